@@ -1,0 +1,1 @@
+"""Does it matter in training. Imports matplotlib, numerics and theory."""

@@ -1,0 +1,1 @@
+"""Every HTML page and plot, made from findings and records."""

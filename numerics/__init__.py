@@ -1,0 +1,1 @@
+"""Do the numbers agree. Imports torch, numpy, hypothesis and theory."""

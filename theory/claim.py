@@ -1,0 +1,282 @@
+"""What a claim is: readings of a printed statement, the evidence asked for, and the status computed from it.
+
+No BatchNorm in here. A status is never typed in: `status_of` derives it from verified evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any
+
+from bnverify.theory.settings import Setting
+
+
+@dataclass(frozen=True)
+class Relation:
+    """``lhs`` op ``rhs`` with op one of le, lt, eq; sides are scalars, or vectors where ``vector`` is set.
+
+    An equation of vectors is tested along the free probe ``a``; an equation of matrices is an equation of
+    vectors in which both sides act on the free probe ``b``.
+    """
+
+    lhs: Any
+    op: str
+    rhs: Any
+    vector: bool = False
+
+    def sides(self, q: Setting) -> tuple[Any, Any]:
+        """Both sides as scalars of the room ``q``."""
+        if self.vector:
+            return q.dot(q.a, self.lhs), q.dot(q.a, self.rhs)
+        return self.lhs, self.rhs
+
+
+def le(lhs: Any, rhs: Any) -> Relation:
+    """lhs <= rhs"""
+    return Relation(lhs, "le", rhs)
+
+
+def lt(lhs: Any, rhs: Any) -> Relation:
+    """lhs < rhs"""
+    return Relation(lhs, "lt", rhs)
+
+
+def eq(lhs: Any, rhs: Any) -> Relation:
+    """lhs = rhs, both scalars"""
+    return Relation(lhs, "eq", rhs)
+
+
+def veq(lhs: Any, rhs: Any) -> Relation:
+    """lhs = rhs, both vectors"""
+    return Relation(lhs, "eq", rhs, vector=True)
+
+
+Says = Callable[[Setting], Relation]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A named formula that a reading assumes; ``text`` is what a person reads."""
+
+    name: str
+    text: str
+    says: Says
+
+
+@dataclass(frozen=True)
+class Data:
+    """What distinguishes one reading of the printed words from another."""
+
+    quantifiers: str = "for all y, gamma, beta and every twice differentiable L"
+    fixed: str = "gamma, beta"
+    varies: str = "y, L"
+    norm: str = "Euclidean"
+    right_side_at: str = "the same point z as the left side"
+    bias: str = "not in question"
+    parameters: str = "activations y_j of one unit"
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of an inequality certificate: ``multiplier`` * ``factor`` with both known non-negative.
+
+    kind: square (factor is squared), normsq (|factor|^2), hypothesis (slack of the hypothesis named factor),
+    cauchy (|a|^2 |b|^2 - <a,b>^2 for factor = (a, b); rests on the lemma Cauchy-Schwarz).
+    """
+
+    multiplier: Any
+    kind: str
+    factor: Any
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a proof: a relation verified in Gram algebra, or a named lemma that is trusted."""
+
+    text: str
+    says: Says | None = None
+    terms: Callable[[Setting], list[Term]] | None = None
+    lemma: str | None = None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A proof for every m. The statement itself is verified in Gram algebra unless ``lemma`` concludes it.
+
+    terms: for an inequality that is no identity, slack = sum of these terms.
+    lemma: the named lemma that turns the verified steps into the statement (see `lemmas`).
+    witness: for an existential statement, what is exhibited.
+    """
+
+    steps: tuple[Step, ...] = ()
+    terms: Callable[[Setting], list[Term]] | None = None
+    lemma: str | None = None
+    witness: str | None = None
+    eps: bool = False
+
+
+Rational = int | str
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An exact point: rational numbers as ints or strings like "1/2".
+
+    The loss downstream is the quadratic L(u) = <g, u - z> + (u - z)'H(u - z)/2 around z = gamma y-hat + beta,
+    so g and H are its gradient and Hessian at z. gamma = "s" and beta = "mu" select the matched network of
+    Observation 4.3. With ``W`` given, y = X W.
+    """
+
+    y: tuple[Rational, ...]
+    g: tuple[Rational, ...]
+    H: tuple[tuple[Rational, ...], ...] | None = None
+    gamma: Rational = 1
+    beta: Rational = 0
+    eps: Rational = 0
+    lam: Rational = 1
+    X: tuple[tuple[Rational, ...], ...] | None = None
+    W: tuple[Rational, ...] | None = None
+    extra: tuple[tuple[str, Any], ...] = ()
+    note: str = ""
+
+    @property
+    def m(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True)
+class Refutation:
+    """The smallest exact instance (in m, then non-zeros, then height) and the smallest with all terms non-zero."""
+
+    smallest: Instance
+    generic: Instance | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading of a printed statement.
+
+    admitted: False for a reading that the source itself excludes; it is shown, with the reason in ``why``,
+        but does not count towards the verdict of the printed statement.
+    """
+
+    slug: str
+    summary: str
+    says: Says
+    data: Data = field(default_factory=Data)
+    hypotheses: tuple[Hypothesis, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    proof: Proof | None = None
+    refutation: Refutation | None = None
+    admitted: bool = True
+    why: str = ""
+    setting: str = "activations"
+    necessary: str = ""
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """The statement that replaces a false one, with its proof for every m."""
+
+    says: Says
+    proof: Proof
+    text: str
+    hypotheses: tuple[Hypothesis, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    setting: str = "activations"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A printed statement with its place, readings, correction and notes.
+
+    scope: structured, e.g. {"m": ">= 2", "gamma": "any real", "sigma": "> 0", "eps": "= 0"}.
+    notation: slips that change no value.
+    """
+
+    id: str
+    title: str
+    where: str
+    kind: str
+    quotation: str
+    readings: tuple[Reading, ...] = ()
+    corrected: Corrected | None = None
+    scope: tuple[tuple[str, str], ...] = ()
+    assumptions: tuple[str, ...] = ()
+    notation: tuple[str, ...] = ()
+    why: str = ""
+    remarks: tuple[str, ...] = ()
+    state: str = ""
+    part_of: str = ""
+
+
+class Status(StrEnum):
+    """The verdict of a printed statement or of one of its readings."""
+
+    PROVED = "proved"
+    REFUTED = "refuted"
+    CONDITIONAL = "conditional"
+    REPRODUCED = "reproduced"
+    PARTLY = "partly"
+    NOT_REPRODUCED = "not-reproduced"
+    DEFINITION = "definition"
+    OPEN = "open"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One verified piece of evidence."""
+
+    kind: str
+    holds: bool
+    text: str
+    lemmas: tuple[str, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything verified about one reading."""
+
+    reading: str
+    proved: bool
+    refuted: bool
+    tight: bool
+    checks: tuple[Check, ...]
+
+    @property
+    def status(self) -> Status:
+        if self.proved and self.refuted:
+            raise ArithmeticError(f"{self.reading} is both proved and refuted: the kernel contradicts itself")
+        if self.proved:
+            return Status.PROVED
+        return Status.REFUTED if self.refuted else Status.OPEN
+
+
+def status_of(claim: Claim, evidence: tuple[Evidence, ...]) -> Status:
+    """The verdict of the printed statement from the evidence on its admitted readings.
+
+    proved or refuted only if every admitted reading is; conditional where readings differ.
+    """
+    if claim.state:
+        return Status(claim.state)
+    admitted = {reading.slug for reading in claim.readings if reading.admitted}
+    found = {item.status for item in evidence if item.reading in admitted}
+    if not found or Status.OPEN in found:
+        return Status.OPEN
+    return found.pop() if len(found) == 1 else Status.CONDITIONAL
+
+
+def rational(value: Rational) -> Fraction:
+    """An exact number from an int or a string; floats are refused.
+
+    Raises:
+        TypeError: ``value`` is a float.
+    """
+    if isinstance(value, float):
+        raise TypeError(f"exact rooms refuse the float {value!r}; write it as a fraction, e.g. '1/3'")
+    return Fraction(value)

@@ -1,0 +1,81 @@
+r"""Theorem 4.1: the squared gradient norm under BatchNorm.
+
+The coefficient of the last term is printed as 1/sqrt(m). The paper's own equation (8) divides y-hat by its
+norm sqrt(m) inside a squared inner product, which gives 1/m; with 1/m the statement is an equality.
+"""
+
+from __future__ import annotations
+
+from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Relation, le
+from bnverify.theory.settings import Setting
+
+QUOTATION = r"""For a BatchNorm network with loss $\widehat{\mathcal{L}}$ and an identical non-BN network with
+(identical) loss $\mathcal{L}$,
+$$\left\|\nabla_{y_j}\widehat{\mathcal{L}}\right\|^2 \leq \frac{\gamma^2}{\sigma_j^2} \left(\left\|\nabla_{y_j}
+\mathcal{L}\right\|^2 - \frac{1}{m} \left\langle \mathbf{1}, \nabla_{y_j}\mathcal{L}\right\rangle^2 -
+\frac{1}{\sqrt{m}} \left\langle \nabla_{y_j}\mathcal{L}, \hat{y}_j\right\rangle^2\right).$$"""
+
+
+def printed(q: Setting) -> Relation:
+    return le(
+        q.bn_grad_sq,
+        q.gamma**2 / q.sigma**2 * (q.grad_sq - q.grad_sum**2 / q.m - q.grad_proj**2 / q.sqrt(q.m)),
+    )
+
+
+def printed_own_gradient(q: Setting) -> Relation:
+    own = q.vec("g_own")
+    return le(
+        q.bn_grad_sq,
+        q.gamma**2
+        / q.sigma**2
+        * (q.dot(own, own) - q.dot(q.one, own) ** 2 / q.m - q.dot(own, q.yhat) ** 2 / q.sqrt(q.m)),
+    )
+
+
+def corrected(q: Setting) -> Relation:
+    return le(
+        q.bn_grad_sq,
+        q.gamma**2 / q.sigma**2 * (q.grad_sq - q.grad_sum**2 / q.m - q.grad_proj**2 / q.m),
+    )
+
+
+SMALLEST = Instance(
+    y=(0, 1), g=(0, 1), note="m = 2: BatchNorm's gradient vanishes, the printed right side is negative"
+)
+GENERIC = Instance(
+    y=(0, 1, 3),
+    g=(1, 0, 1),
+    note="m = 3: every term is non-zero",
+)
+
+CLAIM = Claim(
+    id="thm-4.1",
+    title="The effect of BatchNorm on the Lipschitzness of the loss",
+    where="Section 4.2, Theorem 4.1; restated in Appendix C.2",
+    kind="theorem",
+    quotation=QUOTATION,
+    readings=(
+        Reading(
+            slug="same-point",
+            summary="both gradients of the same downstream loss at the same point z",
+            says=printed,
+            data=Data(right_side_at="z = gamma y-hat + beta, as in the paper's last step dL^/dz = dL/dy"),
+            refutation=Refutation(SMALLEST, GENERIC),
+        ),
+        Reading(
+            slug="own-point",
+            summary="the plain network's gradient at its own output y, which differs from z unless gamma = sigma, beta = mu",
+            says=printed_own_gradient,
+            data=Data(right_side_at="the plain network's own activations y"),
+            refutation=Refutation(SMALLEST, GENERIC),
+        ),
+    ),
+    corrected=Corrected(
+        says=corrected,
+        proof=Proof(),
+        text="the last coefficient is 1/m, and the statement is an equality",
+    ),
+    scope=(("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0")),
+    why="1/sqrt(m) should be 1/m; with it the bound is an equality",
+)

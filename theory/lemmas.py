@@ -1,0 +1,24 @@
+"""The few facts that are trusted, not re-derived: each is named wherever evidence rests on it."""
+
+from __future__ import annotations
+
+LEMMAS: dict[str, str] = {
+    "cauchy-schwarz": r"\langle a, b\rangle^2 \le \|a\|^2 \|b\|^2",
+    "quadratic-extremum": (
+        r"\max_{\|X\|\le\lambda}\|X^\top u\|^2 = \lambda^2\|u\|^2 \text{ for fixed } u,"
+        r" \text{ attained at } X = \lambda\, u e^\top/\|u\| \text{ with } \|e\| = 1"
+    ),
+    "composition": (
+        r"\text{if } \varphi \text{ is continuous at } x, \varphi(x) = x^*, \text{ and } x^* \text{ is a local"
+        r" minimum of } f \text{ over a set that contains the image of } \varphi,"
+        r" \text{ then } x \text{ is a local minimum of } f\circ\varphi"
+    ),
+    "closest-point": (r"\text{the closest point of a set is at most as far as any one of its points}"),
+    "first-order-condition": (
+        r"\text{where the gradient of a differentiable function is not zero there is no local optimum}"
+    ),
+    "second-order-condition": (
+        r"\text{where the gradient is zero and the Hessian is positive definite there is a strict local minimum}"
+    ),
+    "existence-by-witness": r"\text{a statement ``there is'' holds once one is exhibited}",
+}

@@ -1,0 +1,211 @@
+"""From a reading to its evidence: certificates for every m in Gram algebra, violations at exact points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sympy as sp
+from bnverify.theory.claim import (
+    Check,
+    Claim,
+    Corrected,
+    Evidence,
+    Hypothesis,
+    Instance,
+    Proof,
+    Reading,
+    Relation,
+    Says,
+    Term,
+)
+from bnverify.theory.exact import Exact, sign, tidy
+from bnverify.theory.lemmas import LEMMAS
+from bnverify.theory.observe import Gram, Syntax, simplified
+from bnverify.theory.settings import Extremum, Setting
+from bnverify.theory.syntax import Scalar
+
+
+def residual(says: Says, q: Setting) -> sp.Expr:
+    """rhs - lhs of the statement in Gram algebra, in canonical form."""
+    lhs, rhs = says(q).sides(q)
+    return simplified(rhs - lhs)
+
+
+def _non_negative(expression: sp.Expr) -> bool:
+    return bool(sp.factor(expression).is_nonnegative)
+
+
+def _term_value(term: Term, q: Setting, hypotheses: tuple[Hypothesis, ...]) -> tuple[Any, tuple[str, ...]]:
+    match term.kind:
+        case "square":
+            return term.multiplier * term.factor**2, ()
+        case "normsq":
+            return term.multiplier * q.dot(term.factor, term.factor), ()
+        case "hypothesis":
+            found = next(h for h in hypotheses if h.name == term.factor)
+            lhs, rhs = found.says(q).sides(q)
+            return term.multiplier * (rhs - lhs), ()
+        case "cauchy":
+            a, b = term.factor
+            return term.multiplier * (q.dot(a, a) * q.dot(b, b) - q.dot(a, b) ** 2), ("cauchy-schwarz",)
+    raise ValueError(f"no such certificate term: {term.kind}")
+
+
+def verify_relation(
+    says: Says,
+    q: Setting,
+    terms: Callable[[Setting], list[Term]] | None = None,
+    hypotheses: tuple[Hypothesis, ...] = (),
+    text: str = "",
+) -> tuple[Check, bool]:
+    """One relation for every m. Returns the check and whether the two sides are identically equal.
+
+    An equation needs residual exactly 0; so does an inequality without ``terms``. With ``terms``, slack minus
+    the sum of terms must be exactly 0 and every multiplier non-negative by the signs of its symbols.
+    """
+    relation = says(q)
+    slack = residual(says, q)
+    if slack == 0:
+        holds = relation.op != "lt"
+        return Check(
+            "identity", holds, text or "the two sides are identical", values=(("residual", "0"),)
+        ), True
+    if terms is None or relation.op == "eq":
+        return Check("identity", False, text, values=(("residual", str(slack)),)), False
+    total: Any = sp.Integer(0)
+    lemmas: tuple[str, ...] = ()
+    positive = relation.op == "le"
+    for term in terms(q):
+        value, used = _term_value(term, q, hypotheses)
+        total = total + value
+        lemmas += used
+        positive = positive and _non_negative(simplified(term.multiplier))
+    left_over = simplified(slack - total)
+    holds = positive and left_over == 0
+    return Check("certificate", holds, text, lemmas, (("residual", str(left_over)),)), False
+
+
+def verify_proof(
+    says: Says, proof: Proof, hypotheses: tuple[Hypothesis, ...] = ()
+) -> tuple[tuple[Check, ...], bool]:
+    """All checks of a proof, and whether the statement turned out to be an equality for every m."""
+    q = Gram(eps=proof.eps)
+    checks: list[Check] = []
+    for step in proof.steps:
+        if step.lemma is not None:
+            known = step.lemma in LEMMAS
+            checks.append(Check("lemma", known, step.text, (step.lemma,)))
+        elif step.says is not None:
+            check, _ = verify_relation(step.says, q, step.terms, hypotheses, step.text)
+            checks.append(check)
+    tight = False
+    if proof.lemma is not None:
+        checks.append(
+            Check("conclusion", proof.lemma in LEMMAS, "the steps give the statement", (proof.lemma,))
+        )
+    else:
+        check, tight = verify_relation(says, q, proof.terms, hypotheses)
+        checks.append(check)
+    return tuple(checks), tight
+
+
+def compare(relation: Relation, q: Setting) -> tuple[int, Any, Any]:
+    """The exact verdict of a relation at a point: 1 holds, -1 violated, 0 undecided (an interval)."""
+    lhs, rhs = relation.sides(q)
+    low, high = (lhs.attained, lhs.bound) if isinstance(lhs, Extremum) else (lhs, lhs)
+    floor, ceiling = (rhs.attained, rhs.bound) if isinstance(rhs, Extremum) else (rhs, rhs)
+    best, worst = sign(ceiling - low), sign(floor - high)
+    needed = 0 if relation.op == "le" else 1
+    if relation.op == "eq":
+        holds = low == high and floor == ceiling and best == 0
+        return (1 if holds else (-1 if best != 0 else 0)), low, ceiling
+    if worst >= needed:
+        return 1, high, floor
+    if best < needed:
+        return -1, low, ceiling
+    return 0, low, ceiling
+
+
+def additive_terms(node: Scalar) -> list[Scalar]:
+    """The terms of a side, sums and differences opened, products distributed over one bracket."""
+    match node.head:
+        case "add" | "sub":
+            return additive_terms(node.args[0]) + additive_terms(node.args[1])
+        case "neg":
+            return additive_terms(node.args[0])
+        case "mul":
+            right = additive_terms(node.args[1])
+            if len(right) > 1:
+                return [node.args[0] * term for term in right]
+            left = additive_terms(node.args[0])
+            return [term * node.args[1] for term in left]
+        case _:
+            return [node]
+
+
+def terms_nonzero(says: Says, q: Setting) -> bool:
+    """Whether every additive term of both sides is non-zero at this point."""
+    from bnverify.theory.syntax import evaluate
+
+    lhs, rhs = says(Syntax()).sides(Syntax())
+    for term in additive_terms(lhs) + additive_terms(rhs):
+        value = evaluate(term, q)
+        value = value.attained if isinstance(value, Extremum) else value
+        if sign(value) == 0:
+            return False
+    return True
+
+
+def verify_instance(
+    reading: Reading | Corrected, instance: Instance, generic: bool, room: Any = Exact
+) -> Check:
+    """Violation of the statement at an exact point where every hypothesis holds."""
+    q = room(instance)
+    values: list[tuple[str, str]] = []
+    met = True
+    for hypothesis in reading.hypotheses:
+        verdict, lhs, rhs = compare(hypothesis.says(q), q)
+        met = met and verdict == 1
+        values.append((hypothesis.name, "holds" if verdict == 1 else "fails"))
+    verdict, lhs, rhs = compare(reading.says(q), q)
+    holds = met and verdict == -1
+    if generic:
+        nonzero = terms_nonzero(reading.says, q)
+        holds = holds and nonzero
+        values.append(("every term non-zero", str(nonzero)))
+    values += [("lhs", str(tidy(lhs))), ("rhs", str(tidy(rhs))), ("lhs_float", f"{float(lhs):.6g}")]
+    values += [("rhs_float", f"{float(rhs):.6g}")]
+    kind = "instance-generic" if generic else "instance"
+    return Check(kind, holds, instance.note or "the statement fails here", values=tuple(values))
+
+
+def evidence_for(reading: Reading) -> Evidence:
+    """Everything asked for by a reading, verified from nothing."""
+    checks: tuple[Check, ...] = ()
+    proved = refuted = tight = False
+    if reading.proof is not None:
+        checks, tight = verify_proof(reading.says, reading.proof, reading.hypotheses)
+        proved = all(check.holds for check in checks)
+    if reading.refutation is not None:
+        found = [verify_instance(reading, reading.refutation.smallest, generic=False)]
+        if reading.refutation.generic is not None:
+            found.append(verify_instance(reading, reading.refutation.generic, generic=True))
+        refuted = all(check.holds for check in found)
+        checks += tuple(found)
+    return Evidence(reading.slug, proved, refuted, proved and tight, checks)
+
+
+def evidence_of_correction(corrected: Corrected) -> Evidence:
+    """The proof of the corrected statement, verified from nothing."""
+    checks, tight = verify_proof(corrected.says, corrected.proof, corrected.hypotheses)
+    proved = all(check.holds for check in checks)
+    return Evidence("corrected", proved, False, proved and tight, checks)
+
+
+def evidence_of(claim: Claim) -> tuple[Evidence, ...]:
+    """The evidence on every reading of a claim and, last, on its corrected statement."""
+    found = tuple(evidence_for(reading) for reading in claim.readings)
+    if claim.corrected is not None:
+        found += (evidence_of_correction(claim.corrected),)
+    return found
