@@ -1,0 +1,172 @@
+r"""Statements as mathematics: LaTeX, and plain Unicode for terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bnverify.theory.claim import Relation, Says
+from bnverify.theory.names import LATEX_NAMES, MEANINGS, PLAIN_NAMES
+from bnverify.theory.script import Script
+from bnverify.theory.syntax import Scalar, Vector, scalar, walk
+
+
+class Latex(Script):
+    """LaTeX without packages beyond amsmath; also what MathML converters read."""
+
+    names = LATEX_NAMES
+
+    def number(self, value: int) -> str:
+        return str(value)
+
+    def group(self, inner: str) -> str:
+        return rf"\left({inner}\right)"
+
+    def norm(self, inner: str, power: int) -> str:
+        exponent = f"^{{{power}}}" if power != 1 else ""
+        return rf"\left\|{inner}\right\|{exponent}"
+
+    def inner(self, left: str, right: str) -> str:
+        return rf"\left\langle {left}, {right}\right\rangle"
+
+    def form(self, left: str, right: str) -> str:
+        return rf"{left}^{{\top}} {right}"
+
+    def power(self, base: str, exponent: int) -> str:
+        return f"{base}^{{{exponent}}}"
+
+    def root(self, inner: str, simple: bool) -> str:
+        return rf"\sqrt{{{inner}}}"
+
+    def absolute(self, inner: str) -> str:
+        return rf"\left|{inner}\right|"
+
+    def apply(self, operator: str, to: str) -> str:
+        return f"{operator} {to}"
+
+    def product(self, factors: list[str]) -> str:
+        text = ""
+        for factor in factors:
+            glue = r" \cdot " if text[-1:].isdigit() and factor[:1].isdigit() else (r"\, " if text else "")
+            text += glue + factor
+        return text or "1"
+
+    def quotient(self, over: list[str], under: list[str], beside: list[str], beside_is_sum: bool) -> str:
+        fraction = rf"\frac{{{self.product(over)}}}{{{self.product(under)}}}"
+        return self.product([fraction, *beside])
+
+    def maximum(self, inner: str) -> str:
+        return rf"\max_{{\|X\| \le \lambda}} {inner}"
+
+    def relation(self, lhs: str, op: str, rhs: str) -> str:
+        sign = {"le": r"\le", "lt": "<", "eq": "="}[op]
+        return f"{lhs} {sign} {rhs}"
+
+
+class Plain(Script):
+    """One line of Unicode for terminals."""
+
+    names = PLAIN_NAMES
+    minus = "−"
+    wide_bars = False
+    _raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+    def number(self, value: int) -> str:
+        return str(value)
+
+    def group(self, inner: str) -> str:
+        return f"({inner})"
+
+    def norm(self, inner: str, power: int) -> str:
+        return f"‖{inner}‖{self._exponent(power)}"
+
+    def _exponent(self, power: int) -> str:
+        return "" if power == 1 else str(power).translate(self._raised)
+
+    def inner(self, left: str, right: str) -> str:
+        return f"⟨{left}, {right}⟩"
+
+    def form(self, left: str, right: str) -> str:
+        return f"{left}ᵀ{right}"
+
+    def power(self, base: str, exponent: int) -> str:
+        return base + self._exponent(exponent)
+
+    def root(self, inner: str, simple: bool) -> str:
+        return f"√{inner}" if simple else f"√({inner})"
+
+    def absolute(self, inner: str) -> str:
+        return f"|{inner}|"
+
+    def apply(self, operator: str, to: str) -> str:
+        return operator + to if len(operator) == 1 or operator.endswith("ᵀ") else f"{operator} {to}"
+
+    def product(self, factors: list[str]) -> str:
+        text = ""
+        for factor in factors:
+            glue = "·" if text[-1:].isdigit() and factor[:1].isdigit() else (" " if text else "")
+            text += glue + factor
+        return text or "1"
+
+    def quotient(self, over: list[str], under: list[str], beside: list[str], beside_is_sum: bool) -> str:
+        below = self.product(under)
+        if len(under) > 1 or " " in below.strip("()"):
+            below = f"({below})" if not below.startswith("(") or len(under) > 1 else below
+        if not over and beside and not beside_is_sum:
+            return f"{self.product(beside)}/{below}"
+        return self.product([f"{self.product(over)}/{below}", *beside])
+
+    def maximum(self, inner: str) -> str:
+        return f"max(‖X‖ ≤ λ) {inner}"
+
+    def relation(self, lhs: str, op: str, rhs: str) -> str:
+        sign = {"le": "≤", "lt": "<", "eq": "="}[op]
+        return f"{lhs} {sign} {rhs}"
+
+
+LATEX = Latex()
+PLAIN = Plain()
+
+
+def statement(says: Says) -> Relation:
+    """The relation of a statement as expression trees."""
+    from bnverify.theory.observe import Syntax
+
+    relation = says(Syntax())
+    sides = [
+        side if isinstance(side, Scalar | Vector) else scalar(side) for side in (relation.lhs, relation.rhs)
+    ]
+    return Relation(sides[0], relation.op, sides[1], relation.vector)
+
+
+def written(says: Says, script: Script = LATEX) -> str:
+    """A statement as mathematics: both sides and the sign between them."""
+    relation = statement(says)
+    return script.relation(script.write(relation.lhs), relation.op, script.write(relation.rhs))
+
+
+def legend(says: Says | None, script: Script = LATEX) -> list[tuple[str, str]]:
+    """The names that occur in a statement and what they mean, in the order of `names.MEANINGS`."""
+    if says is None:
+        return []
+    relation = statement(says)
+    used: set[tuple[str, str]] = set()
+    for side in (relation.lhs, relation.rhs):
+        for _, node in walk(side):
+            if node.head in {"sym", "vec", "op"}:
+                used.add((node.head, node.args[0]))
+    write: dict[str, Callable[[str], str]] = {
+        "sym": script.names.scalar,
+        "vec": script.names.vector,
+        "op": script.names.operator,
+    }
+    return [(write[kind](name), text) for (kind, name), text in MEANINGS.items() if (kind, name) in used]
+
+
+def as_data(says: Says) -> dict[str, Any]:
+    """A statement for storage: LaTeX, plain Unicode, and the legend of its plain names."""
+    return {
+        "latex": written(says),
+        "plain": written(says, PLAIN),
+        "legend": [list(entry) for entry in legend(says, PLAIN)],
+    }

@@ -1,0 +1,140 @@
+"""How the vocabulary of `settings` is written and what each name means, in LaTeX and in plain Unicode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of one script. A name without an entry is written as it is spelt.
+
+    compounds: vectors that need brackets before a transpose.
+    """
+
+    scalars: Mapping[str, str]
+    vectors: Mapping[str, str]
+    operators: Mapping[str, str]
+    compounds: frozenset[str] = frozenset()
+    unknown: str = "{}"
+
+    def scalar(self, name: str) -> str:
+        return self.scalars.get(name) or self._spelt(name)
+
+    def vector(self, name: str) -> str:
+        return self.vectors.get(name) or self._spelt(name)
+
+    def operator(self, name: str) -> str:
+        return self.operators.get(name) or self._spelt(name)
+
+    def compound(self, name: str) -> bool:
+        return name in self.compounds
+
+    def _spelt(self, name: str) -> str:
+        return name if len(name) == 1 else self.unknown.format(name.replace("_", " "))
+
+
+LATEX_NAMES = Names(
+    scalars={
+        "m": "m",
+        "gamma": r"\gamma",
+        "beta": r"\beta",
+        "mu": r"\mu",
+        "sigma": r"\sigma",
+        "s": "s",
+        "eps": r"\epsilon",
+        "rho": r"\rho",
+        "lam": r"\lambda",
+        "alpha": r"\alpha",
+    },
+    vectors={
+        "1": r"\mathbf{1}",
+        "yhat": r"\hat{y}",
+        "yhat_scaled": r"\hat{y}(\alpha y)",
+        "g": "g",
+        "v": r"\nabla_{y}\widehat{\mathcal{L}}",
+        "g_own": r"\nabla_{y}\mathcal{L}",
+        "dW": r"\nabla_{W}\widehat{\mathcal{L}}",
+        "dW_plain": r"\nabla_{W}\mathcal{L}",
+        "W0": "W_{0}",
+        "Wstar": "W^{*}",
+        "What": r"\widehat{W}^{*}",
+        "Whatstar": r"\widehat{W}^{*}",
+        "What_star": r"\widehat{W}^{*}",
+    },
+    operators={
+        "H": "H",
+        "B": r"\frac{\partial^{2} \widehat{\mathcal{L}}}{\partial y\, \partial y}",
+        "Dyhat": r"\frac{\partial \hat{y}}{\partial y}",
+        "Dz": r"\frac{\partial z}{\partial y}",
+        "X": "X",
+        "T": r"X^{\top}",
+        "S": r"X X^{\top}",
+        "HW": r"\nabla^{2}_{W}\widehat{\mathcal{L}}",
+        "HW_plain": r"\nabla^{2}_{W}\mathcal{L}",
+    },
+    compounds=frozenset(
+        {"v", "g_own", "dW", "dW_plain", "yhat_scaled", "W0", "Wstar", "What", "Whatstar", "What_star"}
+    ),
+    unknown=r"\mathrm{{{}}}",
+)
+
+PLAIN_NAMES = Names(
+    scalars={
+        "gamma": "γ",
+        "beta": "β",
+        "mu": "μ",
+        "sigma": "σ",
+        "eps": "ε",
+        "rho": "ρ",
+        "lam": "λ",
+        "alpha": "α",
+    },
+    vectors={
+        "1": "𝟏",
+        "yhat": "ŷ",
+        "yhat_scaled": "ŷ(αy)",
+        "g_own": "g₀",
+        "dW": "ŵ",
+        "dW_plain": "w",
+        "W0": "W₀",
+        "Wstar": "W*",
+        "What": "Ŵ*",
+        "Whatstar": "Ŵ*",
+        "What_star": "Ŵ*",
+    },
+    operators={
+        "Dyhat": "∂ŷ/∂y",
+        "Dz": "∂z/∂y",
+        "T": "Xᵀ",
+        "S": "XXᵀ",
+        "HW": "Ĥ",
+        "HW_plain": "H₀",
+    },
+    compounds=frozenset({"yhat_scaled"}),
+)
+
+MEANINGS: dict[tuple[str, str], str] = {
+    ("vec", "v"): "the gradient of the BatchNorm network's loss in y",
+    ("vec", "g"): "the gradient of the downstream loss at z = γŷ + β",
+    ("vec", "g_own"): "the gradient of the plain network's loss at its own output y",
+    ("op", "B"): "the Hessian of the BatchNorm network's loss in y",
+    ("op", "H"): "the Hessian of the downstream loss at z",
+    ("op", "Dyhat"): "the Jacobian of ŷ in y",
+    ("op", "Dz"): "the Jacobian of z in y",
+    ("vec", "dW"): "the gradient of the BatchNorm network's loss in the weights of one unit",
+    ("vec", "dW_plain"): "the gradient of the plain network's loss in the weights of one unit",
+    ("op", "HW"): "the Hessian of the BatchNorm network's loss in the weights of one unit",
+    ("op", "HW_plain"): "the Hessian of the plain network's loss in the weights of one unit",
+    ("op", "X"): "the m × d matrix of inputs",
+    ("op", "T"): "the transposed matrix of inputs",
+    ("vec", "yhat"): "y standardised over the batch: mean 0, biased variance 1 where ε = 0",
+    ("vec", "1"): "the vector of ones",
+    ("sym", "sigma"): "the biased standard deviation of y over the batch",
+    ("sym", "s"): "√(σ² + ε)",
+    ("sym", "rho"): "σ²/(σ² + ε)",
+    ("sym", "lam"): "the bound on the spectral norm of X",
+    ("vec", "a"): "any vector",
+    ("vec", "b"): "any vector",
+}
