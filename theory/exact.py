@@ -34,7 +34,7 @@ def tidy(value: sp.Expr) -> sp.Expr:
 
 
 def sign(value: sp.Expr) -> int:
-    """The exact sign of a number in Q(sqrt d1, sqrt d2, ...): zero is decided by canonical form.
+    """The exact sign of a number in Q(sqrt d1, sqrt d2, ...); zero is decided by canonical form.
 
     Raises:
         ArithmeticError: ``value`` is not an exact real number.
@@ -157,6 +157,10 @@ class Exact(Setting):
             raise ValueError("this statement lives in weight space: the instance needs X and W")
         return self.X, self.W
 
+    def _other(self) -> sp.Matrix:
+        """A second input batch of the same network, for statements in which X varies and y = X W with it."""
+        return sp.Matrix([[number(x) for x in row] for row in self.extra["X_other"]])
+
     def vec(self, name: str) -> sp.Matrix:
         match name:
             case "1":
@@ -181,6 +185,12 @@ class Exact(Setting):
             case "dW_plain":
                 X, W = self._inputs()
                 return self._gradient(lambda w: self.loss(X * w), W)
+            case "dW_hat":
+                X, _ = self._inputs()
+                return self._gradient(lambda w: self.loss(self._network(X * w)), column(self.extra["What"]))
+            case "dW_other":
+                X, W = self._other(), self._inputs()[1]
+                return self._gradient(lambda w: self.loss(self._network(X * w)), W)
         if name in self.extra:
             return column(self.extra[name])
         if name in {"a", "b"}:
@@ -207,6 +217,9 @@ class Exact(Setting):
             case "HW_plain":
                 X, W = self._inputs()
                 return self._hessian(lambda w: self.loss(X * w), W) * u
+            case "HW_other":
+                X, W = self._other(), self._inputs()[1]
+                return self._hessian(lambda w: self.loss(self._network(X * w)), W) * u
         raise KeyError(name)
 
     def dot(self, u: sp.Matrix, w: sp.Matrix) -> sp.Expr:
@@ -232,6 +245,8 @@ class Exact(Setting):
                 return 1 - self.eps_ / self.stats.s**2
             case "lam":
                 return number(self.instance.lam)
+            case "frobenius_other":
+                return sum((x**2 for x in self._other()), sp.Integer(0))
         return number(self.extra[name])
 
     def sqrt(self, value: Any) -> sp.Expr:

@@ -82,13 +82,17 @@ class Gram(Setting):
         """y = mu 1 + s y-hat"""
         return self.base("1") * self.symbols["mu"] + self.base("yhat") * self.symbols["s"]
 
+    def _standardise(self, y: GramVector) -> Normalised:
+        def sqrt(value: Any) -> Any:
+            return value.sqrt() if isinstance(value, Jet) else sp.sqrt(sp.factor(sp.cancel(value)))
+
+        m, eps = self.symbols["m"], self.symbols["eps"]
+        return standardise(y, self.base("1"), m, eps, lambda u, w: u.dot(w), sqrt)
+
     def _through(self, p: GramVector, q: GramVector) -> tuple[Normalised, GramVector]:
         """The definition at y + e1 p + e2 q: the statistics and z, with jets for numbers."""
-        y = self.input + p * Jet(0, 1) + q * Jet(0, 0, 1)
+        out = self._standardise(self.input + p * Jet(0, 1) + q * Jet(0, 0, 1))
         one = self.base("1")
-        out = standardise(
-            y, one, self.symbols["m"], self.symbols["eps"], lambda u, w: u.dot(w), lambda x: Jet.of(x).sqrt()
-        )
         return out, affine(out.yhat, one, self.symbols["gamma"], self.symbols["beta"])
 
     @staticmethod
@@ -117,6 +121,9 @@ class Gram(Setting):
                 first, _ = self._loss(direction, self._zero())
                 self._images[name] = riesz(self.table, first, "§p")
             return self._images[name]
+        if name == "yhat_scaled":
+            scaled = self.input * sp.Symbol("alpha", positive=True)
+            return self._standardise(scaled).yhat
         if name == "dW_plain":
             return self.base("g").apply("T")
         return self.base(name)

@@ -23,7 +23,7 @@ from bnverify.theory.exact import Exact, sign, tidy
 from bnverify.theory.lemmas import LEMMAS
 from bnverify.theory.observe import Gram, Syntax, simplified
 from bnverify.theory.settings import Extremum, Setting
-from bnverify.theory.syntax import Scalar
+from bnverify.theory.syntax import Scalar, evaluate, scalar
 
 
 def residual(says: Says, q: Setting) -> sp.Expr:
@@ -145,11 +145,11 @@ def additive_terms(node: Scalar) -> list[Scalar]:
 
 
 def terms_nonzero(says: Says, q: Setting) -> bool:
-    """Whether every additive term of both sides is non-zero at this point."""
-    from bnverify.theory.syntax import evaluate
-
-    lhs, rhs = says(Syntax()).sides(Syntax())
+    """Whether every additive term of both sides is non-zero at this point; a bare 0 is not a term."""
+    lhs, rhs = map(scalar, says(Syntax()).sides(Syntax()))
     for term in additive_terms(lhs) + additive_terms(rhs):
+        if term == scalar(0):
+            continue
         value = evaluate(term, q)
         value = value.attained if isinstance(value, Extremum) else value
         if sign(value) == 0:

@@ -65,17 +65,26 @@ CLAIM = Claim(
         ),
         Reading(
             slug="own-point",
-            summary="the plain network's gradient at its own output y, which differs from z unless gamma = sigma, beta = mu",
+            summary="the plain network's gradient at its own output y, which is z only where gamma = sigma, beta = mu",
             says=printed_own_gradient,
             data=Data(right_side_at="the plain network's own activations y"),
             refutation=Refutation(SMALLEST, GENERIC),
+            admitted=False,
+            why="the proof says dL^/dz = dL/dy by the setup, which fixes the common point",
         ),
     ),
     corrected=Corrected(
         says=corrected,
         proof=Proof(),
-        text="the last coefficient is 1/m, and the statement is an equality",
+        text="the last coefficient is 1/m; with it the two sides are equal",
+        assumptions=("g is the gradient of L at z = gamma y-hat + beta",),
     ),
     scope=(("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0")),
+    assumptions=("sigma > 0", "both gradients at the same point z"),
     why="1/sqrt(m) should be 1/m; with it the bound is an equality",
+    remarks=(
+        "At m = 2 the gradient through BatchNorm is always 0.",
+        "Read with the plain network's gradient at its own y, no inequality of this form can hold: the two "
+        "gradients are then unrelated.",
+    ),
 )

@@ -1,0 +1,44 @@
+r"""Fact C.1: the gradient through BatchNorm.
+
+Right as printed, for every m, every gamma and every differentiable f of C, with the biased variance.
+"""
+
+from __future__ import annotations
+
+from bnverify.theory.claim import Claim, Data, Proof, Reading, Relation, veq
+from bnverify.theory.settings import Setting
+
+QUOTATION = r"""The gradient $\frac{\partial f}{\partial A^{(b)}}$ through BN and another function $f := f(C)$, where
+$C = \gamma \cdot B + \beta$, and $B = BN_{0,1}(A) := \frac{A-\mu}{\sigma}$ where $A^{(b)}$ are scalar elements of
+a batch of size $m$ and variance $\sigma^2$ is
+$$\frac{\partial f}{\partial A^{(b)}} = \frac{\gamma}{m\sigma} \left(m \frac{\partial f}{\partial C^{(b)}} -
+\sum_{k=1}^m \frac{\partial f}{\partial C^{(k)}} - B^{(b)} \sum_{k=1}^m \frac{\partial f}{\partial C^{(k)}} B^{(k)}
+\right)$$"""
+
+
+def printed(q: Setting) -> Relation:
+    return veq(
+        q.v,
+        (q.g * q.m - q.one * q.grad_sum - q.yhat * q.grad_proj) * (q.gamma / (q.m * q.sigma)),
+    )
+
+
+CLAIM = Claim(
+    id="fact-C.1",
+    title="Gradient through BatchNorm",
+    where="Appendix C.1, Fact C.1",
+    kind="fact",
+    quotation=QUOTATION,
+    readings=(
+        Reading(
+            slug="biased-variance",
+            summary="sigma^2 is the mean of squared deviations, as in equation (28)",
+            says=printed,
+            data=Data(quantifiers="for all A, gamma, beta, every differentiable f of C, every b"),
+            proof=Proof(),
+        ),
+    ),
+    scope=(("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0")),
+    assumptions=("sigma > 0", "f depends on A through C alone"),
+    why="an identity; f may depend on A through C only",
+)

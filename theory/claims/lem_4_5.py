@@ -1,0 +1,203 @@
+r"""Lemma 4.5: the distance from an initialisation to the closest optimum.
+
+The algebra (59) to (62) is right. What carries it, that W* and hence every positive multiple of it is an optimum
+of the BatchNorm network, is Observation 4.3: it needs a bias in the layer (y = Wx as printed has none), eps = 0,
+and the gamma and beta that match W*. With other gamma and beta, or without a bias, W* is no optimum of L^.
+"""
+
+from __future__ import annotations
+
+from bnverify.theory.claim import (
+    Claim,
+    Corrected,
+    Data,
+    Hypothesis,
+    Instance,
+    Proof,
+    Reading,
+    Refutation,
+    Relation,
+    Step,
+    eq,
+    le,
+    lt,
+    veq,
+)
+from bnverify.theory.claims.obs_4_3_activations import matched
+from bnverify.theory.claims.obs_4_3_minima import PLAIN_MINIMUM, affine_map
+from bnverify.theory.settings import Setting
+
+QUOTATION = r"""Let $W^*$ and $\widehat{W}^*$ be the set of local optima for the weights in the normal and BN
+networks, respectively. For any initialization $W_0$ we have that
+$$\left\| W_0 - \widehat{W}^* \right\|^2 \leq \left\| W_0 - W^* \right\|^2 - \frac{1}{\left\| W^* \right\|^2}
+\left(\left\| W^* \right\|^2 - \left\langle W^*, W_0 \right\rangle \right)^2,$$
+if $\langle W_0, W^* \rangle > 0$, where $\widehat{W}^*$ and $W^*$ are closest optima for BN and standard network,
+respectively."""
+
+
+def _right(q: Setting) -> object:
+    W0, Ws = q.vec("W0"), q.vec("Wstar")
+    d = W0 - Ws
+    gap = q.dot(Ws, Ws) - q.dot(Ws, W0)
+    return q.dot(d, d) - 1 / q.dot(Ws, Ws) * gap**2
+
+
+def on_the_ray(q: Setting) -> Relation:
+    """With W-hat = k W*, k = <W*, W0>/|W*|^2, the two sides are equal."""
+    W0, Ws = q.vec("W0"), q.vec("Wstar")
+    d = W0 - Ws * (q.dot(Ws, W0) / q.dot(Ws, Ws))
+    return le(q.dot(d, d), _right(q))
+
+
+def closest(q: Setting) -> Relation:
+    d = q.vec("W0") - q.vec("What")
+    return le(q.dot(d, d), _right(q))
+
+
+def scale_invariance(q: Setting) -> Relation:
+    return veq(q.vec("yhat_scaled"), q.yhat)
+
+
+def is_optimum(q: Setting) -> Relation:
+    return eq(q.dot(q.vec("dW"), q.vec("dW")), 0)
+
+
+def _correlated(q: Setting) -> Relation:
+    return lt(0, q.dot(q.vec("W0"), q.vec("Wstar")))
+
+
+def _bn_optimum(q: Setting) -> Relation:
+    return eq(q.dot(q.vec("dW_hat"), q.vec("dW_hat")), 0)
+
+
+def _closest_on_its_ray(q: Setting) -> Relation:
+    return eq(q.dot(q.vec("What"), q.vec("W0") - q.vec("What")), 0)
+
+
+CORRELATED = Hypothesis("correlated", r"\langle W_0, W^* \rangle > 0", _correlated)
+NO_BIAS_HYPOTHESES = (
+    *PLAIN_MINIMUM,
+    CORRELATED,
+    Hypothesis("bn-optimum", r"\nabla_W \widehat{\mathcal{L}} = 0 at \widehat{W}", _bn_optimum),
+    Hypothesis(
+        "closest-on-its-ray", r"\langle \widehat{W}, W_0 - \widehat{W} \rangle = 0", _closest_on_its_ray
+    ),
+)
+
+_REGRESSION: dict[str, object] = {
+    "X": ((0, 0), (1, 0), (0, 1)),
+    "W": (1, 0),
+    "y": (0, 1, 0),
+    "g": (1, 0, 0),
+    "H": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "gamma": "s",
+    "beta": "mu",
+}
+AT_THE_OPTIMUM = Instance(
+    **_REGRESSION,  # type: ignore[arg-type]
+    extra=(("c", (0, 1)), ("W0", (1, 0)), ("Wstar", (1, 0)), ("What", ("4/5", "2/5"))),
+    note="W0 = W*: the right side is 0, but the optima of the BatchNorm network lie on the ray of (2, 1)",
+)
+AWAY = Instance(
+    **_REGRESSION,  # type: ignore[arg-type]
+    extra=(("c", (0, 1)), ("W0", (2, -1)), ("Wstar", (1, 0)), ("What", ("6/5", "3/5"))),
+    note="every term non-zero",
+)
+OTHER_GAMMA = Instance(
+    X=((0, 1, 1), (0, 0, 1), (2, 0, 1), (2, 0, 1)),
+    W=(1, 0, 0),
+    y=(0, 0, 2, 2),
+    g=(-1, -2, 1, 1),
+    H=((1, 0, 0, 0), (0, 2, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)),
+    gamma=2,
+    beta=1,
+    note="a layer with a bias, gamma = 2 sigma: the plain gradient at y is 0, the BatchNorm gradient is not",
+)
+
+PROOF = Proof(
+    steps=(
+        Step(text="y-hat does not change when y is multiplied by alpha > 0", says=scale_invariance),
+        Step(text="at gamma = sigma, beta = mu, BatchNorm maps X W* to itself", says=matched),
+        Step(text="with a bias the image of BatchNorm lies in the range of X", says=affine_map),
+        Step(text="so W* and every k W* with k > 0 are local minima of L^", lemma="composition"),
+        Step(text="at k = <W*, W0>/|W*|^2 the distance is the right side, (59) to (62)", says=on_the_ray),
+        Step(text="the closest optimum is at most as far as k W*", lemma="closest-point"),
+    ),
+    lemma="closest-point",
+)
+
+CLAIM = Claim(
+    id="lem-4.5",
+    title="BatchNorm leads to a favourable initialization",
+    where="Section 4.2, Lemma 4.5; restated in Appendix C.2, proved there by (59) to (62)",
+    kind="lemma",
+    quotation=QUOTATION,
+    readings=(
+        Reading(
+            slug="with-bias-matched",
+            summary="a layer with a bias; gamma, beta match W* (gamma = sigma, beta = mu at W*)",
+            says=on_the_ray,
+            data=Data(
+                quantifiers="for all W0 with <W0, W*> > 0",
+                fixed="X, gamma = sigma, beta = mu at W*",
+                varies="W",
+                bias="the range of X contains 1",
+                parameters="weights and bias of one unit",
+            ),
+            hypotheses=(CORRELATED,),
+            assumptions=("the layer has a bias", "gamma = sigma and beta = mu at W*", "eps = 0"),
+            proof=PROOF,
+            setting="optima",
+            necessary="with k W* in the place of the closest optimum the two sides are equal",
+        ),
+        Reading(
+            slug="no-bias",
+            summary="y = Wx as printed, gamma and beta match W*",
+            says=closest,
+            data=Data(
+                quantifiers="for all W0 with <W0, W*> > 0",
+                fixed="X, gamma = sigma, beta = mu at W*",
+                varies="W",
+                bias="none: y = Wx",
+                parameters="weights of one unit",
+            ),
+            hypotheses=NO_BIAS_HYPOTHESES,
+            refutation=Refutation(AT_THE_OPTIMUM, AWAY),
+            setting="weights",
+            necessary="least squares: the minima of L^ form one open ray, by Cauchy-Schwarz",
+        ),
+        Reading(
+            slug="any-gamma-beta",
+            summary="a layer with a bias, gamma and beta any constants: at W0 = W* the right side is 0",
+            says=is_optimum,
+            data=Data(
+                quantifiers="for all gamma, beta; W0 = W*",
+                fixed="X, gamma, beta",
+                varies="W",
+                bias="the range of X contains 1",
+                parameters="weights and bias of one unit",
+            ),
+            hypotheses=(PLAIN_MINIMUM[0], PLAIN_MINIMUM[1]),
+            refutation=Refutation(OTHER_GAMMA),
+            setting="weights",
+            necessary="distance 0 asks that W* itself be an optimum of L^",
+        ),
+    ),
+    corrected=Corrected(
+        says=on_the_ray,
+        proof=PROOF,
+        text="for a layer with a bias, eps = 0, and gamma, beta that match W*; equality where the ray of W* is closest",
+        hypotheses=(CORRELATED,),
+        assumptions=(
+            "the layer has a bias",
+            "gamma = sigma and beta = mu at W*",
+            "eps = 0",
+            "sigma > 0 at W*",
+        ),
+        setting="optima",
+    ),
+    scope=(("m", ">= 2"), ("gamma", "= sigma at W*"), ("sigma", "> 0"), ("eps", "= 0")),
+    assumptions=("the layer has a bias", "gamma = sigma, beta = mu at W*", "eps = 0"),
+    notation=("W^* names the set of optima and its closest element",),
+    why="the algebra is right; that k W* is an optimum needs a bias and matched gamma, beta",
+)

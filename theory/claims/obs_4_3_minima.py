@@ -1,0 +1,231 @@
+r"""Observation 4.3, second sentence: are all minima of the normal landscape preserved?
+
+In activation space, and in weight space where the layer has a bias, they are: the BatchNorm loss is the plain
+loss composed with a continuous map that fixes the minimum. The paper's layer is y = Wx without a bias. Then the
+image of that map leaves the range of X, and a strict minimum of the plain loss can have a non-zero gradient in
+the BatchNorm landscape.
+"""
+
+from __future__ import annotations
+
+from bnverify.theory.claim import (
+    Claim,
+    Corrected,
+    Data,
+    Hypothesis,
+    Instance,
+    Proof,
+    Reading,
+    Refutation,
+    Relation,
+    Step,
+    eq,
+    lt,
+    veq,
+)
+from bnverify.theory.claims.obs_4_3_activations import matched
+from bnverify.theory.settings import Setting
+
+QUOTATION = r"""Consequently, all of the minima of the normal landscape are preserved in the BN landscape."""
+
+
+def stationary_in_y(q: Setting) -> Relation:
+    return eq(q.bn_grad_sq, 0)
+
+
+def stationary_in_W(q: Setting) -> Relation:
+    return eq(q.dot(q.vec("dW"), q.vec("dW")), 0)
+
+
+def stationary_in_beta(q: Setting) -> Relation:
+    return eq(q.grad_sum, 0)
+
+
+def strict_in_W(q: Setting) -> Relation:
+    return lt(0, q.dot(q.vec("W"), q.op("HW", q.vec("W"))))
+
+
+def _plain_stationary(q: Setting) -> Relation:
+    return eq(q.dot(q.vec("dW_plain"), q.vec("dW_plain")), 0)
+
+
+def _plain_curved_along_W(q: Setting) -> Relation:
+    return lt(0, q.dot(q.vec("W"), q.op("HW_plain", q.vec("W"))))
+
+
+def _plain_determinant(q: Setting) -> Relation:
+    W, c = q.vec("W"), q.vec("c")
+    KW, Kc = q.op("HW_plain", W), q.op("HW_plain", c)
+    return lt(0, q.dot(W, KW) * q.dot(c, Kc) - q.dot(W, Kc) ** 2)
+
+
+def affine_map(q: Setting) -> Relation:
+    return veq(
+        q.vec("z"),
+        q.vec("y") * (q.gamma / q.sigma) + q.one * (q.sym("beta") - q.gamma * q.sym("mu") / q.sigma),
+    )
+
+
+def _g_zero(q: Setting) -> Relation:
+    return eq(q.grad_sq, 0)
+
+
+PLAIN_MINIMUM = (
+    Hypothesis("plain-stationary", r"\nabla_W \mathcal{L} = 0 at W^*", _plain_stationary),
+    Hypothesis("plain-curved", r"W^{*\top} \nabla^2_W \mathcal{L}\, W^* > 0", _plain_curved_along_W),
+    Hypothesis(
+        "plain-positive-definite",
+        r"\det \nabla^2_W \mathcal{L} > 0 on the span of W^* and a second direction c (d = 2)",
+        _plain_determinant,
+    ),
+)
+
+NO_BIAS = Instance(
+    X=((0, 0), (1, 0), (0, 1)),
+    W=(1, 0),
+    y=(0, 1, 0),
+    g=(1, 0, 0),
+    H=((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    gamma="s",
+    beta="mu",
+    extra=(("c", (0, 1)),),
+    note="least squares without intercept: W* is its strict minimum, the BatchNorm gradient there is not 0",
+)
+NO_BIAS_ONE_INPUT = Instance(
+    X=((0,), (1,)),
+    W=(1,),
+    y=(0, 1),
+    g=(1, 0),
+    H=((1, 0), (0, 1)),
+    gamma="s",
+    beta="mu",
+    note="one input feature, no intercept: the gradient in beta is <1, g> = 1",
+)
+WITH_BIAS = Instance(
+    X=((0, 1), (1, 1), (0, 1)),
+    W=(1, 0),
+    y=(0, 1, 0),
+    g=(1, 0, -1),
+    H=((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    gamma="s",
+    beta="mu",
+    extra=(("c", (0, 1)),),
+    note="with a bias column W* is a minimum of both, but L^ is constant along the ray a W*",
+)
+
+PROOF_IN_Y = Proof(
+    steps=(
+        Step(text="at gamma = sigma, beta = mu the map y -> z fixes the minimum", says=matched),
+        Step(
+            text="L^ is L composed with the continuous map y -> z, and its image lies in R^m",
+            lemma="composition",
+        ),
+    ),
+    lemma="composition",
+)
+PROOF_WITH_BIAS = Proof(
+    steps=(
+        Step(text="at gamma = sigma, beta = mu the map y -> z fixes the minimum", says=matched),
+        Step(
+            text="z is y rescaled plus a multiple of 1: with a bias (1 in the range of X) z is X times other weights",
+            says=affine_map,
+        ),
+        Step(
+            text="so L^(W) = L(X W') for weights W' that depend continuously on W and equal W* at W*",
+            lemma="composition",
+        ),
+    ),
+    lemma="composition",
+)
+
+CLAIM = Claim(
+    id="obs-4.3.minima",
+    title="BatchNorm does more than rescaling: minima preserved",
+    where="Section 4.2, Observation 4.3, second sentence",
+    kind="theorem",
+    quotation=QUOTATION,
+    readings=(
+        Reading(
+            slug="in-activations",
+            summary="local minima of L in y are local minima of L^ in y, at gamma = sigma, beta = mu",
+            says=stationary_in_y,
+            data=Data(quantifiers="for every local minimum y* of L with sigma > 0", bias="not in question"),
+            hypotheses=(Hypothesis("plain-stationary", r"\nabla_y \mathcal{L} = 0", _g_zero),),
+            proof=PROOF_IN_Y,
+            necessary="a consequence that points can test: the gradient of L^ is 0 where that of L is",
+        ),
+        Reading(
+            slug="in-weights-with-bias",
+            summary="local minima in W of a layer with a bias, gamma = sigma and beta = mu held fixed",
+            says=stationary_in_W,
+            data=Data(
+                quantifiers="for every local minimum W* of L(X W) with sigma > 0",
+                bias="the range of X contains 1",
+                parameters="weights and bias of one unit",
+            ),
+            assumptions=("the layer has a bias (1 is in the range of X)", "sigma > 0 at the minimum"),
+            proof=PROOF_WITH_BIAS,
+            setting="weights-with-bias",
+            necessary="a consequence that points can test: the gradient of L^ is 0 at W*",
+        ),
+        Reading(
+            slug="in-weights-no-bias",
+            summary="local minima in W of y = Wx as printed, without a bias; gamma = sigma, beta = mu held fixed",
+            says=stationary_in_W,
+            data=Data(
+                quantifiers="for every local minimum W* of L(X W)",
+                bias="none: y = Wx",
+                parameters="weights of one unit",
+            ),
+            hypotheses=PLAIN_MINIMUM,
+            refutation=Refutation(NO_BIAS, NO_BIAS),
+            setting="weights",
+            necessary="a minimum has gradient 0; at this strict minimum of the plain loss L^ has another",
+        ),
+        Reading(
+            slug="jointly-no-bias",
+            summary="local minima in (W, gamma, beta) jointly, no bias in y = Wx",
+            says=stationary_in_beta,
+            data=Data(
+                quantifiers="for every local minimum W* of L(X W)",
+                fixed="nothing",
+                varies="W, gamma, beta",
+                bias="none: y = Wx",
+                parameters="weights, gamma and beta of one unit",
+            ),
+            hypotheses=PLAIN_MINIMUM[:2],
+            refutation=Refutation(NO_BIAS_ONE_INPUT, NO_BIAS_ONE_INPUT),
+            setting="weights",
+            necessary="a minimum has gradient 0 in beta, which is <1, g>",
+        ),
+        Reading(
+            slug="as-strict-minima",
+            summary="strict local minima in W stay strict",
+            says=strict_in_W,
+            data=Data(
+                quantifiers="for every strict local minimum W* of L(X W)",
+                bias="the range of X contains 1",
+                parameters="weights and bias of one unit",
+            ),
+            hypotheses=PLAIN_MINIMUM,
+            refutation=Refutation(WITH_BIAS),
+            setting="weights",
+            necessary="positive curvature along W*; scale invariance makes it 0",
+            admitted=False,
+            why="the text says minima, not strict minima",
+        ),
+    ),
+    corrected=Corrected(
+        says=stationary_in_W,
+        proof=PROOF_WITH_BIAS,
+        text="minima with sigma > 0 are preserved, as minima though never as strict ones, where the layer has a bias",
+        assumptions=("the layer has a bias (1 is in the range of X)", "sigma > 0 at the minimum"),
+        setting="weights-with-bias",
+    ),
+    scope=(("m", ">= 2"), ("gamma", "= sigma"), ("sigma", "> 0"), ("eps", "= 0")),
+    assumptions=(
+        "the layer has a bias, or the landscape is that of the activations",
+        "sigma > 0 at the minimum",
+    ),
+    why="true in activation space and with a bias; false for y = Wx as printed, which has none",
+)

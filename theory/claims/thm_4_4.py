@@ -1,0 +1,151 @@
+r"""Theorem 4.4: the minimax bound in weight space.
+
+Three slips: g_j is already a squared norm and is squared again; the mean term lacks lambda^2; the last term lacks
+1/m (inherited from Theorem 4.1). And X must vary with g, y-hat and sigma held fixed although y = Wx depends on it:
+where they move with X the left side has no maximum.
+"""
+
+from __future__ import annotations
+
+from bnverify.theory.claim import (
+    Claim,
+    Corrected,
+    Data,
+    Hypothesis,
+    Instance,
+    Proof,
+    Reading,
+    Refutation,
+    Relation,
+    Step,
+    le,
+)
+from bnverify.theory.settings import Setting
+
+QUOTATION = r"""For a BatchNorm network with loss $\widehat{\mathcal{L}}$ and an identical non-BN network (with
+identical loss $\mathcal{L}$), if
+$$g_j = \max_{\|X\| \leq \lambda} \left\| \nabla_W \mathcal{L} \right\|^2, \qquad \hat{g}_j = \max_{\|X\| \leq
+\lambda} \left\|\nabla_W \widehat{\mathcal{L}}\right\|^2 \implies \hat{g}_j \leq \frac{\gamma^2}{\sigma_j^2}
+\left(g_j^2 - m \mu_{g_j}^2 - \lambda^2 \left\langle \nabla_{y_j} \mathcal{L}, \hat{y}_j \right\rangle^2\right).$$"""
+
+
+def printed(q: Setting) -> Relation:
+    return le(
+        q.max_grad(q.v),
+        q.gamma**2 / q.sigma**2 * (q.max_grad(q.g) ** 2 - q.m * q.mu_g**2 - q.lam**2 * q.grad_proj**2),
+    )
+
+
+def squared_once(q: Setting) -> Relation:
+    return le(
+        q.max_grad(q.v),
+        q.gamma**2 / q.sigma**2 * (q.max_grad(q.g) - q.m * q.mu_g**2 - q.lam**2 * q.grad_proj**2),
+    )
+
+
+def weight_space_mean(q: Setting) -> Relation:
+    return le(
+        q.max_grad(q.v),
+        q.gamma**2 / q.sigma**2 * (q.max_grad(q.g) - q.lam**2 * q.m * q.mu_g**2 - q.lam**2 * q.grad_proj**2),
+    )
+
+
+def varying_input(q: Setting) -> Relation:
+    dW = q.vec("dW_other")
+    return le(
+        q.dot(dW, dW),
+        q.gamma**2 / q.sigma**2 * (q.max_grad(q.g) ** 2 - q.m * q.mu_g**2 - q.lam**2 * q.grad_proj**2),
+    )
+
+
+def corrected(q: Setting) -> Relation:
+    return le(
+        q.max_grad(q.v),
+        q.gamma**2
+        / q.sigma**2
+        * (q.max_grad(q.g) - q.lam**2 * q.m * q.mu_g**2 - q.lam**2 / q.m * q.grad_proj**2),
+    )
+
+
+def _norm_below_lambda(q: Setting) -> Relation:
+    return le(q.sym("frobenius_other"), q.lam**2)
+
+
+SMALLEST = Instance(y=(0, 1), g=(0, 1), note="m = 2: the left side is 0, the printed right side negative")
+GENERIC = Instance(y=(0, 0, 1), g=(0, 1, 1), lam="1/2", note="m = 3, every term non-zero")
+OTHER_INPUT = Instance(
+    X=((0, 0), (0, 0), (1, 0)),
+    W=(1, 0),
+    y=(0, 0, 1),
+    g=(0, 1, 0),
+    lam=2,
+    extra=(("X_other", ((0, 1), (0, 0), ("1/16", 0))),),
+    note="another input with norm below lambda: y shrinks, sigma with it, and the gradient grows like 1/sigma",
+)
+
+CLAIM = Claim(
+    id="thm-4.4",
+    title="Minimax bound on weight-space Lipschitzness",
+    where="Section 4.2, Theorem 4.4; restated in Appendix C.2, proved there by (10) to (18)",
+    kind="theorem",
+    quotation=QUOTATION,
+    readings=(
+        Reading(
+            slug="to-the-letter",
+            summary="g_j is the maximum of a squared norm and g_j^2 its square; g, y-hat, sigma fixed while X varies",
+            says=printed,
+            data=Data(fixed="g, y-hat, sigma, gamma", varies="X, in the chain rule alone", norm="spectral"),
+            refutation=Refutation(SMALLEST, GENERIC),
+        ),
+        Reading(
+            slug="g_j-squared-once",
+            summary="g_j^2 stands for the maximum of the squared norm",
+            says=squared_once,
+            data=Data(fixed="g, y-hat, sigma, gamma", varies="X", norm="spectral, g_j the norm itself"),
+            refutation=Refutation(SMALLEST, GENERIC),
+        ),
+        Reading(
+            slug="mean-in-weight-space",
+            summary="as before, and mu_{g_j} is the mean of lambda g",
+            says=weight_space_mean,
+            data=Data(fixed="g, y-hat, sigma, gamma", varies="X", norm="spectral, mu_g scaled with lambda"),
+            refutation=Refutation(SMALLEST, GENERIC),
+        ),
+        Reading(
+            slug="X-moves-everything",
+            summary="y = XW, y-hat and sigma move with X; the right side is that of the given batch",
+            says=varying_input,
+            data=Data(
+                fixed="W, gamma, beta, L",
+                varies="X, and with it y, y-hat, sigma",
+                right_side_at="the given batch",
+                bias="none",
+                parameters="weights of one unit",
+            ),
+            hypotheses=(Hypothesis("norm", r"\|X'\|_F \le \lambda", _norm_below_lambda),),
+            refutation=Refutation(OTHER_INPUT, OTHER_INPUT),
+            setting="inputs",
+        ),
+    ),
+    corrected=Corrected(
+        says=corrected,
+        proof=Proof(
+            steps=(
+                Step(
+                    text="both maxima are lambda^2 times a squared norm, attained at X = lambda u e'/|u|",
+                    lemma="quadratic-extremum",
+                ),
+            )
+        ),
+        text="g_j to the first power, lambda^2 on the mean term, lambda^2/m on the last: an equality",
+        assumptions=("g, y-hat and sigma are held fixed while X varies in the chain rule",),
+    ),
+    scope=(("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0")),
+    assumptions=("g, y-hat, sigma held fixed while X varies",),
+    why="power of g_j, a missing lambda^2 and a missing 1/m; corrected it is an equality",
+    remarks=(
+        "With y = XW the maximum over X does not exist where d >= 2: the gradient grows like 1/sigma as the "
+        "component of X along W shrinks.",
+        "Where the printed maxima are over ||X|| < lambda they are suprema, not attained unless the gradient is 0.",
+    ),
+)

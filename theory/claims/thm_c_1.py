@@ -1,0 +1,172 @@
+r"""Theorem C.1: the minimax smoothness bound.
+
+Equation (58) evaluates the maximum over X at X = lambda I as if the form were maximal there. It is a quartic form
+in X: with S = XX' it is (Sv)'B(Sv), and Sv ranges over a whole ball. Another input can make it larger, and S = 0
+makes it 0 where the value at lambda I is negative. At inputs with XX' = lambda^2 I the inequality does hold, under
+the hypothesis of Theorem 4.2.2, and not strictly.
+"""
+
+from __future__ import annotations
+
+from bnverify.theory.claim import (
+    Claim,
+    Corrected,
+    Data,
+    Hypothesis,
+    Instance,
+    Proof,
+    Reading,
+    Refutation,
+    Relation,
+    Step,
+    Term,
+    le,
+    lt,
+)
+from bnverify.theory.claims.thm_4_2_1 import printed as first_part
+from bnverify.theory.claims.thm_4_2_2 import NOT_INCREASED
+from bnverify.theory.claims.thm_4_4 import _norm_below_lambda
+from bnverify.theory.settings import Setting
+
+QUOTATION = r"""Under the same conditions as the previous theorem,
+$$\max_{||X||\leq \lambda}\left(\frac{\partial \widehat{\mathcal{L}}}{\partial W_{\cdot j}}\right)^\top
+\frac{\partial \widehat{\mathcal{L}}}{\partial W_{\cdot j} \partial W_{\cdot j}}\left(\frac{\partial
+\widehat{\mathcal{L}}}{\partial W_{\cdot j}}\right)<\frac{\gamma^2}{\sigma^2} \left[\max_{||X||\leq
+\lambda}\left(\frac{\partial \mathcal{L}}{\partial W_{\cdot j}}\right)^\top \frac{\partial \mathcal{L}}{\partial
+W_{\cdot j} \partial W_{\cdot j}}\left(\frac{\partial \mathcal{L}}{\partial W_{\cdot j}}\right)-\lambda^4
+\kappa\right],$$
+where $\kappa$ is the separation given in the previous theorem."""
+
+
+def separation(q: Setting) -> object:
+    """kappa of 4.2.2, inside the bracket: <g, y-hat> |v|^2 / (m gamma)"""
+    return q.grad_proj * q.bn_grad_sq / (q.m * q.gamma)
+
+
+def separation_outside(q: Setting) -> object:
+    """kappa as it stands in 4.2.1, outside the bracket: gamma <g, y-hat> |v|^2 / (m sigma^2)"""
+    return q.gamma * q.grad_proj * q.bn_grad_sq / (q.m * q.sigma**2)
+
+
+def printed(q: Setting) -> Relation:
+    return lt(
+        q.max_form(q.v, "B"),
+        q.gamma**2 / q.sigma**2 * (q.max_form(q.g, "H") - q.lam**4 * separation(q)),
+    )
+
+
+def not_strict(q: Setting) -> Relation:
+    return le(
+        q.max_form(q.v, "B"),
+        q.gamma**2 / q.sigma**2 * (q.max_form(q.g, "H") - q.lam**4 * separation(q)),
+    )
+
+
+def other_separation(q: Setting) -> Relation:
+    return le(
+        q.max_form(q.v, "B"),
+        q.gamma**2 / q.sigma**2 * (q.max_form(q.g, "H") - q.lam**4 * separation_outside(q)),
+    )
+
+
+def varying_input(q: Setting) -> Relation:
+    dW = q.vec("dW_other")
+    return le(
+        q.dot(dW, q.op("HW_other", dW)),
+        q.gamma**2 / q.sigma**2 * (q.max_form(q.g, "H") - q.lam**4 * separation(q)),
+    )
+
+
+def corrected(q: Setting) -> Relation:
+    return le(
+        q.lam**4 * q.bn_hess_bn,
+        q.gamma**2 / q.sigma**2 * (q.lam**4 * q.hess_grad - q.lam**4 * separation(q)),
+    )
+
+
+EQUAL_AT_TWO = Instance(y=(0, 1), g=(0, 1), note="m = 2: both sides are 0, and 0 < 0 is false")
+GENERIC = Instance(
+    y=(0, 0, 1),
+    g=(-1, 2, 1),
+    H=((0, 0, 0), (0, 0, 0), (0, 0, 1)),
+    extra=(("inputs", (((0,), (1,), (0,)),)),),
+    note="H is positive semi-definite, <g, y-hat> > 0, v'Hv <= g'Hg; the input X = (0, 1, 0)' beats lambda I",
+)
+OTHER_INPUT = Instance(
+    X=((0, 0), (0, 0), (1, 0)),
+    W=(1, 0),
+    y=(0, 0, 1),
+    g=(-1, 2, 1),
+    H=((0, 0, 0), (0, 0, 0), (0, 0, 1)),
+    lam=2,
+    extra=(("X_other", ((0, 0), (0, 1), ("1/16", 0))),),
+    note="another input with norm below lambda, where sigma is small",
+)
+
+CLAIM = Claim(
+    id="thm-C.1",
+    title="Minimax smoothness bound",
+    where="Appendix C.2, Theorem C.1",
+    kind="theorem",
+    quotation=QUOTATION,
+    readings=(
+        Reading(
+            slug="strict",
+            summary="as printed, strict; g, H, y-hat, sigma held fixed while X varies; kappa that of 4.2.2",
+            says=printed,
+            data=Data(
+                fixed="g, H, y-hat, sigma, gamma", varies="X, in the chain rule alone", norm="spectral"
+            ),
+            hypotheses=(NOT_INCREASED,),
+            refutation=Refutation(EQUAL_AT_TWO, GENERIC),
+        ),
+        Reading(
+            slug="not-strict",
+            summary="the same with <= in place of <",
+            says=not_strict,
+            data=Data(fixed="g, H, y-hat, sigma, gamma", varies="X", norm="spectral, not strict"),
+            hypotheses=(NOT_INCREASED,),
+            refutation=Refutation(GENERIC, GENERIC),
+        ),
+        Reading(
+            slug="separation-of-4.2.1",
+            summary="kappa as it stands in the first part of Theorem 4.2, with gamma/sigma^2",
+            says=other_separation,
+            data=Data(fixed="g, H, y-hat, sigma, gamma", varies="X", norm="spectral, kappa of 4.2.1"),
+            hypotheses=(NOT_INCREASED,),
+            refutation=Refutation(GENERIC, GENERIC),
+        ),
+        Reading(
+            slug="X-moves-everything",
+            summary="y = XW, y-hat and sigma move with X; the right side is that of the given batch",
+            says=varying_input,
+            data=Data(
+                fixed="W, gamma, beta, L",
+                varies="X, and with it y, y-hat, sigma",
+                right_side_at="the given batch",
+                bias="none",
+                parameters="weights of one unit",
+            ),
+            hypotheses=(
+                NOT_INCREASED,
+                Hypothesis("norm", r"\|X'\|_F \le \lambda", _norm_below_lambda),
+            ),
+            refutation=Refutation(OTHER_INPUT, OTHER_INPUT),
+            setting="inputs",
+        ),
+    ),
+    corrected=Corrected(
+        says=corrected,
+        proof=Proof(
+            steps=(Step(text="the first part of Theorem 4.2, an equality", says=first_part),),
+            terms=lambda q: [Term(q.lam**4 * q.gamma**2 / q.sigma**2, "hypothesis", "relative-norms")],
+        ),
+        text="at inputs with XX' = lambda^2 I, where the two forms are lambda^4 v'Bv and lambda^4 g'Hg; not strict",
+        hypotheses=(NOT_INCREASED,),
+        assumptions=("XX' = lambda^2 I instead of the maxima", "v'Hv <= g'Hg", "gamma != 0"),
+    ),
+    scope=(("m", ">= 2"), ("gamma", "!= 0"), ("sigma", "> 0"), ("eps", "= 0")),
+    assumptions=("XX' = lambda^2 I instead of the maxima", "v'Hv <= g'Hg"),
+    why="the maximum over X is not at lambda I: another input makes the left side larger than the right",
+    remarks=("Section 4.2 calls this a (near exact) analogue of Theorem 4.4.",),
+)
