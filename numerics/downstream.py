@@ -1,0 +1,269 @@
+"""Losses downstream of a BatchNorm: from the m activations z of one unit to one number per instance.
+
+Every loss maps z of shape (N, m) to N losses, each of its own row alone, so that one backward pass of their sum
+serves all rows. The other units of the layer are fixed at random values. Each loss bounds the magnitudes from
+which autograd forms its gradient and its Hessian-vector products; nothing else about it is known in closed form.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+import torch
+from bnverify.numerics.derivatives import standardise
+from torch import Tensor
+from torch.nn import functional
+
+Activation = Literal["relu", "tanh"]
+SHARED = {"shared": True}
+
+
+def _norm(t: Tensor) -> Tensor:
+    """Euclidean norm of everything but the first dimension, (N,)."""
+    return t.flatten(1).norm(dim=1)
+
+
+@dataclass(frozen=True)
+class Downstream(ABC):
+    """A loss of each row. Tensor fields have the N instances first, unless they are marked `SHARED`."""
+
+    @abstractmethod
+    def __call__(self, z: Tensor) -> Tensor:
+        """(N, m) -> (N,)"""
+
+    @abstractmethod
+    def scales(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Bounds (N,), (N,): on the norm of what the gradient, and the Hessian times a unit vector, are formed from."""
+
+    @property
+    @abstractmethod
+    def depth(self) -> int:
+        """Roundings on the longest path of one evaluation."""
+
+    def rows(self, index: Tensor | slice) -> Self:
+        """The loss of the chosen instances alone."""
+        return self._map(lambda t, shared: t if shared else t[index])
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> Self:
+        """The same loss on another device or in another floating point dtype."""
+        return self._map(lambda t, _: t.to(device, dtype) if t.is_floating_point() else t.to(device))
+
+    def _map(self, change: object) -> Self:
+        assert callable(change)
+        new = {
+            f.name: change(getattr(self, f.name), bool(f.metadata))
+            for f in dataclasses.fields(self)
+            if isinstance(getattr(self, f.name), Tensor)
+        }
+        return dataclasses.replace(self, **new)
+
+
+@dataclass(frozen=True)
+class Linear(Downstream):
+    """L(z) = <c, z>: no curvature of its own, all of B comes from BatchNorm. c: (N, m)."""
+
+    c: Tensor
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return (self.c * z).sum(1)
+
+    def scales(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        return _norm(self.c), torch.zeros_like(self.c[:, 0])
+
+    @property
+    def depth(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True)
+class Quadratic(Downstream):
+    """L(z) = <c, z> + sum_i d_i z_i^2 / 2 + sum_k e_k <U_k, z>^2 / 2, a Hessian of full rank applied in O(m).
+
+    c, d: (N, m); U: (N, r, m); e: (N, r). Positive semidefinite where d and e are non-negative.
+    """
+
+    c: Tensor
+    d: Tensor
+    U: Tensor
+    e: Tensor
+
+    def __call__(self, z: Tensor) -> Tensor:
+        along = (self.U @ z.unsqueeze(-1)).squeeze(-1)
+        return ((self.c + self.d * z / 2) * z).sum(1) + (self.e * along.square()).sum(1) / 2
+
+    def scales(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        curvature = self.d.abs().amax(1) + (self.e.abs() * self.U.square().sum(2)).sum(1)
+        return _norm(self.c) + curvature * _norm(z), curvature
+
+    @property
+    def depth(self) -> int:
+        return self.d.shape[1] + self.e.shape[1] + 4
+
+
+@dataclass(frozen=True)
+class DenseQuadratic(Downstream):
+    """L(u) = <g, u - at> + (u - at)'H(u - at)/2, with gradient g and Hessian H at ``at``, as in exact instances.
+
+    g, at: (N, m); H: (N, m, m), symmetric.
+    """
+
+    g: Tensor
+    H: Tensor
+    at: Tensor
+
+    def __call__(self, z: Tensor) -> Tensor:
+        d = z - self.at
+        return ((self.g + (self.H @ d.unsqueeze(-1)).squeeze(-1) / 2) * d).sum(1)
+
+    def scales(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        curvature = _norm(self.H)
+        return _norm(self.g) + curvature * _norm(z - self.at), curvature
+
+    @property
+    def depth(self) -> int:
+        return self.g.shape[1] + 4
+
+
+def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Mean over the samples of softmax cross-entropy; logits (N, n, c), target (N, n) -> (N,)."""
+    each = functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none")
+    return each.view(target.shape).mean(1)
+
+
+def _residuals(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """softmax p (N, n, c) and |p - onehot|/n, the magnitudes that the mean cross-entropy sends back."""
+    p = logits.softmax(-1)
+    onehot = functional.one_hot(target, logits.shape[-1]).to(p.dtype)
+    return p, (p - onehot).abs() / target.shape[1]
+
+
+def _activate(t: Tensor, activation: Activation) -> Tensor:
+    return functional.relu(t) if activation == "relu" else torch.tanh(t)
+
+
+def _slopes(t: Tensor, activation: Activation) -> tuple[Tensor, Tensor]:
+    """Magnitudes of the first and second derivative of the activation at t."""
+    if activation == "relu":
+        return (t > 0).to(t.dtype), torch.zeros_like(t)
+    slope = 1 - torch.tanh(t).square()
+    return slope, 2 * slope
+
+
+@dataclass(frozen=True)
+class MLP(Downstream):
+    """Mean softmax cross-entropy of act(act(z_b) w + C_b) V: this unit, the others fixed, a hidden and a top layer.
+
+    w: (N, h), weights of this unit; C: (N, m, h), what the other units and the bias add; V: (N, h, c);
+    target: (N, m) integers.
+    """
+
+    w: Tensor
+    C: Tensor
+    V: Tensor
+    target: Tensor
+    activation: Activation = "relu"
+
+    def _hidden(self, z: Tensor) -> Tensor:
+        return _activate(z, self.activation).unsqueeze(-1) * self.w.unsqueeze(1) + self.C
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return _cross_entropy(_activate(self._hidden(z), self.activation) @ self.V, self.target)
+
+    def scales(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """The chain rule with every factor replaced by its absolute value; sample b touches z_b alone."""
+        hidden, V, w = self._hidden(z), self.V.abs(), self.w.abs().unsqueeze(1)
+        p, residual = _residuals(_activate(hidden, self.activation) @ self.V, self.target)
+        outer, outer2 = _slopes(z, self.activation)
+        inner, inner2 = _slopes(hidden, self.activation)
+        out = outer.unsqueeze(-1)
+        jacobian = out * ((w * inner) @ V)
+        bend = (outer2.unsqueeze(-1) * w * inner + out.square() * w.square() * inner2) @ V
+        curvature = 2 * (p * jacobian.square()).sum(-1) / z.shape[1] + (residual * bend).sum(-1)
+        return (residual * jacobian).sum(-1).norm(dim=1), curvature.amax(1)
+
+    @property
+    def depth(self) -> int:
+        return sum(self.V.shape[1:]) + 16
+
+
+@dataclass(frozen=True)
+class Convolution(Downstream):
+    """z is one channel of n images of h x w, m = n h w: convolution, ReLU, mean over positions, softmax readout.
+
+    K: (o, 1, 3, 3), shared by the instances; C: (N, n, o, h, w), what the other channels add; R: (N, o, c);
+    target: (N, n) integers.
+    """
+
+    C: Tensor
+    R: Tensor
+    target: Tensor
+    K: Tensor = field(metadata=SHARED)
+
+    def _maps(self, z: Tensor) -> Tensor:
+        h, w = self.C.shape[-2:]
+        return functional.conv2d(z.reshape(-1, 1, h, w), self.K, padding=1).view(self.C.shape) + self.C
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return _cross_entropy(functional.relu(self._maps(z)).mean((-2, -1)) @ self.R, self.target)
+
+    def scales(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """The chain rule with every factor replaced by its absolute value; image i touches its own pixels alone."""
+        maps = self._maps(z)
+        p, residual = _residuals(functional.relu(maps).mean((-2, -1)) @ self.R, self.target)
+        (N, n, c), (h, w) = p.shape, maps.shape[-2:]
+        open_ = (maps > 0).to(z.dtype).unsqueeze(2) / (h * w)
+        back = open_ * self.R.abs().transpose(1, 2)[:, None, :, :, None, None]
+        jacobian = functional.conv_transpose2d(back.flatten(0, 2), self.K.abs(), padding=1).view(N, n, c, -1)
+        curvature = 2 * (p * jacobian.square().sum(-1)).sum(-1) / n
+        return (residual.unsqueeze(-1) * jacobian).sum(2).flatten(1).norm(dim=1), curvature.amax(1)
+
+    @property
+    def depth(self) -> int:
+        return 9 + self.C.shape[-1] * self.C.shape[-2] + sum(self.R.shape[1:]) + 12
+
+
+@dataclass(frozen=True)
+class SecondBatchNorm(Downstream):
+    """z_b w + C_b through a second BatchNorm (eps > 0) over the batch, ReLU, softmax readout.
+
+    w, scale, shift: (N, h); C: (N, m, h); V: (N, h, c); target: (N, m) integers.
+    """
+
+    w: Tensor
+    C: Tensor
+    scale: Tensor
+    shift: Tensor
+    V: Tensor
+    target: Tensor
+    eps: float = 1e-5
+
+    def _hidden(self, z: Tensor) -> Tensor:
+        return (z.unsqueeze(-1) * self.w.unsqueeze(1) + self.C).transpose(1, 2)
+
+    def __call__(self, z: Tensor) -> Tensor:
+        normal = standardise(self._hidden(z), self.eps).yhat
+        out = normal * self.scale.unsqueeze(-1) + self.shift.unsqueeze(-1)
+        return _cross_entropy(functional.relu(out).transpose(1, 2) @ self.V, self.target)
+
+    def scales(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Absolute values through the readout; through BatchNorm 3 terms of 1/s, and 9 of 1/(s^2 sqrt m)."""
+        m = z.shape[1]
+        mu, s, yhat, _ = standardise(self._hidden(z), self.eps)
+        cond = (1 + mu.abs() / s).amax((1, 2))
+        out = (yhat * self.scale.unsqueeze(-1) + self.shift.unsqueeze(-1)).transpose(1, 2)
+        p, residual = _residuals(functional.relu(out) @ self.V, self.target)
+        open_, V = (out > 0).to(z.dtype), self.V.abs()
+        sent = (open_ * (residual @ V.transpose(1, 2))).norm(dim=1)
+        per_s = self.w.abs() / s.squeeze(-1)
+        rate = self.scale.abs() * per_s
+        jacobian = (open_ * rate.unsqueeze(1)) @ V
+        straight = 18 * (p * jacobian.square()).sum(-1).amax(1) / m
+        bent = 9 * (sent * rate * per_s).sum(1) / m**0.5
+        return cond * 3 * (sent * rate).sum(1), cond * (straight + bent)
+
+    @property
+    def depth(self) -> int:
+        return 2 * self.target.shape[1] + sum(self.V.shape[1:]) + 24
