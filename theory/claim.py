@@ -84,6 +84,7 @@ class Term:
     """One term of an inequality certificate: ``multiplier`` * ``factor`` with both known non-negative.
 
     kind: square (factor is squared), normsq (|factor|^2), hypothesis (slack of the hypothesis named factor),
+    product (of the slacks of the two hypotheses named in factor),
     cauchy (|a|^2 |b|^2 - <a,b>^2 for factor = (a, b); rests on the lemma Cauchy-Schwarz).
     """
 
@@ -109,12 +110,14 @@ class Proof:
     terms: for an inequality that is no identity, slack = sum of these terms.
     lemma: the named lemma that turns the verified steps into the statement (see `lemmas`).
     witness: for an existential statement, what is exhibited.
+    at: for "there is an instance with ...": an exact point at which the statement holds.
     """
 
     steps: tuple[Step, ...] = ()
     terms: Callable[[Setting], list[Term]] | None = None
     lemma: str | None = None
     witness: str | None = None
+    at: Instance | None = None
     eps: bool = False
 
 

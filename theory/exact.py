@@ -245,6 +245,8 @@ class Exact(Setting):
                 return 1 - self.eps_ / self.stats.s**2
             case "lam":
                 return number(self.instance.lam)
+            case "lambda_min_H":
+                return min(self.H_.eigenvals(), key=lambda value: value.evalf(40))
             case "frobenius_other":
                 return sum((x**2 for x in self._other()), sp.Integer(0))
         return number(self.extra[name])

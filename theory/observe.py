@@ -151,7 +151,8 @@ class Gram(Setting):
         return u.dot(w)
 
     def sym(self, name: str) -> sp.Expr:
-        return self.symbols[name]
+        """A named scalar; a name outside the vocabulary is a free real number."""
+        return self.symbols[name] if name in self.symbols else sp.Symbol(name, real=True)
 
     def sqrt(self, value: Any) -> sp.Expr:
         return sp.sqrt(value)

@@ -46,6 +46,13 @@ def _term_value(term: Term, q: Setting, hypotheses: tuple[Hypothesis, ...]) -> t
             found = next(h for h in hypotheses if h.name == term.factor)
             lhs, rhs = found.says(q).sides(q)
             return term.multiplier * (rhs - lhs), ()
+        case "product":
+            slack: Any = term.multiplier
+            for name in term.factor:
+                found = next(h for h in hypotheses if h.name == name)
+                lhs, rhs = found.says(q).sides(q)
+                slack = slack * (rhs - lhs)
+            return slack, ()
         case "cauchy":
             a, b = term.factor
             return term.multiplier * (q.dot(a, a) * q.dot(b, b) - q.dot(a, b) ** 2), ("cauchy-schwarz",)
@@ -100,7 +107,14 @@ def verify_proof(
             check, _ = verify_relation(step.says, q, step.terms, hypotheses, step.text)
             checks.append(check)
     tight = False
-    if proof.lemma is not None:
+    if proof.at is not None:
+        point = Exact(proof.at)
+        relations = [h.says(point) for h in hypotheses] + [says(point)]
+        holds = all(compare(relation, point)[0] == 1 for relation in relations)
+        _, lhs, rhs = compare(relations[-1], point)
+        values = (("lhs", str(tidy(lhs))), ("rhs", str(tidy(rhs))))
+        checks.append(Check("witness", holds, proof.at.note or "it holds here", values=values))
+    elif proof.lemma is not None:
         checks.append(
             Check("conclusion", proof.lemma in LEMMAS, "the steps give the statement", (proof.lemma,))
         )

@@ -7,6 +7,8 @@ and the gamma and beta that match W*. With other gamma and beta, or without a bi
 
 from __future__ import annotations
 
+from typing import Any
+
 from bnverify.theory.claim import (
     Claim,
     Corrected,
@@ -84,7 +86,7 @@ NO_BIAS_HYPOTHESES = (
     ),
 )
 
-_REGRESSION: dict[str, object] = {
+_REGRESSION: dict[str, Any] = {
     "X": ((0, 0), (1, 0), (0, 1)),
     "W": (1, 0),
     "y": (0, 1, 0),
@@ -94,12 +96,12 @@ _REGRESSION: dict[str, object] = {
     "beta": "mu",
 }
 AT_THE_OPTIMUM = Instance(
-    **_REGRESSION,  # type: ignore[arg-type]
+    **_REGRESSION,
     extra=(("c", (0, 1)), ("W0", (1, 0)), ("Wstar", (1, 0)), ("What", ("4/5", "2/5"))),
     note="W0 = W*: the right side is 0, but the optima of the BatchNorm network lie on the ray of (2, 1)",
 )
 AWAY = Instance(
-    **_REGRESSION,  # type: ignore[arg-type]
+    **_REGRESSION,
     extra=(("c", (0, 1)), ("W0", (2, -1)), ("Wstar", (1, 0)), ("What", ("6/5", "3/5"))),
     note="every term non-zero",
 )
