@@ -2,7 +2,7 @@ r"""Statements as mathematics: LaTeX, and plain Unicode for terminals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from bnverify.theory.claim import Relation, Says
@@ -139,22 +139,20 @@ def statement(says: Says) -> Relation:
     return Relation(sides[0], relation.op, sides[1], relation.vector)
 
 
-def written(says: Says, script: Script = LATEX) -> str:
-    """A statement as mathematics: both sides and the sign between them."""
+def written(says: Says, script: Script = LATEX, equal: bool = False) -> str:
+    """A statement as mathematics: both sides and the sign between them, ``=`` if ``equal``."""
     relation = statement(says)
-    return script.relation(script.write(relation.lhs), relation.op, script.write(relation.rhs))
+    sign = "eq" if equal else relation.op
+    return script.relation(script.write(relation.lhs), sign, script.write(relation.rhs))
 
 
-def legend(says: Says | None, script: Script = LATEX) -> list[tuple[str, str]]:
-    """The names that occur in a statement and what they mean, in the order of `names.MEANINGS`."""
-    if says is None:
-        return []
-    relation = statement(says)
+def legend(statements: Iterable[Says], script: Script = PLAIN) -> list[tuple[str, str]]:
+    """The names that occur in the statements and what they mean, in the order of `names.MEANINGS`."""
     used: set[tuple[str, str]] = set()
-    for side in (relation.lhs, relation.rhs):
-        for _, node in walk(side):
-            if node.head in {"sym", "vec", "op"}:
-                used.add((node.head, node.args[0]))
+    for says in statements:
+        relation = statement(says)
+        for side in (relation.lhs, relation.rhs):
+            used |= {(node.head, node.args[0]) for _, node in walk(side) if node.head in {"sym", "vec", "op"}}
     write: dict[str, Callable[[str], str]] = {
         "sym": script.names.scalar,
         "vec": script.names.vector,
@@ -163,10 +161,6 @@ def legend(says: Says | None, script: Script = LATEX) -> list[tuple[str, str]]:
     return [(write[kind](name), text) for (kind, name), text in MEANINGS.items() if (kind, name) in used]
 
 
-def as_data(says: Says) -> dict[str, Any]:
-    """A statement for storage: LaTeX, plain Unicode, and the legend of its plain names."""
-    return {
-        "latex": written(says),
-        "plain": written(says, PLAIN),
-        "legend": [list(entry) for entry in legend(says, PLAIN)],
-    }
+def as_data(says: Says, equal: bool = False) -> dict[str, Any]:
+    """A statement for storage: LaTeX and plain Unicode, as an equation where it was found to be one."""
+    return {"latex": written(says, LATEX, equal), "plain": written(says, PLAIN, equal)}

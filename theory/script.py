@@ -81,7 +81,7 @@ class Script(ABC):
         sign *= _factors(term, over, under)
         over = [node for node in over if node != scalar(1)]
         under = [node for node in under if node != scalar(1)]
-        quiet = [node for node in over if isinstance(node, Scalar) and not _loud(node)]
+        quiet: list[Node] = [node for node in over if isinstance(node, Scalar) and not _loud(node)]
         loud = [node for node in over if node not in quiet]
         sums = any(_is_sum(node) for node in loud)
         scalars = all(isinstance(node, Scalar) for node in loud)

@@ -1,0 +1,146 @@
+"""``claims``, ``show`` and ``prove``: what is claimed, what is true, and why."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bnverify.errors import InputError
+from bnverify.ids import select
+
+if TYPE_CHECKING:
+    from bnverify.theory.derive import Derived
+    from bnverify.theory.store import Stored
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids such as thm-4.1; all if none.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this topic."""
+    app.command()(claims)
+    app.command()(show)
+    app.command()(prove)
+
+
+def claims(
+    ids: Ids = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a list of items instead of a table.")
+    ] = False,
+) -> None:
+    """The verdict on every claim: a table, or JSON."""
+    stored = _stored(ids)
+    if as_json:
+        print(json.dumps([entry.item for entry in stored], ensure_ascii=False, indent=2))
+    else:
+        from bnverify.display import claims_table, console
+
+        console().print(claims_table(stored))
+    _warn(stored, everything=not ids)
+
+
+def show(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="An id such as thm-4.1.")],
+) -> None:
+    """One claim in full: quotation, readings, proof, counterexample, corrected statement, LaTeX."""
+    from bnverify.display import console
+    from bnverify.display_claim import show_claim
+
+    (entry,) = _stored([identifier])
+    show_claim(entry, console())
+    _warn([entry], everything=False)
+
+
+def prove(
+    ids: Ids = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that derive side by side.")] = 1,
+) -> None:
+    """Re-derive every certificate and counterexample from nothing; exit 1 if one no longer holds."""
+    from bnverify.display import console, prove_line, track
+    from bnverify.theory import store
+    from bnverify.theory.registry import registry
+
+    known = sorted(registry(), key=store.position)
+    chosen = select(ids or (), known)
+    before = _load_or_nothing()
+    out = console()
+    found: list[Derived] = []
+    for derived in track(_derivations(chosen, jobs), len(chosen), "deriving"):
+        found.append(derived)
+        out.print(prove_line(derived, before.get(derived.id)))
+    sound = {item.id: item.stored for item in found if item.stored is not None and not item.failures}
+    kept = {name: entry for name, entry in before.items() if name in known}
+    after = kept | sound
+    if after != before:
+        try:
+            store.save(after)
+        except InputError as error:
+            print(f"bnverify: the evidence is not stored: {error}", file=sys.stderr)
+    seconds = sum(item.seconds for item in found)
+    failed = [item for item in found if item.failures]
+    out.print(f"{len(found) - len(failed)} of {len(found)} claims verified in {seconds:.1f} s")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _derivations(chosen: list[str], jobs: int):  # type: ignore[no-untyped-def]
+    from bnverify.theory.derive import derive
+
+    if jobs == 1 or len(chosen) == 1:
+        yield from map(derive, chosen)
+        return
+    import multiprocessing
+
+    with multiprocessing.get_context("spawn").Pool(min(jobs, len(chosen)), _quiet) as pool:
+        yield from pool.imap(derive, chosen)
+
+
+def _quiet() -> None:
+    """Workers leave an interrupt to the parent, which ends them."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _load_or_nothing() -> dict[str, Stored]:
+    from bnverify.theory import store
+
+    try:
+        return store.load()
+    except InputError:
+        return {}
+
+
+def _stored(ids: list[str] | None) -> list[Stored]:
+    from bnverify.theory import store
+
+    entries = store.load()
+    missing = [name for name in ids or () if name not in entries]
+    if missing and store.unproved(entries.values()):
+        from bnverify.theory.registry import registry
+
+        for name in missing:
+            if name in registry():
+                raise InputError(f"{name} has no stored evidence yet; `bnverify prove {name}` derives it")
+    if not entries:
+        raise InputError("there is no stored evidence; `bnverify prove` derives it")
+    return [entries[name] for name in select(ids or (), entries)]
+
+
+def _warn(entries: list[Stored], everything: bool) -> None:
+    from bnverify.theory import store
+
+    stale = [entry.id for entry in entries if entry.stale]
+    if stale:
+        print(
+            f"bnverify: stale evidence on {', '.join(stale)}: a source changed since it was verified; "
+            f"`bnverify prove` rebuilds it",
+            file=sys.stderr,
+        )
+    if everything and (files := store.unproved(entries)):
+        print(
+            f"bnverify: no evidence yet on {', '.join(files)}; `bnverify prove` derives it", file=sys.stderr
+        )

@@ -1,0 +1,106 @@
+"""What terminals show: the console, progress bars, and the tables of claims."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from bnverify.theory.derive import Derived
+    from bnverify.theory.store import Stored
+
+WIDE = 120
+"""Columns where the output is no terminal and COLUMNS is not set."""
+
+STYLES = {
+    "proved": "green",
+    "reproduced": "green",
+    "refuted": "red",
+    "not-reproduced": "red",
+    "conditional": "yellow",
+    "partly": "yellow",
+    "open": "magenta",
+}
+
+_LETTERS = {"gamma": "γ", "sigma": "σ", "eps": "ε", "beta": "β", "lambda": "λ", "lam": "λ", "mu": "μ"}
+_SIGNS = {">=": "≥", "<=": "≤", "!=": "≠"}
+
+Item = TypeVar("Item")
+
+
+def console(stderr: bool = False) -> Console:
+    """A console that is as wide as the terminal, and `WIDE` columns wide where there is none."""
+    out = Console(stderr=stderr, highlight=False)
+    if not out.is_terminal and "COLUMNS" not in os.environ:
+        out = Console(stderr=stderr, highlight=False, width=WIDE)
+    return out
+
+
+def track(items: Iterable[Item], total: int, text: str) -> Iterator[Item]:
+    """The items, with a progress bar on stderr that leaves nothing behind."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        yield from progress.track(items, total=total)
+
+
+def verdict_text(verdict: str) -> Text:
+    return Text(verdict, style=STYLES.get(verdict, ""))
+
+
+def spelt(text: str) -> str:
+    """Letters and signs of a scope or an assumption as people write them."""
+    for sign, written in _SIGNS.items():
+        text = text.replace(sign, written)
+    text = re.sub(r"sqrt\((\w+)\)", r"√\1", text).replace("y-hat", "ŷ")
+    return re.sub(r"[a-z]+", lambda word: _LETTERS.get(word[0], word[0]), text)
+
+
+def scope_text(scope: dict[str, str]) -> str:
+    return ", ".join(spelt(f"{name} {value}") for name, value in scope.items())
+
+
+def claims_table(entries: list[Stored]) -> Table:
+    """id, verdict, tight, scope and one line of why."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("id", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("tight", no_wrap=True)
+    table.add_column("scope", ratio=2)
+    table.add_column("why", ratio=5)
+    for entry in entries:
+        verdict = verdict_text(entry.item["verdict"])
+        if entry.stale:
+            verdict.append(" (stale)", style="dim")
+        table.add_row(
+            Text(entry.id),
+            verdict,
+            "yes" if entry.item["tight"] else "",
+            Text(scope_text(entry.item["scope"])),
+            Text(spelt(entry.detail["why"])),
+        )
+    return table
+
+
+def prove_line(derived: Derived, before: Stored | None) -> Text:
+    """One line on a claim that was derived afresh."""
+    line = Text(f"{derived.id:<24} ")
+    if derived.stored is not None and not derived.failures:
+        verdict = derived.stored.item["verdict"]
+        line.append_text(verdict_text(f"{verdict:<15}"))
+        line.append(f" {derived.seconds:6.2f} s")
+        if before is not None and before.item["verdict"] != verdict:
+            line.append(f"  was {before.item['verdict']}", style="bold")
+        return line
+    line.append("does not verify", style="bold red")
+    line.append(f" {derived.seconds:6.2f} s")
+    for failure in derived.failures:
+        line.append(f"\n    {failure}")
+    return line
