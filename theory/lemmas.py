@@ -20,5 +20,10 @@ LEMMAS: dict[str, str] = {
     "second-order-condition": (
         r"\text{where the gradient is zero and the Hessian is positive definite there is a strict local minimum}"
     ),
+    "taylor": r"L(z + t u) = L(z) + t \langle g, u\rangle + t^2 u^\top H u / 2 + o(t^2)",
+    "convex-of-affine": (
+        r"\text{a convex function of an affine function is convex, and the Hessian of a convex function is"
+        r" positive semi-definite}"
+    ),
     "existence-by-witness": r"\text{a statement ``there is'' holds once one is exhibited}",
 }

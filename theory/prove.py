@@ -48,8 +48,11 @@ def _term_value(term: Term, q: Setting, hypotheses: tuple[Hypothesis, ...]) -> t
             return term.multiplier * (rhs - lhs), ()
         case "product":
             slack: Any = term.multiplier
-            for name in term.factor:
-                found = next(h for h in hypotheses if h.name == name)
+            for item in term.factor:
+                if not isinstance(item, str):
+                    slack = slack * q.dot(item, item)
+                    continue
+                found = next(h for h in hypotheses if h.name == item)
                 lhs, rhs = found.says(q).sides(q)
                 slack = slack * (rhs - lhs)
             return slack, ()

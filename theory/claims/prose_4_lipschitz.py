@@ -1,0 +1,264 @@
+r"""Section 4, the sentences around Theorem 4.1.
+
+The reduction is real and additive. That the Lipschitz constant is better "without any assumptions" is not: the
+factor gamma^2/sigma^2 can exceed what the reduction takes away.
+"""
+
+from __future__ import annotations
+
+from bnverify.theory.claim import (
+    Claim,
+    Corrected,
+    Data,
+    Hypothesis,
+    Instance,
+    Proof,
+    Reading,
+    Refutation,
+    Relation,
+    Term,
+    eq,
+    le,
+    lt,
+)
+from bnverify.theory.settings import Setting
+
+
+def shorter(q: Setting) -> Relation:
+    return le(q.bn_grad_sq, q.grad_sq)
+
+
+def _scale_at_most_sigma(q: Setting) -> Relation:
+    return le(q.gamma**2, q.sigma**2)
+
+
+SCALE = Hypothesis("scale", r"\gamma^2 \le \sigma^2", _scale_at_most_sigma)
+
+
+def _shorter_terms(q: Setting) -> list[Term]:
+    return [
+        Term(q.grad_sq / q.sigma**2, "hypothesis", "scale"),
+        Term(q.gamma**2 / (q.sigma**2 * q.m), "square", q.grad_sum),
+        Term(q.gamma**2 / (q.sigma**2 * q.m), "square", q.grad_proj),
+    ]
+
+
+def shorter_in_weight_space(q: Setting) -> Relation:
+    return le(q.max_grad(q.v), q.max_grad(q.g))
+
+
+def _weight_terms(q: Setting) -> list[Term]:
+    return [Term(q.lam**2 * term.multiplier, term.kind, term.factor) for term in _shorter_terms(q)]
+
+
+def additive(q: Setting) -> Relation:
+    scale = q.gamma**2 / q.sigma**2
+    return eq(scale * q.grad_sq - q.bn_grad_sq, scale * (q.grad_sum**2 / q.m + q.grad_proj**2 / q.m))
+
+
+def always_effective(q: Setting) -> Relation:
+    return lt(q.bn_grad_sq, q.gamma**2 / q.sigma**2 * q.grad_sq)
+
+
+def at_most_quadratic(q: Setting) -> Relation:
+    return le(q.grad_sum**2, q.m * q.grad_sq)
+
+
+def quadratic_in_m(q: Setting) -> Relation:
+    return eq(q.grad_sum**2, q.m**2 * q.mu_g**2)
+
+
+def mean_term_positive(q: Setting) -> Relation:
+    return lt(0, q.grad_sum**2)
+
+
+def correlation_positive(q: Setting) -> Relation:
+    return lt(0, q.grad_proj**2)
+
+
+def beaten(q: Setting) -> Relation:
+    return lt(q.bn_grad_sq, q.grad_sq)
+
+
+STRETCH = Instance(
+    y=(0, 0, 1), g=(0, 1, 0), note="gamma = 1 exceeds sigma = sqrt(2)/3: |v|^2 = 9/4, |g|^2 = 1"
+)
+NO_REDUCTION = Instance(y=(0, 0, 1), g=(1, -1, 0), note="g is orthogonal to 1 and to y-hat")
+ZERO_MEAN = Instance(y=(0, 1), g=(1, -1), note="a gradient with mean 0")
+CONSTANT_GRADIENT = Instance(y=(0, 1), g=(1, 1), note="a constant gradient is orthogonal to y-hat")
+MATCHED = Instance(
+    y=(0, 0, 1), g=(1, 0, 0), gamma="s", beta="mu", note="gamma = sigma: |v|^2 < |g|^2 all the same"
+)
+
+SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
+
+CLAIMS = (
+    Claim(
+        id="prose-4.2-better-lipschitz",
+        title="A better Lipschitz constant without any assumptions",
+        where="Section 4.2, paragraph before Theorem 4.1",
+        kind="prose",
+        quotation="Without any assumptions on the specific weights or the loss being used, we show that the "
+        "batch-normalized landscape exhibits a better Lipschitz constant.",
+        readings=(
+            Reading(
+                slug="any-scale",
+                summary="the gradient norm is not larger, for every gamma (for a linear loss it is the constant)",
+                says=shorter,
+                refutation=Refutation(STRETCH, STRETCH),
+            ),
+            Reading(
+                slug="scale-at-most-sigma",
+                summary="the same where |gamma| <= sigma, in particular at matched activations",
+                says=shorter,
+                data=Data(fixed="gamma with gamma^2 <= sigma^2"),
+                hypotheses=(SCALE,),
+                assumptions=("|gamma| <= sigma",),
+                proof=Proof(terms=_shorter_terms),
+            ),
+        ),
+        corrected=Corrected(
+            says=shorter,
+            proof=Proof(terms=_shorter_terms),
+            text="true where |gamma| <= sigma",
+            hypotheses=(SCALE,),
+            assumptions=("|gamma| <= sigma",),
+        ),
+        scope=SCOPE,
+        assumptions=("|gamma| <= sigma",),
+        why="needs |gamma| <= sigma; with gamma > sigma the gradient can grow",
+        remarks=("As a constant over all y it is infinite at eps = 0: v grows like 1/sigma.",),
+    ),
+    Claim(
+        id="prose-4.2-reduction-additive",
+        title="The reduction is additive, even when sigma = gamma",
+        where="Section 4.2, paragraph before Theorem 4.1",
+        kind="prose",
+        quotation="Note that this reduction is additive, and has effect even when the scaling of BN is identical to "
+        r"the original layer scaling (i.e. even when $\sigma_j = \gamma$).",
+        readings=(
+            Reading(
+                slug="additive",
+                summary="the squared norm is reduced by (<1,g>^2 + <g,y-hat>^2)/m, whatever gamma/sigma",
+                says=additive,
+                proof=Proof(),
+            ),
+            Reading(
+                slug="has-effect-at-sigma",
+                summary="there are gradients for which it is a reduction at gamma = sigma",
+                says=beaten,
+                data=Data(quantifiers="there are y, g with gamma = sigma", fixed="gamma = sigma"),
+                proof=Proof(at=MATCHED, witness="an exact point"),
+            ),
+            Reading(
+                slug="always-has-effect",
+                summary="the reduction is never 0",
+                says=always_effective,
+                refutation=Refutation(NO_REDUCTION, NO_REDUCTION),
+                admitted=False,
+                why="the sentence before names the condition: y-hat correlates with g, or the mean of g is not 0",
+            ),
+        ),
+        scope=SCOPE,
+        why="an identity; the effect is 0 only where g is orthogonal to 1 and to y-hat",
+    ),
+    Claim(
+        id="prose-4.2-quadratic-in-dimension",
+        title="The mean term grows quadratically in the dimension",
+        where="Section 4.2, paragraph after Theorem 4.1",
+        kind="prose",
+        quotation=r"First, note that $\langle 1, \partial L/\partial y \rangle^2$ grows quadratically in the "
+        "dimension, so the middle term above is significant.",
+        readings=(
+            Reading(
+                slug="fixed-mean",
+                summary="<1,g>^2 = m^2 mu_g^2: quadratic where the mean of the gradient's entries stays the same",
+                says=quadratic_in_m,
+                data=Data(fixed="the mean of the entries of g", varies="m"),
+                proof=Proof(),
+            ),
+            Reading(
+                slug="any-gradient",
+                summary="the term is significant for every loss",
+                says=mean_term_positive,
+                data=Data(varies="m, L"),
+                refutation=Refutation(ZERO_MEAN),
+            ),
+        ),
+        scope=SCOPE,
+        assumptions=("the entries of g keep a non-zero mean as m grows",),
+        why="true where the entries of g keep their mean; 0 for a gradient with mean 0",
+        remarks=(
+            "With a loss averaged over the batch the entries of g shrink like 1/m and the term does not grow.",
+            "In the theorem it is divided by m and stands beside |g|^2, which grows as fast.",
+        ),
+    ),
+    Claim(
+        id="prose-4.2-at-most-quadratic",
+        title="The mean term is at most m |g|^2",
+        where="Section 4.2, paragraph after Theorem 4.1 (what the sentence can be sharpened to)",
+        kind="extension",
+        quotation="",
+        readings=(
+            Reading(
+                slug="cauchy-schwarz",
+                summary="<1,g>^2 <= m |g|^2, with equality for a constant gradient",
+                says=at_most_quadratic,
+                proof=Proof(terms=lambda q: [Term(1, "cauchy", (q.one, q.g))]),
+            ),
+        ),
+        scope=SCOPE,
+        why="Cauchy-Schwarz",
+    ),
+    Claim(
+        id="prose-4.2-bounded-away",
+        title="The last inner product is bounded away from zero",
+        where="Section 4.2, paragraph after Theorem 4.1",
+        kind="prose",
+        quotation="Furthermore, note that both in practice and in theory, the final inner product term in the above "
+        "theorem is bounded away from zero, as the gradient with respect to a variable is rarely uncorrelated to the "
+        "variable itself.",
+        readings=(
+            Reading(
+                slug="in-theory",
+                summary="<g, y-hat>^2 > 0 for every loss",
+                says=correlation_positive,
+                refutation=Refutation(CONSTANT_GRADIENT),
+            ),
+        ),
+        scope=SCOPE,
+        why="in theory it can be 0; in practice is a question for training runs",
+        remarks=(
+            "<g, y-hat> is the gradient of gamma: where gamma has been trained to stationarity the term is exactly 0.",
+        ),
+    ),
+    Claim(
+        id="prose-4.2-worst-case-weights",
+        title="Improvements translate to the weight space",
+        where="Section 4.2, first paragraph",
+        kind="prose",
+        quotation="We then show that these improvements in the activation-space landscape translate to favorable "
+        "worst-case bounds in the weight-space landscape.",
+        readings=(
+            Reading(
+                slug="any-scale",
+                summary="the maximum over X of the weight gradient is not larger, for every gamma",
+                says=shorter_in_weight_space,
+                data=Data(fixed="g, y-hat, sigma", varies="X", norm="spectral"),
+                refutation=Refutation(STRETCH, STRETCH),
+            ),
+            Reading(
+                slug="scale-at-most-sigma",
+                summary="the same where |gamma| <= sigma",
+                says=shorter_in_weight_space,
+                data=Data(fixed="g, y-hat, sigma, gamma^2 <= sigma^2", varies="X", norm="spectral"),
+                hypotheses=(SCALE,),
+                assumptions=("|gamma| <= sigma",),
+                proof=Proof(terms=_weight_terms),
+            ),
+        ),
+        scope=SCOPE,
+        assumptions=("|gamma| <= sigma", "g, y-hat, sigma held fixed while X varies"),
+        why="needs |gamma| <= sigma, and speaks of a worst case over X, not of the X at hand",
+    ),
+)

@@ -1,0 +1,317 @@
+r"""Section 4, the sentences around Theorem 4.2.
+
+The curvature along the gradient is decreased only where gamma <g, y-hat> >= 0; the two conditions under which the
+paper calls the steps more predictive are not enough; and one of them does not follow from what is said to imply it.
+"""
+
+from __future__ import annotations
+
+from bnverify.theory.claim import (
+    Claim,
+    Corrected,
+    Data,
+    Hypothesis,
+    Instance,
+    Proof,
+    Reading,
+    Refutation,
+    Relation,
+    Step,
+    Term,
+    eq,
+    le,
+    lt,
+)
+from bnverify.theory.claims.prose_4_lipschitz import MATCHED, SCALE, additive, beaten
+from bnverify.theory.claims.thm_4_2_1 import printed as first_part
+from bnverify.theory.claims.thm_4_2_2 import NOT_INCREASED
+from bnverify.theory.settings import Setting
+
+
+def decreased(q: Setting) -> Relation:
+    return le(q.bn_hess_bn, q.gamma**2 / q.sigma**2 * q.hess_bn)
+
+
+def predictive(q: Setting) -> Relation:
+    return le(q.bn_hess_bn, q.hess_grad)
+
+
+def positive_correlation(q: Setting) -> Relation:
+    return le(0, q.gamma * q.grad_proj)
+
+
+def strictly_positive_correlation(q: Setting) -> Relation:
+    return lt(0, q.gamma * q.grad_proj)
+
+
+def no_second_order(q: Setting) -> Relation:
+    return eq(q.hess_grad, 0)
+
+
+def convex_along(q: Setting) -> Relation:
+    return le(0, q.dot(q.vec("c"), q.B(q.vec("c"))))
+
+
+def _towards(q: Setting) -> Relation:
+    return lt(0, q.dot(q.g, q.vec("z") - q.vec("zstar")))
+
+
+def _towards_beta(q: Setting) -> Relation:
+    return le(0, q.dot(q.g, q.vec("z") - q.one * q.sym("beta")))
+
+
+def _psd(q: Setting) -> Relation:
+    return le(0, q.sym("lambda_min_H"))
+
+
+def _psd_along_v(q: Setting) -> Relation:
+    return le(0, q.hess_bn)
+
+
+CORRELATED = Hypothesis("correlated", r"\gamma \langle g, \hat y \rangle \ge 0", positive_correlation)
+PSD = Hypothesis("psd", r"H \succeq 0", _psd)
+PSD_ALONG_V = Hypothesis("psd-along-v", r"v^\top H v \ge 0", _psd_along_v)
+
+
+def _decreased_terms(q: Setting) -> list[Term]:
+    return [Term(1 / (q.m * q.sigma**2), "product", ("correlated", q.v))]
+
+
+def _predictive_terms(q: Setting) -> list[Term]:
+    return [
+        Term(1, "hypothesis", "relative-norms"),
+        Term(1 / q.sigma**2, "product", ("psd-along-v", "scale")),
+        *_decreased_terms(q),
+    ]
+
+
+NEGATIVE = Instance(
+    y=(0, 0, 1), g=(1, 0, 0), H=((1, 0, 0), (0, 0, 0), (0, 0, 0)), note="gamma <g, y-hat> is negative"
+)
+TWO_CONDITIONS = Instance(
+    y=(-1, -1, 1, 1),
+    g=(0, 0, 1, 0),
+    H=((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 9)),
+    note="H positive definite, <g, y-hat> = 1, gamma = sigma = 1: 19/8 against 1",
+)
+WRONG_SIDE = Instance(
+    y=(-1, 1),
+    g=(1, -1),
+    extra=(("zstar", (-2, 2)),),
+    note="L = |u - t|^2/2 with t = (-2, 2): the negative gradient points exactly to the minimum",
+)
+CURVED = Instance(
+    y=(0, 1), g=(1, 0), H=((1, 0), (0, 0)), note="a quadratic loss: its gradient has no second-order term"
+)
+LINEAR_BEHIND_BN = Instance(
+    y=(0, 0, 1),
+    g=(0, 1, 0),
+    extra=(("c", (0, 1, 1)),),
+    note="a linear (convex) loss behind a BatchNorm layer: the Hessian in that layer's input is indefinite",
+)
+SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
+
+CLAIMS = (
+    Claim(
+        id="prose-4.2-decreased",
+        title="The quadratic form is rescaled and decreased by an additive factor",
+        where="Section 4.2, paragraph before Theorem 4.2",
+        kind="prose",
+        quotation="We show that when a BatchNorm layer is added, the quadratic form of the loss Hessian with respect "
+        "to the activations in the gradient direction, is both rescaled by the input variance (inducing resilience to "
+        "mini-batch variance), and decreased by an additive factor (increasing smoothness).",
+        readings=(
+            Reading(
+                slug="always",
+                summary="v'Bv <= gamma^2/sigma^2 v'Hv for every loss",
+                says=decreased,
+                refutation=Refutation(NEGATIVE, NEGATIVE),
+            ),
+            Reading(
+                slug="correlated",
+                summary="the same where gamma <g, y-hat> >= 0",
+                says=decreased,
+                data=Data(varies="y, L with gamma <g, y-hat> >= 0"),
+                hypotheses=(CORRELATED,),
+                assumptions=("gamma <g, y-hat> >= 0",),
+                proof=Proof(steps=(Step("Theorem 4.2, first part", first_part),), terms=_decreased_terms),
+            ),
+        ),
+        scope=SCOPE,
+        assumptions=("gamma <g, y-hat> >= 0",),
+        why="the additive factor has the sign of gamma <g, y-hat>; where that is negative the form is increased",
+    ),
+    Claim(
+        id="prose-4.2-taylor",
+        title="The second order term of the Taylor expansion of the gradient",
+        where="Section 4.2, paragraph before Theorem 4.2",
+        kind="prose",
+        quotation="This term captures the second order term of the Taylor expansion of the gradient around the current "
+        "point. Therefore, reducing this term implies that the first order term (the gradient) is more predictive.",
+        readings=(
+            Reading(
+                slug="of-the-gradient",
+                summary="of the gradient: its second-order term is the third derivative, 0 for a quadratic loss",
+                says=no_second_order,
+                data=Data(
+                    quantifiers="for every quadratic L the term g'Hg would be 0", parameters="plain network"
+                ),
+                refutation=Refutation(CURVED),
+                necessary="what the sentence says of a quadratic loss",
+            ),
+            Reading(
+                slug="of-the-loss",
+                summary="of the loss along its gradient (the first-order term of the gradient): t^2 g'Hg / 2",
+                says=first_part,
+                data=Data(quantifiers="for every twice differentiable L"),
+                proof=Proof(
+                    steps=(
+                        Step(text="the second derivative of L(z - t g) in t at 0 is g'Hg", lemma="taylor"),
+                    ),
+                    lemma="taylor",
+                ),
+            ),
+        ),
+        scope=SCOPE,
+        why="it is the second-order term of the loss; that of the gradient is a third derivative",
+    ),
+    Claim(
+        id="prose-4.2-psd",
+        title="The Hessian is PSD for piecewise-linear activations and a convex loss",
+        where="Section 4.2, paragraph after Theorem 4.2",
+        kind="prose",
+        quotation="The Hessian is positive semi-definite (PSD) if the loss is locally convex which is true for "
+        "the case of deep networks with piecewise-linear activation functions and a convex loss at the final layer "
+        "(e.g. standard softmax cross-entropy loss or other common losses).",
+        readings=(
+            Reading(
+                slug="affine-downstream",
+                summary="between z and the loss only affine layers and piecewise-linear activations, away from kinks",
+                says=lambda q: le(0, q.dot(q.vec("Jb"), q.vec("Jb"))),
+                data=Data(quantifiers="for every z off the kinks", varies="z within one linear piece"),
+                assumptions=("no normalisation layer downstream", "z is not on a kink"),
+                proof=Proof(
+                    steps=(
+                        Step(
+                            text="within one piece the logits are an affine function of z",
+                            lemma="convex-of-affine",
+                        ),
+                    ),
+                    lemma="convex-of-affine",
+                ),
+                setting="argument",
+                necessary="b'Hb is the convex loss's own form at J b",
+            ),
+            Reading(
+                slug="batchnorm-downstream",
+                summary="another BatchNorm layer between z and the loss, as in the networks of the paper",
+                says=convex_along,
+                data=Data(
+                    quantifiers="for every direction",
+                    varies="y",
+                    parameters="input of the next BatchNorm layer",
+                ),
+                refutation=Refutation(LINEAR_BEHIND_BN, LINEAR_BEHIND_BN),
+            ),
+        ),
+        scope=SCOPE,
+        assumptions=("no normalisation layer downstream", "z is not on a kink"),
+        why="true without normalisation downstream; behind a BatchNorm the Hessian is indefinite where v is not 0",
+    ),
+    Claim(
+        id="prose-4.2-towards-minimum",
+        title="<y-hat, g> > 0 as long as the negative gradient points towards the minimum",
+        where="Section 4.2, paragraph after Theorem 4.2",
+        kind="prose",
+        quotation=r"The condition $\langle \hat{y}_j, \hat{g}_j \rangle > 0$ holds as long as the negative gradient "
+        r"$\hat{g}_j$ is pointing towards the minimum of the loss (w.r.t. normalized activations).",
+        readings=(
+            Reading(
+                slug="any-minimum",
+                summary="<g, z - z*> > 0 for the minimum z*, wherever it lies",
+                says=strictly_positive_correlation,
+                data=Data(quantifiers="for every L with <g, z - z*> > 0"),
+                hypotheses=(Hypothesis("towards", r"\langle g, z - z^* \rangle > 0", _towards),),
+                refutation=Refutation(WRONG_SIDE),
+            ),
+            Reading(
+                slug="minimum-at-beta",
+                summary="the minimum lies at y-hat = 0, that is z* = beta 1",
+                says=positive_correlation,
+                data=Data(quantifiers="for every L with <g, z - beta 1> >= 0"),
+                hypotheses=(
+                    Hypothesis(
+                        "towards-beta", r"\langle g, z - \beta \mathbf{1} \rangle \ge 0", _towards_beta
+                    ),
+                ),
+                assumptions=("the minimum lies at y-hat = 0",),
+                proof=Proof(terms=lambda q: [Term(1, "hypothesis", "towards-beta")]),
+            ),
+        ),
+        scope=SCOPE,
+        assumptions=("the minimum lies at y-hat = 0",),
+        notation=("the negative gradient is -g-hat; the sentence writes g-hat",),
+        why="only for a minimum at y-hat = 0; a minimum further out than y-hat gives the other sign",
+    ),
+    Claim(
+        id="prose-4.2-more-predictive",
+        title="More predictive as long as these two conditions hold",
+        where="Section 4.2, paragraph after Theorem 4.2",
+        kind="prose",
+        quotation="Overall, as long as these two conditions hold, the steps taken by the BatchNorm network are more "
+        "predictive than those of the standard network (similarly to what we observed experimentally).",
+        readings=(
+            Reading(
+                slug="two-conditions",
+                summary="H positive semi-definite and gamma <g, y-hat> >= 0 give v'Bv <= g'Hg",
+                says=predictive,
+                hypotheses=(PSD, CORRELATED),
+                refutation=Refutation(TWO_CONDITIONS, TWO_CONDITIONS),
+            ),
+            Reading(
+                slug="with-relative-norms",
+                summary="with v'Hv <= g'Hg and |gamma| <= sigma besides",
+                says=predictive,
+                data=Data(fixed="gamma with gamma^2 <= sigma^2", norm="the form induced by H"),
+                hypotheses=(PSD_ALONG_V, CORRELATED, NOT_INCREASED, SCALE),
+                assumptions=("v'Hv <= g'Hg", "|gamma| <= sigma", "v'Hv >= 0", "gamma <g, y-hat> >= 0"),
+                proof=Proof(steps=(Step("Theorem 4.2, first part", first_part),), terms=_predictive_terms),
+            ),
+        ),
+        corrected=Corrected(
+            says=predictive,
+            proof=Proof(steps=(Step("Theorem 4.2, first part", first_part),), terms=_predictive_terms),
+            text="with v'Hv <= g'Hg and |gamma| <= sigma besides the two conditions",
+            hypotheses=(PSD_ALONG_V, CORRELATED, NOT_INCREASED, SCALE),
+            assumptions=("v'Hv <= g'Hg", "|gamma| <= sigma", "v'Hv >= 0", "gamma <g, y-hat> >= 0"),
+        ),
+        scope=SCOPE,
+        assumptions=("v'Hv <= g'Hg", "|gamma| <= sigma"),
+        why="the two conditions are not enough, even for gamma = sigma: v'Hv <= g'Hg is needed too",
+    ),
+    Claim(
+        id="prose-4.2-not-scaling",
+        title="The results do not simply stem from the scaling",
+        where="Section 4.2, sentence before Observation 4.3",
+        kind="prose",
+        quotation="Note that our results do not simply stem from the scaling introduced by BatchNorm but rather "
+        "from the reparametrization of the problem.",
+        readings=(
+            Reading(
+                slug="reduction-beside-the-scale",
+                summary="beside the factor gamma^2/sigma^2 stands a reduction that does not depend on it",
+                says=additive,
+                proof=Proof(),
+            ),
+            Reading(
+                slug="at-equal-scale",
+                summary="there are instances with gamma = sigma and a smaller gradient",
+                says=beaten,
+                data=Data(quantifiers="there are y, g with gamma = sigma"),
+                proof=Proof(at=MATCHED, witness="an exact point"),
+            ),
+        ),
+        scope=SCOPE,
+        why="at gamma = sigma, where the scale is 1, the reduction of Theorem 4.1 remains",
+    ),
+)
