@@ -58,6 +58,9 @@ def show_claim(entry: Stored, out: Console) -> None:
 def spelt_formula(text: str) -> str:
     """The few LaTeX commands that occur in running words, and spelt letters, as Unicode."""
     for command, sign in {
+        r"\\widehat\{\\mathcal\{L\}\}": "L̂",
+        r"\\mathcal\{L\}": "L",
+        r"\\nabla_?": "∇",
         r"\\top": "ᵀ",
         r"\\le\b": "≤",
         r"\\ge\b": "≥",
@@ -158,8 +161,6 @@ def _counterexample(out: Console, point: dict[str, Any], more: dict[str, Any]) -
             rounded = "" if data[side] == data[f"{side}_float"] else f" ≈ {data[f'{side}_float']}"
             _indented(out, f"{label} = {root_signs(data[side])}{rounded}", 4)
         sign, but = _SIGN[data["relation"]]
-        _indented(out, f"left side  {root_signs(data['lhs'])} = {data['lhs_float']}", 4)
-        _indented(out, f"right side {root_signs(data['rhs'])} = {data['rhs_float']}", 4)
         _indented(out, Text(f"claimed left {sign} right; the left side {but} the right side", style="red"), 4)
 
 

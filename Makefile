@@ -1,0 +1,42 @@
+# make report    verdicts, proofs, counterexamples and bound versus actual, in one folder of pages
+# make test      the whole test suite
+# make check     lint, format and types
+# Each sets up what it needs in .venv of this checkout; a second call starts at once.
+
+PYTHON ?= python3
+VENV ?= .venv
+INSTALL ?= -e '.[dev]'
+WORKERS ?= 2
+ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+READY := $(VENV)/.ready
+TYPED := $(VENV)/typed
+
+.DEFAULT_GOAL := report
+.PHONY: report test check clean
+
+report: $(READY)
+	@$(BIN)/bnverify report $(ARGS)
+
+test: $(READY)
+	@$(BIN)/pytest --numprocesses $(WORKERS) $(ARGS)
+
+check: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@rm -rf $(TYPED) build
+	@$(PIP) --no-deps --target $(TYPED) .
+	@MYPYPATH=$(TYPED) $(BIN)/mypy --config-file pyproject.toml --package bnverify
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("bnverify needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@echo "setting up $(VENV) (some minutes, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) "$$(grep '^torch==' constraints.txt)"
+	@$(PIP) $(INSTALL)
+	@touch $(READY)
+
+clean:
+	rm -rf $(VENV) report build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
