@@ -271,6 +271,7 @@ _ASCII = (
     (re.compile(r"(?<=[\w)γσλεβμρ])\^2\b"), "²"),
     (re.compile(r"(?<=[\w)γσλεβμρ])\^4\b"), "⁴"),
     (re.compile(r"(?<=\s)->(?=\s)"), "→"),
+    (re.compile(r"(?<![A-Za-z])([a-zA-Zμσ])_j\b"), r"\1ⱼ"),
 )
 
 

@@ -1,0 +1,218 @@
+"""What the report says, as plain data: the page, the Markdown and the JSON are three views of this."""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bnverify.theory.lemmas import LEMMAS
+from bnverify.theory.store import Stored
+
+INLINE = ("thm", "obs", "lem", "fact")
+"""Prefixes of the ids that stand on the first page; every other statement has a page of its own."""
+
+_KINDS = {"theorem": "Theorem", "lemma": "Lemma", "fact": "Fact", "equation": "Equation"}
+_NUMBERED = {"thm": "Theorem", "lem": "Lemma", "fact": "Fact", "def": "Definition", "obs": "Observation"}
+_ORDER = (
+    "proved",
+    "conditional",
+    "refuted",
+    "reproduced",
+    "partly",
+    "not-reproduced",
+    "definition",
+    "open",
+    "absent",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table; numbers are set flush right, codes in a fixed-width face."""
+
+    name: str
+    numeric: bool = False
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of cells that are ready to be read."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture: ``name`` of its file, its caption, inline SVG for the page and a file for elsewhere."""
+
+    name: str
+    caption: str
+    svg: str
+    standalone: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What random batches said of a statement: a sentence, tables, pictures, and the data behind them."""
+
+    sentence: str
+    tables: tuple[Table, ...]
+    data: Any = None
+    figures: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A statement in the report: its stored item and detail, where it stands and what finds it."""
+
+    item: dict[str, Any]
+    detail: dict[str, Any]
+    heading: str
+    href: str
+    find: str
+    measured: Measured | None = None
+
+    @property
+    def inline(self) -> bool:
+        """Whether the statement stands on the first page."""
+        return self.href.startswith("#")
+
+    @property
+    def figures(self) -> tuple[Picture, ...]:
+        return self.measured.figures if self.measured else ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report that is no statement: paragraphs, tables, pictures and the data behind them."""
+
+    words: tuple[str, ...]
+    tables: tuple[Table, ...]
+    figures: tuple[Picture, ...]
+    data: Any
+
+
+@dataclass(frozen=True)
+class Note:
+    """A further page of the folder."""
+
+    title: str
+    href: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole report."""
+
+    claims: tuple[Entry, ...]
+    digits: Section | None
+    environment: dict[str, str]
+    commands: tuple[str, ...]
+    notes: tuple[Note, ...] = ()
+    lemmas: dict[str, str] = field(default_factory=lambda: dict(LEMMAS))
+
+    @property
+    def tally(self) -> dict[str, int]:
+        """How many statements have each verdict, in a fixed order."""
+        count = Counter(entry.item["verdict"] for entry in self.claims)
+        return {verdict: count[verdict] for verdict in _ORDER if count[verdict]}
+
+    @property
+    def summary(self) -> str:
+        """One sentence with the counts."""
+        words = {
+            "proved": "{} true for every batch size",
+            "conditional": "{} true under one more hypothesis or in one reading only",
+            "refuted": "{} false as printed, each with an exact counterexample and what is true instead",
+            "reproduced": "{} reproduced by measurement",
+            "partly": "{} reproduced in part",
+            "not-reproduced": "{} not reproduced",
+            "definition": "{} a definition",
+            "open": "{} open",
+            "absent": "{} lost from the copy that was read",
+        }
+        parts = [words[verdict].format(count) for verdict, count in self.tally.items()]
+        listed = "; ".join(parts)
+        count = len(self.claims)
+        return f"{count} statement{'' if count == 1 else 's'} of the paper, taken one by one: {listed}."
+
+
+def heading_of(item: dict[str, Any]) -> str:
+    """ "Theorem 4.1: title" where the id carries a number, the title alone elsewhere."""
+    prefix, _, rest = item["id"].partition("-")
+    if prefix == "eq":
+        return f"Equation ({rest}): {item['title']}"
+    number = re.match(r"[A-Z0-9]+\.\d+", rest)
+    if prefix in _NUMBERED and number:
+        part = rest[number.end() + 1 :]
+        ordinal = f", part {part}" if part.isdigit() else ""
+        return f"{_NUMBERED[prefix]} {number[0]}{ordinal}: {item['title']}"
+    return str(item["title"])
+
+
+def equations_in(where: str) -> list[str]:
+    """Numbers of the equations that a place names: "(10) to (18)" is all nine."""
+    found: list[str] = []
+    for first, last in re.findall(r"\((\d+)\)(?:\s*(?:to|-|–)\s*\((\d+)\))?", where):
+        stop = int(last) if last else int(first)
+        found += [str(number) for number in range(int(first), stop + 1)]
+    return found
+
+
+def find_text(item: dict[str, Any], why: str) -> str:
+    """Lower-case words by which the search box finds a statement, its id first."""
+    numbers = equations_in(f"{item['where']} {why}")
+    prefix, _, rest = item["id"].partition("-")
+    number = rest if prefix == "eq" else ""
+    tokens = [f"eq-{value}" for value in dict.fromkeys([*numbers, *([number] if number else [])])]
+    names = f"{_NUMBERED.get(prefix, _KINDS.get(item['kind'], ''))} {rest}"
+    words = f"{item['id']} {' '.join(tokens)} {names} {item['kind']} {item['title']} {item['where']} {why}"
+    return re.sub(r"\s+", " ", words.lower()).strip()
+
+
+def entries_of(stored: Iterable[Stored], measured: dict[str, Measured]) -> tuple[Entry, ...]:
+    """The statements of the report in the order of ``stored``."""
+    made = []
+    for one in stored:
+        inline = one.id.partition("-")[0] in INLINE
+        made.append(
+            Entry(
+                item=one.item,
+                detail=one.detail,
+                heading=heading_of(one.item),
+                href=f"#{one.id}" if inline else f"claims/{one.id}.html",
+                find=find_text(one.item, one.detail["why"]),
+                measured=measured.get(one.id),
+            )
+        )
+    return tuple(made)
+
+
+def environment_of(seed: int, trials: int, device: str) -> dict[str, str]:
+    """Versions and the machine, as far as they bear on a number."""
+    from importlib.metadata import version
+
+    import torch
+
+    found = {
+        "bnverify": version("bnverify"),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("torch", "numpy", "sympy", "matplotlib", "scikit-learn")},
+        "system": f"{platform.system()} {platform.machine()}",
+        "device": device,
+        "threads": str(torch.get_num_threads()),
+        "seed": str(seed),
+        "instances per statement": f"{trials:,}",
+        "command": "bnverify " + " ".join(sys.argv[1:]) if sys.argv[1:] else "bnverify report",
+    }
+    if device.startswith("cuda"):
+        found["gpu"] = torch.cuda.get_device_name(device)
+    return found

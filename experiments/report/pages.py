@@ -1,0 +1,101 @@
+"""Templates to text: the jinja environment of every page, and the filters that set exact numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from bnverify.experiments.report.mathml import ascii_math, displayed, inline, mathml, prose
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+_USUAL = {"gamma": None, "beta": "0", "eps": "0", "lam": "1"}
+_LETTERS = {"gamma": r"\gamma", "beta": r"\beta", "eps": r"\epsilon", "lam": r"\lambda"}
+
+
+def exact_text(value: str) -> str:
+    """An exact number such as 3*sqrt(2)/4 - 1 as people write it: 3√2/4 − 1."""
+    text = re.sub(r"sqrt\((\w+)\)", r"√\1", value).replace("sqrt", "√")
+    return (
+        text.replace("*√", "√").replace("*", "·").replace(" - ", " − ").replace("(-", "(−").replace("-", "−")
+    )
+
+
+def exact_latex(value: str) -> str:
+    """An exact number in LaTeX: 3*sqrt(2)/4 as 3 \\sqrt{2}/4, 1/2 as a fraction."""
+    if match := re.fullmatch(r"(-?)(\d+)/(\d+)", value):
+        return rf"{match[1]}\tfrac{{{match[2]}}}{{{match[3]}}}"
+    return re.sub(r"sqrt\((\w+)\)", r"\\sqrt{\1}", value).replace("*", r"\,")
+
+
+def tensor_latex(value: Any) -> str:
+    """A number, a vector in one line, or a matrix, in LaTeX."""
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        rows = r" \\ ".join(" & ".join(tensor_latex(entry) for entry in row) for row in value)
+        return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
+    if isinstance(value, list):
+        return "(" + r",\, ".join(tensor_latex(entry) for entry in value) + ")"
+    return exact_latex(str(value))
+
+
+def given_latex(point: Mapping[str, Any]) -> str:
+    """The data of an exact point in LaTeX: y, g, H, X, W, gamma and what differs from its usual value."""
+    parts = [
+        f"{name} = {tensor_latex(point[name])}"
+        for name in ("y", "g", "H", "X", "W")
+        if point.get(name) is not None
+    ]
+    for name, usual in _USUAL.items():
+        if point.get(name) is not None and point[name] != usual:
+            value = {"s": r"\sigma", "mu": r"\mu"}.get(point[name], tensor_latex(point[name]))
+            parts.append(f"{_LETTERS[name]} = {value}")
+    for name, value in point.get("extra", {}).items():
+        letters, _, index = name.partition("_")
+        label = rf"{letters}_{{\mathrm{{{index}}}}}" if index and len(letters) == 1 else rf"\mathrm{{{name}}}"
+        parts.append(f"{label} = {tensor_latex(value)}")
+    return r",\quad ".join(parts)
+
+
+def capfirst(text: str) -> str:
+    """``text`` with a capital first letter, unless it starts with a symbol such as g_j or y = XW or mathematics."""
+    word = re.match(r"[a-z]+", text)
+    if (
+        word is None
+        or len(word[0]) < 2
+        or re.match(r"[a-z]+[-_^']?[_^=('/]", text)
+        or ascii_math(word[0]) != word[0]
+    ):
+        return text
+    if re.match(r"(?:y-hat|g-hat|m =|eps\b|mu_|exp\(|sup\b\W|max\b\W)", text):
+        return text
+    return text[0].upper() + text[1:]
+
+
+@cache
+def environment() -> Environment:
+    """The templates of this package. HTML is escaped; style sheets, scripts and Markdown are text."""
+    made = Environment(
+        loader=PackageLoader("bnverify.experiments.report"),
+        autoescape=lambda name: name is not None and name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "math": mathml,
+        "display": displayed,
+        "inline": inline,
+        "prose": prose,
+        "plain": ascii_math,
+        "exact": exact_text,
+        "given": given_latex,
+        "capfirst": capfirst,
+        "minus": lambda number: str(number).replace("-", "−"),
+    }
+    return made
+
+
+def render(template: str, **values: Any) -> str:
+    """The text of ``template``; every name it uses must be given."""
+    return environment().get_template(template).render(**values)
