@@ -3,6 +3,7 @@ epoch."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -114,7 +115,7 @@ def prepare(raw: Raw, size: int) -> Data:
     hashed = hashlib.sha256()
     for array in (raw.train_x, raw.train_y, raw.test_x, raw.test_y):
         hashed.update(np.ascontiguousarray(array).tobytes())
-    train, test = (resized(torch.from_numpy(x).float() / 255, size) for x in (raw.train_x, raw.test_x))
+    train, test = (resized(torch.tensor(x).float() / 255, size) for x in (raw.train_x, raw.test_x))
     mean = train.mean((0, 2, 3), keepdim=True)
     deviation = train.std((0, 2, 3), keepdim=True)
     return Data(
@@ -145,7 +146,11 @@ def batch_indices(seed: int, step: int, n: int, batch_size: int) -> Tensor:
             f"batch_size = {batch_size}, but the training part has {n} pictures; use a smaller batch"
         )
     epoch, position = divmod(step, per_epoch)
+    return _order(seed, epoch, n)[position * batch_size : (position + 1) * batch_size]
+
+
+@functools.lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, n: int) -> Tensor:
     digest = hashlib.blake2b(f"order/{seed}/{epoch}".encode(), digest_size=8).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
-    order = torch.randperm(n, generator=generator)
-    return order[position * batch_size : (position + 1) * batch_size]
+    return torch.randperm(n, generator=generator)

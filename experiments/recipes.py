@@ -104,9 +104,15 @@ class DlnRecipe(Recipe):
     probe_low: float = _ranged(0.01, 1e-6, 1e6)  # A.2.2: "[1/100, 30] x step size"
     probe_high: float = _ranged(30.0, 1e-6, 1e6)
     probes: int = _ranged(12, 2, 1000)
+    bias: bool = False  # A.1: the loss is |W_1 ... W_k x - A x|^2
+    lanczos: int = _ranged(8, 0, 1000)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.samples <= self.dim:
+            raise InputError(
+                f"samples = {self.samples}, dim = {self.dim}; expected more samples than dimensions"
+            )
         if self.norm in ("noisy-batchnorm", "noise"):
             raise InputError(
                 f"norm = {self.norm}: the paper's linear networks have no noise; "

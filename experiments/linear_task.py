@@ -1,0 +1,124 @@
+"""Training and measuring deep linear networks of several seeds as one batched computation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from bnverify.experiments import deep_linear, landscape, record
+from bnverify.experiments.moments import QUANTILES, sampled_unit
+from bnverify.experiments.recipes import DlnRecipe
+from bnverify.experiments.shift import compare
+from torch import Tensor
+
+Rows = list[Any]
+
+
+class LinearTask:
+    """See `train.Task`. Losses are lists, one entry per seed; a seed that diverges leaves the others
+    alone."""
+
+    def __init__(self, recipe: DlnRecipe) -> None:
+        self.recipe = recipe
+        self.step = 0
+        self.problem = deep_linear.problem(recipe)
+        self.theta = deep_linear.initial(recipe)
+
+    def advance(self, until: int) -> Rows:
+        seen = []
+        while self.step < until:
+            loss, grad = self._grads(self.theta)
+            self.theta = self.theta - self.recipe.lr * grad
+            seen.append(loss)
+            self.step += 1
+        losses: Rows = torch.stack(seen).tolist()
+        return losses
+
+    def diverged_at(self, losses: Rows) -> int | None:
+        """The first step at which no seed has a finite loss left."""
+        return next((i for i, row in enumerate(losses) if not any(map(math.isfinite, row))), None)
+
+    def _grads(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        return deep_linear.losses_and_grads(self.recipe, self.problem, theta)
+
+    def measure(self) -> record.Row:
+        recipe, theta = self.recipe, self.theta
+        loss, grad = self._grads(theta)
+        after = theta - recipe.lr * grad
+        lengths = landscape.lengths(recipe.probe_low, recipe.probe_high, recipe.lr, recipe.probes)
+        t = torch.tensor(lengths, dtype=theta.dtype).view(-1, 1, 1, 1)
+        losses, grads = self._grads(theta - t * grad)
+        rays = [
+            landscape.ray_of(
+                loss[s], grad[s].flatten(), grad[s].flatten(), lengths, losses[:, s], grads[:, s].flatten(1)
+            )
+            for s in range(recipe.seeds)
+        ]
+        row: record.Row = {"ray": [asdict(ray) for ray in rays], "moments": self._moments(theta, after)}
+        if recipe.ics:
+            row["ics"] = self._shift(theta, after, grad)
+        if recipe.lanczos:
+            row["lambda_max"] = landscape.lambda_max(
+                self._hvp(theta), grad.flatten(1), recipe.lanczos
+            ).tolist()
+        return row
+
+    def _shift(self, old: Tensor, new: Tensor, grad: Tensor) -> Rows:
+        """Definition 2.1 for every seed and layer: all k mixtures of old and new layers as one batch."""
+        k = self.recipe.layers
+        earlier = torch.ones(k, k, dtype=torch.bool).tril(-1)
+        _, after = self._grads(torch.where(earlier[:, None, :, None], new, old))
+        return [
+            [asdict(compare(grad[s, i], after[i, s, i])) for i in range(k)] for s in range(self.recipe.seeds)
+        ]
+
+    def _hvp(self, theta: Tensor) -> Any:
+        theta = theta.detach().requires_grad_()
+        total = deep_linear.losses(self.recipe, self.problem, theta).sum()
+        (grad,) = torch.autograd.grad(total, theta, create_graph=True)
+
+        def apply(v: Tensor) -> Tensor:
+            (product,) = torch.autograd.grad(grad, theta, v.view_as(theta), retain_graph=True)
+            return product.detach().flatten(1)
+
+        return apply
+
+    def _moments(self, old: Tensor, new: Tensor) -> Rows:
+        """For every seed and layer what `moments.moments` gives; the batch is the whole data set."""
+        before = deep_linear.layer_outputs(self.recipe, self.problem, old)
+        after = deep_linear.layer_outputs(self.recipe, self.problem, new)
+        points = torch.tensor(QUANTILES, dtype=old.dtype)
+        rows: Rows = [[] for _ in range(self.recipe.seeds)]
+        for layer, (a, b) in enumerate(zip(before, after, strict=True)):
+            mean0, mean1 = a.mean(1), b.mean(1)
+            var0, var1 = a.var(1, unbiased=False), b.var(1, unbiased=False)
+            mean_shift = (mean1 - mean0).square().mean(1).sqrt()
+            var_shift = (var1 - var0).square().mean(1).sqrt()
+            for s in range(self.recipe.seeds):
+                j = sampled_unit(self.recipe.seed + s, layer, self.recipe.dim)
+                rows[s].append(
+                    {
+                        "mean": float(mean0[s, j]),
+                        "var": float(var0[s, j]),
+                        "quantiles": torch.quantile(a[s, :, j], points).tolist(),
+                        "mean_change": float(mean1[s, j] - mean0[s, j]),
+                        "var_change": float(var1[s, j] - var0[s, j]),
+                        "mean_shift": float(mean_shift[s]),
+                        "var_shift": float(var_shift[s]),
+                    }
+                )
+        return rows
+
+    def final(self) -> record.Row:
+        return {"loss": deep_linear.losses(self.recipe, self.problem, self.theta).tolist()}
+
+    def state(self) -> record.Row:
+        return {"step": self.step, "theta": self.theta}
+
+    def restore(self, state: record.Row) -> None:
+        self.step, self.theta = state["step"], state["theta"]
+
+    def data(self) -> record.Row | None:
+        return None

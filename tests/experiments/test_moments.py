@@ -1,0 +1,78 @@
+"""Moments and the activation-space beta against loops over units and samples."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from bnverify.experiments.landscape import Objective
+from bnverify.experiments.models import vgg
+from bnverify.experiments.moments import activation_beta, activations, moments, sampled_unit, units
+from bnverify.experiments.recipes import NormKind, VggRecipe
+from torch import nn
+
+CE = nn.functional.cross_entropy
+
+
+def objective(norm: NormKind) -> Objective:
+    model = vgg(VggRecipe(depth=9, width=1 / 16, size=8, norm=norm), 1, 4).double()
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(12, 1, 8, 8, generator=generator, dtype=torch.float64)
+    return Objective(model, x, torch.randint(0, 4, (12,), generator=generator), CE)
+
+
+def test_batchnorm_puts_out_mean_0_and_variance_1_and_a_plain_network_its_linear_maps() -> None:
+    obj = objective("batchnorm")
+    seen = activations(obj, obj.point())
+    rows = moments(seen.z, seen.z, seed=0)
+    assert len(rows) == 9
+    assert rows[0]["mean"] == pytest.approx(0, abs=1e-12)
+    assert rows[0]["var"] == pytest.approx(1, rel=1e-2)
+    assert rows[0]["mean_shift"] == rows[0]["var_shift"] == 0
+    plain = objective("none")
+    seen = activations(plain, plain.point())
+    assert all(torch.equal(a, b) for a, b in zip(seen.y, seen.z, strict=True))
+
+
+def test_watching_changes_neither_loss_nor_gradient_and_leaves_no_hooks() -> None:
+    obj = objective("batchnorm")
+    loss, grad = obj.value_and_grad(obj.point())
+    seen = activations(obj, obj.point())
+    assert torch.equal(seen.loss, loss)
+    assert torch.equal(seen.grad, grad)
+    assert not any(m._forward_hooks for m in obj.model.modules())
+
+
+def test_moments_are_those_of_a_loop() -> None:
+    generator = torch.Generator().manual_seed(0)
+    z0, z1 = torch.randn(5, 3, 2, 2, generator=generator), torch.randn(5, 3, 2, 2, generator=generator)
+    (row,) = moments([z0], [z1], seed=4)
+    j = sampled_unit(4, 0, 3)
+    values = [float(z0[b, j, r, c]) for b in range(5) for r in range(2) for c in range(2)]
+    mean = sum(values) / 20
+    assert row["mean"] == pytest.approx(mean, abs=1e-6)
+    assert row["var"] == pytest.approx(sum((v - mean) ** 2 for v in values) / 20, rel=1e-5)
+    assert row["quantiles"][0] == pytest.approx(min(values))
+    assert row["quantiles"][-1] == pytest.approx(max(values))
+    changes = [float(z1[:, u].mean() - z0[:, u].mean()) for u in range(3)]
+    assert row["mean_change"] == pytest.approx(changes[j], abs=1e-6)
+    assert row["mean_shift"] == pytest.approx((sum(c * c for c in changes) / 3) ** 0.5, rel=1e-4)
+
+
+def test_the_shown_unit_is_the_same_at_every_step_and_differs_between_layers() -> None:
+    shown = [sampled_unit(0, layer, 1000) for layer in range(8)]
+    assert shown == [sampled_unit(0, layer, 1000) for layer in range(8)]
+    assert len(set(shown)) > 4
+
+
+def test_activation_beta_is_the_largest_ratio_over_samples() -> None:
+    obj = objective("batchnorm")
+    w = obj.point()
+    before = activations(obj, w)
+    after = activations(obj, w - 0.1 * before.grad)
+    layer, best = 2, 0.0
+    for b in range(12):
+        moved = float((before.y[layer][b] - after.y[layer][b]).norm())
+        best = max(best, float((before.dy[layer][b] - after.dy[layer][b]).norm()) / moved)
+    assert activation_beta(before, after)[layer] == pytest.approx(best, rel=1e-10)
+    assert activation_beta(before, before)[0] != activation_beta(before, before)[0]
+    assert units(before.y[0]).shape == (12 * 64, 4)

@@ -1,0 +1,275 @@
+"""Runs survive being killed, say when they diverge, and never share a folder by accident."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from bnverify.experiments import recipes, record, train
+from bnverify.experiments.network_task import NetworkTask
+from bnverify.experiments.recipes import DlnRecipe, VggRecipe
+
+from bnverify.errors import InputError
+
+VGG = VggRecipe(
+    depth=9,
+    width=1 / 32,
+    size=8,
+    steps=120,
+    batch_size=32,
+    save_every=20,
+    checkpoints=4,
+    norm="noisy-batchnorm",
+    probes=2,
+    directions=1,
+    lanczos=2,
+    momentum=0.5,
+    lr=0.05,
+)
+DLN = DlnRecipe(
+    layers=5, dim=4, samples=50, seeds=2, steps=400, save_every=50, checkpoints=5, probes=3, norm="l1"
+)
+
+CHILD = """
+import sys
+from pathlib import Path
+from bnverify.experiments import recipes, train
+import json
+recipe = recipes.from_json(json.loads(sys.argv[1]))
+train.run(recipe, Path(sys.argv[2]), resume=True)
+"""
+
+
+def child(recipe: VggRecipe | DlnRecipe, folder: Path) -> subprocess.Popen[bytes]:
+    arguments = [sys.executable, "-c", CHILD, json.dumps(recipes.to_json(recipe)), str(folder)]
+    return subprocess.Popen(arguments, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+def contents(folder: Path) -> tuple[bytes, dict[str, object], object]:
+    last = max(folder.glob("checkpoint-*.pt"))
+    result = json.loads((folder / "result.json").read_text())
+    del result["seconds"]
+    return (folder / "metrics.jsonl").read_bytes(), result, torch.load(last, weights_only=True)["state"]
+
+
+def same(a: object, b: object) -> bool:
+    if isinstance(a, torch.Tensor):
+        return isinstance(b, torch.Tensor) and torch.equal(a, b)
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return isinstance(b, list | tuple) and len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+@pytest.mark.parametrize("recipe", [pytest.param(VGG, marks=pytest.mark.slow), DLN], ids=["vgg", "dln"])
+def test_a_run_killed_at_any_moment_ends_bit_identical(recipe: VggRecipe | DlnRecipe, tmp_path: Path) -> None:
+    assert child(recipe, tmp_path / "whole").wait() == 0
+    killed = 0
+    for seen in (0, 2, 4):
+        process = child(recipe, tmp_path / "killed")
+        before = {p.name for p in (tmp_path / "killed").glob("checkpoint-*.pt")}
+        while process.poll() is None:
+            now = {p.name for p in (tmp_path / "killed").glob("checkpoint-*.pt")}
+            if now - before and max(now) > f"checkpoint-{seen * recipe.save_every:09d}":
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                killed += 1
+                break
+            time.sleep(0.001)
+    assert killed >= 2
+    assert child(recipe, tmp_path / "killed").wait() == 0
+    assert same(contents(tmp_path / "whole"), contents(tmp_path / "killed"))
+
+
+def test_measuring_does_not_change_the_training(tmp_path: Path) -> None:
+    unseen = replace(VGG, checkpoints=0)
+    train.run(VGG, tmp_path / "measured")
+    train.run(unseen, tmp_path / "unseen")
+    assert record.read(tmp_path / "measured").losses() == record.read(tmp_path / "unseen").losses()
+    assert same(contents(tmp_path / "measured")[2], contents(tmp_path / "unseen")[2])
+
+
+def test_the_recorded_losses_are_those_of_a_bare_loop(tmp_path: Path) -> None:
+    # Twenty steps: later ones amplify the rounding of two ways to subtract.
+    recipe = replace(VGG, norm="batchnorm", momentum=0.0, steps=20, checkpoints=2)
+    train.run(recipe, tmp_path / "run")
+    task = NetworkTask(recipe)
+    bare = []
+    for step in range(recipe.steps):
+        x, y = task.batch(step)
+        loss = torch.nn.functional.cross_entropy(task.model(x), y)
+        task.model.zero_grad()
+        loss.backward()
+        with torch.no_grad():
+            for p in task.model.parameters():
+                assert p.grad is not None
+                p -= recipe.lr * p.grad
+        bare.append(float(loss.detach()))
+    assert record.read(tmp_path / "run").losses() == pytest.approx(bare, rel=1e-4)
+
+
+def test_the_probe_at_the_step_size_is_the_next_full_batch_loss(tmp_path: Path) -> None:
+    recipe = replace(DLN, norm="none", probe_low=0.1, probe_high=1.0)
+    train.run(recipe, tmp_path / "run")
+    run = record.read(tmp_path / "run")
+    losses = run.losses()
+    for row in run.measured()[:-1]:
+        for s in range(recipe.seeds):
+            assert row["ray"][s]["loss"] == losses[row["step"]][s]
+            assert row["ray"][s]["losses"][-1] == pytest.approx(losses[row["step"] + 1][s], rel=1e-12)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_the_update_that_ics_uses_is_the_one_the_optimiser_takes(momentum: float) -> None:
+    task = NetworkTask(replace(VGG, norm="batchnorm", momentum=momentum, weight_decay=0.01))
+    task.advance(3)
+    objective = task._objective(3)
+    w = objective.point()
+    expected = task._updated(w, objective.value_and_grad(w)[1])
+    task.advance(4)
+    torch.testing.assert_close(task._objective(4).point(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_divergence_is_a_result(tmp_path: Path) -> None:
+    recipe = replace(DLN, norm="none", lr=1.0)
+    assert train.run(recipe, tmp_path / "run").status == "diverged"
+    run = record.read(tmp_path / "run")
+    assert run.result is not None
+    assert run.result["status"] == "diverged"
+    losses = run.losses()
+    assert len(losses) == run.result["diverged_at"] + 1
+    assert losses[-1] == [None, None]
+    assert None not in losses[0]
+    assert train.run(recipe, tmp_path / "run", resume=True).status == "diverged"
+
+
+def test_a_network_that_diverges_is_recorded_too(tmp_path: Path) -> None:
+    recipe = replace(VGG, norm="none", lr=1e6, checkpoints=3)
+    assert train.run(recipe, tmp_path / "run").status == "diverged"
+
+
+def test_a_deadline_pauses_at_a_checkpoint_and_resume_goes_on(tmp_path: Path) -> None:
+    train.run(DLN, tmp_path / "whole")
+    outcome = train.run(DLN, tmp_path / "run", deadline=time.monotonic())
+    assert outcome.status == "paused"
+    assert 0 < outcome.step < DLN.steps
+    assert record.read(tmp_path / "run").result is None
+    assert train.run(DLN, tmp_path / "run", resume=True).status == "finished"
+    assert same(contents(tmp_path / "whole"), contents(tmp_path / "run"))
+
+
+def paused(tmp_path: Path) -> Path:
+    for _ in range(3):
+        train.run(DLN, tmp_path / "run", resume=True, deadline=time.monotonic())
+    return tmp_path / "run"
+
+
+def test_a_checkpoint_cut_short_is_passed_over_for_the_one_before(tmp_path: Path) -> None:
+    train.run(DLN, tmp_path / "whole")
+    folder = paused(tmp_path)
+    newest = max(folder.glob("checkpoint-*.pt"))
+    newest.write_bytes(newest.read_bytes()[:-200])
+    outcome = train.run(DLN, folder, resume=True)
+    assert "cut short or damaged" in outcome.notes[0]
+    assert newest.name in outcome.notes[0]
+    assert same(contents(tmp_path / "whole"), contents(folder))
+
+
+def test_metrics_behind_the_checkpoint_send_it_back_too(tmp_path: Path) -> None:
+    train.run(DLN, tmp_path / "whole")
+    folder = paused(tmp_path)
+    metrics = folder / "metrics.jsonl"
+    metrics.write_bytes(metrics.read_bytes()[:-10])
+    outcome = train.run(DLN, folder, resume=True)
+    assert "ahead of the metrics" in outcome.notes[0]
+    assert same(contents(tmp_path / "whole"), contents(folder))
+
+
+def test_with_no_checkpoint_left_the_run_begins_again(tmp_path: Path) -> None:
+    train.run(DLN, tmp_path / "whole")
+    folder = paused(tmp_path)
+    for path in folder.glob("checkpoint-*.pt"):
+        path.write_bytes(b"")
+    assert len(train.run(DLN, folder, resume=True).notes) == 2
+    assert same(contents(tmp_path / "whole"), contents(folder))
+
+
+def test_a_folder_of_another_recipe_or_of_other_files_is_refused(tmp_path: Path) -> None:
+    folder = paused(tmp_path)
+    with pytest.raises(InputError, match=r"its lr is 1e-06, not 0.1"):
+        train.run(replace(DLN, lr=0.1), folder, resume=True)
+    with pytest.raises(InputError, match="add --resume"):
+        train.run(DLN, folder)
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "dear.txt").write_text("x")
+    with pytest.raises(InputError, match="holds other files"):
+        train.run(DLN, tmp_path / "letters")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="cannot write"):
+        train.run(DLN, tmp_path / "file")
+
+
+def test_two_processes_cannot_hold_one_folder(tmp_path: Path) -> None:
+    with record.hold(tmp_path / "run", DLN, resume=False):
+        process = child(DLN, tmp_path / "run")
+        assert process.wait() != 0
+        with pytest.raises(InputError, match="in use by another process"):
+            train.run(DLN, tmp_path / "run", resume=True)
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train.run(DLN, tmp_path / "whole")
+    folder = paused(tmp_path)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bnverify.files.os.replace", full)
+        with pytest.raises(InputError, match="No space left"):
+            train.run(DLN, folder, resume=True)
+    assert train.run(DLN, folder, resume=True).status == "finished"
+    assert same(contents(tmp_path / "whole"), contents(folder))
+
+
+def test_a_folder_without_a_run_and_damaged_metrics_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no run"):
+        record.read(tmp_path)
+    with pytest.raises(InputError, match="holds no runs"):
+        record.runs_under(tmp_path)
+    folder = paused(tmp_path)
+    metrics = folder / "metrics.jsonl"
+    whole = metrics.read_bytes()
+    rows = len(record.read(folder).rows)
+    metrics.write_bytes(whole + b'{"step": 4')
+    assert len(record.read(folder).rows) == rows
+    metrics.write_bytes(b"{broken}\n" + whole)
+    with pytest.raises(InputError, match="line 1 is damaged"):
+        record.read(folder)
+
+
+def test_the_environment_names_versions_machine_and_data(tmp_path: Path) -> None:
+    train.run(replace(VGG, steps=2, checkpoints=0), tmp_path / "run")
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["torch"] == torch.__version__
+    assert environment["data"]["name"] == "digits"
+    assert len(environment["data"]["sha256"]) == 64
+    assert json.loads((tmp_path / "run" / "recipe.json").read_text())["threads"] == 1
+
+
+def test_progress_tells_step_loss_and_rate(tmp_path: Path) -> None:
+    seen: list[train.Progress] = []
+    train.run(DLN, tmp_path / "run", on_progress=seen.append)
+    assert seen[-1].step == DLN.steps
+    assert seen[-1].loss > 0
+    assert all(p.steps_per_second > 0 for p in seen)
