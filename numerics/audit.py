@@ -1,0 +1,311 @@
+"""Bound versus actual at every normalisation layer of any model, measured by autograd.
+
+    from bnverify import audit
+    report = audit(model, torch.nn.functional.cross_entropy, images, labels)
+
+For every layer call and group (a channel of BatchNorm, a sample of LayerNorm): m, sigma, gamma, eps, rho, the
+squared norms of dL/dz and dL^/dy, the two reductions of Theorem 4.1, actual and bound of every statement that
+applies, and on request the second order of Theorem 4.2 by Hessian-vector products.
+"""
+
+from __future__ import annotations
+
+import copy
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import torch.distributed as dist
+from bnverify.numerics.audit_report import AuditReport, LayerAudit, SecondOrder
+from bnverify.numerics.audit_rows import first_order_rows, second_order_rows
+from bnverify.numerics.capture import Call, Capture, choose, covered_layers
+from bnverify.numerics.curvature import Groups2, estimated_groups, exact_groups, points, whole
+from bnverify.numerics.layers import NotCovered, not_covered
+from bnverify.numerics.passes import (
+    LossFn,
+    check_finite,
+    first_order_pass,
+    fresh,
+    loss_of,
+    measure,
+    plain_errors,
+    require_batch,
+    setting,
+    shared_loss,
+    unwrap,
+)
+from torch import Tensor, nn
+
+from bnverify.errors import InputError
+
+Mode = Literal["train", "eval", "both"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be measured, checked once.
+
+    channels: rows to keep, all where None; second order asks each of them alone. probes: sign probes for the
+    estimate of all rows, 0 or at least 2. skip_constant: give constant groups no verdict instead of refusing them.
+    """
+
+    second_order: bool = False
+    channels: tuple[int, ...] | None = None
+    probes: int = 8
+    seed: int = 0
+    skip_constant: bool = False
+
+    def __post_init__(self) -> None:
+        if self.probes < 0 or self.probes == 1:
+            raise InputError(f"probes = {self.probes}; expected 0 or at least 2, for a standard error")
+        if self.channels is not None and not self.channels:
+            raise InputError("channels is empty; name at least one, or leave it out for all of them")
+
+
+def audit(
+    model: nn.Module,
+    loss_fn: LossFn,
+    inputs: Any,
+    targets: Any = None,
+    *,
+    layers: Sequence[str] | None = None,
+    channels: Sequence[int] | None = None,
+    mode: Mode | None = None,
+    second_order: bool = False,
+    probes: int = 8,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+    seed: int = 0,
+    skip_constant: bool = False,
+) -> AuditReport:
+    """Audit the normalisation layers of ``model`` on one batch; the model is left untouched to the bit.
+
+    Args:
+        model: any eager module; DataParallel and DistributedDataParallel are unwrapped, so that the batch, and m
+            with it, is this process's own. Layers with synchronised statistics are audited over all processes, with
+            the loss averaged over them; every process then makes the same call.
+        loss_fn: ``loss_fn(outputs, targets)``, or ``loss_fn(outputs)`` where targets is None; one number.
+        inputs: a tensor, a tuple or list of positional arguments, or a dict of keyword arguments.
+        layers: names or shell patterns; all covered layers where None.
+        channels: rows to keep; in second order each is also asked alone, one product each.
+        mode: "train", "eval" or "both"; None leaves the model in the mode it has.
+        second_order: also v'Bv, its bound, |Bv|/|v| and the sign of the curvature along probed directions.
+        probes: random sign vectors for the unbiased estimate of every row's second order; 0 for none.
+        dtype: torch.float64 audits a copy in that dtype; None keeps the model's own.
+        device: where a copy of the model runs; None keeps the model's own.
+        seed: of the sign probes.
+        skip_constant: give groups with sigma = 0 no verdict; by default they are refused.
+
+    Raises:
+        InputError: the model has no covered layer, a name or a channel does not exist, a number is not finite, the
+            loss is no number or does not depend on the model, a group is constant or has one number, memory ran out.
+    """
+    if mode not in (None, "train", "eval", "both"):
+        raise InputError(f"mode {mode!r} is unknown; expected train, eval or both")
+    if not isinstance(model, nn.Module):
+        raise InputError(f"the model is {type(model).__name__}; expected a torch.nn.Module")
+    request = Request(
+        second_order, None if channels is None else tuple(channels), probes, seed, skip_constant
+    )
+    started = time.perf_counter()
+    with plain_errors():
+        model = unwrap(model)
+        check_finite(model, inputs, targets)
+        if dtype is not None or device is not None:
+            model = converted(model, dtype, device)
+            where = None if device is None else torch.device(device)
+            inputs, targets = fresh(inputs, where, dtype), fresh(targets, where, dtype)
+        chosen = choose(covered_layers(model), None if layers is None else list(layers))
+        modes = ("train", "eval") if mode == "both" else (mode,)
+        found: list[LayerAudit] = []
+        missing: dict[NotCovered, None] = dict.fromkeys(not_covered(model, set(covered_layers(model))))
+        losses = {}
+        for one in modes:
+            label = one or ("train" if model.training else "eval")
+            rows, without, loss = _audit_mode(
+                model, loss_fn, inputs, targets, chosen, one, label, request, tuple(missing)
+            )
+            found += rows
+            missing |= dict.fromkeys(without)
+            losses[label] = loss
+    if not found:
+        reasons = "; ".join(f"{item.name}: {item.why}" for item in missing)
+        raise InputError(
+            f"no normalisation layer could be measured ({reasons}); check the forward pass and the loss"
+        )
+    environment = _environment(model, inputs, losses, request, time.perf_counter() - started)
+    return AuditReport(tuple(found), tuple(missing), environment)
+
+
+def converted(model: nn.Module, dtype: torch.dtype | None, device: torch.device | str | None) -> nn.Module:
+    """A copy of the model in another dtype or on another device.
+
+    Raises:
+        InputError: the device is not there, or the model cannot be copied.
+    """
+    if device is not None:
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            first = str(error).splitlines()[0]
+            raise InputError(f"device {device} is not there ({first}); use --device cpu") from None
+    try:
+        twin = copy.deepcopy(model)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(
+            f"the model cannot be copied ({str(error).splitlines()[0]}); use --dtype model, which needs no copy"
+        ) from None
+    return twin.to(device=device, dtype=dtype)
+
+
+def _audit_mode(
+    model: nn.Module,
+    loss_fn: LossFn,
+    inputs: Any,
+    targets: Any,
+    chosen: dict[str, Any],
+    mode: str | None,
+    label: str,
+    request: Request,
+    known: tuple[NotCovered, ...],
+) -> tuple[list[LayerAudit], list[NotCovered], float]:
+    capture = Capture(chosen, measure, check=require_batch)
+    loss, missing, spy = first_order_pass(model, loss_fn, inputs, targets, capture, mode)
+    calls = capture.finished()
+    keys = _numbered(calls)
+    for call in calls:
+        _require_usable(call, request)
+    second: dict[tuple[str, int], SecondOrder] = {}
+    if request.second_order:
+        by_key = dict(zip(keys, calls, strict=True))
+        second = _second_order(model, loss_fn, inputs, targets, chosen, mode, request, by_key)
+    rows = [
+        first_order_rows(call, key[1], label, request.channels, second.get(key))
+        for key, call in zip(keys, calls, strict=True)
+    ]
+    return rows, [*missing, *spy.not_covered(known)], loss
+
+
+def _numbered(calls: list[Call]) -> list[tuple[str, int]]:
+    """(layer, how many calls of it came before) of every call."""
+    seen: dict[str, int] = {}
+    keys = []
+    for call in calls:
+        keys.append((call.name, seen.get(call.name, 0)))
+        seen[call.name] = keys[-1][1] + 1
+    return keys
+
+
+def _require_usable(call: Call, request: Request) -> None:
+    """Refuse channels that do not exist, gradients that are not finite, and constant groups."""
+    spec, measured = call.spec, call.measured
+    assert spec is not None
+    if request.channels is not None:
+        bad = [j for j in request.channels if not 0 <= j < spec.groups]
+        if bad:
+            raise InputError(
+                f"channel {bad[0]} is out of range: layer {call.name} has {spec.groups}, 0 to {spec.groups - 1}; "
+                "choose others, or name the layer they belong to with --layers"
+            )
+    for what, key in (("output", "grad_out_sq"), ("input", "v.v")):
+        if not bool(torch.isfinite(measured[key]).all()):
+            raise InputError(
+                f"the gradient at the {what} of layer {call.name} is NaN or infinite; check the loss and its scale"
+            )
+    constant = constant_groups(call)
+    if request.channels is not None:
+        keep = torch.zeros_like(constant)
+        keep[list(request.channels)] = True
+        constant &= keep
+    if bool(constant.any()) and not request.skip_constant:
+        which = [spec.labels()[j] for j in constant.nonzero().flatten().tolist()]
+        shown = ", ".join(which[:6]) + (f" and {len(which) - 6} more" if len(which) > 6 else "")
+        raise InputError(
+            f"layer {call.name}: {spec.unit} {shown} is constant over the batch (sigma = 0), so y-hat is not defined; "
+            "use another batch, leave it out with --layers or --channels, or pass --skip-constant"
+        )
+
+
+def constant_groups(call: Call) -> Tensor:
+    """Groups whose spread is rounding: sigma at most 64 roundings of the mean. ``(G,)``"""
+    assert call.spec is not None
+    var, mean = call.measured["var"], call.measured["mean"]
+    return var <= (64 * torch.finfo(var.dtype).eps * mean) ** 2
+
+
+def _second_order(
+    model: nn.Module,
+    loss_fn: LossFn,
+    inputs: Any,
+    targets: Any,
+    chosen: dict[str, Any],
+    mode: str | None,
+    request: Request,
+    calls: dict[tuple[str, int], Call],
+) -> dict[tuple[str, int], SecondOrder]:
+    capture = Capture(chosen, retain=True)
+    lengths = path_length(model)
+    found = {}
+    with setting(model, mode), capture.attached():
+        loss = loss_of(model, loss_fn, inputs, targets)
+        capture.recording = False
+        if capture.unseen:
+            raise InputError(
+                "second order cannot pass through torch.utils.checkpoint(use_reentrant=True); build the model with "
+                "use_reentrant=False, or leave out the second order"
+            )
+        for key, point in points(shared_loss(loss, capture.calls), capture.calls):
+            if key not in calls:
+                continue
+            estimate: Groups2 | None = None
+            quotients: tuple[float, ...] = ()
+            if request.probes:
+                estimate, quotients = estimated_groups(point, request.probes, request.seed)
+            exact = exact_groups(point, list(request.channels)) if request.channels else None
+            found[key] = second_order_rows(
+                calls[key], whole(point, quotients), exact, estimate, request.channels, lengths
+            )
+    return found
+
+
+def path_length(model: nn.Module) -> int:
+    """Numbers summed on the longest path through the model's weights: the fan-ins, added up."""
+    return sum(p.numel() // p.shape[0] for p in model.parameters() if p.dim() > 1)
+
+
+def _environment(
+    model: nn.Module, inputs: Any, losses: dict[str, float], request: Request, seconds: float
+) -> dict[str, Any]:
+    first = next((p for p in model.parameters() if p.is_floating_point()), None)
+    together = dist.is_available() and dist.is_initialized()
+    return {
+        "model": type(model).__name__,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": "cpu" if first is None else str(first.device),
+        "dtype": "" if first is None else str(first.dtype).removeprefix("torch."),
+        "batch": _batch_of(inputs),
+        "loss": losses,
+        "second_order": request.second_order,
+        "channels": None if request.channels is None else list(request.channels),
+        "probes": request.probes if request.second_order else 0,
+        "seed": request.seed,
+        "rank": dist.get_rank() if together else 0,
+        "processes": dist.get_world_size() if together else 1,
+        "seconds": seconds,
+    }
+
+
+def _batch_of(inputs: Any) -> list[list[int]]:
+    values = (
+        inputs.values()
+        if isinstance(inputs, dict)
+        else inputs
+        if isinstance(inputs, list | tuple)
+        else [inputs]
+    )
+    return [list(value.shape) for value in values if isinstance(value, Tensor)]

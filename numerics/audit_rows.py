@@ -1,0 +1,228 @@
+"""From the measured scalars of a layer call to the rows of a report."""
+
+from __future__ import annotations
+
+import torch
+from bnverify.numerics.audit_report import LayerAudit, SecondOrder, StatementRows
+from bnverify.numerics.capture import Call
+from bnverify.numerics.curvature import Groups2, Layer2
+from bnverify.numerics.layer_setting import LayerSetting, Word
+from bnverify.numerics.layer_statements import Answer, ask, statements
+from bnverify.numerics.layers import Family
+from torch import Tensor
+
+
+def layer_setting(call: Call, second: Groups2 | None = None, depth: int = 0) -> LayerSetting:
+    """The room of a call: all its groups in first order, or the groups of ``second`` with their curvature.
+
+    ``depth`` is the length of the sums downstream, for the rounding of second derivatives.
+
+    Sizes are norms of what a vector was formed from before cancellations: v from gamma/s g (and from the gradient
+    of an l_p divisor), B v from the two times J around H J v and from the bend of the layer along v.
+    """
+    assert call.spec is not None
+    found = call.measured
+    if second is not None:
+        at = torch.tensor(second.index, device=found["size"].device)
+        found = {key: value[at] for key, value in found.items()}
+    m, var, s, gamma = found["size"], found["var"], found["s"], found["gamma"]
+    fixed = call.spec.family is Family.FIXED
+    symbols = {
+        "m": m,
+        "gamma": gamma,
+        "mu": found["mean"],
+        "sigma": var.sqrt(),
+        "s": s,
+        "rho": var / s**2,
+        "eps": torch.full_like(s, call.spec.eps),
+    }
+    names = ("g.g", "1.g", "g.yhat", "v.v", "1.v", "v.yhat", "g.v", "g.dn", "1.dn", "dn.dn")
+    products: dict[tuple[Word, Word], Tensor] = {}
+    for name in names:
+        if name in found:
+            left, right = name.split(".")
+            products[(left, right)] = found[name]
+    products[("1", "1")] = m
+    products[("yhat", "yhat")] = m * symbols["rho"] if not fixed else m
+    factor = gamma.abs() / s
+    g_size = found["g.g"].sqrt()
+    v_size = torch.maximum(found["v.v"].sqrt(), factor * g_size)
+    sizes: dict[Word, Tensor] = {"1": m.sqrt(), "yhat": m.sqrt(), "g": g_size}
+    if "dn.dn" in found:
+        sizes["dn"] = found["dn.dn"].sqrt()
+        symbols["shared"] = found["shared"]
+        v_size = torch.maximum(v_size, factor * (g_size + found["shared"].abs() * sizes["dn"]))
+    sizes["v"] = v_size
+    if second is not None:
+        jv: Word = ("Dz", "v")
+        p = second.products
+        products |= {("v", ("B", "v")): p["v.Bv"], (jv, ("H", jv)): p["Jv.HJv"]}
+        sizes[jv] = factor * v_size
+        sizes[("H", jv)] = p["HJv.HJv"].sqrt()
+        bend = 3 * factor / s * g_size * v_size / m.sqrt()
+        sizes[("B", "v")] = p["Bv.Bv"].sqrt() + factor * sizes[("H", jv)] + bend
+        if "v.Hv" in p:
+            products |= {
+                ("v", ("H", "v")): p["v.Hv"],
+                ("g", ("H", "g")): p["g.Hg"],
+                ("g", ("H", "v")): p["g.Hv"],
+                (("H", "v"), ("H", "v")): p["Hv.Hv"],
+                (("H", "g"), ("H", "g")): p["Hg.Hg"],
+            }
+            sizes |= {("H", "v"): p["Hv.Hv"].sqrt(), ("H", "g"): p["Hg.Hg"].sqrt()}
+    return LayerSetting(symbols, products, sizes, int(m.max()), depth)
+
+
+def answers(call: Call, room: LayerSetting) -> list[Answer]:
+    """Every statement that can be asked of the room."""
+    assert call.spec is not None
+    asked = (ask(statement, room, call.dtype) for statement in statements(call.spec.family))
+    return [answer for answer in asked if answer is not None]
+
+
+def statement_rows(answer: Answer, keep: list[int]) -> StatementRows:
+    def kept(values: Tensor) -> tuple[float, ...]:
+        listed = values.tolist()
+        return tuple(listed[j] for j in keep)
+
+    statement = answer.statement
+    return StatementRows(
+        id=statement.id,
+        form=statement.form,
+        text=statement.text,
+        op=answer.op,
+        asserted=statement.asserted,
+        lhs=kept(answer.lhs),
+        rhs=kept(answer.rhs),
+        residual=kept(answer.residual),
+        finding=tuple(str(answer.findings[j]) for j in keep),
+    )
+
+
+def first_order_rows(
+    call: Call, number: int, mode: str, channels: tuple[int, ...] | None, second: SecondOrder | None
+) -> LayerAudit:
+    """The table of one call."""
+    spec = call.spec
+    assert spec is not None
+    keep = list(range(spec.groups)) if channels is None else list(channels)
+    labels = spec.labels()
+    columns = _columns(call)
+    return LayerAudit(
+        name=call.name,
+        kind=call.kind.name,
+        family=str(spec.family),
+        unit=str(spec.unit),
+        call=number,
+        mode=mode,
+        eps=spec.eps,
+        dtype=str(call.dtype).removeprefix("torch."),
+        folded=spec.fold is not None,
+        synchronised=spec.synchronised,
+        labels=tuple(labels[j] for j in keep),
+        columns={name: tuple(values[j] for j in keep) for name, values in columns.items()},
+        statements=tuple(statement_rows(answer, keep) for answer in answers(call, layer_setting(call))),
+        second=second,
+    )
+
+
+def _columns(call: Call) -> dict[str, list[float]]:
+    """The columns of `bnverify.numerics.audit_report.COLUMNS`."""
+    spec, found = call.spec, call.measured
+    assert spec is not None
+    m, s, gamma, grad_sq, proj = (found[key] for key in ("size", "s", "gamma", "g.g", "g.yhat"))
+    rho = found["var"] / s**2
+    zero = torch.zeros_like(m)
+    scale_sq = (gamma / s) ** 2
+
+    def share(value: Tensor) -> Tensor:
+        return torch.where(grad_sq > 0, value / grad_sq, zero)
+
+    yhat_sq = (m * rho if spec.family is not Family.FIXED else m) * grad_sq
+    removed_mean = found["1.g"] ** 2 / m if spec.family in (Family.CENTRED, Family.LP) else zero
+    kept = torch.where(scale_sq > 0, found["v.v"] / scale_sq, zero)
+    match spec.family:
+        case Family.FIXED:
+            removed_yhat = zero
+        case Family.LP:
+            removed_yhat = torch.where(scale_sq > 0, grad_sq - removed_mean - kept, zero)
+        case _:
+            removed_yhat = (2 - rho) / m * proj**2
+    columns = {
+        "size": m,
+        "mean": found["mean"],
+        "sigma": found["var"].sqrt(),
+        "s": s,
+        "rho": rho,
+        "gamma": gamma,
+        "grad_in_sq": found["v.v"],
+        "grad_out_sq": found["grad_out_sq"],
+        "grad_sq": grad_sq,
+        "grad_sum": found["1.g"],
+        "grad_proj": proj,
+        "scale_sq": scale_sq,
+        "term_mean": share(removed_mean),
+        "term_yhat": share(removed_yhat),
+        "kept": share(kept),
+        "cosine": torch.where(yhat_sq > 0, proj / yhat_sq.sqrt(), zero),
+    }
+    return {name: values.tolist() for name, values in columns.items()}
+
+
+_EXACT = {
+    "bn_hess_bn": "v.Bv",
+    "chain": "Jv.HJv",
+    "hess_bn": "v.Hv",
+    "hess_grad": "g.Hg",
+}
+
+
+def second_order_rows(
+    call: Call,
+    layer: Layer2,
+    exact: Groups2 | None,
+    estimate: Groups2 | None,
+    channels: tuple[int, ...] | None,
+    depth: int,
+) -> SecondOrder:
+    """Whole layer, single groups and estimates of one call."""
+    spec = call.spec
+    assert spec is not None
+    labels = spec.labels()
+    keep = list(range(spec.groups)) if channels is None else list(channels)
+    forms: dict[str, tuple[float, ...]] = {}
+    asked: tuple[StatementRows, ...] = ()
+    if exact is not None:
+        forms = {
+            name: tuple(exact.products[key].tolist()) for name, key in _EXACT.items() if key in exact.products
+        }
+        if exact.smoothness is not None:
+            forms["smoothness"] = tuple(exact.smoothness.tolist())
+        own = list(range(len(exact.index)))
+        asked = tuple(
+            statement_rows(answer, own)
+            for answer in answers(call, layer_setting(call, exact, depth))
+            if answer.order == 2
+        )
+
+    def of(values: dict[str, Tensor]) -> dict[str, tuple[float, ...]]:
+        listed = {name: values[key].tolist() for name, key in _EXACT.items() if key in values}
+        return {name: tuple(numbers[j] for j in keep) for name, numbers in listed.items()}
+
+    return SecondOrder(
+        whole={
+            "bn_hess_bn": layer.bn_hess_bn,
+            "chain": layer.chain,
+            "bend": layer.bend,
+            "hess_bn": layer.hess_bn,
+            "hess_grad": layer.hess_grad,
+            "smoothness": layer.smoothness,
+            "hess_smoothness": layer.hess_smoothness,
+        },
+        probes=layer.probes,
+        labels=tuple(labels[j] for j in exact.index) if exact is not None else (),
+        exact=forms,
+        statements=asked,
+        estimate=of(estimate.products) if estimate is not None else {},
+        error=of(estimate.errors) if estimate is not None else {},
+    )

@@ -1,0 +1,277 @@
+"""Which statements can be asked of a layer, and what its numbers answer.
+
+The theorems come from the registry as they are printed and as they are corrected. They speak of eps = 0; what
+PyTorch computes has eps > 0, and for that each family of layers has identities of its own, below. With
+p = <g, yhat>, a = <v, yhat> and rho = sigma^2/s^2 (Section 4, derived again with eps):
+
+    |v|^2 = gamma^2/s^2 (|g|^2 - <1,g>^2/m - (2 - rho)/m p^2)
+    v'Bv  = (Jv)'H(Jv) - gamma p/(m s^2) (|v|^2 - a^2/m) - 2 a |v|^2/(m s),    J = dz/dy
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+import torch
+from bnverify.numerics.layer_setting import LayerSetting, NotMeasured
+from bnverify.numerics.layers import Family
+from bnverify.numerics.tolerance import Measured, allowance, roundings, unit_roundoff
+from bnverify.theory.claim import Hypothesis, Relation, Says, eq
+from bnverify.theory.observe import Syntax
+from bnverify.theory.registry import registry
+from bnverify.theory.settings import Setting
+from bnverify.theory.syntax import evaluate, walk
+from torch import Tensor
+
+
+class Finding(StrEnum):
+    """What one group of a layer says of one statement."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    WITHIN_ROUNDOFF = "within_roundoff"
+    OUTSIDE_ASSUMPTIONS = "outside_assumptions"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A relation, how to cite it, and what it is expected to do.
+
+    id: of the claim, as ``bnverify show`` knows it. form: printed, corrected, or the name of an identity.
+    asserted: there is a proof, so that a violation is a failed check. eps: "= 0" or "> 0", the scope in eps.
+    """
+
+    id: str
+    form: str
+    text: str
+    says: Says
+    hypotheses: tuple[Hypothesis, ...] = ()
+    asserted: bool = True
+    eps: str = "> 0"
+
+    @property
+    def key(self) -> str:
+        return f"{self.id}:{self.form}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One statement asked of every group of a layer; tensors are ``(G,)``.
+
+    order: of the derivatives that it needed. residual: |lhs - rhs| relative to the scale that the sides had before
+    their cancellations.
+    """
+
+    statement: Statement
+    order: int
+    op: str
+    lhs: Tensor
+    rhs: Tensor
+    residual: Tensor
+    findings: tuple[Finding, ...]
+
+
+def gradient_centred(q: Setting) -> Relation:
+    """|v|^2 for mean and variance of the group itself, any eps >= 0."""
+    return eq(
+        q.bn_grad_sq,
+        q.gamma**2 / q.s**2 * (q.grad_sq - q.grad_sum**2 / q.m - (2 - q.rho) / q.m * q.grad_proj**2),
+    )
+
+
+def gradient_rms(q: Setting) -> Relation:
+    """|v|^2 where only the root mean square is divided out: no mean, so no term of <1, g>."""
+    return eq(q.bn_grad_sq, q.gamma**2 / q.s**2 * (q.grad_sq - (2 - q.rho) / q.m * q.grad_proj**2))
+
+
+def gradient_fixed(q: Setting) -> Relation:
+    """|v|^2 under running statistics: scaling and nothing else."""
+    return eq(q.bn_grad_sq, q.gamma**2 / q.s**2 * q.grad_sq)
+
+
+def gradient_lp(q: Setting) -> Relation:
+    """|v|^2 for z = gamma (y - mu)/n + beta with a divisor n(y) whose gradient dn is measured.
+
+    v = gamma/n (g - mean(g) 1 - P dn), P = <g, yhat> where every unit has its own n, and the sum over the units
+    that share n, divided by gamma, otherwise.
+    """
+    dn, shared = q.vec("dn"), q.sym("shared")
+    return eq(
+        q.bn_grad_sq,
+        q.gamma**2
+        / q.s**2
+        * (
+            q.grad_sq
+            - q.grad_sum**2 / q.m
+            - 2 * shared * (q.dot(q.g, dn) - q.grad_sum / q.m * q.dot(q.one, dn))
+            + shared**2 * q.dot(dn, dn)
+        ),
+    )
+
+
+def mean_free(q: Setting) -> Relation:
+    """<1, v> = 0: no gradient towards a shift of the group."""
+    return eq(q.dot(q.one, q.v), 0)
+
+
+def along_yhat(q: Setting) -> Relation:
+    """<v, yhat> = gamma/s (1 - rho) <g, yhat>: no gradient towards a stretch, but for eps."""
+    return eq(q.dot(q.v, q.yhat), q.gamma / q.s * (1 - q.rho) * q.grad_proj)
+
+
+def curvature_normalised(q: Setting) -> Relation:
+    """v'Bv where a root mean square is divided out, with or without the mean, any eps >= 0."""
+    jv, a = q.op("Dz", q.v), q.dot(q.v, q.yhat)
+    return eq(
+        q.bn_hess_bn,
+        q.dot(jv, q.H(jv))
+        - q.gamma * q.grad_proj / (q.m * q.s**2) * (q.bn_grad_sq - a**2 / q.m)
+        - 2 * a * q.bn_grad_sq / (q.m * q.s),
+    )
+
+
+def curvature_fixed(q: Setting) -> Relation:
+    """v'Bv under running statistics: the layer is affine and bends nothing."""
+    jv = q.op("Dz", q.v)
+    return eq(q.bn_hess_bn, q.dot(jv, q.H(jv)))
+
+
+_GRADIENT = "|v|^2 from g, an equality at every eps"
+_CURVATURE = "v'Bv from H and <g, yhat>, an equality at every eps"
+
+_OWN: dict[Family, tuple[Statement, ...]] = {
+    Family.CENTRED: (
+        Statement("ext-eps", "gradient", _GRADIENT, gradient_centred),
+        Statement("ext-eps", "mean", "<1, v> = 0", mean_free),
+        Statement("ext-eps", "yhat", "<v, yhat> = gamma/s (1 - rho) <g, yhat>", along_yhat),
+        Statement("ext-eps", "curvature", _CURVATURE, curvature_normalised),
+    ),
+    Family.RMS: (
+        Statement("ext-groups", "gradient", _GRADIENT, gradient_rms),
+        Statement("ext-groups", "yhat", "<v, yhat> = gamma/s (1 - rho) <g, yhat>", along_yhat),
+        Statement("ext-groups", "curvature", _CURVATURE, curvature_normalised),
+    ),
+    Family.LP: (
+        Statement("ext-lp", "gradient", "|v|^2 from g and the gradient of the divisor", gradient_lp),
+        Statement("ext-lp", "mean", "<1, v> = 0", mean_free),
+    ),
+    Family.FIXED: (
+        Statement("ext-eps", "running-gradient", "|v|^2 = gamma^2/s^2 |g|^2", gradient_fixed),
+        Statement("ext-eps", "running-curvature", "v'Bv = (Jv)'H(Jv)", curvature_fixed),
+    ),
+}
+
+THEOREMS = ("thm-4.1", "thm-4.2.1", "thm-4.2.2")
+
+
+@cache
+def statements(family: Family) -> tuple[Statement, ...]:
+    """The statements that apply to a layer of that family; the theorems where it normalises by mean and variance."""
+    if family is not Family.CENTRED:
+        return _OWN[family]
+    found: list[Statement] = []
+    for name in THEOREMS:
+        claim = registry().get(name)
+        if claim is None:
+            continue
+        eps = dict(claim.scope).get("eps", "= 0")
+        printed = next((r for r in claim.readings if r.admitted and r.proof), claim.readings[0])
+        found.append(
+            Statement(
+                name,
+                "printed",
+                f"{claim.title}, as printed",
+                printed.says,
+                printed.hypotheses,
+                printed.proof is not None,
+                eps,
+            )
+        )
+        fixed = claim.corrected
+        if fixed is not None and fixed.says is not printed.says:
+            found.append(Statement(name, "corrected", fixed.text, fixed.says, fixed.hypotheses, True, eps))
+            if name == "thm-4.1":
+                # With A = |g|^2 - <1,g>^2/m the slack at eps > 0 is gamma^2/sigma^2 (1 - rho) (A - (1 - rho) p^2/m),
+                # and A >= p^2/(m rho) by Cauchy-Schwarz.
+                text = "the corrected bound of Theorem 4.1 with eps > 0"
+                found.append(Statement("ext-eps", "thm-4.1", text, fixed.says))
+    return (*found, *_OWN[family])
+
+
+@cache
+def _trees(says: Says) -> tuple[str, Any, Any, int]:
+    """The relation, both sides as expression trees, and the order of derivative they need."""
+    room = Syntax()
+    relation = says(room)
+    lhs, rhs = relation.sides(room)
+    second = any(
+        node.head == "op" and node.args[0] in ("B", "H") for side in (lhs, rhs) for _, node in walk(side)
+    )
+    return relation.op, lhs, rhs, 2 if second else 1
+
+
+def sides(says: Says, q: LayerSetting) -> tuple[str, Measured, Measured]:
+    """Both sides of a statement at every group.
+
+    Raises:
+        NotMeasured: the statement needs something outside the measured table.
+    """
+    op, lhs, rhs, _ = _trees(says)
+    return op, _number(lhs, q), _number(rhs, q)
+
+
+def _number(tree: Any, q: LayerSetting) -> Measured:
+    value = evaluate(tree, q) if hasattr(tree, "head") else q.num(tree)
+    assert isinstance(value, Measured)
+    return value
+
+
+def ask(statement: Statement, q: LayerSetting, dtype: torch.dtype) -> Answer | None:
+    """What the groups of a layer answer; None where the statement needs what was not measured.
+
+    Args:
+        dtype: of the layer; half precisions round what the layer hands over, not the sums.
+    """
+    order = _trees(statement.says)[-1]
+    try:
+        op, lhs, rhs = sides(statement.says, q)
+        met = _hypotheses_met(statement, q)
+    except NotMeasured:
+        return None
+    scale = lhs.scale + rhs.scale
+    cond = 1 + q.symbols["mu"].abs() / q.symbols["s"]
+    allowed = allowance(cond, lhs, rhs)
+    if torch.finfo(dtype).eps > torch.finfo(scale.dtype).eps:
+        allowed = allowed + unit_roundoff(dtype) * roundings(order, 1) * cond * scale
+    slack = rhs.value - lhs.value
+    inside = met & (scale > 0)
+    if statement.asserted and statement.eps == "= 0":
+        inside &= q.symbols["eps"] == 0
+    findings = tuple(
+        _finding(op, d, tol, ok)
+        for d, tol, ok in zip(slack.tolist(), allowed.tolist(), inside.tolist(), strict=True)
+    )
+    residual = torch.where(scale > 0, slack.abs() / scale, torch.zeros_like(scale))
+    return Answer(statement, order, op, lhs.value, rhs.value, residual, findings)
+
+
+def _hypotheses_met(statement: Statement, q: LayerSetting) -> Tensor:
+    met = torch.ones_like(q.symbols["m"], dtype=torch.bool)
+    for hypothesis in statement.hypotheses:
+        op, lhs, rhs = sides(hypothesis.says, q)
+        slack = rhs.value - lhs.value
+        met &= slack == 0 if op == "eq" else slack > 0 if op == "lt" else slack >= 0
+    return met
+
+
+def _finding(op: str, slack: float, allowed: float, inside: bool) -> Finding:
+    if not inside:
+        return Finding.OUTSIDE_ASSUMPTIONS
+    if op == "eq":
+        return Finding.HOLDS if abs(slack) <= allowed else Finding.VIOLATED
+    if abs(slack) <= allowed:
+        return Finding.WITHIN_ROUNDOFF
+    return Finding.HOLDS if slack > 0 else Finding.VIOLATED

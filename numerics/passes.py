@@ -1,0 +1,262 @@
+"""One forward and backward pass of a user's model, checked at the edge, seen by a capture."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from bnverify.numerics.capture import Call, Capture
+from bnverify.numerics.layers import Family, NotCovered
+from bnverify.numerics.reductions import first_order
+from bnverify.numerics.restore import untouched
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from bnverify.errors import InputError
+
+LossFn = Callable[..., Tensor]
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The module inside DataParallel or DistributedDataParallel: an audit is each process's own."""
+    if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return model.module
+    return model
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Running out of memory, or of numbers to normalise, becomes one line with the way out."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory(error) from None
+    except ValueError as error:
+        if "more than 1 value per channel" in str(error) or "more than 1 spatial element" in str(error):
+            raise InputError(
+                f"a normalisation layer sees a single number: {error}; use a larger batch (--batch-size)"
+            ) from None
+        raise
+    except RuntimeError as error:
+        if "allocate memory" in str(error) or "out of memory" in str(error):
+            raise _out_of_memory(error) from None
+        raise
+
+
+def _out_of_memory(error: BaseException) -> InputError:
+    first = (str(error).strip() or "no memory left").splitlines()[0]
+    return InputError(
+        f"out of memory ({first}); use a smaller --batch-size, fewer --layers, --dtype model, or first order only"
+    )
+
+
+def check_finite(model: nn.Module, inputs: Any, targets: Any) -> None:
+    """Raises InputError where a parameter, a buffer, an input or a target is NaN or infinite."""
+    for what, tensors in (
+        ("parameter", model.named_parameters()),
+        ("buffer", model.named_buffers()),
+        ("input", _tensors(inputs, "inputs")),
+        ("target", _tensors(targets, "targets")),
+    ):
+        for name, tensor in tensors:
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor.detach()).all()):
+                bad = int((~torch.isfinite(tensor.detach())).sum())
+                raise InputError(
+                    f"{what} {name} holds {bad} values that are NaN or infinite of {tensor.numel()}; "
+                    "an audit needs finite numbers: repair them or take another checkpoint or batch"
+                )
+
+
+def _tensors(value: Any, name: str) -> Iterator[tuple[str, Tensor]]:
+    if isinstance(value, Tensor):
+        yield name, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _tensors(item, f"{name}[{key!r}]")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _tensors(item, f"{name}[{index}]")
+
+
+def fresh(value: Any, device: torch.device | None = None, dtype: torch.dtype | None = None) -> Any:
+    """Copies of all tensors in a nest of tuples, lists and dicts, moved and (floats only) cast where asked."""
+    if isinstance(value, Tensor):
+        cast = dtype if dtype is not None and value.is_floating_point() else value.dtype
+        copy = value.detach().to(device=device or value.device, dtype=cast, copy=True)
+        return copy.requires_grad_(value.requires_grad)
+    if isinstance(value, dict):
+        return {key: fresh(item, device, dtype) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(fresh(item, device, dtype) for item in value))
+    if isinstance(value, list | tuple):
+        return type(value)(fresh(item, device, dtype) for item in value)
+    return value
+
+
+def run(model: nn.Module, inputs: Any) -> Any:
+    """model(*inputs), model(**inputs) or model(inputs), by the type of ``inputs``."""
+    if isinstance(inputs, dict):
+        return model(**inputs)
+    if isinstance(inputs, list | tuple):
+        return model(*inputs)
+    return model(inputs)
+
+
+def loss_of(model: nn.Module, loss_fn: LossFn, inputs: Any, targets: Any) -> Tensor:
+    """loss_fn(outputs, targets), or loss_fn(outputs) where ``targets`` is None.
+
+    Raises:
+        InputError: the loss is not one finite number.
+    """
+    outputs = run(model, fresh(inputs))
+    loss = loss_fn(outputs) if targets is None else loss_fn(outputs, fresh(targets))
+    if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.dim() > 1:
+        what = (
+            f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"{type(loss).__name__}"
+        )
+        raise InputError(f"the loss is {what}; expected one number: take its mean or sum")
+    if not loss.is_floating_point():
+        raise InputError(f"the loss has dtype {loss.dtype}; expected a floating point number")
+    if not bool(torch.isfinite(loss.detach()).all()):
+        raise InputError(
+            f"the loss is {float(loss)}; an audit needs a finite one: check the data and the scale"
+        )
+    return loss.reshape(())
+
+
+class FunctionalNorms(TorchFunctionMode):
+    """Sees normalisation that is called as a function, outside the covered layers."""
+
+    NAMES = (
+        "batch_norm",
+        "layer_norm",
+        "group_norm",
+        "instance_norm",
+        "rms_norm",
+        "local_response_norm",
+        "normalize",
+    )
+
+    def __init__(self, capture: Capture) -> None:
+        super().__init__()
+        self.capture = capture
+        self.found: dict[tuple[str, str], int] = {}
+        self._watched = {getattr(F, name): name for name in self.NAMES if hasattr(F, name)}
+        self._watched |= {getattr(torch, name): name for name in self.NAMES if hasattr(torch, name)}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = self._watched.get(func)
+        if name is not None and self.capture.depth == 0:
+            key = (name, _place())
+            self.found[key] = self.found.get(key, 0) + 1
+        return func(*args, **(kwargs or {}))
+
+    def not_covered(self, modules: tuple[NotCovered, ...]) -> tuple[NotCovered, ...]:
+        """The calls that no module in ``modules`` accounts for."""
+        known = {item.what.lower().replace("_", "") for item in modules}
+        return tuple(
+            NotCovered(
+                place, f"F.{name}", "is called as a function, so it has no layer to hook; use the module"
+            )
+            for (name, place) in self.found
+            if not any(name.replace("_", "") in what for what in known)
+        )
+
+
+def _place() -> str:
+    """file:line of the nearest caller outside PyTorch and this file."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None:
+        path = frame.f_code.co_filename
+        if f"{'/'}torch{'/'}" not in path and path != __file__:
+            break
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename.rsplit('/', 1)[-1]}:{frame.f_lineno}"
+
+
+@contextmanager
+def setting(model: nn.Module, mode: str | None) -> Iterator[nn.Module]:
+    """The model untouched, in the mode asked for, with gradients on.
+
+    Where the model as a whole already is in that mode, single layers that were set otherwise stay so.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(untouched(model))
+        if mode is not None and model.training != (mode == "train"):
+            for module in model.modules():
+                module.training = mode == "train"
+        yield model
+
+
+def first_order_pass(
+    model: nn.Module, loss_fn: LossFn, inputs: Any, targets: Any, capture: Capture, mode: str | None
+) -> tuple[float, tuple[NotCovered, ...], FunctionalNorms]:
+    """Forward and backward once; what the capture's layers measured is in its calls afterwards.
+
+    Differentiates with respect to the capture's anchor alone, so that no parameter gradient is computed.
+    """
+    with setting(model, mode), capture.attached():
+        spy = FunctionalNorms(capture)
+        with spy:
+            loss = loss_of(model, loss_fn, inputs, targets)
+        capture.recording = False
+        _require_graph(loss)
+        shared = shared_loss(loss, capture.calls)
+        if not capture.unseen and capture.anchor:
+            torch.autograd.grad(shared, list(capture.anchor.values()), allow_unused=True)
+        elif capture.unseen:
+            # A re-entrant checkpoint only knows loss.backward(); the parameters are clones, so nothing is left behind.
+            capture.recording = True
+            shared.backward()
+    return float(loss.detach()), _without_rows(capture), spy
+
+
+def _require_graph(loss: Tensor) -> None:
+    if not loss.requires_grad:
+        raise InputError(
+            "the loss does not depend on the model: it has no gradient; compute it from the model's output without "
+            "detach(), .item(), no_grad() or argmax"
+        )
+
+
+def shared_loss(loss: Tensor, calls: list[Call]) -> Tensor:
+    """The loss, averaged over the processes where a layer shares its statistics: what averaged gradients descend."""
+    shared = next((call.spec for call in calls if call.spec is not None and call.spec.synchronised), None)
+    return loss if shared is None else loss / dist.get_world_size(shared.process_group)
+
+
+def measure(call: Call, y: Tensor, g: Tensor, v: Tensor) -> None:
+    """Store the first-order scalars of a call."""
+    assert call.spec is not None
+    call.measured.update(first_order(call.spec, y, g, v))
+
+
+def _without_rows(capture: Capture) -> tuple[NotCovered, ...]:
+    called = {call.name for call in (*capture.calls, *capture.unseen)}
+    done = {call.name for call in capture.finished()}
+    found = []
+    for name, (_, kind) in capture.layers.items():
+        if name not in called:
+            found.append(NotCovered(name, kind.name, "was not called in the forward pass"))
+        elif name not in done:
+            found.append(NotCovered(name, kind.name, "the loss does not depend on its output"))
+    return tuple(found)
+
+
+def require_batch(call: Call) -> None:
+    """Raises InputError where a layer normalises a single number."""
+    spec = call.spec
+    if spec is None or spec.family is Family.FIXED:
+        return
+    if spec.size < 2 and not spec.synchronised:
+        raise InputError(
+            f"layer {call.name} ({call.kind.name}) normalises m = {spec.size} number per {spec.unit}; expected at "
+            "least 2: use a larger batch (--batch-size), or --mode eval"
+        )
