@@ -12,6 +12,7 @@ from bnverify.theory import gram
 from bnverify.theory.claim import Hypothesis, Says, Term
 from bnverify.theory.gram import GramVector
 from bnverify.theory.observe import Gram, Syntax, simplified
+from bnverify.theory.rooms import formal
 from bnverify.theory.syntax import Scalar, Vector, scalar
 
 LONGEST = 24
@@ -82,12 +83,12 @@ def vector_tree(vector: GramVector, q: Gram) -> Vector:
     return reduce(lambda a, b: a + b, terms)
 
 
-def expanded(says: Says, eps: bool = False) -> Scalar | None:
+def expanded(says: Says, eps: bool = False, setting: str = "activations") -> Scalar | None:
     """The left side of a statement in the table's inner products, or None where it is too long to read.
 
     The room differentiates afresh, so this is what the definition of BatchNorm gives, not what is claimed.
     """
-    q = Gram(eps=eps)
+    q = formal(setting, eps)
     lhs, _ = says(q).sides(q)
     form = simplified(lhs)
     if len(sp.Add.make_args(sp.expand(sp.fraction(form)[0]))) > LONGEST:

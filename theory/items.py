@@ -17,10 +17,11 @@ from bnverify.theory.claim import (
     Says,
     status_of,
 )
-from bnverify.theory.exact import Exact, tidy
+from bnverify.theory.exact import tidy
 from bnverify.theory.expand import certificate, expanded
 from bnverify.theory.latex import LATEX, PLAIN, as_data, legend, statement, written
 from bnverify.theory.lemmas import LEMMAS
+from bnverify.theory.rooms import point
 from bnverify.theory.settings import Extremum
 from bnverify.theory.syntax import Node, evaluate, walk
 
@@ -189,29 +190,29 @@ def _steps(stated: Reading | Corrected, proof: Proof, evidence: Evidence) -> Ite
     checks = iter(check for check in evidence.checks if not check.kind.startswith("instance"))
     for step in proof.steps:
         if step.lemma is not None:
-            yield _step(next(checks), step.lemma)
+            yield _step(next(checks), stated, step.lemma)
         elif step.says is not None:
-            yield _step(next(checks), None, step.says, step.terms, stated.hypotheses, proof.eps)
+            yield _step(next(checks), stated, None, step.says, step.terms, proof.eps)
     if proof.lemma is not None:
-        yield _step(next(checks), proof.lemma, stated.says)
+        yield _step(next(checks), stated, proof.lemma, stated.says)
     else:
-        yield _step(next(checks), None, stated.says, proof.terms, stated.hypotheses, proof.eps)
+        yield _step(next(checks), stated, None, stated.says, proof.terms, proof.eps)
 
 
 def _step(
     check: Check,
+    stated: Reading | Corrected,
     lemma: str | None,
     says: Any = None,
     terms: Any = None,
-    hypotheses: tuple[Hypothesis, ...] = (),
     eps: bool = False,
 ) -> dict[str, Any]:
     sides: Node | None = None
     slack: Node | None = None
     if says is not None and check.kind == "identity":
-        sides = expanded(says, eps)
+        sides = expanded(says, eps, stated.setting)
     if says is not None and check.kind == "certificate" and terms is not None:
-        slack = certificate(terms, hypotheses)
+        slack = certificate(terms, stated.hypotheses)
     return {
         "kind": check.kind,
         "text": check.text,
@@ -226,7 +227,7 @@ def _step(
 
 def _worked(reading: Reading, instance: Instance) -> dict[str, Any]:
     """A counterexample worked out: every name and every inner product of the statement at the point."""
-    q = Exact(instance)
+    q = point(reading.setting, instance)
     relation = statement(reading.says)
     seen: dict[Node, None] = {}
     for side in (relation.lhs, relation.rhs):

@@ -19,9 +19,11 @@ from bnverify.theory.claim import (
     Says,
     Term,
 )
-from bnverify.theory.exact import Exact, sign, tidy
+from bnverify.theory.exact import sign, tidy
+from bnverify.theory.gram import rho
 from bnverify.theory.lemmas import LEMMAS
-from bnverify.theory.observe import Gram, Syntax, simplified
+from bnverify.theory.observe import Syntax, simplified
+from bnverify.theory.rooms import formal, point
 from bnverify.theory.settings import Extremum, Setting
 from bnverify.theory.syntax import Scalar, evaluate, scalar
 
@@ -32,8 +34,12 @@ def residual(says: Says, q: Setting) -> sp.Expr:
     return simplified(rhs - lhs)
 
 
+_EXCESS = sp.Symbol("eps/sigma^2", nonnegative=True)
+
+
 def _non_negative(expression: sp.Expr) -> bool:
-    return bool(sp.factor(expression).is_nonnegative)
+    """By the signs of its symbols, where rho = sigma^2 / (sigma^2 + eps) lies in (0, 1]."""
+    return bool(sp.factor(simplified(expression.subs(rho, 1 / (1 + _EXCESS)))).is_nonnegative)
 
 
 def _term_value(term: Term, q: Setting, hypotheses: tuple[Hypothesis, ...]) -> tuple[Any, tuple[str, ...]]:
@@ -97,10 +103,10 @@ def verify_relation(
 
 
 def verify_proof(
-    says: Says, proof: Proof, hypotheses: tuple[Hypothesis, ...] = ()
+    says: Says, proof: Proof, hypotheses: tuple[Hypothesis, ...] = (), setting: str = "activations"
 ) -> tuple[tuple[Check, ...], bool]:
     """All checks of a proof, and whether the statement turned out to be an equality for every m."""
-    q = Gram(eps=proof.eps)
+    q = formal(setting, proof.eps)
     checks: list[Check] = []
     for step in proof.steps:
         if step.lemma is not None:
@@ -175,10 +181,10 @@ def terms_nonzero(says: Says, q: Setting) -> bool:
 
 
 def verify_instance(
-    reading: Reading | Corrected, instance: Instance, generic: bool, room: Any = Exact
+    reading: Reading | Corrected, instance: Instance, generic: bool, room: Any = None
 ) -> Check:
     """Violation of the statement at an exact point where every hypothesis holds."""
-    q = room(instance)
+    q = point(reading.setting, instance) if room is None else room(instance)
     values: list[tuple[str, str]] = []
     met = True
     for hypothesis in reading.hypotheses:
@@ -202,7 +208,7 @@ def evidence_for(reading: Reading) -> Evidence:
     checks: tuple[Check, ...] = ()
     proved = refuted = tight = False
     if reading.proof is not None:
-        checks, tight = verify_proof(reading.says, reading.proof, reading.hypotheses)
+        checks, tight = verify_proof(reading.says, reading.proof, reading.hypotheses, reading.setting)
         proved = all(check.holds for check in checks)
     if reading.refutation is not None:
         found = [verify_instance(reading, reading.refutation.smallest, generic=False)]
@@ -215,7 +221,7 @@ def evidence_for(reading: Reading) -> Evidence:
 
 def evidence_of_correction(corrected: Corrected) -> Evidence:
     """The proof of the corrected statement, verified from nothing."""
-    checks, tight = verify_proof(corrected.says, corrected.proof, corrected.hypotheses)
+    checks, tight = verify_proof(corrected.says, corrected.proof, corrected.hypotheses, corrected.setting)
     proved = all(check.holds for check in checks)
     return Evidence("corrected", proved, False, proved and tight, checks)
 

@@ -1,0 +1,25 @@
+"""Which rooms a setting has: the formal one, that speaks of every batch size, and the exact points.
+
+A reading names its setting; settings without an entry are BatchNorm's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bnverify.theory.claim import Instance
+from bnverify.theory.exact import Exact
+from bnverify.theory.observe import Gram
+
+FORMAL: dict[str, Callable[[bool], Gram]] = {}
+POINTS: dict[str, Callable[[Instance], Exact]] = {}
+
+
+def formal(setting: str, eps: bool = False) -> Gram:
+    """The Gram room of a setting, at eps = 0 or at any eps > 0."""
+    return FORMAL.get(setting, Gram)(eps)
+
+
+def point(setting: str, instance: Instance) -> Exact:
+    """The exact room of a setting at one instance."""
+    return POINTS.get(setting, Exact)(instance)
