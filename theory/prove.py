@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
@@ -15,6 +16,7 @@ from bnverify.theory.claim import (
     Instance,
     Proof,
     Reading,
+    Refutation,
     Relation,
     Says,
     Term,
@@ -117,10 +119,10 @@ def verify_proof(
             checks.append(check)
     tight = False
     if proof.at is not None:
-        point = Exact(proof.at)
-        relations = [h.says(point) for h in hypotheses] + [says(point)]
-        holds = all(compare(relation, point)[0] == 1 for relation in relations)
-        _, lhs, rhs = compare(relations[-1], point)
+        there = point(setting, proof.at)
+        relations = [h.says(there) for h in hypotheses] + [says(there)]
+        holds = all(compare(relation, there)[0] == 1 for relation in relations)
+        _, lhs, rhs = compare(relations[-1], there)
         values = (("lhs", str(tidy(lhs))), ("rhs", str(tidy(rhs))))
         checks.append(Check("witness", holds, proof.at.note or "it holds here", values=values))
     elif proof.lemma is not None:
@@ -203,6 +205,26 @@ def verify_instance(
     return Check(kind, holds, instance.note or "the statement fails here", values=tuple(values))
 
 
+def _refutations(reading: Reading, refutation: Refutation) -> tuple[Check, ...]:
+    found: list[Check] = []
+    if refutation.smallest is not None:
+        found.append(verify_instance(reading, refutation.smallest, generic=False))
+    if refutation.generic is not None:
+        found.append(verify_instance(reading, refutation.generic, generic=True))
+    if refutation.negation is not None and refutation.negation.says is not None:
+        step = refutation.negation
+        check, _ = verify_relation(step.says, Gram(), step.terms, reading.hypotheses, step.text)
+        found.append(replace(check, kind="negation"))
+    if refutation.citation is not None:
+        name, word = refutation.citation
+        from bnverify.theory.registry import registry
+
+        cited = registry()[name]
+        there = word.lower() in f"{cited.title} {cited.quotation}".lower()
+        found.append(Check("citation", there, f"{cited.where}: {cited.title}", values=(("word", word),)))
+    return tuple(found)
+
+
 def evidence_for(reading: Reading) -> Evidence:
     """Everything asked for by a reading, verified from nothing."""
     checks: tuple[Check, ...] = ()
@@ -211,11 +233,9 @@ def evidence_for(reading: Reading) -> Evidence:
         checks, tight = verify_proof(reading.says, reading.proof, reading.hypotheses, reading.setting)
         proved = all(check.holds for check in checks)
     if reading.refutation is not None:
-        found = [verify_instance(reading, reading.refutation.smallest, generic=False)]
-        if reading.refutation.generic is not None:
-            found.append(verify_instance(reading, reading.refutation.generic, generic=True))
-        refuted = all(check.holds for check in found)
-        checks += tuple(found)
+        found = _refutations(reading, reading.refutation)
+        refuted = bool(found) and all(check.holds for check in found)
+        checks += found
     return Evidence(reading.slug, proved, refuted, proved and tight, checks)
 
 
