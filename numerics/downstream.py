@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import torch
 from bnverify.numerics.derivatives import standardise
@@ -51,13 +52,14 @@ class Downstream(ABC):
         """The same loss on another device or in another floating point dtype."""
         return self._map(lambda t, _: t.to(device, dtype) if t.is_floating_point() else t.to(device))
 
-    def _map(self, change: object) -> Self:
-        assert callable(change)
-        new = {
-            f.name: change(getattr(self, f.name), bool(f.metadata))
-            for f in dataclasses.fields(self)
-            if isinstance(getattr(self, f.name), Tensor)
-        }
+    def _map(self, change: Callable[[Tensor, bool], Tensor]) -> Self:
+        new: dict[str, Any] = {}
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, Tensor):
+                new[f.name] = change(value, bool(f.metadata))
+            elif isinstance(value, Downstream):
+                new[f.name] = value._map(change)
         return dataclasses.replace(self, **new)
 
 
@@ -125,6 +127,25 @@ class DenseQuadratic(Downstream):
     @property
     def depth(self) -> int:
         return self.g.shape[1] + 4
+
+
+@dataclass(frozen=True)
+class Tilted(Downstream):
+    """L(z) - <tilt, z>: with the gradient of L as tilt, a loss that is stationary there. tilt: (N, m)."""
+
+    loss: Downstream
+    tilt: Tensor
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return self.loss(z) - (self.tilt * z).sum(1)
+
+    def scales(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        gradient, curvature = self.loss.scales(z)
+        return gradient + _norm(self.tilt), curvature
+
+    @property
+    def depth(self) -> int:
+        return self.loss.depth + 1
 
 
 def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
@@ -227,7 +248,7 @@ class Convolution(Downstream):
 
 @dataclass(frozen=True)
 class SecondBatchNorm(Downstream):
-    """z_b w + C_b through a second BatchNorm (eps > 0) over the batch, ReLU, softmax readout.
+    """relu(z_b) w + C_b through a second BatchNorm (eps > 0) over the batch, ReLU, softmax readout.
 
     w, scale, shift: (N, h); C: (N, m, h); V: (N, h, c); target: (N, m) integers.
     """
@@ -241,7 +262,7 @@ class SecondBatchNorm(Downstream):
     eps: float = 1e-5
 
     def _hidden(self, z: Tensor) -> Tensor:
-        return (z.unsqueeze(-1) * self.w.unsqueeze(1) + self.C).transpose(1, 2)
+        return (functional.relu(z).unsqueeze(-1) * self.w.unsqueeze(1) + self.C).transpose(1, 2)
 
     def __call__(self, z: Tensor) -> Tensor:
         normal = standardise(self._hidden(z), self.eps).yhat

@@ -13,14 +13,17 @@ from typing import Any
 import torch
 from bnverify.numerics.derivatives import (
     Standardised,
+    columns,
     gradient,
     jacobian_product,
     product,
     standardise,
 )
 from bnverify.numerics.downstream import Downstream
+from bnverify.numerics.extremum import along, input_for, maximum_on_ball
 from bnverify.numerics.tolerance import Measured, MeasuredVector, allowance, exact, roundings
-from bnverify.theory.settings import Setting
+from bnverify.numerics.weights import Site, bent, norms
+from bnverify.theory.settings import Extremum, Setting
 from torch import Tensor
 
 
@@ -40,6 +43,7 @@ class Batch(Setting):
             (Observation 4.3).
         X: inputs of the layer, (N, m, d), with y = X W; needed by the weight-space names.
         W: weights of the unit, (N, d).
+        X_other: a second input of the same unit, (N, m, d), for statements in which X varies.
         lam: the bound on the spectral norm of X, (N,); 1 where not given.
         vectors: further named vectors, (N, n) each; the probes ``a`` and ``b`` are taken from here if present and
             are otherwise drawn from a standard normal, seeded.
@@ -61,13 +65,14 @@ class Batch(Setting):
         matched: bool = False,
         X: Tensor | None = None,
         W: Tensor | None = None,
+        X_other: Tensor | None = None,
         lam: Tensor | None = None,
         vectors: dict[str, Tensor] | None = None,
         symbols: dict[str, Tensor] | None = None,
     ) -> None:
         self.loss = loss
         self.size = tuple(y.shape)
-        self.X, self.W = X, W
+        self.X, self.W, self.X_other = X, W, X_other
         self.y = y.detach().requires_grad_()
         self.eps_ = eps.unsqueeze(-1) if isinstance(eps, Tensor) and eps.dim() else eps
         self._stats = standardise(self.y, self.eps_)
@@ -79,6 +84,7 @@ class Batch(Setting):
         self._given = dict(vectors or {})
         self._symbols = dict(symbols or {})
         self._vectors: dict[str, MeasuredVector] = {}
+        self._sites: dict[str, Site] = {}
         self._images: dict[tuple[str, int], tuple[MeasuredVector, MeasuredVector]] = {}
 
     @property
@@ -157,36 +163,16 @@ class Batch(Setting):
                 return MeasuredVector(gradient(self.loss(own), own), scale, self._first())
             case "W":
                 return self._own(self._inputs()[1])
-            case "dW" | "dW_plain":
-                grad, scale = self._weight_gradient(plain=name == "dW_plain")
-                return MeasuredVector(grad.detach(), scale, self._first() + self.size[1])
-        if name in self._given:
-            return self._own(self._given[name])
-        if name in {"a", "b"}:
+            case "dW" | "dW_plain" | "dW_hat" | "dW_other":
+                return self._site(name[2:]).grad
+            case "yhat_scaled":
+                scaled = standardise(self.y.detach() * self.sym("alpha").value.unsqueeze(-1), 0.0).yhat
+                return self._own(scaled, roundings(0, self.size[1]) + 1)
+        if name in {"a", "b"} and name not in self._given:
             generator = torch.Generator().manual_seed(ord(name))
             probe = torch.randn(self.size, generator=generator, dtype=torch.float64)
             return self._own(probe.to(self.y))
-        raise KeyError(f"the batch holds no vector {name}")
-
-    @cached_property
-    def _weights(self) -> tuple[Tensor, Tensor]:
-        """A leaf W and the activations X W computed from it."""
-        X, W = self._inputs()
-        leaf = W.detach().requires_grad_()
-        return leaf, (X @ leaf.unsqueeze(-1)).squeeze(-1)
-
-    @cached_property
-    def _weight_gradients(self) -> dict[bool, Tensor]:
-        leaf, y = self._weights
-        return {
-            True: gradient(self.loss(y), leaf, keep=True),
-            False: gradient(self.loss(self.network(y)), leaf, keep=True),
-        }
-
-    def _weight_gradient(self, plain: bool) -> tuple[Tensor, Tensor]:
-        X, _ = self._inputs()
-        scale = self.vec("g_own").scale if plain else self.vec("v").scale
-        return self._weight_gradients[plain], scale * X.flatten(1).norm(dim=1)
+        return self._own(self._named(name))
 
     def op(self, name: str, u: MeasuredVector) -> MeasuredVector:
         key = (name, id(u))
@@ -194,15 +180,24 @@ class Batch(Setting):
             self._images[key] = (u, self._apply(name, u))
         return self._images[key][1]
 
-    def _curvature(self) -> Tensor:
-        """What B times a unit vector is formed from, (N,).
+    def _site(self, suffix: str) -> Site:
+        """The network with BatchNorm at (X, W), the plain one, that at What, or that at (X_other, W)."""
+        if suffix not in self._sites:
+            X, W = self._inputs()
+            if suffix == "_hat":
+                W = self._named("What")
+            if suffix == "_other":
+                if self.X_other is None:
+                    raise KeyError("the batch holds no second input X_other")
+                X = self.X_other
+            affine = None if suffix == "_plain" else (self.gamma_, self.beta_)
+            self._sites[suffix] = Site(X, W, self.loss, affine, self.eps_, self.cond)
+        return self._sites[suffix]
 
-        Nine terms of J'HJ with |gamma|/s twice, nine of g through the second derivative of y-hat: that goes
-        through the derivative of s, which is at most 1/sqrt(m) along a unit vector.
-        """
-        g_scale, h_scale = self.scales
-        bent = self._rate * g_scale / (self.stats.s.squeeze(-1) * self.size[1] ** 0.5)
-        return 9 * (self._rate.square() * h_scale + bent)
+    def _named(self, name: str) -> Tensor:
+        if name not in self._given:
+            raise KeyError(f"the batch holds no vector {name}")
+        return self._given[name]
 
     def _apply(self, name: str, u: MeasuredVector) -> MeasuredVector:
         second = u.count + self._second()
@@ -211,27 +206,19 @@ class Batch(Setting):
                 scale = self.scales[1] * u.scale
                 return MeasuredVector(product(self._g, self.z, u.value), scale, u.count + self._first())
             case "B":
-                image = product(self._v, self.y, u.value)
-                return MeasuredVector(image, self._curvature() * u.scale, second)
+                scale = bent(self._rate, self.stats.s.squeeze(-1), self.size[1], *self.scales)
+                return MeasuredVector(product(self._v, self.y, u.value), scale * u.scale, second)
             case "Dyhat" | "Dz":
                 out = self._stats.yhat if name == "Dyhat" else self._z
                 rate = 1 / self.stats.s.squeeze(-1) if name == "Dyhat" else self._rate
                 image = jacobian_product(out, self.y, u.value)
                 return MeasuredVector(image, 3 * rate * u.scale, u.count + self._first())
-        X, _ = self._inputs()
-        norm = X.flatten(1).norm(dim=1)
-        match name:
-            case "X":
+            case "HW" | "HW_plain" | "HW_other":
+                return self._site(name[2:]).curve(u)
+            case "X" | "T":
+                X = self._inputs()[0] if name == "X" else self._inputs()[0].transpose(1, 2)
                 image = (X @ u.value.unsqueeze(-1)).squeeze(-1)
-                return MeasuredVector(image, norm * u.scale, u.count + X.shape[2])
-            case "T":
-                image = (X.transpose(1, 2) @ u.value.unsqueeze(-1)).squeeze(-1)
-                return MeasuredVector(image, norm * u.scale, u.count + X.shape[1])
-            case "HW" | "HW_plain":
-                plain = name == "HW_plain"
-                image = product(self._weight_gradients[plain], self._weights[0], u.value)
-                middle = self.loss.scales(self.y.detach())[1] if plain else self._curvature()
-                return MeasuredVector(image, norm.square() * middle * u.scale, second + sum(X.shape[1:]))
+                return MeasuredVector(image, norms(X) * u.scale, u.count + X.shape[2])
         raise KeyError(f"the batch holds no operator {name}")
 
     def dot(self, u: MeasuredVector, w: MeasuredVector) -> Measured:
@@ -263,6 +250,9 @@ class Batch(Setting):
                 return Measured(rho, rho, 2 * count)
             case "lam":
                 return Measured(self.lam_, self.lam_.abs(), 0.0)
+            case "frobenius_other" if self.X_other is not None:
+                total = self.X_other.square().sum((1, 2))
+                return Measured(total, total, float(self.X_other[0].numel()))
         if name in self._symbols:
             value = self._symbols[name]
             return Measured(value, value.abs(), 0.0)
@@ -276,6 +266,31 @@ class Batch(Setting):
 
     def absolute(self, value: Any) -> Measured:
         return abs(self._number(value))
+
+    def max_grad(self, u: MeasuredVector) -> Extremum:
+        """Attained by X = lambda u e'/|u|; bounded by lambda^2 |u|^2 (Rayleigh)."""
+        X = along(u.value, self.lam_)
+        pulled = (X.transpose(1, 2) @ u.value.unsqueeze(-1)).squeeze(-1)
+        lam = self.sym("lam")
+        scale = self.lam_.abs() * u.scale
+        attained = MeasuredVector(pulled, scale, u.count + 2 * self.size[1] + 2)
+        return Extremum(attained.dot(attained), lam**2 * u.dot(u))
+
+    def max_form(self, u: MeasuredVector, operator: str) -> Extremum:
+        """With S = XX', Su fills the ball |w - lambda^2 u/2| <= lambda^2 |u|/2: the best w and its dual bound."""
+        square = self.lam_.square()
+        first = self.op(operator, u)
+        dense = columns(
+            lambda e: self.op(operator, MeasuredVector(e, torch.ones_like(square))).value, u.value
+        )
+        radius = square * u.value.norm(dim=1) / 2
+        ball = maximum_on_ball(dense, u.value * square.unsqueeze(-1) / 2, radius)
+        X = input_for(ball.point, u.value, self.lam_)
+        w = (X @ (X.transpose(1, 2) @ u.value.unsqueeze(-1))).squeeze(-1)
+        found = MeasuredVector(w, square * u.scale, u.count + 4 * self.size[1])
+        attained = found.dot(self.op(operator, found))
+        scale = torch.maximum(ball.formed, first.scale * square.square() * u.scale)
+        return Extremum(attained, Measured(ball.bound, scale, first.count + u.count + 8 * self.size[1] ** 2))
 
     def _number(self, value: Any) -> Measured:
         return value if isinstance(value, Measured) else exact(value, self.cond)
