@@ -8,8 +8,8 @@ maps (M, e) -> (W M, W e + b) and
   need nothing else;
 - the loss is n (|M - A L|_F^2 + |e - A mean|^2), n samples.
 
-Both are exact. The l_1 and l_inf norms are no functions of these statistics; they take the units' values M u
-+ e on the n whitened samples u, and only they do.
+Both are exact. The l_1 and l_inf norms are no functions of these statistics: they need the signs, or the
+largest, of the values M u + e on the n whitened samples u. Given those, they are linear in M and e.
 """
 
 from __future__ import annotations
@@ -121,25 +121,53 @@ def _scale(recipe: DlnRecipe, white: Tensor, m: Tensor, e: Tensor) -> Tensor:
     """The divisor of every unit, ``(..., S, d)``; `bnverify.numerics.norms.lp_scale` in these coordinates."""
     raw = recipe.norm != "batchnorm" and recipe.lp_of == "raw"
     average = "power-mean" if recipe.norm == "batchnorm" else recipe.lp_average
-    n, eps = white.shape[-2], recipe.norm_eps
-    if recipe.norm in ("batchnorm", "l2") and average != "sample-mean":
-        second = m.square().sum(-1)
-        scale, p = (second + e.square() if raw else second).add(eps).sqrt(), 2.0
-    else:
+    eps, p = recipe.norm_eps, {"l1": 1.0, "linf": math.inf}.get(recipe.norm, 2.0)
+    if average == "sample-mean":
         values = white @ m.mT
         values = (values + e[..., None, :] if raw else values).abs()
-        if average == "sample-mean":
-            if recipe.norm == "linf":
-                return values.amax(-1).clamp_min(math.sqrt(eps)).mean(-1, keepdim=True)
-            p = 1 if recipe.norm == "l1" else 2
-            return values.pow(p).sum(-1).add(eps ** (p / 2)).pow(1 / p).mean(-1, keepdim=True)
-        if recipe.norm == "l1":
-            scale, p = values.mean(-2) + math.sqrt(eps), 1.0
-        else:
-            scale, p = values.amax(-2).clamp_min(math.sqrt(eps)), math.inf
+        if p == math.inf:
+            return values.amax(-1).clamp_min(math.sqrt(eps)).mean(-1, keepdim=True)
+        return values.pow(p).sum(-1).add(eps ** (p / 2)).pow(1 / p).mean(-1, keepdim=True)
+    if p == 2:
+        second = m.square().sum(-1)
+        scale = (second + e.square() if raw else second).add(eps).sqrt()
+    else:
+        inner, offset = _l1_statistics(white, m, e, raw) if p == 1 else _linf_statistics(white, m, e, raw)
+        scale = (inner * m).sum(-1)
+        scale = scale + offset * e if raw else scale
+        scale = scale + math.sqrt(eps) if p == 1 else scale.clamp_min(math.sqrt(eps))
     if average == "norm-over-m":
-        return scale * n ** (1 / p - 1)
+        return scale * white.shape[-2] ** (1 / p - 1)
     return scale.mean(-1, keepdim=True) if average == "layer-mean" else scale
+
+
+@torch.no_grad()
+def _values(white: Tensor, m: Tensor, e: Tensor, raw: bool) -> Tensor:
+    values = white @ m.mT
+    return values + e[..., None, :] if raw else values
+
+
+@torch.no_grad()
+def _l1_statistics(white: Tensor, m: Tensor, e: Tensor, raw: bool) -> tuple[Tensor, Tensor]:
+    """s u and s averaged over the samples, s the sign of the unit: mean |v_j| = <mean(s_j u), m_j> +
+    mean(s_j) e_j.
+
+    The signs are constant in a neighbourhood, so that derivatives of every order are those of the norm.
+    """
+    signs = _values(white, m, e, raw).sign_()
+    return signs.mT @ white / white.shape[-2], signs.mean(-2)
+
+
+@torch.no_grad()
+def _linf_statistics(white: Tensor, m: Tensor, e: Tensor, raw: bool) -> tuple[Tensor, Tensor]:
+    """The same with s = the sign of the largest value, on that sample alone: max |v_j| = s_j (<u, m_j> +
+    e_j)."""
+    values = _values(white, m, e, raw)
+    largest = values.abs().argmax(-2, keepdim=True)
+    signs = values.gather(-2, largest)[..., 0, :].sign()
+    samples = white.expand(*m.shape[:-2], *white.shape[-2:])
+    index = largest[..., 0, :, None].expand(*m.shape[:-1], white.shape[-1])
+    return signs[..., None] * samples.gather(-2, index), signs
 
 
 def losses_and_grads(recipe: DlnRecipe, data: Problem, theta: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from bnverify.experiments import data, landscape, moments, record
+from bnverify.experiments import data, insert, landscape, moments, record
 from bnverify.experiments.landscape import Objective, Ray
 from bnverify.experiments.models import vgg
 from bnverify.experiments.recipes import VggRecipe
@@ -152,6 +152,20 @@ class NetworkTask:
 
     def data(self) -> record.Row | None:
         return {"name": self.set.name, "sha256": self.set.sha256}
+
+
+class InsertionTask(NetworkTask):
+    """The same training; what is measured is one matched BatchNorm at every layer but the last."""
+
+    def measure(self) -> record.Row:
+        recipe = self.recipe
+        x, y = self.batch(self.step)
+        lengths = landscape.lengths(recipe.probe_low, recipe.probe_high, recipe.lr, recipe.probes)
+        found = [
+            insert.insert(self.model, layer, x, y, nn.functional.cross_entropy, lengths)
+            for layer in range(len(self.model.blocks) - 1)
+        ]
+        return {"insertions": [asdict(one) for one in found], "accuracy": self._accuracies()}
 
 
 def accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:

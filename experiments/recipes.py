@@ -37,7 +37,7 @@ class Recipe:
     # Section 3.3: "normalizes them by the average of their l_p-norm (before shifting the mean)".
     lp_average: Average = "power-mean"
     lp_of: Literal["raw", "centred"] = "raw"
-    norm_eps: float = _ranged(1e-5, 0.0, 1.0)
+    norm_eps: float = _ranged(1e-5, 1e-30, 1.0)
     affine: bool = True
     bias: bool = True
     init: Literal["glorot-uniform", "glorot-normal"] = "glorot-uniform"  # A.1: "standard Glorot"
@@ -83,6 +83,13 @@ class VggRecipe(Recipe):
     directions: int = _ranged(2, 0, 1000)
     lanczos: int = _ranged(8, 0, 1000)
     evaluate: bool = True
+    # Measure matched insertions (Figure 7) of one BatchNorm at every layer instead of everything else.
+    insert: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.insert and self.norm != "none":
+            raise InputError(f"insert needs a plain network, but norm = {self.norm}; set norm=none")
 
 
 @dataclass(frozen=True)
@@ -151,8 +158,14 @@ RECIPES: dict[str, VggRecipe | DlnRecipe] = {
     # The paper's settings.
     "vgg-paper": VggRecipe(data="cifar10", device="cuda"),
     "dln-paper": DlnRecipe(seeds=10, checkpoints=101),
+    "insert-paper": VggRecipe(data="cifar10", device="cuda", insert=True),
     # Two CPU cores, minutes.
-    "vgg-quick": VggRecipe(depth=9, width=0.125, size=16, steps=800, save_every=200),
+    "vgg-quick": VggRecipe(
+        depth=9, width=0.125, size=16, steps=800, save_every=200, probes=6, directions=1, lanczos=5
+    ),
+    "insert-quick": VggRecipe(
+        depth=9, width=0.125, size=16, steps=800, save_every=200, probes=3, checkpoints=6, insert=True
+    ),
     "dln-quick": DlnRecipe(steps=2000),
     "dln-quick-slow": DlnRecipe(steps=2000, lr=1e-7),
 }

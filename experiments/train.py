@@ -66,9 +66,9 @@ class Outcome:
 def make_task(recipe: VggRecipe | DlnRecipe) -> Task:
     """The training that a recipe describes."""
     if isinstance(recipe, VggRecipe):
-        from bnverify.experiments.network_task import NetworkTask
+        from bnverify.experiments.network_task import InsertionTask, NetworkTask
 
-        return NetworkTask(recipe)
+        return InsertionTask(recipe) if recipe.insert else NetworkTask(recipe)
     from bnverify.experiments.linear_task import LinearTask
 
     return LinearTask(recipe)

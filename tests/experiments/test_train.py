@@ -273,3 +273,13 @@ def test_progress_tells_step_loss_and_rate(tmp_path: Path) -> None:
     assert seen[-1].step == DLN.steps
     assert seen[-1].loss > 0
     assert all(p.steps_per_second > 0 for p in seen)
+
+
+def test_an_insertion_run_records_every_layer_but_the_last(tmp_path: Path) -> None:
+    recipe = replace(VGG, norm="none", insert=True, checkpoints=2, steps=4, momentum=0.0)
+    train.run(recipe, tmp_path / "run")
+    for row in record.read(tmp_path / "run").measured():
+        assert [found["layer"] for found in row["insertions"]] == list(range(1, 9))
+        assert all(found["activation_gap"] < 1e-12 for found in row["insertions"])
+    with pytest.raises(InputError, match="needs a plain network"):
+        replace(recipe, norm="l1")
