@@ -152,10 +152,18 @@ class Instance:
 
 @dataclass(frozen=True)
 class Refutation:
-    """The smallest exact instance (in m, then non-zeros, then height) and the smallest with all terms non-zero."""
+    """What shows a reading false.
 
-    smallest: Instance
+    smallest, generic: the smallest exact instance (in m, then non-zeros, then height) and the smallest with all
+        terms non-zero.
+    negation: for "there is": a relation whose certificate for all values contradicts the statement.
+    citation: for a sentence about the paper: (claim id, word) found in that claim's title or quotation.
+    """
+
+    smallest: Instance | None = None
     generic: Instance | None = None
+    negation: Step | None = None
+    citation: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,18 @@ LEMMAS: dict[str, str] = {
         r"\text{where the gradient is zero and the Hessian is positive definite there is a strict local minimum}"
     ),
     "taylor": r"L(z + t u) = L(z) + t \langle g, u\rangle + t^2 u^\top H u / 2 + o(t^2)",
+    "mean-value": (
+        r"\text{for } f \in C^2 \text{ on a convex set, } \sup_{x \ne y} \|\nabla f(x) - \nabla f(y)\|/\|x-y\|"
+        r" = \sup_x \|\nabla^2 f(x)\|"
+    ),
+    "descent-lemma": (
+        r"\text{for a } \beta\text{-smooth } f: f(x - \eta\nabla f(x)) \le f(x) - \eta(1 - \beta\eta/2)"
+        r"\|\nabla f(x)\|^2"
+    ),
+    "gradient-descent-rate": (
+        r"\text{for convex } \beta\text{-smooth } f \text{ and rate } 1/\beta:"
+        r" f(x_t) - f(x^*) \le 2\beta\|x_1 - x^*\|^2/(t-1)"
+    ),
     "convex-of-affine": (
         r"\text{a convex function of an affine function is convex, and the Hessian of a convex function is"
         r" positive semi-definite}"

@@ -213,7 +213,9 @@ def _refutations(reading: Reading, refutation: Refutation) -> tuple[Check, ...]:
         found.append(verify_instance(reading, refutation.generic, generic=True))
     if refutation.negation is not None and refutation.negation.says is not None:
         step = refutation.negation
-        check, _ = verify_relation(step.says, Gram(), step.terms, reading.hypotheses, step.text)
+        check, _ = verify_relation(
+            step.says, formal(reading.setting), step.terms, reading.hypotheses, step.text
+        )
         found.append(replace(check, kind="negation"))
     if refutation.citation is not None:
         name, word = refutation.citation

@@ -1,0 +1,323 @@
+r"""The blog's formulas about beta-smoothness and gradient descent."""
+
+from __future__ import annotations
+
+from bnverify.theory.claim import (
+    Claim,
+    Corrected,
+    Data,
+    Instance,
+    Proof,
+    Reading,
+    Refutation,
+    Relation,
+    Step,
+    Term,
+    eq,
+    le,
+)
+from bnverify.theory.settings import Setting
+
+
+def maximum_attained(q: Setting) -> Relation:
+    """f'' = x^2/(1 + x^2) has its largest value at some x0: then f''(x0 + 1) <= f''(x0)."""
+    x = q.sym("x0")
+    return le((x + 1) ** 2 / (1 + (x + 1) ** 2), x**2 / (1 + x**2))
+
+
+def _grows(q: Setting) -> Relation:
+    x2 = q.sym("x0") ** 2
+    return le(x2 / (1 + x2), (x2 + 1) / (1 + (x2 + 1)))
+
+
+def per_sample(q: Setting) -> Relation:
+    """The change of one sample's gradient against that sample's change, for a quadratic loss."""
+    d, e = q.vec("d"), q.vec("c")
+    return le(q.dot(e, q.H(d)) ** 2, q.sym("beta_L") ** 2 * q.dot(e, d) ** 2)
+
+
+def gd_bound(q: Setting) -> Relation:
+    """f = a x^2/2 with a <= beta: two iterates of gradient descent with rate 1/beta, t = 2."""
+    a, beta, x1 = q.sym("a_L"), q.sym("beta_L"), q.sym("x1")
+    x2 = x1 - a * x1 / beta
+    return le(a * x2**2 / 2, 2 * beta * q.absolute(x1))
+
+
+def gd_bound_squared(q: Setting) -> Relation:
+    a, beta, x1 = q.sym("a_L"), q.sym("beta_L"), q.sym("x1")
+    x2 = x1 - a * x1 / beta
+    return le(a * x2**2 / 2, 2 * beta * x1**2)
+
+
+def guaranteed_decrease(q: Setting) -> Relation:
+    """eta (1 - beta eta/2) <= 1/(2 beta): no rate guarantees a larger decrease than 1/beta."""
+    eta, beta = q.sym("eta"), q.lam
+    return le(eta * (1 - beta * eta / 2), 1 / (2 * beta))
+
+
+def best_rate(q: Setting) -> Relation:
+    """On f = a x^2/2 the loss after a step of 1/beta is at most that after a step of eta."""
+    a, beta, eta, x1 = q.sym("a_L"), q.sym("beta_L"), q.sym("eta"), q.sym("x1")
+    return le(a * (x1 - a * x1 / beta) ** 2 / 2, a * (x1 - eta * a * x1) ** 2 / 2)
+
+
+def halved(q: Setting) -> Relation:
+    """Half of beta gives half of the bound 2 beta D^2/(t - 1)."""
+    beta, D, t = q.lam, q.sym("D"), q.sym("t_minus_1")
+    return eq(2 * (beta / 2) * D**2 / t, 2 * beta * D**2 / t / 2)
+
+
+def same_iterates(q: Setting) -> Relation:
+    """w = x/c, f_c(w) = f(c w): a step of rate eta/c^2 on f_c is the step of rate eta on f."""
+    c, eta = q.lam, q.sym("eta")
+    x, grad = q.vec("a"), q.g
+    stepped = x * (1 / c) - grad * (c * (eta / c**2))
+    d = stepped * c - (x - grad * eta)
+    return eq(q.dot(d, d), 0)
+
+
+def same_factor(q: Setting) -> Relation:
+    """The rate 1/beta changes by the factor of the path length: c^2 = c in f_c(w) = f(c w)."""
+    c = q.sym("c_scale")
+    return eq(c**2, c)
+
+
+SADDLE = Instance(
+    y=(0, 1),
+    g=(0, 0),
+    H=((0, 1), (1, 0)),
+    extra=(("c", (1, 0)), ("d", (1, 100)), ("beta_L", 1)),
+    note="L = u1 u2 has beta = 1; sample 1 moves by 1, its gradient by 100",
+)
+FAR = Instance(
+    y=(0, 1),
+    g=(0, 0),
+    extra=(("a_L", "1/2"), ("beta_L", 1), ("x1", 64)),
+    note="f = x^2/4, beta = 1, x1 = 64, t = 2: 256 against 128",
+)
+FLAT = Instance(
+    y=(0, 1),
+    g=(0, 0),
+    extra=(("a_L", "1/2"), ("beta_L", 1), ("x1", 1), ("eta", 2)),
+    note="f = x^2/4 with beta = 1: the rate 2 reaches the minimum in one step, the rate 1 does not",
+)
+DOUBLE = Instance(
+    y=(0, 1), g=(0, 0), extra=(("c_scale", 2),), note="c = 2: the rate changes by 4, the path by 2"
+)
+_ALGEBRA = (("m", "not in question"),)
+
+CLAIMS = (
+    Claim(
+        id="blog-beta-smooth",
+        title="beta-smoothness",
+        where="Blog, beta-smoothness, first formula",
+        kind="definition",
+        quotation=r"$$ \forall x,y \in \mathbb{R}^n : \| \nabla f(x) - \nabla f(y) \| \leq \beta \| x - y \| $$",
+        state="definition",
+        scope=_ALGEBRA,
+        why="the usual definition, the paper's footnote 3",
+    ),
+    Claim(
+        id="blog-beta-hessian",
+        title="beta as the largest Hessian norm",
+        where="Blog, beta-smoothness, second formula",
+        kind="equation",
+        quotation=r"""$$\beta = \max_{ x,y\in\mathbb{R}^n } \frac{ \| \nabla f(x) - \nabla f(y) \| }{ \| x - y \| } =
+\max_{ x\in\mathbb{R}^n } \left\Vert \frac{\partial f}{\partial x\partial x} \right\Vert$$""",
+        readings=(
+            Reading(
+                slug="attained-maximum",
+                summary="a point with the largest Hessian norm exists",
+                says=maximum_attained,
+                data=Data(quantifiers="for every twice differentiable f there is x0", parameters="f on R"),
+                refutation=Refutation(
+                    negation=Step(
+                        text="f'' = x^2/(1 + x^2) grows without end in x^2: no point has the largest value",
+                        says=_grows,
+                        terms=lambda q: [
+                            Term(1 / ((1 + q.sym("x0") ** 2) * (2 + q.sym("x0") ** 2)), "square", 1)
+                        ],
+                    )
+                ),
+            ),
+            Reading(
+                slug="supremum",
+                summary="with sup for max and f twice continuously differentiable on a convex domain",
+                says=lambda q: eq(q.sym("sup"), q.sym("sup")),
+                data=Data(quantifiers="for every C^2 f on a convex domain", norm="operator norm, sup"),
+                assumptions=("sup for max", "f is C^2 on a convex domain"),
+                proof=Proof(
+                    steps=(
+                        Step(
+                            text="the mean value inequality bounds the quotient by the sup of the Hessian norm, "
+                            "and difference quotients along the top eigenvector approach it",
+                            lemma="mean-value",
+                        ),
+                    ),
+                    lemma="mean-value",
+                ),
+                setting="argument",
+            ),
+        ),
+        scope=_ALGEBRA,
+        assumptions=("sup for max", "f is C^2 on a convex domain"),
+        notation=("the second derivative lacks its square",),
+        why="an equality of suprema; the maxima need not be attained",
+    ),
+    Claim(
+        id="blog-beta-star",
+        title="Effective beta-smoothness",
+        where="Blog, beta-smoothness, third formula",
+        kind="definition",
+        quotation=r"""$$\beta^*_t = \max_{ 1 \leq b \leq n } \frac{ \| \nabla_{y_t}\mathcal{L}_t^{(b)} -
+\nabla_{y_{t+1}}\mathcal{L}_{t+1}^{(b)} \| }{ \| y_t^{(b)} - y_{t+1}^{(b)} \| }$$""",
+        state="definition",
+        scope=_ALGEBRA,
+        why="a definition of its own: per sample, in activations, between two steps",
+        remarks=(
+            "The paper's effective beta (Figure 4c) is another quantity: the gradient in the parameters, one loss, "
+            "the largest quotient along the gradient direction.",
+            "It is undefined where a sample's activation does not change between the steps.",
+        ),
+    ),
+    Claim(
+        id="blog-beta-star.at-most-beta",
+        title="Effective beta is a smoothness observed, so at most beta",
+        where="Blog, beta-smoothness, text before the third formula",
+        kind="prose",
+        quotation=r"The authors were actually measuring the *effective* *β*-smoothness, that is the *β*-smoothness we "
+        "observe as we move along the gradient.",
+        readings=(
+            Reading(
+                slug="per-sample",
+                summary="the blog's quotient is at most the beta of the loss",
+                says=per_sample,
+                data=Data(norm="one sample's block of the gradient over the same block of y"),
+                refutation=Refutation(SADDLE),
+            ),
+        ),
+        scope=_ALGEBRA,
+        why="a block of the gradient can change more than beta times the same block of y",
+    ),
+    Claim(
+        id="blog-gd-bound",
+        title="The gradient-descent bound",
+        where="Blog, How does smoothness improve training time, first formula",
+        kind="equation",
+        quotation=r"$$f(x_t) - f(x^*) \leq \frac{2\beta\|x_1 - x^*\|}{t - 1}$$",
+        readings=(
+            Reading(
+                slug="convex-smooth",
+                summary="convex beta-smooth f, rate 1/beta, here f = a x^2/2 with a <= beta and t = 2",
+                says=gd_bound,
+                data=Data(quantifiers="for all convex beta-smooth f, x1 and t >= 2", parameters="x"),
+                refutation=Refutation(FAR, FAR),
+            ),
+        ),
+        corrected=Corrected(
+            says=gd_bound_squared,
+            proof=Proof(
+                steps=(
+                    Step(
+                        text="f(x_t) - f(x*) <= 2 beta |x_1 - x*|^2/(t - 1) for convex beta-smooth f and rate 1/beta",
+                        lemma="gradient-descent-rate",
+                    ),
+                ),
+                lemma="gradient-descent-rate",
+            ),
+            text="the distance is squared: f(x_t) - f(x*) <= 2 beta |x_1 - x*|^2/(t - 1)",
+            assumptions=("f is convex and beta-smooth", "the rate is 1/beta"),
+            setting="argument",
+        ),
+        scope=_ALGEBRA,
+        why="a lost square: the right side must grow like the square of the distance",
+    ),
+    Claim(
+        id="blog-learning-rate",
+        title="The optimal learning rate is around 1/beta",
+        where="Blog, How does smoothness improve training time",
+        kind="prose",
+        quotation=r"for convex optimization of *β*-smooth functions, the optimal learning rate is around "
+        r"$\frac{1}{\beta}$.",
+        readings=(
+            Reading(
+                slug="guaranteed-decrease",
+                summary="1/beta has the largest decrease that smoothness alone guarantees",
+                says=guaranteed_decrease,
+                data=Data(quantifiers="for all rates eta", parameters="x"),
+                assumptions=("the criterion is the decrease guaranteed by beta",),
+                proof=Proof(
+                    steps=(
+                        Step(
+                            text="f(x - eta grad) <= f(x) - eta (1 - beta eta/2) |grad|^2",
+                            lemma="descent-lemma",
+                        ),
+                    ),
+                    terms=lambda q: [Term(q.lam / 2, "square", q.sym("eta") - 1 / q.lam)],
+                ),
+                setting="argument",
+            ),
+            Reading(
+                slug="best-for-the-function",
+                summary="no rate does better on the function at hand",
+                says=best_rate,
+                data=Data(quantifiers="for all convex beta-smooth f and rates eta", parameters="x"),
+                refutation=Refutation(FLAT),
+            ),
+        ),
+        scope=_ALGEBRA,
+        assumptions=("the criterion is the decrease guaranteed by beta",),
+        why="it is the best guarantee; a function flatter along the path is served better by a larger rate",
+    ),
+    Claim(
+        id="blog-halve-beta",
+        title="Half of beta gives half of the distance to the optimal loss",
+        where="Blog, How does smoothness improve training time",
+        kind="prose",
+        quotation="if we can halve the *β* constant with all else equal, there's a good chance we can afford to double "
+        "the learning rate and we can halve the distance between the current loss and the optimal loss in the same "
+        "number of time-steps.",
+        readings=(
+            Reading(
+                slug="of-the-bound",
+                summary="the bound (with its square) is proportional to beta at a fixed distance",
+                says=halved,
+                data=Data(fixed="the distance to the optimum and t"),
+                proof=Proof(),
+                setting="argument",
+            ),
+        ),
+        scope=_ALGEBRA,
+        why="true of the bound, which is what the sentence rests on; the loss itself need not follow",
+    ),
+    Claim(
+        id="blog-rescaling",
+        title="Rescaling the parameters does not help, the learning rate scales by the same factor",
+        where="Blog, How does smoothness improve training time, last paragraph",
+        kind="prose",
+        quotation="simply re-scaling the parameters in a model, though will reduce your *β* constant, won't give you "
+        "improvements in convergence rate. ... If you simply re-scale your model parameters, your optimal learning "
+        "rate will inevitably be scaled by the same factor, canceling out any reduction in path length",
+        readings=(
+            Reading(
+                slug="no-gain",
+                summary="with the rate eta/c^2 gradient descent on f(c w) makes the same iterates",
+                says=same_iterates,
+                data=Data(quantifiers="for every f, c > 0, eta", parameters="w = x/c"),
+                proof=Proof(),
+                setting="argument",
+            ),
+            Reading(
+                slug="same-factor",
+                summary="the rate scales by the factor of the path length",
+                says=same_factor,
+                data=Data(quantifiers="for every c", parameters="w = x/c"),
+                refutation=Refutation(DOUBLE),
+                setting="argument",
+            ),
+        ),
+        scope=_ALGEBRA,
+        assumptions=("the rate scales by the square of the factor",),
+        why="no gain, true; but the rate scales by c^2 where the path scales by c",
+    ),
+)

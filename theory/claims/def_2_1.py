@@ -1,0 +1,132 @@
+r"""Definition 2.1, internal covariate shift, and what follows from it.
+
+Well posed wherever the loss is differentiable at both points. It says nothing of the layers after i, is 0 for the
+first layer, proportional to the step size to first order, and changes when a layer is rescaled and its successor
+rescaled back.
+"""
+
+from __future__ import annotations
+
+from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Relation, Step, eq
+from bnverify.theory.rooms import FORMAL, POINTS
+from bnverify.theory.settings import Setting
+from bnverify.theory.twolayer import TwoLayer, TwoLayerPoint
+
+FORMAL["two-layer"] = TwoLayer
+POINTS["two-layer"] = TwoLayerPoint
+
+QUOTATION = r"""Let $\mathcal{L}$ be the loss, $W_1^{(t)}, \dots, W_k^{(t)}$ be the parameters of each of the $k$ layers
+and $(x^{(t)}, y^{(t)})$ be the batch of input-label pairs used to train the network at time $t$. We define internal
+covariate shift (ICS) of activation $i$ at time $t$ to be the difference $||G_{t,i} - G'_{t,i}||_2$, where
+$$G_{t,i} = \nabla_{W_i^{(t)}} \mathcal{L}(W_1^{(t)}, \dots, W_k^{(t)}; x^{(t)}, y^{(t)})$$
+$$G'_{t,i} = \nabla_{W_i^{(t)}} \mathcal{L}(W_1^{(t+1)}, \dots, W_{i-1}^{(t+1)}, W_i^{(t)}, W_{i+1}^{(t)}, \dots,
+W_k^{(t)}; x^{(t)}, y^{(t)}).$$"""
+
+
+def first_layer(q: Setting) -> Relation:
+    return eq(q.sym("shift_first"), 0)
+
+
+def rate_of_shift(q: Setting) -> Relation:
+    return eq(q.sym("shift_rate"), -q.sym("mixed") * q.sym("G1"))
+
+
+def same_after_rescaling(q: Setting) -> Relation:
+    return eq(q.sym("shift_rescaled"), q.sym("shift"))
+
+
+_POINT: dict[str, int] = {"w1": 1, "w2": 1, "x": 1, "t": 0, "eta": 1, "c": 2}
+RESCALED = Instance(
+    y=(0, 1),
+    g=(0, 0),
+    extra=tuple(_POINT.items()),
+    note="w1 = w2 = x = 1, t = 0, eta = 1, c = 2: the same function, another shift",
+)
+_SCOPE = (("layers", "k >= 2"), ("loss", "differentiable at both points"))
+
+CLAIMS = (
+    Claim(
+        id="def-2.1",
+        title="Internal covariate shift",
+        where="Section 2.2, Definition 2.1",
+        kind="definition",
+        quotation=QUOTATION,
+        state="definition",
+        scope=_SCOPE,
+        why="well posed where the loss is differentiable at both points",
+        notation=("'of activation i' is of layer i: G is the gradient of the parameters of layer i",),
+        remarks=(
+            "The same batch is used before and after; the update W^(t+1) is the optimiser's own, so the value depends "
+            "on the rate and the optimiser.",
+            "Layers after i keep their old parameters, so a layer's shift says nothing of theirs.",
+            "Where gamma, beta and biases belong is left open, and so is the running state of BatchNorm.",
+        ),
+    ),
+    Claim(
+        id="def-2.1.first-layer",
+        title="The first layer has no internal covariate shift",
+        where="consequence of Definition 2.1",
+        kind="extension",
+        quotation="",
+        readings=(
+            Reading(
+                slug="no-layer-before",
+                summary="G'_1 = G_1: no layer stands before it",
+                says=first_layer,
+                data=Data(quantifiers="for every network, sample and rate", parameters="first layer"),
+                proof=Proof(),
+                setting="two-layer",
+            ),
+        ),
+        scope=_SCOPE,
+        why="there is nothing to update before it",
+    ),
+    Claim(
+        id="def-2.1.first-order",
+        title="To first order in the step size",
+        where="consequence of Definition 2.1",
+        kind="extension",
+        quotation="",
+        readings=(
+            Reading(
+                slug="gradient-descent",
+                summary="the shift is -eta (d2L/dW_i dW_<i) G_<i + O(eta^2), so it scales with the rate",
+                says=rate_of_shift,
+                data=Data(
+                    quantifiers="for every C^2 loss; exact polynomial check on two layers", varies="eta"
+                ),
+                proof=Proof(
+                    steps=(
+                        Step(
+                            text="Taylor expansion of G_i along the update of the layers before i",
+                            lemma="taylor",
+                        ),
+                    )
+                ),
+                setting="two-layer",
+            ),
+        ),
+        scope=(*_SCOPE, ("optimiser", "gradient descent")),
+        why="proportional to the rate and to the mixed second derivative",
+        remarks=("Networks trained at different rates are not comparable in it; the relative shift is.",),
+    ),
+    Claim(
+        id="def-2.1.reparametrisation",
+        title="Invariance under rescaling of layers",
+        where="consequence of Definition 2.1",
+        kind="extension",
+        quotation="",
+        readings=(
+            Reading(
+                slug="rescaled-layers",
+                summary="w1 = c u1, w2 = u2/c leaves the function and should leave the shift",
+                says=same_after_rescaling,
+                data=Data(quantifiers="for all c", parameters="two linear layers"),
+                refutation=Refutation(RESCALED),
+                setting="two-layer",
+            ),
+        ),
+        scope=_SCOPE,
+        why="not invariant: the value depends on how the same function is parametrised",
+    ),
+)

@@ -1,0 +1,98 @@
+r"""Appendix C, sentences between the equations, and Section 4.1."""
+
+from __future__ import annotations
+
+from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Relation, Step, eq, veq
+from bnverify.theory.claims.lem_4_5 import scale_invariance
+from bnverify.theory.settings import Setting
+
+
+def scaled_equal(q: Setting) -> Relation:
+    d = q.vec("yhat_scaled") - q.yhat
+    return eq(q.dot(d, d), 0)
+
+
+def mean_zero(q: Setting) -> Relation:
+    return eq(q.dot(q.one, q.vec("yhat_scaled")), 0)
+
+
+def variance_one(q: Setting) -> Relation:
+    return eq(q.dot(q.vec("yhat_scaled"), q.vec("yhat_scaled")), q.m)
+
+
+def same_jacobian(q: Setting) -> Relation:
+    return veq(q.op("Dz", q.b), q.op("Dyhat", q.b) * q.gamma)
+
+
+FLIPPED = Instance(
+    y=(0, 1), g=(0, 0), extra=(("alpha", -1),), note="alpha = -1 turns y-hat into its negative"
+)
+SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
+
+CLAIMS = (
+    Claim(
+        id="prose-4.1-whitened",
+        title="y-hat has mean 0 and variance 1",
+        where="Section 4.1; used in Appendix C.2 as mean-zero and norm sqrt(m)",
+        kind="prose",
+        quotation=r"we have an additional set of activations $\hat{y}$, which are the ``whitened'' version of $y$, "
+        "i.e. standardized to mean 0 and variance 1.",
+        readings=(
+            Reading(
+                slug="biased-variance",
+                summary="<1, y-hat> = 0 and |y-hat|^2 = m, from the definition applied to a rescaled batch",
+                says=variance_one,
+                proof=Proof(steps=(Step(text="mean 0", says=mean_zero),)),
+            ),
+        ),
+        scope=SCOPE,
+        notation=("'whitened' is said of one unit alone: units are not decorrelated",),
+        why="by the definition with biased variance and eps = 0",
+    ),
+    Claim(
+        id="prose-C-scalar-multiple",
+        title="Any scalar multiple of an optimum is an optimum",
+        where="Appendix C.2, proof of Lemma 4.5",
+        kind="prose",
+        quotation=r"for any optimum $W$ in the standard network, we have that any scalar multiple of $W$ must also "
+        r"be an optimum in the BN network (since $BN((aW)x) = BN(Wx)$ for all $a > 0$).",
+        readings=(
+            Reading(
+                slug="positive-multiples",
+                summary="y-hat does not change under y -> alpha y, alpha > 0",
+                says=scale_invariance,
+                data=Data(quantifiers="for all alpha > 0", fixed="gamma, beta", varies="W"),
+                assumptions=("alpha > 0", "W itself is an optimum of the BN network"),
+                proof=Proof(),
+            ),
+            Reading(
+                slug="any-multiple",
+                summary="any scalar, as the words say",
+                says=scaled_equal,
+                data=Data(quantifiers="for all alpha", fixed="gamma, beta", varies="W"),
+                refutation=Refutation(FLIPPED),
+            ),
+        ),
+        scope=SCOPE,
+        assumptions=("alpha > 0", "W itself is an optimum of the BN network"),
+        why="positive multiples only, and only where W itself is an optimum of the BN network",
+        remarks=("That an optimum of the standard network is one of the BN network is Observation 4.3.",),
+    ),
+    Claim(
+        id="prose-C-chain",
+        title="The Jacobian of z is gamma times that of y-hat",
+        where="Appendix C.1, between equations (1) and (2)",
+        kind="prose",
+        quotation="and thus",
+        readings=(
+            Reading(
+                slug="chain-rule",
+                summary="dz/dy = gamma dy-hat/dy",
+                says=same_jacobian,
+                proof=Proof(),
+            ),
+        ),
+        scope=SCOPE,
+        why="gamma and beta are constants",
+    ),
+)

@@ -1,0 +1,110 @@
+r"""The summary and the course review: their sentences that can be checked."""
+
+from __future__ import annotations
+
+from bnverify.theory.claim import Claim, Data, Proof, Reading, Refutation, Step
+from bnverify.theory.claims.prose_4_lipschitz import SCALE, SCOPE, STRETCH, _shorter_terms, shorter
+from bnverify.theory.claims.prose_c import mean_zero, variance_one
+
+CLAIMS = (
+    Claim(
+        id="prose-summary-moments",
+        title="BatchNorm changes mean and variance to 0 and 1",
+        where="Summary, third paragraph",
+        kind="prose",
+        quotation="normalize the layer activations accross the batch to change the first two moments of the layer "
+        "distribution (mean and variance) to 0 and 1 respectively.",
+        readings=(
+            Reading(
+                slug="before-gamma-beta",
+                summary="of y-hat, before gamma and beta",
+                says=variance_one,
+                proof=Proof(steps=(Step(text="mean 0", says=mean_zero),)),
+            ),
+        ),
+        scope=SCOPE,
+        why="true of y-hat; after gamma and beta the moments are beta and gamma^2",
+    ),
+    Claim(
+        id="prose-summary-lipschitzness",
+        title="BatchNorm improves the Lipschitzness of the loss and of the gradients",
+        where="Summary, sixth paragraph",
+        kind="prose",
+        quotation="The authors claim that Batch Normalization improves the Lipschitzness of both the loss and the "
+        "gradients thus making training process smoother by preventing sudden change in loss with the change in "
+        "parameters.",
+        readings=(
+            Reading(
+                slug="any-scale",
+                summary="the gradient in the activations is not longer, for every gamma",
+                says=shorter,
+                refutation=Refutation(STRETCH, STRETCH),
+            ),
+            Reading(
+                slug="scale-at-most-sigma",
+                summary="the same where |gamma| <= sigma",
+                says=shorter,
+                data=Data(fixed="gamma with gamma^2 <= sigma^2"),
+                hypotheses=(SCALE,),
+                assumptions=("|gamma| <= sigma",),
+                proof=Proof(terms=_shorter_terms),
+            ),
+        ),
+        scope=SCOPE,
+        assumptions=("|gamma| <= sigma",),
+        why="of the loss: where |gamma| <= sigma; of the gradients see prose-4.2-more-predictive",
+    ),
+    Claim(
+        id="prose-summary-distributions",
+        title="Layer distributions with and without BatchNorm hardly differ",
+        where="Summary, fourth paragraph",
+        kind="prose",
+        quotation="The difference between layer distributions with and without batch norm was not significant even "
+        "though batch norm boosted the network training",
+        state="open",
+        scope=(("kind", "empirical"),),
+        why="a question for training runs (Figure 1c)",
+    ),
+    Claim(
+        id="prose-summary-noise",
+        title="Noise after BatchNorm does not slow training",
+        where="Summary, fifth paragraph",
+        kind="prose",
+        quotation="By introducing noise (the internal covariate shift) in batch normalized networks it was still found "
+        "that the training converged at the same rate",
+        state="open",
+        scope=(("kind", "empirical"),),
+        why="a question for training runs (Figure 2)",
+    ),
+    Claim(
+        id="prose-review-no-effect",
+        title="Internal covariate shift has no effect on optimization",
+        where="Review, strengths, first point",
+        kind="prose",
+        quotation="Proves Explicitly that Internal Co-variance Shift has no effect on the optimization or the training "
+        "accuracy performance.",
+        state="open",
+        scope=(("kind", "empirical"),),
+        why="no theorem of the paper says so: Section 2 is experimental and calls the link 'tenuous, at best'",
+    ),
+    Claim(
+        id="prose-review-initialization",
+        title="Effects on the initialization are not discussed",
+        where="Review, weaknesses, second point",
+        kind="prose",
+        quotation="Effects of Batch Normalization on the initialization of the network and the type of optimization is "
+        "not discussed.",
+        readings=(
+            Reading(
+                slug="initialization",
+                summary="the paper says nothing of initialization",
+                says=variance_one,
+                data=Data(quantifiers="about the text of the paper", parameters="none"),
+                refutation=Refutation(citation=("lem-4.5", "initialization")),
+                setting="argument",
+            ),
+        ),
+        scope=(("kind", "about the text"),),
+        why="Lemma 4.5 is about initialization; of the optimiser it is true that only plain SGD is used",
+    ),
+)
