@@ -6,6 +6,7 @@ expression in y (or in W) and differentiated with `sympy.diff`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import sympy as sp
 from bnverify.theory.batchnorm import affine, standardise
 from bnverify.theory.claim import Instance, rational
+from bnverify.theory.moving import Moving
 from bnverify.theory.settings import Extremum, Setting
 
 
@@ -73,12 +75,13 @@ class Exact(Setting):
         self.extra = dict(instance.extra)
         self.eps_ = number(instance.eps)
 
-    def _standardise(self, y: sp.Matrix) -> Any:
+    def standardise(self, y: sp.Matrix) -> Any:
+        """The definition of BatchNorm at y, whose entries may hold symbols."""
         return standardise(y, self.one_, sp.Integer(self.size), self.eps_, dot, sp.sqrt)
 
     @cached_property
     def stats(self) -> Any:
-        return self._standardise(self.y)
+        return self.standardise(self.y)
 
     @cached_property
     def gamma_(self) -> sp.Expr:
@@ -91,7 +94,7 @@ class Exact(Setting):
         return self.stats.mu if self.instance.beta == "mu" else number(self.instance.beta)
 
     def _network(self, y: sp.Matrix) -> sp.Matrix:
-        return affine(self._standardise(y).yhat, self.one_, self.gamma_, self.beta_)
+        return affine(self.standardise(y).yhat, self.one_, self.gamma_, self.beta_)
 
     @cached_property
     def z(self) -> sp.Matrix:
@@ -168,7 +171,7 @@ class Exact(Setting):
             case "yhat":
                 return self.stats.yhat.applyfunc(tidy)
             case "yhat_scaled":
-                return self._standardise(self.y * self.sym("alpha")).yhat.applyfunc(tidy)
+                return self.standardise(self.y * self.sym("alpha")).yhat.applyfunc(tidy)
             case "y" | "z":
                 return getattr(self, name)
             case "g":
@@ -204,7 +207,7 @@ class Exact(Setting):
             case "B":
                 return self.B_ * u
             case "Dyhat":
-                return self._jacobian(lambda y: self._standardise(y).yhat) * u
+                return self._jacobian(lambda y: self.standardise(y).yhat) * u
             case "Dz":
                 return self._jacobian(self._network) * u
             case "X":
@@ -220,6 +223,8 @@ class Exact(Setting):
             case "HW_other":
                 X, W = self._other(), self._inputs()[1]
                 return self._hessian(lambda w: self.loss(self._network(X * w)), W) * u
+        if name in self.extra:
+            return sp.Matrix([[number(x) for x in row] for row in self.extra[name]]) * u
         raise KeyError(name)
 
     def dot(self, u: sp.Matrix, w: sp.Matrix) -> sp.Expr:
@@ -259,6 +264,12 @@ class Exact(Setting):
 
     def absolute(self, value: Any) -> sp.Expr:
         return sp.Abs(value)
+
+    def derivative(self, f: Callable[[Setting], Any], direction: sp.Matrix, wrt: str) -> Any:
+        t = sp.Symbol("t", real=True)
+        value = f(Moving(self, wrt, direction, t, sp.sqrt))
+        rate = sp.sympify(value.diff(t)).subs(t, 0)
+        return rate.applyfunc(tidy) if isinstance(rate, sp.MatrixBase) else tidy(rate)
 
     def max_grad(self, u: sp.Matrix) -> Extremum:
         """Attained at S = XX' = lambda^2 u u'/|u|^2; bounded by lambda^2 |u|^2."""

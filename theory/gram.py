@@ -158,6 +158,15 @@ class Jet:
 
     __rmul__ = __mul__
 
+    def __rsub__(self, other: Any) -> Jet:
+        return -self + other
+
+    def __pow__(self, power: int) -> Jet:
+        out = Jet(1)
+        for _ in range(abs(power)):
+            out = out * self
+        return out if power >= 0 else out.inverse()
+
     def taylor(self, value: sp.Expr, first: sp.Expr, second: sp.Expr) -> Jet:
         """f(self) from f, f', f'' at c0."""
         return Jet(value, first * self.c1, first * self.c2, first * self.c12 + second * self.c1 * self.c2)

@@ -55,6 +55,9 @@ class Latex(Script):
         fraction = rf"\frac{{{self.product(over)}}}{{{self.product(under)}}}"
         return self.product([fraction, *beside])
 
+    def differential(self, inner: str, variable: str, direction: str) -> str:
+        return rf"\frac{{\partial}}{{\partial {variable}}}{inner}\, {direction}"
+
     def maximum(self, inner: str) -> str:
         return rf"\max_{{\|X\| \le \lambda}} {inner}"
 
@@ -115,6 +118,9 @@ class Plain(Script):
         if not over and beside and not beside_is_sum:
             return f"{self.product(beside)}/{below}"
         return self.product([f"{self.product(over)}/{below}", *beside])
+
+    def differential(self, inner: str, variable: str, direction: str) -> str:
+        return f"∂/∂{variable} {inner} {direction}"
 
     def maximum(self, inner: str) -> str:
         return f"max(‖X‖ ≤ λ) {inner}"

@@ -6,6 +6,7 @@ nilpotent e1, e2 and reading off the coefficients; nothing in it is a closed for
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -13,6 +14,7 @@ import sympy as sp
 from bnverify.theory import gram
 from bnverify.theory.batchnorm import Normalised, affine, standardise
 from bnverify.theory.gram import GramVector, Jet, Table, riesz
+from bnverify.theory.moving import Moving
 from bnverify.theory.settings import Setting
 from bnverify.theory.syntax import Scalar, Vector, scalar
 
@@ -46,6 +48,12 @@ class Syntax(Setting):
 
     def max_form(self, u: Vector, operator: str) -> Scalar:
         return Scalar("max_form", (u, operator))
+
+    def derivative(self, f: Callable[[Setting], Any], direction: Vector, wrt: str) -> Scalar | Vector:
+        value = f(self)
+        if isinstance(value, Vector):
+            return Vector("derivative", (value, direction, wrt))
+        return Scalar("derivative", (scalar(value), direction, wrt))
 
 
 class Gram(Setting):
@@ -82,16 +90,14 @@ class Gram(Setting):
         """y = mu 1 + s y-hat"""
         return self.base("1") * self.symbols["mu"] + self.base("yhat") * self.symbols["s"]
 
-    def _standardise(self, y: GramVector) -> Normalised:
-        def sqrt(value: Any) -> Any:
-            return value.sqrt() if isinstance(value, Jet) else sp.sqrt(sp.factor(sp.cancel(value)))
-
+    def standardise(self, y: GramVector) -> Normalised:
+        """The definition of BatchNorm at y, whose numbers may be jets."""
         m, eps = self.symbols["m"], self.symbols["eps"]
-        return standardise(y, self.base("1"), m, eps, lambda u, w: u.dot(w), sqrt)
+        return standardise(y, self.base("1"), m, eps, lambda u, w: u.dot(w), _root)
 
     def _through(self, p: GramVector, q: GramVector) -> tuple[Normalised, GramVector]:
         """The definition at y + e1 p + e2 q: the statistics and z, with jets for numbers."""
-        out = self._standardise(self.input + p * Jet(0, 1) + q * Jet(0, 0, 1))
+        out = self.standardise(self.input + p * Jet(0, 1) + q * Jet(0, 0, 1))
         one = self.base("1")
         return out, affine(out.yhat, one, self.symbols["gamma"], self.symbols["beta"])
 
@@ -123,7 +129,7 @@ class Gram(Setting):
             return self._images[name]
         if name == "yhat_scaled":
             scaled = self.input * sp.Symbol("alpha", positive=True)
-            return self._standardise(scaled).yhat
+            return self.standardise(scaled).yhat
         if name == "dW_plain":
             return self.base("g").apply("T")
         return self.base(name)
@@ -163,6 +169,10 @@ class Gram(Setting):
     def absolute(self, value: Any) -> sp.Expr:
         return sp.Abs(value)
 
+    def derivative(self, f: Callable[[Setting], Any], direction: GramVector, wrt: str) -> Any:
+        value = f(Moving(self, wrt, direction, Jet(0, 1), _root))
+        return self._part(value, "c1") if isinstance(value, GramVector) else Jet.of(value).c1
+
     def max_grad(self, u: GramVector) -> sp.Expr:
         """lambda^2 |u|^2: attained at X = lambda u e'/|u| (for which S u = lambda^2 u), bounded by the lemma."""
         lam = self.symbols["lam"]
@@ -171,6 +181,10 @@ class Gram(Setting):
         if simplified(attained - bound) != 0:
             raise ArithmeticError("the witness does not attain the bound")
         return bound
+
+
+def _root(value: Any) -> Any:
+    return value.sqrt() if isinstance(value, Jet) else sp.sqrt(sp.factor(sp.cancel(value)))
 
 
 def simplified(expression: Any) -> sp.Expr:

@@ -14,7 +14,7 @@ from bnverify.theory.names import Names
 from bnverify.theory.syntax import Node, Scalar, Vector, scalar
 
 _SUMS = {"add": 1, "vadd": 1, "sub": -1, "vsub": -1}
-_LOUD = {"dot", "max_grad", "max_form", "abs"}
+_LOUD = {"dot", "max_grad", "max_form", "abs", "derivative"}
 
 
 class Script(ABC):
@@ -59,6 +59,9 @@ class Script(ABC):
 
     @abstractmethod
     def maximum(self, inner: str) -> str: ...
+
+    @abstractmethod
+    def differential(self, inner: str, variable: str, direction: str) -> str: ...
 
     @abstractmethod
     def relation(self, lhs: str, op: str, rhs: str) -> str: ...
@@ -131,6 +134,9 @@ class Script(ABC):
                 moved = self.apply(self.names.operator("S"), self._operand(args[0]))
                 operator = self.names.operator(args[1])
                 return self.maximum(self.form(self.group(moved), self.apply(operator, self.group(moved))))
+            case "derivative":
+                inner, direction = self.group(self.write(args[0])), self._operand(args[1])
+                return self.differential(inner, self.names.vector(args[2]), direction)
         return self.write(node)
 
     def _operand(self, node: Node) -> str:
@@ -196,9 +202,9 @@ def _is_sum(node: Node) -> bool:
 
 
 def _open_ended(node: Node) -> bool:
-    """Whether what follows the written factor could be read as part of it: forms u'Kw and maxima."""
+    """Whether what follows the written factor could be read as part of it: forms u'Kw, maxima, derivatives."""
     form = node.head == "dot" and node.args[0] != node.args[1] and node.args[1].head == "op"
-    return form or node.head in {"max_grad", "max_form"}
+    return form or node.head in {"max_grad", "max_form", "derivative"}
 
 
 def _loud(node: Node) -> bool:

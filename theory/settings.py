@@ -8,6 +8,7 @@ g = dL/dz, H = d2L/dz2 at z, v = dL^/dy and B = d2L^/dy2 of the composed loss L^
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -23,7 +24,8 @@ class Setting(ABC):
     ``g_own`` (the gradient of L at the plain network's own output y), ``W`` and the weight-space ``dW``
     (gradient of L^ in W), ``dW_plain``, ``W0``, ``Wstar``.
     Operator names: ``H``, ``B``, ``Dyhat`` and ``Dz`` (Jacobians of y-hat and z in y); where a room has them
-    ``X`` (the m x d input), ``T`` (its transpose), ``HW`` and ``HW_plain`` (Hessians in W).
+    ``X`` (the m x d input), ``T`` (its transpose), ``HW`` and ``HW_plain`` (Hessians in W). ``c`` and ``d`` are
+    free probes in weight space.
     Symbols: ``m``, ``gamma``, ``beta``, ``mu``, ``sigma``, ``s``, ``eps``, ``rho`` = sigma^2 / s^2, ``lam``.
     """
 
@@ -52,6 +54,17 @@ class Setting(ABC):
     def max_form(self, u: Any, operator: str) -> Any:
         """max over ||X|| <= lambda of (S u)'K(S u), S = XX', K the named operator, both held fixed."""
         raise NotImplementedError
+
+    def derivative(self, f: Callable[[Setting], Any], direction: Any, wrt: str) -> Any:
+        """The rate at which f(room) changes as ``wrt`` moves along ``direction``; f is a scalar or a vector.
+
+        wrt = "y": y-hat, sigma, z and g follow; "W": y = X W with them; "z": moves freely, with
+        y-hat = (z - beta)/gamma and g; "yhat": moves freely, with z and g (see `moving`).
+
+        Raises:
+            NotImplementedError: the room cannot differentiate statements.
+        """
+        raise NotImplementedError(f"the room {type(self).__name__} does not differentiate statements")
 
     def H(self, u: Any) -> Any:
         return self.op("H", u)

@@ -15,7 +15,7 @@ Number = int | Fraction
 
 @dataclass(frozen=True)
 class Scalar:
-    """A scalar node. Heads: num, sym, dot, add, sub, mul, div, pow, neg, sqrt, max_grad, max_form."""
+    """A scalar node. Heads: num, sym, dot, add, sub, mul, div, pow, neg, sqrt, max_grad, max_form, derivative."""
 
     head: str
     args: tuple[Any, ...]
@@ -67,7 +67,7 @@ def scalar(value: ScalarLike) -> Scalar:
 
 @dataclass(frozen=True)
 class Vector:
-    """A vector node. Heads: vec, op, vadd, vsub, vneg, scale."""
+    """A vector node. Heads: vec, op, vadd, vsub, vneg, scale, derivative."""
 
     head: str
     args: tuple[Any, ...]
@@ -129,6 +129,8 @@ def evaluate(node: Node, room: Any) -> Any:
             return room.max_form(evaluate(args[0], room), args[1])
         case "abs":
             return room.absolute(evaluate(args[0], room))
+        case "derivative":
+            return room.derivative(lambda moved: evaluate(args[0], moved), evaluate(args[1], room), args[2])
     raise ValueError(f"no such node: {head}")
 
 
@@ -152,7 +154,8 @@ def load(data: Any) -> Any:
     if head == "num":
         return Scalar("num", (Fraction(rest[0]),))
     args = tuple(load(item) for item in rest)
-    return Vector(head, args) if head in _VECTOR_HEADS else Scalar(head, args)
+    is_vector = isinstance(args[0], Vector) if head == "derivative" else head in _VECTOR_HEADS
+    return Vector(head, args) if is_vector else Scalar(head, args)
 
 
 def walk(node: Any, path: tuple[int, ...] = ()) -> Any:
