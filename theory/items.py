@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from bnverify.theory.claim import (
@@ -91,7 +92,7 @@ def _with_conditions(corrected: Corrected) -> str:
 
 
 def _counterexample(reading: Reading, evidence: Evidence) -> dict[str, Any] | None:
-    if reading.refutation is None:
+    if reading.refutation is None or reading.refutation.smallest is None:
         return None
     found = {check.kind: check for check in evidence.checks}
     smallest = _point(reading, reading.refutation.smallest, found["instance"])
@@ -146,7 +147,7 @@ def _statements(claim: Claim) -> Iterator[Says]:
 def _reading_detail(reading: Reading, evidence: Evidence) -> dict[str, Any]:
     refutation = reading.refutation
     points: list[Instance] = []
-    if refutation is not None:
+    if refutation is not None and refutation.smallest is not None:
         points = [refutation.smallest]
         if refutation.generic is not None and refutation.generic != refutation.smallest:
             points.append(refutation.generic)
@@ -157,7 +158,21 @@ def _reading_detail(reading: Reading, evidence: Evidence) -> dict[str, Any]:
         "necessary": reading.necessary,
         "proof": [] if reading.proof is None else list(_steps(reading, reading.proof, evidence)),
         "points": [_worked(reading, instance) for instance in points],
+        "contradictions": list(_contradictions(reading, evidence)),
     }
+
+
+def _contradictions(reading: Reading, evidence: Evidence) -> Iterator[dict[str, Any]]:
+    """What refutes a reading without an instance: a certificate of the negation, or a citation."""
+    refutation = reading.refutation
+    if refutation is None:
+        return
+    for check in evidence.checks:
+        if check.kind == "negation" and refutation.negation is not None:
+            step = refutation.negation
+            yield _step(replace(check, kind="certificate"), reading, None, step.says, step.terms)
+        if check.kind == "citation":
+            yield _step(check, reading, None)
 
 
 def _corrected_detail(corrected: Corrected, evidence: Evidence) -> dict[str, Any]:
@@ -187,7 +202,8 @@ def _both(node: Node) -> dict[str, str]:
 
 def _steps(stated: Reading | Corrected, proof: Proof, evidence: Evidence) -> Iterator[dict[str, Any]]:
     """The steps of a proof in order, the statement itself last, each with the check that verified it."""
-    checks = iter(check for check in evidence.checks if not check.kind.startswith("instance"))
+    against = ("instance", "negation", "citation")
+    checks = iter(check for check in evidence.checks if not check.kind.startswith(against))
     for step in proof.steps:
         if step.lemma is not None:
             yield _step(next(checks), stated, step.lemma)
