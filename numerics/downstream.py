@@ -273,17 +273,17 @@ class SecondBatchNorm(Downstream):
         """Absolute values through the readout; through BatchNorm 3 terms of 1/s, and 9 of 1/(s^2 sqrt m)."""
         m = z.shape[1]
         mu, s, yhat, _ = standardise(self._hidden(z), self.eps)
-        cond = (1 + mu.abs() / s).amax((1, 2))
+        cond = (1 + mu.abs() / s).squeeze(-1)
         out = (yhat * self.scale.unsqueeze(-1) + self.shift.unsqueeze(-1)).transpose(1, 2)
         p, residual = _residuals(functional.relu(out) @ self.V, self.target)
         open_, V = (out > 0).to(z.dtype), self.V.abs()
         sent = (open_ * (residual @ V.transpose(1, 2))).norm(dim=1)
         per_s = self.w.abs() / s.squeeze(-1)
-        rate = self.scale.abs() * per_s
+        rate = cond * self.scale.abs() * per_s
         jacobian = (open_ * rate.unsqueeze(1)) @ V
         straight = 18 * (p * jacobian.square()).sum(-1).amax(1) / m
         bent = 9 * (sent * rate * per_s).sum(1) / m**0.5
-        return cond * 3 * (sent * rate).sum(1), cond * (straight + bent)
+        return 3 * (sent * rate).sum(1), straight + bent
 
     @property
     def depth(self) -> int:

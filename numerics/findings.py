@@ -79,7 +79,7 @@ def judge(relation: Sides, q: Numbers, as_equality: bool = False) -> Tensor:
             else torch.maximum(relation.low.value.abs(), relation.floor.value.abs())
         )
         violated = torch.maximum(slack, -reach) > allowed
-        holds = ~violated & (allowed <= resolution(allowed.dtype) * seen)
+        holds = ~violated & (allowed < resolution(allowed.dtype) * seen)
     else:
         violated = reach < -allowed
         holds = slack > allowed

@@ -129,7 +129,7 @@ def _convolution(draw: Source, rows: int, m: int) -> Downstream:
 
 
 def _second(draw: Source, rows: int, m: int) -> Downstream:
-    units, classes = 6, 3
+    units, classes = 3, 3
     return SecondBatchNorm(
         w=draw.normal(rows, units),
         C=draw.normal(rows, m, units),

@@ -200,25 +200,23 @@ class Batch(Setting):
         return self._given[name]
 
     def _apply(self, name: str, u: MeasuredVector) -> MeasuredVector:
-        second = u.count + self._second()
         match name:
             case "H":
-                scale = self.scales[1] * u.scale
-                return MeasuredVector(product(self._g, self.z, u.value), scale, u.count + self._first())
+                return u.through(product(self._g, self.z, u.value), self.scales[1], self._first())
             case "B":
-                scale = bent(self._rate, self.stats.s.squeeze(-1), self.size[1], *self.scales)
-                return MeasuredVector(product(self._v, self.y, u.value), scale * u.scale, second)
+                gain = bent(self._rate, self.stats.s.squeeze(-1), self.size[1], *self.scales)
+                return u.through(product(self._v, self.y, u.value), gain, self._second())
             case "Dyhat" | "Dz":
                 out = self._stats.yhat if name == "Dyhat" else self._z
                 rate = 1 / self.stats.s.squeeze(-1) if name == "Dyhat" else self._rate
                 image = jacobian_product(out, self.y, u.value)
-                return MeasuredVector(image, 3 * rate * u.scale, u.count + self._first())
+                return u.through(image, 3 * rate, self._first())
             case "HW" | "HW_plain" | "HW_other":
                 return self._site(name[2:]).curve(u)
             case "X" | "T":
                 X = self._inputs()[0] if name == "X" else self._inputs()[0].transpose(1, 2)
                 image = (X @ u.value.unsqueeze(-1)).squeeze(-1)
-                return MeasuredVector(image, norms(X) * u.scale, u.count + X.shape[2])
+                return u.through(image, norms(X), X.shape[2])
         raise KeyError(f"the batch holds no operator {name}")
 
     def dot(self, u: MeasuredVector, w: MeasuredVector) -> Measured:
@@ -268,29 +266,24 @@ class Batch(Setting):
         return abs(self._number(value))
 
     def max_grad(self, u: MeasuredVector) -> Extremum:
-        """Attained by X = lambda u e'/|u|; bounded by lambda^2 |u|^2 (Rayleigh)."""
+        """max |X'u|^2: attained by X = lambda u e'/|u|; bounded by lambda^2 |u|^2 (Rayleigh)."""
         X = along(u.value, self.lam_)
         pulled = (X.transpose(1, 2) @ u.value.unsqueeze(-1)).squeeze(-1)
-        lam = self.sym("lam")
-        scale = self.lam_.abs() * u.scale
-        attained = MeasuredVector(pulled, scale, u.count + 2 * self.size[1] + 2)
-        return Extremum(attained.dot(attained), lam**2 * u.dot(u))
+        attained = u.through(pulled, self.lam_.abs(), 2 * self.size[1] + 2)
+        return Extremum(attained.dot(attained), self.sym("lam") ** 2 * u.dot(u))
 
     def max_form(self, u: MeasuredVector, operator: str) -> Extremum:
-        """With S = XX', Su fills the ball |w - lambda^2 u/2| <= lambda^2 |u|/2: the best w and its dual bound."""
-        square = self.lam_.square()
-        first = self.op(operator, u)
-        dense = columns(
-            lambda e: self.op(operator, MeasuredVector(e, torch.ones_like(square))).value, u.value
-        )
-        radius = square * u.value.norm(dim=1) / 2
-        ball = maximum_on_ball(dense, u.value * square.unsqueeze(-1) / 2, radius)
+        """max (Su)'K(Su): with S = XX', Su fills the ball |w - lambda^2 u/2| <= lambda^2 |u|/2."""
+        square, length, m = self.lam_.square(), u.norm, self.size[1]
+        ones = torch.ones_like(square)
+        dense = columns(lambda e: self._apply(operator, MeasuredVector(e, ones)).value, u.value)
+        ball = maximum_on_ball(dense, u.value * square.unsqueeze(-1) / 2, square * length / 2)
         X = input_for(ball.point, u.value, self.lam_)
-        w = (X @ (X.transpose(1, 2) @ u.value.unsqueeze(-1))).squeeze(-1)
-        found = MeasuredVector(w, square * u.scale, u.count + 4 * self.size[1])
-        attained = found.dot(self.op(operator, found))
-        scale = torch.maximum(ball.formed, first.scale * square.square() * u.scale)
-        return Extremum(attained, Measured(ball.bound, scale, first.count + u.count + 8 * self.size[1] ** 2))
+        w = u.through((X @ (X.transpose(1, 2) @ u.value.unsqueeze(-1))).squeeze(-1), square, 4 * m)
+        weight = square.square() * length
+        error = 16 * m * ball.formed + 2 * m**0.5 * weight * self.op(operator, u).error
+        bound = Measured(ball.bound, torch.maximum(ball.formed, ball.bound.abs()), 0, error)
+        return Extremum(w.dot(self.op(operator, w)), bound)
 
     def _number(self, value: Any) -> Measured:
         return value if isinstance(value, Measured) else exact(value, self.cond)

@@ -87,5 +87,4 @@ class Site:
 
     def curve(self, u: MeasuredVector) -> MeasuredVector:
         """The Hessian in W times u."""
-        image = product(self._grad, self.W, u.value)
-        return MeasuredVector(image, self._scales[1] * u.scale, u.count + self._count(2))
+        return u.through(product(self._grad, self.W, u.value), self._scales[1], self._count(2))
