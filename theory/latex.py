@@ -7,7 +7,7 @@ from typing import Any
 
 from bnverify.theory.claim import Relation, Says
 from bnverify.theory.names import LATEX_NAMES, MEANINGS, PLAIN_NAMES
-from bnverify.theory.script import Script
+from bnverify.theory.script import Script, projected
 from bnverify.theory.syntax import Scalar, Vector, scalar, walk
 
 
@@ -60,6 +60,11 @@ class Latex(Script):
 
     def maximum(self, inner: str) -> str:
         return rf"\max_{{\|X\| \le \lambda}} {inner}"
+
+    def derivative(self, inner: str, wrt: str, direction: str) -> str:
+        return (
+            rf"\frac{{\partial}}{{\partial {self.names.vector(wrt)}}}\left[{inner}\right] \cdot {direction}"
+        )
 
     def relation(self, lhs: str, op: str, rhs: str) -> str:
         sign = {"le": r"\le", "lt": "<", "eq": "="}[op]
@@ -125,6 +130,9 @@ class Plain(Script):
     def maximum(self, inner: str) -> str:
         return f"max(‖X‖ ≤ λ) {inner}"
 
+    def derivative(self, inner: str, wrt: str, direction: str) -> str:
+        return f"∂[{inner}]/∂{self.names.vector(wrt)}·{direction}"
+
     def relation(self, lhs: str, op: str, rhs: str) -> str:
         sign = {"le": "≤", "lt": "<", "eq": "="}[op]
         return f"{lhs} {sign} {rhs}"
@@ -158,7 +166,11 @@ def legend(statements: Iterable[Says], script: Script = PLAIN) -> list[tuple[str
     for says in statements:
         relation = statement(says)
         for side in (relation.lhs, relation.rhs):
-            used |= {(node.head, node.args[0]) for _, node in walk(side) if node.head in {"sym", "vec", "op"}}
+            for _, node in walk(side):
+                if projected(node) is not None:
+                    used.add(("op", "P"))
+                if node.head in {"sym", "vec", "op"}:
+                    used.add((node.head, node.args[0]))
     write: dict[str, Callable[[str], str]] = {
         "sym": script.names.scalar,
         "vec": script.names.vector,

@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Names:
-    """The names of one script. A name without an entry is written as it is spelt.
+    """The names of one script. A name without an entry is written as it is spelt, with its index lowered.
 
     compounds: vectors that need brackets before a transpose.
+    word: how a name of several letters is set.
     """
 
     scalars: Mapping[str, str]
     vectors: Mapping[str, str]
     operators: Mapping[str, str]
     compounds: frozenset[str] = frozenset()
-    unknown: str = "{}"
+    word: str = "{}"
 
     def scalar(self, name: str) -> str:
-        return self.scalars.get(name) or self._spelt(name)
+        return self.scalars.get(name) or self._spelt(name, self.scalars)
 
     def vector(self, name: str) -> str:
-        return self.vectors.get(name) or self._spelt(name)
+        return self.vectors.get(name) or self._spelt(name, self.vectors)
 
     def operator(self, name: str) -> str:
-        return self.operators.get(name) or self._spelt(name)
+        return self.operators.get(name) or self._spelt(name, self.operators)
 
     def compound(self, name: str) -> bool:
-        return name in self.compounds
+        return name.partition("_")[0] in self.compounds or name in self.compounds
 
-    def _spelt(self, name: str) -> str:
-        return name if len(name) == 1 else self.unknown.format(name.replace("_", " "))
+    def _spelt(self, name: str, table: Mapping[str, str]) -> str:
+        """x0 and dW_other as a letter with an index, where nothing better is known."""
+        head, digits, tail = re.fullmatch(r"(.*?)(\d*)(?:_(.*))?", name, re.DOTALL).groups()  # type: ignore[union-attr]
+        letter = table.get(head) or (head if len(head) == 1 else self.word.format(head))
+        index = digits or (tail or "").replace("_", " ")
+        return letter + (self.index(index) if index else "")
 
+    def index(self, text: str) -> str:
+        if self.word == "{}":
+            return text.translate(_LOWERED) if text.isdigit() else f"_{text}"
+        return f"_{{{text if len(text) == 1 or text.isdigit() else self.word.format(text)}}}"
+
+
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 LATEX_NAMES = Names(
     scalars={
@@ -88,6 +101,7 @@ LATEX_NAMES = Names(
         "H": "H",
         "HW_other": r"\nabla^{2}_{W}\widehat{\mathcal{L}}|_{X'}",
         "B": r"\frac{\partial^{2} \widehat{\mathcal{L}}}{\partial y\, \partial y}",
+        "P": "P",
         "Dyhat": r"\frac{\partial \hat{y}}{\partial y}",
         "Dz": r"\frac{\partial z}{\partial y}",
         "X": "X",
@@ -99,7 +113,7 @@ LATEX_NAMES = Names(
     compounds=frozenset(
         {"v", "g_own", "dW", "dW_plain", "yhat_scaled", "W0", "Wstar", "What", "Whatstar", "What_star"}
     ),
-    unknown=r"\mathrm{{{}}}",
+    word=r"\mathrm{{{}}}",
 )
 
 PLAIN_NAMES = Names(
@@ -162,6 +176,7 @@ MEANINGS: dict[tuple[str, str], str] = {
     ("vec", "g_own"): "the gradient of the plain network's loss at its own output y",
     ("op", "B"): "the Hessian of the BatchNorm network's loss in y",
     ("op", "H"): "the Hessian of the downstream loss at z",
+    ("op", "P"): "I − 𝟏𝟏ᵀ/m − ŷŷᵀ/m where ε = 0: centring, then (I − ŷŷᵀ/m)",
     ("op", "Dyhat"): "the Jacobian of ŷ in y",
     ("op", "Dz"): "the Jacobian of z in y",
     ("vec", "dW"): "the gradient of the BatchNorm network's loss in the weights of one unit",

@@ -66,8 +66,13 @@ class Script(ABC):
     @abstractmethod
     def relation(self, lhs: str, op: str, rhs: str) -> str: ...
 
+    @abstractmethod
+    def derivative(self, inner: str, wrt: str, direction: str) -> str: ...
+
     def write(self, node: Node) -> str:
         """The mathematics of an expression tree."""
+        if (inside := projected(node)) is not None:
+            return self.apply(self.names.operator("P"), self._operand(inside))
         parts = list(_terms(node))
         text = ""
         for position, (sign, term) in enumerate(parts):
@@ -108,6 +113,8 @@ class Script(ABC):
     def _atom(self, node: Node) -> str:
         args = node.args
         match node.head:
+            case "derivative":
+                return self.derivative(self.write(args[0]), args[2], self.write(args[1]))
             case "num":
                 return self.number(int(args[0]))
             case "sym":
@@ -141,7 +148,7 @@ class Script(ABC):
 
     def _operand(self, node: Node) -> str:
         text = self.write(node)
-        return text if node.head in {"vec", "op"} else self.group(text)
+        return text if node.head in {"vec", "op"} or projected(node) else self.group(text)
 
     def _dot(self, left: Node, right: Node, power: int) -> str:
         if left == right:
@@ -170,7 +177,7 @@ class Script(ABC):
 
 
 def _terms(node: Node, sign: int = 1) -> Iterator[tuple[int, Node]]:
-    if node.head in _SUMS:
+    if node.head in _SUMS and projected(node) is None:
         yield from _terms(node.args[0], sign)
         yield from _terms(node.args[1], sign * _SUMS[node.head])
     elif node.head in {"neg", "vneg"}:
@@ -198,7 +205,22 @@ def _factors(node: Node, over: list[Node], under: list[Node]) -> int:
 
 
 def _is_sum(node: Node) -> bool:
-    return node.head in _SUMS
+    return node.head in _SUMS and projected(node) is None
+
+
+def projected(node: Node) -> Node | None:
+    """w where ``node`` is `Setting.off_yhat` of `Setting.center` of w: the projection P w, written as one."""
+    inside = _less_mean_along(node, "yhat")
+    return None if inside is None else _less_mean_along(inside, "1")
+
+
+def _less_mean_along(node: Node, name: str) -> Node | None:
+    """u where ``node`` is u - <e, u>/m e with e the named vector."""
+    if node.head != "vsub":
+        return None
+    u, e = node.args[0], Vector("vec", (name,))
+    mean = Scalar("div", (Scalar("dot", (e, u)), Scalar("sym", ("m",))))
+    return u if node.args[1] == Vector("scale", (mean, e)) else None
 
 
 def _open_ended(node: Node) -> bool:

@@ -1,0 +1,111 @@
+"""The item of ``--json`` has the promised fields, computed from evidence."""
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, eq, le
+from bnverify.theory.derive import derive, failures_of
+from bnverify.theory.items import PROMISED, detail_of, item_of
+from bnverify.theory.prove import evidence_of
+from bnverify.theory.registry import registry
+
+
+def loose(q):
+    return le(q.bn_grad_sq, q.gamma**2 / q.sigma**2 * q.grad_sq)
+
+
+def false(q):
+    return eq(q.bn_grad_sq, q.grad_sq)
+
+
+POINT = Instance(y=(0, 1, 3), g=(1, 0, "1/2"), gamma=2, note="a note")
+CLAIM = Claim(
+    id="ext-example",
+    title="An example",
+    where="here",
+    kind="extension",
+    quotation="to the letter",
+    readings=(Reading("only", "the only one", false, Data(), refutation=Refutation(POINT, POINT)),),
+    scope=(("m", ">= 2"),),
+    why="it is not so",
+)
+
+
+def item(claim):
+    return item_of(claim, evidence_of(claim))
+
+
+def test_the_fields_are_the_promised_ones_in_their_order():
+    assert tuple(item(CLAIM)) == PROMISED
+    assert PROMISED[:6] == ("id", "title", "where", "kind", "verdict", "tight")
+
+
+def test_a_counterexample_is_exact_strings_with_both_sides():
+    point = item(CLAIM)["counterexample"]
+    assert (point["m"], point["y"], point["g"], point["gamma"]) == (
+        3,
+        ["0", "1", "3"],
+        ["1", "0", "1/2"],
+        "2",
+    )
+    assert Fraction(point["rhs"]) == Fraction(5, 4)
+    assert float(point["rhs_float"]) == pytest.approx(1.25)
+    assert point["lhs"] != point["rhs"]
+    assert point["generic"]["lhs"] == point["lhs"]
+    assert point["relation"] == "eq"
+
+
+def test_an_item_survives_json():
+    data = [item(CLAIM), detail_of(CLAIM, evidence_of(CLAIM))]
+    assert json.loads(json.dumps(data)) == data
+
+
+def test_a_reading_that_is_not_admitted_is_shown_and_does_not_count():
+    proved = Reading("true", "true", lambda q: eq(q.m, q.m), proof=Proof())
+    claim = replace(CLAIM, readings=(proved, replace(CLAIM.readings[0], admitted=False)))
+    assert item(claim)["verdict"] == "proved"
+    assert item(claim)["counterexample"] is None
+    assert [reading["verdict"] for reading in item(claim)["readings"]] == ["proved", "refuted"]
+
+
+def test_readings_that_differ_make_a_conditional():
+    proved = Reading("true", "true", lambda q: eq(q.m, q.m), assumptions=("sigma = 1",), proof=Proof())
+    claim = replace(CLAIM, readings=(proved, CLAIM.readings[0]))
+    assert item(claim)["verdict"] == "conditional"
+    assert item(claim)["assumptions"] == ["sigma = 1"]
+    assert not item(claim)["tight"]
+
+
+def test_a_point_at_which_the_statement_holds_refutes_nothing():
+    parallel = Instance(y=(0, 1), g=(0, 0))
+    claim = replace(CLAIM, readings=(replace(CLAIM.readings[0], refutation=Refutation(parallel)),))
+    assert item(claim)["verdict"] == "open"
+    assert failures_of(evidence_of(claim))
+
+
+def test_a_false_statement_is_not_proved():
+    claim = replace(CLAIM, readings=(Reading("only", "", loose, proof=Proof()),))
+    assert item(claim)["verdict"] == "open"
+    assert failures_of(evidence_of(claim))
+
+
+def test_a_definition_has_the_verdict_of_its_kind():
+    assert item(replace(CLAIM, readings=(), state="definition"))["verdict"] == "definition"
+
+
+def test_a_worked_counterexample_gives_every_name_of_the_statement():
+    (point,) = detail_of(CLAIM, evidence_of(CLAIM))["readings"][0]["points"]
+    values = {row["plain"]: row["value"] for row in point["values"]}
+    assert values["g"] == "(1, 0, 1/2)"
+    assert values["‖g‖²"] == "5/4"
+    assert values["‖v‖²"] == item(CLAIM)["counterexample"]["lhs"]
+
+
+def test_evidence_that_cannot_be_evaluated_is_a_failure_and_not_a_traceback(monkeypatch):
+    broken = replace(registry()["thm-4.1"], readings=(replace(CLAIM.readings[0], says=lambda q: q.nonsense),))
+    monkeypatch.setitem(registry(), "thm-4.1", broken)
+    derived = derive("thm-4.1")
+    assert derived.stored is None
+    assert "nonsense" in derived.failures[0]

@@ -1,0 +1,46 @@
+"""The registry holds every claim file once, under ids that follow one scheme."""
+
+import re
+
+from bnverify.theory import store
+from bnverify.theory.derive import files
+from bnverify.theory.registry import registry
+
+SLUG = r"[a-z\d]+(-[a-z\d]+)*"
+PART = r"(\.[A-Za-z\d.-]+)?"
+SCHEME = re.compile(
+    rf"thm-(\d\.\d(\.\d)?|C\.\d)|lem-\d\.\d|obs-\d\.\d\.[a-z]+|fact-C\.\d|def-\d\.\d{PART}|eq-\d+{PART}"
+    rf"|fig-\d+[a-c]?{PART}|prose-[\dABC]+(\.\d)*-{SLUG}{PART}|blog-(thm-4\.2\.[12]|lem-4\.5|{SLUG}){PART}|ext-{SLUG}{PART}"
+)
+
+
+def test_every_id_follows_the_scheme():
+    assert [name for name in registry() if not SCHEME.fullmatch(name)] == []
+
+
+def test_every_claim_is_found_under_its_own_id():
+    assert all(claim.id == name for name, claim in registry().items())
+
+
+def test_every_claim_file_states_a_claim():
+    assert set(files().values()) == set(store.claim_files())
+    assert set(files()) == set(registry())
+
+
+def test_the_named_theorems_are_all_there():
+    named = {
+        "thm-4.1",
+        "thm-4.2.1",
+        "thm-4.2.2",
+        "obs-4.3.activations",
+        "obs-4.3.minima",
+        "thm-4.4",
+        "lem-4.5",
+    }
+    assert named | {"thm-C.1", "fact-C.1", "fact-C.2"} <= set(registry())
+
+
+def test_readings_of_a_claim_have_names_of_their_own():
+    for claim in registry().values():
+        slugs = [reading.slug for reading in claim.readings]
+        assert len(slugs) == len(set(slugs)), claim.id
