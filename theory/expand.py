@@ -115,5 +115,5 @@ def certificate(terms: Callable[[Any], list[Term]], hypotheses: tuple[Hypothesis
                 value = q.dot(a, a) * q.dot(b, b) - q.dot(a, b) ** 2
             case _:
                 raise ValueError(f"no such certificate term: {term.kind}")
-        total.append(scalar(term.multiplier) * value)
+        total.append(value if term.multiplier == 1 else scalar(term.multiplier) * value)
     return reduce(lambda a, b: a + b, total)
