@@ -12,6 +12,7 @@ from bnverify.theory import gram
 from bnverify.theory.claim import Hypothesis, Says, Term
 from bnverify.theory.gram import GramVector
 from bnverify.theory.observe import Gram, Syntax, simplified
+from bnverify.theory.prove import term_value
 from bnverify.theory.rooms import formal
 from bnverify.theory.syntax import Scalar, Vector, scalar
 
@@ -43,8 +44,7 @@ def scalar_tree(expression: sp.Expr, q: Gram) -> Scalar:
             left, word, right = q.table.keys[expression]
             return Scalar("dot", (Vector("vec", (left,)), _moved(right, word)))
         names = _names(q)
-        if expression in names:
-            return Scalar("sym", (names[expression],))
+        return Scalar("sym", (names.get(expression, expression.name),))
     if expression.is_Add:
         ordered = sorted(expression.as_ordered_terms(), key=lambda term: term.could_extract_minus_sign())
         total = scalar_tree(ordered[0], q)
@@ -96,24 +96,15 @@ def expanded(says: Says, eps: bool = False, setting: str = "activations") -> Sca
     return scalar_tree(sp.factor(form), q)
 
 
+def _slack(factor: str | Vector, hypotheses: tuple[Hypothesis, ...], q: Syntax) -> Scalar:
+    """The slack of a named hypothesis, or the squared norm of a vector."""
+    if isinstance(factor, Vector):
+        return q.dot(factor, factor)
+    relation = next(item for item in hypotheses if item.name == factor).says(q)
+    return scalar(relation.rhs) - relation.lhs
+
+
 def certificate(terms: Callable[[Any], list[Term]], hypotheses: tuple[Hypothesis, ...]) -> Scalar:
     """The sum of non-negative terms that an inequality certificate says the slack is."""
     q = Syntax()
-    total: list[Scalar] = []
-    for term in terms(q):
-        match term.kind:
-            case "square":
-                value = term.factor**2
-            case "normsq":
-                value = q.dot(term.factor, term.factor)
-            case "hypothesis":
-                found = next(item for item in hypotheses if item.name == term.factor)
-                relation = found.says(q)
-                value = scalar(relation.rhs) - relation.lhs
-            case "cauchy":
-                a, b = term.factor
-                value = q.dot(a, a) * q.dot(b, b) - q.dot(a, b) ** 2
-            case _:
-                raise ValueError(f"no such certificate term: {term.kind}")
-        total.append(value if term.multiplier == 1 else scalar(term.multiplier) * value)
-    return reduce(lambda a, b: a + b, total)
+    return reduce(lambda a, b: a + b, (scalar(term_value(term, q, hypotheses)[0]) for term in terms(q)))
