@@ -19,6 +19,7 @@ TOPICS = (
     "commands_report",
     "commands_audit",
     "commands_experiments",
+    "commands_notes",
 )
 
 
