@@ -44,7 +44,8 @@ def _non_negative(expression: sp.Expr) -> bool:
     return bool(sp.factor(simplified(expression.subs(rho, 1 / (1 + _EXCESS)))).is_nonnegative)
 
 
-def _term_value(term: Term, q: Setting, hypotheses: tuple[Hypothesis, ...]) -> tuple[Any, tuple[str, ...]]:
+def term_value(term: Term, q: Setting, hypotheses: tuple[Hypothesis, ...]) -> tuple[Any, tuple[str, ...]]:
+    """The value of a certificate's term in a room, and the lemmas that make it non-negative."""
     match term.kind:
         case "square":
             return term.multiplier * term.factor**2, ()
@@ -95,7 +96,7 @@ def verify_relation(
     lemmas: tuple[str, ...] = ()
     positive = relation.op == "le"
     for term in terms(q):
-        value, used = _term_value(term, q, hypotheses)
+        value, used = term_value(term, q, hypotheses)
         total = total + value
         lemmas += used
         positive = positive and _non_negative(simplified(term.multiplier))

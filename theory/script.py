@@ -182,6 +182,8 @@ def _terms(node: Node, sign: int = 1) -> Iterator[tuple[int, Node]]:
         yield from _terms(node.args[1], sign * _SUMS[node.head])
     elif node.head in {"neg", "vneg"}:
         yield from _terms(node.args[0], -sign)
+    elif node.head == "mul" and scalar(1) in node.args:
+        yield from _terms(node.args[1] if node.args[0] == scalar(1) else node.args[0], sign)
     else:
         yield sign, node
 
