@@ -1,0 +1,104 @@
+"""The command line ends with the promised exit code and one line, never with a traceback."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from bnverify import cli
+from bnverify.errors import InputError
+
+
+def called(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "bnverify", *arguments], capture_output=True, text=True, timeout=60, **options
+    )
+
+
+def test_help_names_every_command_that_a_reader_needs(bnverify):
+    text = bnverify("--help").stdout
+    assert all(name in text for name in ("claims", "show", "prove"))
+
+
+def test_the_module_and_the_script_are_one_program():
+    assert "bnverify" in called("--help").stdout
+    assert called("--version").stdout.strip() == cli_version()
+
+
+def cli_version():
+    from importlib.metadata import version
+
+    return version("bnverify")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["claims", "--nonsense"], ["show"], ["prove", "--jobs", "0"]]
+)
+def test_wrong_usage_is_exit_code_2(bnverify, arguments):
+    assert bnverify(*arguments).exit_code == 2
+
+
+def test_an_input_error_is_one_line_and_exit_code_2():
+    done = called("show", "thm-4.9")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def with_command(function):
+    app = cli.application()
+    app.command("probe")(function)
+    return CliRunner().invoke(app, ["probe"])
+
+
+def test_an_interrupt_is_one_line_and_exit_code_130():
+    def interrupted():
+        raise KeyboardInterrupt
+
+    done = with_command(interrupted)
+    assert done.exit_code == 130
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_command_chooses_its_own_exit_code():
+    def undecided():
+        raise typer.Exit(3)
+
+    assert with_command(undecided).exit_code == 3
+
+
+def test_an_error_of_ours_is_not_taken_for_one_of_the_users():
+    def broken():
+        raise ZeroDivisionError
+
+    assert isinstance(with_command(broken).exception, ZeroDivisionError)
+
+
+def test_an_input_error_keeps_its_words():
+    def wrong():
+        raise InputError("m is 1; at least 2 samples are needed")
+
+    assert with_command(wrong).stderr == "bnverify: m is 1; at least 2 samples are needed\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent as on POSIX")
+def test_an_interrupted_run_leaves_no_half_written_evidence():
+    from bnverify.theory import store
+
+    before = store.EVIDENCE.read_bytes()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bnverify", "prove"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert store.EVIDENCE.read_bytes() == before
+    assert not list(store.FOLDER.glob(".evidence.json.*"))

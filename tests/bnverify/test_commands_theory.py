@@ -1,0 +1,128 @@
+"""``claims``, ``show`` and ``prove`` say what the evidence says."""
+
+import dataclasses
+import json
+
+import pytest
+from bnverify.theory import store
+from bnverify.theory.items import PROMISED
+
+pytestmark = pytest.mark.skipif(not store.load(), reason="no evidence is stored; run `bnverify prove`")
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """A copy of the stored evidence that a command may rewrite."""
+    path = tmp_path / "evidence.json"
+    path.write_bytes(store.EVIDENCE.read_bytes())
+    load, save = store.load, store.save
+    monkeypatch.setattr(store, "load", lambda: load(path))
+    monkeypatch.setattr(store, "save", lambda entries: save(entries, path))
+    return path
+
+
+def test_claims_is_a_table_of_ids_verdicts_and_reasons(bnverify):
+    done = bnverify("claims", "thm-4.1", "thm-4.2.1")
+    assert done.exit_code == 0
+    rows = [line.replace("(stale)", "").split() for line in done.stdout.splitlines()]
+    first, second = [row for row in rows if row and row[0].startswith("thm")]
+    assert first[:2] == ["thm-4.1", "refuted"]
+    assert second[:3] == ["thm-4.2.1", "proved", "yes"]
+    assert "should be 1/m" in done.stdout
+
+
+def test_claims_lists_every_claim_when_none_is_named(bnverify):
+    listed = {item["id"] for item in json.loads(bnverify("claims", "--json").stdout)}
+    assert listed == set(store.load())
+
+
+def test_the_json_is_the_list_of_items_as_promised(bnverify):
+    (item,) = json.loads(bnverify("claims", "thm-4.1", "--json").stdout)
+    assert tuple(item) == PROMISED
+    assert item["verdict"] == "refuted"
+    assert item["counterexample"]["y"] == ["0", "1"]
+
+
+@pytest.mark.parametrize("command", [["claims"], ["show"], ["prove"]])
+def test_an_unknown_id_suggests_the_nearest(bnverify, command):
+    done = bnverify(*command, "thm-4.11")
+    assert done.exit_code == 2
+    assert "did you mean thm-4.1" in done.stderr
+
+
+def test_an_id_in_the_wrong_case_is_suggested_in_the_right_one(bnverify):
+    assert "thm-C.1" in bnverify("show", "THM-c.1").stderr
+
+
+def test_show_gives_quotation_readings_counterexample_correction_and_latex(bnverify):
+    text = bnverify("show", "thm-4.1").stdout
+    assert "As printed: refuted" in text
+    assert r"\frac{1}{\sqrt{m}} \left\langle \nabla_{y_j}\mathcal{L}, \hat{y}_j\right\rangle^2" in text
+    assert "‖v‖² ≤ γ²/σ² (‖g‖² − ⟨𝟏, g⟩²/m − ⟨g, ŷ⟩²/√m)" in text
+    assert "right side = 2 − 2√2 ≈ -0.828427" in text
+    assert "‖v‖² = γ²/σ² (‖g‖² − ⟨𝟏, g⟩²/m − ⟨g, ŷ⟩²/m)" in text
+    assert r"\left\|\nabla_{y}\widehat{\mathcal{L}}\right\|^{2} \le" in text
+
+
+@pytest.mark.parametrize("identifier", list(store.load()))
+def test_show_has_words_for_every_claim(bnverify, identifier):
+    done = bnverify("show", identifier)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith(identifier)
+
+
+def test_prove_derives_again_and_stores_what_it_found(bnverify, shelf):
+    entries = store.load()
+    old = dataclasses.replace(entries["thm-4.1"], rests_on="0" * 64)
+    store.save(entries | {"thm-4.1": old})
+    assert "stale evidence on thm-4.1" in bnverify("claims", "thm-4.1").stderr
+    assert "(stale)" in bnverify("claims", "thm-4.1").stdout
+    done = bnverify("prove", "thm-4.1")
+    assert done.exit_code == 0
+    assert "1 of 1 claims verified" in done.stdout
+    assert not store.load()["thm-4.1"].stale
+    assert "stale" not in bnverify("claims", "thm-4.1").stderr
+
+
+def test_prove_says_where_a_verdict_has_changed(bnverify, shelf):
+    entries = store.load()
+    other = entries["thm-4.1"].item | {"verdict": "proved"}
+    store.save(entries | {"thm-4.1": dataclasses.replace(entries["thm-4.1"], item=other)})
+    assert "was proved" in bnverify("prove", "thm-4.1").stdout
+
+
+def test_prove_is_exit_code_1_where_a_counterexample_no_longer_holds(bnverify, shelf, monkeypatch):
+    from bnverify.theory.registry import registry
+
+    claim = registry()["thm-4.1"]
+    mended = dataclasses.replace(claim.readings[0], says=claim.corrected.says)
+    monkeypatch.setitem(registry(), "thm-4.1", dataclasses.replace(claim, readings=(mended,)))
+    before = shelf.read_bytes()
+    done = bnverify("prove", "thm-4.1")
+    assert done.exit_code == 1
+    assert "does not verify" in done.stdout
+    assert shelf.read_bytes() == before
+
+
+def test_prove_is_exit_code_1_where_a_certificate_no_longer_holds(bnverify, shelf, monkeypatch):
+    from bnverify.theory.registry import registry
+
+    claim = registry()["thm-4.1"]
+    broken = dataclasses.replace(claim.corrected, says=claim.readings[0].says)
+    monkeypatch.setitem(registry(), "thm-4.1", dataclasses.replace(claim, corrected=broken))
+    assert bnverify("prove", "thm-4.1").exit_code == 1
+
+
+def test_prove_mends_a_damaged_store(bnverify, shelf):
+    shelf.write_text("{")
+    assert bnverify("claims").exit_code == 2
+    assert bnverify("prove", "thm-4.1").exit_code == 0
+    assert bnverify("claims").exit_code == 0
+
+
+def test_processes_side_by_side_find_what_one_finds(bnverify, shelf):
+    alone = bnverify("prove", "thm-4.1", "fact-C.1")
+    before = shelf.read_bytes()
+    side_by_side = bnverify("prove", "--jobs", 2, "thm-4.1", "fact-C.1")
+    assert (alone.exit_code, side_by_side.exit_code) == (0, 0)
+    assert shelf.read_bytes() == before

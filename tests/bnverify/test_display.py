@@ -1,0 +1,56 @@
+"""Letters and numbers on a terminal are written as people write them."""
+
+import pytest
+from bnverify.theory.store import Stored
+from rich.console import Console
+
+from bnverify.display import claims_table, scope_text, spelt
+from bnverify.display_claim import root_signs, spelt_formula
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("gamma != 0", "γ ≠ 0"),
+        ("sigma > 0 and eps = 0", "σ > 0 and ε = 0"),
+        ("m >= 2", "m ≥ 2"),
+        ("1/sqrt(m) should be 1/m", "1/√m should be 1/m"),
+        ("the gamma-ray, a program", "the γ-ray, a program"),
+    ],
+)
+def test_letters_are_greek_and_signs_are_signs(text, written):
+    assert spelt(text) == written
+
+
+def test_words_that_hold_a_letters_name_stay_words():
+    assert spelt("album, multiple, epsilon") == "album, multiple, epsilon"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("3*sqrt(2)/4 - 1", "3√2/4 − 1"),
+        ("-sqrt(14)/14", "-√14/14"),
+        ("81/16", "81/16"),
+        ("sqrt(2)*sqrt(3)", "√2√3"),
+    ],
+)
+def test_exact_numbers_have_root_signs(value, written):
+    assert root_signs(value) == written
+
+
+def test_a_scope_is_one_line():
+    assert scope_text({"m": ">= 2", "gamma": "any real"}) == "m ≥ 2, γ any real"
+
+
+def test_latex_in_running_words_is_spelt():
+    assert spelt_formula(r"v^\top H v \le g^\top H g") == "vᵀH v ≤ gᵀH g"
+
+
+def test_a_verdict_on_stale_evidence_says_so():
+    item = {"verdict": "refuted", "tight": False, "scope": {}}
+    entry = Stored("thm-4.1", "claims/gone.py", "0", item, {"why": "because"})
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(claims_table([entry]))
+    assert "refuted (stale)" in capture.get()

@@ -1,0 +1,25 @@
+"""Identifiers that a user typed."""
+
+import pytest
+
+from bnverify.errors import InputError
+from bnverify.ids import nearest, select
+
+KNOWN = ["thm-4.1", "thm-4.2.1", "eq-10"]
+
+
+def test_no_names_means_all_in_their_order():
+    assert select([], KNOWN) == KNOWN
+
+
+def test_names_keep_their_order_and_count_once():
+    assert select(["eq-10", "thm-4.1", "eq-10"], KNOWN) == ["eq-10", "thm-4.1"]
+
+
+def test_an_unknown_name_is_named_with_its_nearest():
+    with pytest.raises(InputError, match=r"no claim is called 'thm-4.2'; did you mean thm-4.2.1"):
+        select(["thm-4.2"], KNOWN)
+
+
+def test_nothing_is_suggested_where_nothing_is_near():
+    assert nearest("weather", KNOWN) == []
