@@ -27,11 +27,15 @@ def standardise(
     eps: Any,
     dot: Callable[[Any, Any], Any],
     sqrt: Callable[[Any], Any],
+    count: Any = None,
 ) -> Normalised:
-    """mu = <1,y>/m, sigma^2 = |y - mu 1|^2/m, s = sqrt(sigma^2 + eps), y-hat = (y - mu 1)/s."""
+    """mu = <1,y>/m, sigma^2 = |y - mu 1|^2/m, s = sqrt(sigma^2 + eps), y-hat = (y - mu 1)/s.
+
+    ``count``, where given, stands for m in sigma^2 alone: m - 1 is the unbiased variance.
+    """
     mu = dot(one, y) / m
     centered = y - one * mu
-    s = sqrt(dot(centered, centered) / m + eps)
+    s = sqrt(dot(centered, centered) / (m if count is None else count) + eps)
     return Normalised(mu=mu, s=s, yhat=centered / s)
 
 

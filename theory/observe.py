@@ -93,11 +93,11 @@ class Gram(Setting):
     def standardise(self, y: GramVector) -> Normalised:
         """The definition of BatchNorm at y, whose numbers may be jets."""
         m, eps = self.symbols["m"], self.symbols["eps"]
-        return standardise(y, self.base("1"), m, eps, lambda u, w: u.dot(w), _root)
+        return standardise(y, self.base("1"), m, eps, lambda u, w: u.dot(w), root)
 
     def _through(self, p: GramVector, q: GramVector) -> tuple[Normalised, GramVector]:
         """The definition at y + e1 p + e2 q: the statistics and z, with jets for numbers."""
-        out = self.standardise(self.input + p * Jet(0, 1) + q * Jet(0, 0, 1))
+        out = self.standardise(self._plain(p, q))
         one = self.base("1")
         return out, affine(out.yhat, one, self.symbols["gamma"], self.symbols["beta"])
 
@@ -106,9 +106,14 @@ class Gram(Setting):
         terms = {basis: sp.expand(getattr(Jet.of(c), part)) for basis, c in vector.terms.items()}
         return GramVector(vector.table, {basis: c for basis, c in terms.items() if c != 0})
 
-    def _loss(self, p: GramVector, q: GramVector) -> tuple[sp.Expr, sp.Expr]:
-        """Directional derivatives of L(z(y)): along p, and along p and q, for any L with gradient g, Hessian H."""
-        _, z = self._through(p, q)
+    def _plain(self, p: GramVector, q: GramVector) -> GramVector:
+        """The activations of the plain network at y + e1 p + e2 q."""
+        return self.input + p * Jet(0, 1) + q * Jet(0, 0, 1)
+
+    def _loss(self, p: GramVector, q: GramVector, plain: bool = False) -> tuple[sp.Expr, sp.Expr]:
+        """Directional derivatives of L(z(y)), or of L(y): along p, and along p and q, for any L with gradient g
+        and Hessian H."""
+        z = self._plain(p, q) if plain else self._through(p, q)[1]
         along_p, along_q, both = (self._part(z, part) for part in ("c1", "c2", "c12"))
         g = self.base("g")
         return g.dot(along_p), g.dot(both) + along_p.dot(along_q.apply("H"))
@@ -140,11 +145,9 @@ class Gram(Setting):
         if name == "B":
             _, second = self._loss(self.base("§p"), u)
             return riesz(self.table, second, "§p")
-        if name == "HW":
-            _, second = self._loss(self.base("§p").apply("X"), u.apply("X"))
+        if name in {"HW", "HW_plain"}:
+            _, second = self._loss(self.base("§p").apply("X"), u.apply("X"), plain=name == "HW_plain")
             return riesz(self.table, second, "§p")
-        if name == "HW_plain":
-            return u.apply("X").apply("H").apply("T")
         if name == "Dyhat":
             out, _ = self._through(u, self._zero())
             return self._part(out.yhat, "c1")
@@ -170,7 +173,7 @@ class Gram(Setting):
         return sp.Abs(value)
 
     def derivative(self, f: Callable[[Setting], Any], direction: GramVector, wrt: str) -> Any:
-        value = f(Moving(self, wrt, direction, Jet(0, 1), _root))
+        value = f(Moving(self, wrt, direction, Jet(0, 1), root))
         return self._part(value, "c1") if isinstance(value, GramVector) else Jet.of(value).c1
 
     def max_grad(self, u: GramVector) -> sp.Expr:
@@ -183,7 +186,7 @@ class Gram(Setting):
         return bound
 
 
-def _root(value: Any) -> Any:
+def root(value: Any) -> Any:
     return value.sqrt() if isinstance(value, Jet) else sp.sqrt(sp.factor(sp.cancel(value)))
 
 
