@@ -11,14 +11,12 @@ applies, and on request the second order of Theorem 4.2 by Hessian-vector produc
 from __future__ import annotations
 
 import copy
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-import torch.distributed as dist
 from bnverify.numerics.audit_report import AuditReport, LayerAudit, SecondOrder
 from bnverify.numerics.audit_rows import first_order_rows, second_order_rows
 from bnverify.numerics.capture import Call, Capture, choose, covered_layers
@@ -26,17 +24,22 @@ from bnverify.numerics.curvature import Groups2, estimated_groups, exact_groups,
 from bnverify.numerics.layers import NotCovered, not_covered
 from bnverify.numerics.passes import (
     LossFn,
+    batch_of,
     check_finite,
+    environment,
     first_order_pass,
     fresh,
     loss_of,
     measure,
+    numbered,
     plain_errors,
     require_batch,
     setting,
     shared_loss,
+    twice_differentiable,
     unwrap,
 )
+from bnverify.numerics.restore import require_eager
 from torch import Tensor, nn
 
 from bnverify.errors import InputError
@@ -113,6 +116,7 @@ def audit(
     started = time.perf_counter()
     with plain_errors():
         model = unwrap(model)
+        require_eager(model)
         check_finite(model, inputs, targets)
         if dtype is not None or device is not None:
             model = converted(model, dtype, device)
@@ -136,8 +140,16 @@ def audit(
         raise InputError(
             f"no normalisation layer could be measured ({reasons}); check the forward pass and the loss"
         )
-    environment = _environment(model, inputs, losses, request, time.perf_counter() - started)
-    return AuditReport(tuple(found), tuple(missing), environment)
+    facts = environment(model) | {
+        "batch": batch_of(inputs),
+        "loss": losses,
+        "second_order": request.second_order,
+        "channels": None if request.channels is None else list(request.channels),
+        "probes": request.probes if request.second_order else 0,
+        "seed": request.seed,
+        "seconds": time.perf_counter() - started,
+    }
+    return AuditReport(tuple(found), tuple(missing), facts)
 
 
 def converted(model: nn.Module, dtype: torch.dtype | None, device: torch.device | str | None) -> nn.Module:
@@ -175,7 +187,7 @@ def _audit_mode(
     capture = Capture(chosen, measure, check=require_batch)
     loss, missing, spy = first_order_pass(model, loss_fn, inputs, targets, capture, mode)
     calls = capture.finished()
-    keys = _numbered(calls)
+    keys = numbered(calls)
     for call in calls:
         _require_usable(call, request)
     second: dict[tuple[str, int], SecondOrder] = {}
@@ -187,16 +199,6 @@ def _audit_mode(
         for key, call in zip(keys, calls, strict=True)
     ]
     return rows, [*missing, *spy.not_covered(known)], loss
-
-
-def _numbered(calls: list[Call]) -> list[tuple[str, int]]:
-    """(layer, how many calls of it came before) of every call."""
-    seen: dict[str, int] = {}
-    keys = []
-    for call in calls:
-        keys.append((call.name, seen.get(call.name, 0)))
-        seen[call.name] = keys[-1][1] + 1
-    return keys
 
 
 def _require_usable(call: Call, request: Request) -> None:
@@ -249,7 +251,7 @@ def _second_order(
     capture = Capture(chosen, retain=True)
     lengths = path_length(model)
     found = {}
-    with setting(model, mode), capture.attached():
+    with setting(model, mode), twice_differentiable(), capture.attached():
         loss = loss_of(model, loss_fn, inputs, targets)
         capture.recording = False
         if capture.unseen:
@@ -274,38 +276,3 @@ def _second_order(
 def path_length(model: nn.Module) -> int:
     """Numbers summed on the longest path through the model's weights: the fan-ins, added up."""
     return sum(p.numel() // p.shape[0] for p in model.parameters() if p.dim() > 1)
-
-
-def _environment(
-    model: nn.Module, inputs: Any, losses: dict[str, float], request: Request, seconds: float
-) -> dict[str, Any]:
-    first = next((p for p in model.parameters() if p.is_floating_point()), None)
-    together = dist.is_available() and dist.is_initialized()
-    return {
-        "model": type(model).__name__,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "device": "cpu" if first is None else str(first.device),
-        "dtype": "" if first is None else str(first.dtype).removeprefix("torch."),
-        "batch": _batch_of(inputs),
-        "loss": losses,
-        "second_order": request.second_order,
-        "channels": None if request.channels is None else list(request.channels),
-        "probes": request.probes if request.second_order else 0,
-        "seed": request.seed,
-        "rank": dist.get_rank() if together else 0,
-        "processes": dist.get_world_size() if together else 1,
-        "seconds": seconds,
-    }
-
-
-def _batch_of(inputs: Any) -> list[list[int]]:
-    values = (
-        inputs.values()
-        if isinstance(inputs, dict)
-        else inputs
-        if isinstance(inputs, list | tuple)
-        else [inputs]
-    )
-    return [list(value.shape) for value in values if isinstance(value, Tensor)]

@@ -177,14 +177,18 @@ class Capture:
                 call.z = output
             # An in-place operation that follows then changes the copy, not z.
             return output.clone()
-        node, slot = output.grad_fn, output.output_nr
+        source = _unviewed(output)
+        if source is None:
+            output = source = output.clone()
+        node, slot, shape = source.grad_fn, source.output_nr, output.shape
+        assert node is not None
 
         def keep(grads: tuple[Tensor | None, ...]) -> None:
             g = grads[slot]
-            call.g = None if g is None else g.detach()
+            call.g = None if g is None else g.detach().reshape(shape)
 
         node.register_prehook(keep)
-        return None
+        return output
 
     def finished(self) -> list[Call]:
         """The calls whose gradients arrived, in the order of the forward pass, numbered per layer.
@@ -200,6 +204,18 @@ class Capture:
                 call.order = first.order
                 places.remove(first)
         return sorted(done, key=lambda call: call.order)
+
+
+def _unviewed(output: Tensor) -> Tensor | None:
+    """The tensor whose graph node an in-place operation on ``output`` leaves in place; None where there is none.
+
+    An in-place operation on a view gives the view a new node and keeps the one of its base.
+    """
+    base = output._base
+    if base is None:
+        return output
+    plain = base.is_contiguous() and output.is_contiguous() and base.numel() == output.numel()
+    return base if plain and base.grad_fn is not None else None
 
 
 def _fingerprint(y: Tensor) -> Tensor:

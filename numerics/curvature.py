@@ -48,9 +48,11 @@ class Point:
         )
 
     def jvp(self, u: Tensor) -> Tensor:
-        """J u, the shape of z: v = J'g is linear in g, so J u = d<v, u>/dg."""
-        (ju,) = torch.autograd.grad(self.v, self.g, u.to(self.v.dtype), retain_graph=True, allow_unused=True)
-        return torch.zeros_like(self.z) if ju is None else ju.detach()
+        """J u, the shape of z: J'w is linear in w, so J u = d<J'w, u>/dw, at the layer alone."""
+        w = torch.zeros_like(self.z, requires_grad=True)
+        (back,) = torch.autograd.grad(self.z, self.y, w, create_graph=True)
+        (ju,) = torch.autograd.grad(back, w, u.to(back.dtype))
+        return ju.detach()
 
     def hvp(self, u: Tensor) -> Tensor:
         """H u, the shape of z; with a fold F, F H F u: the Hessian at y-hat."""

@@ -117,6 +117,11 @@ def mean_free(q: Setting) -> Relation:
     return eq(q.dot(q.one, q.v), 0)
 
 
+def mean_lp(q: Setting) -> Relation:
+    """<1, v> = -gamma/s P <1, dn>: zero where the norm is taken after the mean is off, not where it is before."""
+    return eq(q.dot(q.one, q.v), -(q.gamma / q.s * q.sym("shared") * q.dot(q.one, q.vec("dn"))))
+
+
 def along_yhat(q: Setting) -> Relation:
     """<v, yhat> = gamma/s (1 - rho) <g, yhat>: no gradient towards a stretch, but for eps."""
     return eq(q.dot(q.v, q.yhat), q.gamma / q.s * (1 - q.rho) * q.grad_proj)
@@ -156,7 +161,7 @@ _OWN: dict[Family, tuple[Statement, ...]] = {
     ),
     Family.LP: (
         Statement("ext-lp", "gradient", "|v|^2 from g and the gradient of the divisor", gradient_lp),
-        Statement("ext-lp", "mean", "<1, v> = 0", mean_free),
+        Statement("ext-lp", "mean", "<1, v> from the gradient of the divisor", mean_lp),
     ),
     Family.FIXED: (
         Statement("ext-eps", "running-gradient", "|v|^2 = gamma^2/s^2 |g|^2", gradient_fixed),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import torch
@@ -62,7 +62,7 @@ class Spec:
     fold: a factor that broadcasts over the *original* shape and multiplies dL/dz, or None.
     mean, spread_sq: the running mean and variance of a FIXED call, ``(G,)``; None otherwise.
     process_group: the processes that share the statistics; None where each has its own.
-    p, scale: of an l_p layer: the exponent, and y -> the divisor.
+    scale: y -> the divisor of an l_p layer.
     """
 
     family: Family
@@ -78,7 +78,6 @@ class Spec:
     spread_sq: Tensor | None = None
     process_group: dist.ProcessGroup | None = None
     synchronised: bool = False
-    p: float = 2.0
     scale: Callable[[Tensor], Tensor] | None = None
 
     def labels(self) -> list[str]:
@@ -121,12 +120,14 @@ def _accumulator(like: Tensor) -> torch.dtype:
 
 
 def _detached(t: Tensor | None, like: Tensor) -> Tensor | None:
-    return None if t is None else t.detach().to(_accumulator(like))
+    """A copy: an optimizer step or the next call changes the original in place."""
+    return None if t is None else t.detach().to(_accumulator(like), copy=True)
 
 
-def _per_channel(module: nn.Module, y: Tensor, eps: float, fixed: bool, **extra: object) -> Spec:
+def _per_channel(module: nn.Module, y: Tensor, eps: float, fixed: bool) -> Spec:
     channels = y.shape[1]
-    gamma = _detached(module.weight, y) if module.weight is not None else _ones(channels, y)  # type: ignore[arg-type]
+    gamma = _detached(module.weight, y)  # type: ignore[arg-type]
+    mean, spread_sq = _running(module, y) if fixed else (None, None)
     return Spec(
         family=Family.FIXED if fixed else Family.CENTRED,
         unit=Unit.CHANNEL,
@@ -135,25 +136,19 @@ def _per_channel(module: nn.Module, y: Tensor, eps: float, fixed: bool, **extra:
         size=y.numel() // channels,
         label_shape=(channels,),
         eps=eps,
-        gamma=gamma if gamma is not None else _ones(channels, y),
-        **extra,  # type: ignore[arg-type]
+        gamma=_ones(channels, y) if gamma is None else gamma,
+        mean=mean,
+        spread_sq=spread_sq,
     )
 
 
-def _running(module: nn.Module, y: Tensor, fixed: bool) -> dict[str, object]:
-    """Clones, since the running statistics move with the next call."""
-    if not fixed:
-        return {}
-    mean, spread_sq = _detached(module.running_mean, y), _detached(module.running_var, y)  # type: ignore[arg-type]
-    assert mean is not None
-    assert spread_sq is not None
-    return {"mean": mean.clone(), "spread_sq": spread_sq.clone()}
+def _running(module: nn.Module, y: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    return _detached(module.running_mean, y), _detached(module.running_var, y)  # type: ignore[arg-type]
 
 
 def _batch_norm(module: nn.Module, y: Tensor) -> Spec:
     assert isinstance(module, nn.modules.batchnorm._BatchNorm)
-    fixed = not module.training and module.running_mean is not None
-    return _per_channel(module, y, module.eps, fixed, **_running(module, y, fixed))
+    return _per_channel(module, y, module.eps, not module.training and module.running_mean is not None)
 
 
 def _distributed(group: dist.ProcessGroup | None) -> bool:
@@ -162,33 +157,24 @@ def _distributed(group: dist.ProcessGroup | None) -> bool:
 
 def _sync_batch_norm(module: nn.Module, y: Tensor) -> Spec:
     if isinstance(module, ProjectSyncBatchNorm):
-        fixed, group = not module.training, module.group
+        fixed, group, eps = not module.training, module.group, module.eps
     else:
         assert isinstance(module, nn.SyncBatchNorm)
-        fixed, group = not module.training and module.running_mean is not None, module.process_group
-    shared = not fixed and _distributed(group)
-    return _per_channel(
-        module,
-        y,
-        float(module.eps),  # type: ignore[arg-type]
-        fixed,
-        process_group=group,
-        synchronised=shared,
-        **_running(module, y, fixed),
-    )
+        fixed = not module.training and module.running_mean is not None
+        group, eps = module.process_group, module.eps
+    spec = _per_channel(module, y, eps, fixed)
+    return replace(spec, process_group=group, synchronised=not fixed and _distributed(group))
 
 
 def _noisy_batch_norm(module: nn.Module, y: Tensor) -> Spec:
     assert isinstance(module, NoisyBatchNorm)
-    norm = module.norm
-    fixed = not norm.training and norm.running_mean is not None
-    spec = _per_channel(norm, y, norm.eps, fixed, **_running(norm, y, fixed))
-    noise = module.noise
+    norm, noise = module.norm, module.noise
+    spec = _batch_norm(norm, y)
     if not noise.training and not noise.at_test:
         return spec
     scale, _ = noise.draw(y.detach())
     fold = scale.to(_accumulator(y)) * per_unit(spec.gamma, y)
-    return Spec(**{**spec.__dict__, "gamma": torch.ones_like(spec.gamma), "fold": fold})
+    return replace(spec, gamma=torch.ones_like(spec.gamma), fold=fold)
 
 
 def _lp_norm(module: nn.Module, y: Tensor) -> Spec:
@@ -199,43 +185,39 @@ def _lp_norm(module: nn.Module, y: Tensor) -> Spec:
         centred = t - per_unit(t.mean([d for d in range(t.dim()) if d != 1]), t)
         return lp_scale(t if norm.of == "raw" else centred, norm.p, norm.average, norm.eps)
 
-    fixed = not module.training
-    spec = _per_channel(module, y, module.eps, fixed, p=module.p, scale=scale)
-    if not fixed:
-        return Spec(**{**spec.__dict__, "family": Family.LP})
-    mean = module.running_mean.detach().to(_accumulator(y)).clone()
-    divisor = module.running_scale.detach().to(_accumulator(y)).expand_as(mean)
-    return Spec(**{**spec.__dict__, "mean": mean, "spread_sq": divisor**2, "eps": 0.0})
+    spec = _per_channel(module, y, module.eps, False)
+    if module.training:
+        return replace(spec, family=Family.LP, scale=scale)
+    mean, divisor = _detached(module.running_mean, y), _detached(module.running_scale, y)
+    assert mean is not None
+    assert divisor is not None
+    return replace(spec, family=Family.FIXED, mean=mean, spread_sq=divisor.expand_as(mean) ** 2, eps=0.0)
 
 
 def _instance_norm(module: nn.Module, y: Tensor) -> Spec:
     assert isinstance(module, nn.modules.instancenorm._InstanceNorm)
-    channels = module.num_features
-    channel_dim = 1 if y.dim() == _instance_rank(module) else 0
-    samples = y.shape[0] if channel_dim == 1 else 1
+    batched = y.dim() == _instance_rank(module)
+    channels = y.shape[1] if batched else y.shape[0]
+    samples = y.shape[0] if batched else 1
+    groups = samples * channels
     gamma = _detached(module.weight, y)
     fixed = not module.training and module.track_running_stats and module.running_mean is not None
-    running = {}
-    if fixed:
-        running = {
-            key: value.repeat(samples)
-            for key, value in _running(module, y, True).items()
-            if isinstance(value, Tensor)
-        }
+    mean, spread_sq = _running(module, y) if fixed else (None, None)
 
     def view(t: Tensor) -> Tensor:
-        return t.reshape(1, samples * channels, -1)
+        return t.reshape(1, groups, -1)
 
     return Spec(
         family=Family.FIXED if fixed else Family.CENTRED,
         unit=Unit.SAMPLE_CHANNEL,
         view=view,
-        groups=samples * channels,
-        size=y.numel() // (samples * channels),
+        groups=groups,
+        size=y.numel() // groups,
         label_shape=(samples, channels),
         eps=module.eps,
-        gamma=_ones(samples * channels, y) if gamma is None else gamma.repeat(samples),
-        **running,
+        gamma=_ones(groups, y) if gamma is None else gamma.repeat(samples),
+        mean=None if mean is None else mean.repeat(samples),
+        spread_sq=None if spread_sq is None else spread_sq.repeat(samples),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +17,7 @@ from bnverify.numerics.layers import Family, NotCovered
 from bnverify.numerics.reductions import first_order
 from bnverify.numerics.restore import untouched
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 from bnverify.errors import InputError
@@ -46,6 +49,26 @@ def plain_errors() -> Iterator[None]:
         if "allocate memory" in str(error) or "out of memory" in str(error):
             raise _out_of_memory(error) from None
         raise
+
+
+@contextmanager
+def twice_differentiable() -> Iterator[None]:
+    """Attention in elementary operations, since its fused kernels have no second derivative.
+
+    Raises:
+        InputError: another operation of the model has none.
+    """
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    except RuntimeError as error:
+        found = re.search(r"derivative for (\S+) is not implemented", str(error))
+        if found is None:
+            raise
+        raise InputError(
+            f"the model uses {found[1]}, which has no second derivative in PyTorch; leave out the second order, or "
+            "build the model without it"
+        ) from None
 
 
 def _out_of_memory(error: BaseException) -> InputError:
@@ -260,3 +283,34 @@ def require_batch(call: Call) -> None:
             f"layer {call.name} ({call.kind.name}) normalises m = {spec.size} number per {spec.unit}; expected at "
             "least 2: use a larger batch (--batch-size), or --mode eval"
         )
+
+
+def numbered(calls: list[Call]) -> list[tuple[str, int]]:
+    """(layer, how many calls of it came before) of every call."""
+    seen: dict[str, int] = {}
+    keys = []
+    for call in calls:
+        keys.append((call.name, seen.get(call.name, 0)))
+        seen[call.name] = keys[-1][1] + 1
+    return keys
+
+
+def environment(model: nn.Module) -> dict[str, Any]:
+    """Versions, device, dtype, size of the model, and which process of how many this is."""
+    first = next((p for p in model.parameters() if p.is_floating_point()), None)
+    together = dist.is_available() and dist.is_initialized()
+    return {
+        "model": type(model).__name__,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": "cpu" if first is None else str(first.device),
+        "dtype": "" if first is None else str(first.dtype).removeprefix("torch."),
+        "rank": dist.get_rank() if together else 0,
+        "processes": dist.get_world_size() if together else 1,
+    }
+
+
+def batch_of(inputs: Any) -> list[list[int]]:
+    """The shapes of the input tensors."""
+    return [list(tensor.shape) for _, tensor in _tensors(inputs, "")]

@@ -31,7 +31,7 @@ def untouched(model: nn.Module) -> Iterator[nn.Module]:
         InputError: a module is scripted, compiled, or has parameters without a shape yet.
     """
     modules = list(model.modules())
-    _require_eager(model)
+    require_eager(model)
     saved = [_shallow(module) for module in modules]
     generators = _generator_state()
     clones: dict[int, Tensor] = {}
@@ -51,14 +51,15 @@ def untouched(model: nn.Module) -> Iterator[nn.Module]:
         _restore_generators(generators)
 
 
-def _require_eager(model: nn.Module) -> None:
+def require_eager(model: nn.Module) -> None:
+    """Raises InputError where a module is scripted, compiled, or has parameters without a shape yet."""
     for name, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule):
             raise InputError(f"{name or 'the model'} is scripted; audit the eager module it was made from")
         if type(module).__name__ == "OptimizedModule":
             raise InputError(f"{name or 'the model'} is compiled; audit the module before torch.compile")
         for key, value in (*module._parameters.items(), *module._buffers.items()):
-            if isinstance(value, nn.parameter.UninitializedTensorMixin):
+            if isinstance(value, nn.parameter.UninitializedParameter | nn.parameter.UninitializedBuffer):
                 raise InputError(
                     f"{f'{name}.' if name else ''}{key} has no shape yet; run the model once on a batch, then audit"
                 )
