@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import pkgutil
 import sys
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
+import bnverify
 from bnverify.errors import InputError
 
-TOPICS = (
-    "commands_theory",
-    "commands_numerics",
-    "commands_tester",
-    "commands_report",
-    "commands_audit",
-    "commands_experiments",
-    "commands_notes",
-)
+FIRST = ("commands_theory", "commands_notes", "commands_numerics", "commands_tester", "commands_report")
+"""The topics that ``--help`` lists first, in this order; the others follow by name."""
+
+
+def topics() -> list[str]:
+    """The modules ``commands_<topic>`` of this package, each with a function ``register(app)``."""
+    found = [
+        info.name for info in pkgutil.iter_modules(bnverify.__path__) if info.name.startswith("commands_")
+    ]
+    return sorted(found, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
 
 
 class Front(TyperGroup):
@@ -63,7 +65,6 @@ def application() -> typer.Typer:
     ) -> None:
         pass
 
-    for topic in TOPICS:
-        if importlib.util.find_spec(f"bnverify.{topic}") is not None:
-            importlib.import_module(f"bnverify.{topic}").register(app)
+    for topic in topics():
+        importlib.import_module(f"bnverify.{topic}").register(app)
     return app

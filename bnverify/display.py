@@ -29,6 +29,7 @@ STYLES = {
 }
 
 _LETTERS = {"gamma": "γ", "sigma": "σ", "eps": "ε", "beta": "β", "lambda": "λ", "lam": "λ", "mu": "μ"}
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SIGNS = {">=": "≥", "<=": "≤", "!=": "≠"}
 
 Item = TypeVar("Item")
@@ -60,6 +61,7 @@ def spelt(text: str) -> str:
     for sign, written in _SIGNS.items():
         text = text.replace(sign, written)
     text = re.sub(r"sqrt\((\w+)\)", r"√\1", text).replace("y-hat", "ŷ")
+    text = re.sub(r"\^(\d)\b", lambda power: power[1].translate(_RAISED), text)
     return re.sub(r"[a-z]+", lambda word: _LETTERS.get(word[0], word[0]), text)
 
 

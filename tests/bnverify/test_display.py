@@ -15,6 +15,7 @@ from bnverify.display_claim import root_signs, spelt_formula
         ("sigma > 0 and eps = 0", "σ > 0 and ε = 0"),
         ("m >= 2", "m ≥ 2"),
         ("1/sqrt(m) should be 1/m", "1/√m should be 1/m"),
+        ("a missing lambda^2", "a missing λ²"),
         ("the gamma-ray, a program", "the γ-ray, a program"),
     ],
 )

@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from bnverify.display import spelt
 from bnverify.theory import store
+
+from bnverify.display import spelt
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -17,7 +18,8 @@ def verdict_rows():
     for entry in store.load().values():
         if NAMED.match(entry.id):
             tight = ", an equality" if entry.item["tight"] else ""
-            rows.append(f"| `{entry.id}` | {entry.item['verdict']}{tight} | {spelt(entry.detail['why'])} |")
+            why = spelt(entry.detail["why"]).replace("|", r"\|")
+            rows.append(f"| `{entry.id}` | {entry.item['verdict']}{tight} | {why} |")
     return rows
 
 
