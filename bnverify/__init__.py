@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bnverify.errors import InputError
+    from bnverify.numerics.audit import audit
+    from bnverify.numerics.audit_report import AuditReport
+    from bnverify.numerics.auditor import Auditor
     from bnverify.theory.registry import registry
 
-__all__ = ["InputError", "registry"]
+__all__ = ["AuditReport", "Auditor", "InputError", "audit", "registry"]
 
 _HOMES = {
+    "AuditReport": "bnverify.numerics.audit_report",
+    "Auditor": "bnverify.numerics.auditor",
     "InputError": "bnverify.errors",
+    "audit": "bnverify.numerics.audit",
     "registry": "bnverify.theory.registry",
 }
 
