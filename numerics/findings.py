@@ -107,11 +107,17 @@ class Terms:
     nonzero: Tensor
 
 
-def terms(says: Says, q: Any) -> Terms:
-    """The additive terms of a statement in the room; a bare 0 is not a term."""
+def term_nodes(says: Says) -> tuple[tuple[Scalar, ...], tuple[Scalar, ...]]:
+    """The additive terms of the left and of the right side; a bare 0 is not a term."""
     syntax = Syntax()
-    lhs, rhs = map(scalar, says(syntax).sides(syntax))
-    nodes = tuple(node for node in additive_terms(lhs) + additive_terms(rhs) if node != scalar(0))
+    lhs, rhs = (additive_terms(scalar(side)) for side in says(syntax).sides(syntax))
+    return tuple(n for n in lhs if n != scalar(0)), tuple(n for n in rhs if n != scalar(0))
+
+
+def terms(says: Says, q: Any) -> Terms:
+    """The additive terms of both sides of a statement, in the room."""
+    lhs, rhs = term_nodes(says)
+    nodes = lhs + rhs
     values, nonzero = [], []
     for node in nodes:
         value = evaluate(node, q)

@@ -63,6 +63,11 @@ class Kind:
     matched: bool = False
     eps: bool = False
 
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """The losses that have instances of this kind."""
+        return ("quadratic-psd",) if self.family == "least-squares" else tuple(LOSSES)
+
 
 class Source:
     """Draws in float64 on the CPU, seeded by words."""

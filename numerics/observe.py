@@ -85,6 +85,7 @@ class Batch(Setting):
         self._symbols = dict(symbols or {})
         self._vectors: dict[str, MeasuredVector] = {}
         self._sites: dict[str, Site] = {}
+        self._extrema: dict[tuple[str, int], tuple[MeasuredVector, Extremum]] = {}
         self._images: dict[tuple[str, int], tuple[MeasuredVector, MeasuredVector]] = {}
 
     @property
@@ -274,6 +275,12 @@ class Batch(Setting):
 
     def max_form(self, u: MeasuredVector, operator: str) -> Extremum:
         """max (Su)'K(Su): with S = XX', Su fills the ball |w - lambda^2 u/2| <= lambda^2 |u|/2."""
+        key = (operator, id(u))
+        if key not in self._extrema:
+            self._extrema[key] = (u, self._max_form(u, operator))
+        return self._extrema[key][1]
+
+    def _max_form(self, u: MeasuredVector, operator: str) -> Extremum:
         square, length, m = self.lam_.square(), u.norm, self.size[1]
         ones = torch.ones_like(square)
         dense = columns(lambda e: self._apply(operator, MeasuredVector(e, ones)).value, u.value)

@@ -39,9 +39,9 @@ def unit_roundoff(dtype: torch.dtype) -> float:
 def roundings(order: int, length: int, depth: int = 0) -> float:
     """Roundings on the longest path of a derivative of that order through a BatchNorm of ``length`` samples.
 
-    ``depth`` counts those of one evaluation of the loss downstream, doubled by every sweep. A sum of n terms, in whatever order, loses
-    at most n - 1 roundings of the sum of magnitudes (Higham, Accuracy and Stability of Numerical Algorithms,
-    section 4.2).
+    ``depth`` counts those of one evaluation of the loss downstream, doubled by every sweep. A sum of n terms, in
+    whatever order, loses at most n - 1 roundings of the sum of magnitudes (Higham, Accuracy and Stability of
+    Numerical Algorithms, section 4.2).
     """
     return float(STAGES[order] + SUMS[order] * length + 2**order * depth)
 
