@@ -37,5 +37,13 @@ LEMMAS: dict[str, str] = {
         r"\text{a convex function of an affine function is convex, and the Hessian of a convex function is"
         r" positive semi-definite}"
     ),
+    "rayleigh": (
+        r"\text{a symmetric real matrix has an orthonormal basis of eigenvectors, so the largest eigenvalue is the"
+        r" maximum of } x^\top M x \text{ over } \|x\| = 1, \text{ attained at its eigenvector}"
+    ),
+    "image-ball": (
+        r"\text{for fixed } v,\ \{X X^\top v : \|X\| \le \lambda\} \text{ is the ball with centre }"
+        r" \lambda^2 v/2 \text{ and radius } \lambda^2\|v\|/2"
+    ),
     "existence-by-witness": r"\text{a statement ``there is'' holds once one is exhibited}",
 }

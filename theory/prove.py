@@ -27,7 +27,7 @@ from bnverify.theory.lemmas import LEMMAS
 from bnverify.theory.observe import Syntax, simplified
 from bnverify.theory.rooms import formal, point
 from bnverify.theory.settings import Extremum, Setting
-from bnverify.theory.syntax import Scalar, evaluate, scalar
+from bnverify.theory.syntax import Scalar, Vector, evaluate, scalar
 
 
 def residual(says: Says, q: Setting) -> sp.Expr:
@@ -145,7 +145,7 @@ def compare(relation: Relation, q: Setting) -> tuple[int, Any, Any]:
     needed = 0 if relation.op == "le" else 1
     if relation.op == "eq":
         holds = low == high and floor == ceiling and best == 0
-        return (1 if holds else (-1 if best != 0 else 0)), low, ceiling
+        return (1 if holds else (-1 if best < 0 or worst > 0 else 0)), low, ceiling
     if worst >= needed:
         return 1, high, floor
     if best < needed:
@@ -166,6 +166,21 @@ def additive_terms(node: Scalar) -> list[Scalar]:
                 return [node.args[0] * term for term in right]
             left = additive_terms(node.args[0])
             return [term * node.args[1] for term in left]
+        case "dot" if node.args[0] == Syntax().a:
+            return [Scalar("dot", (node.args[0], term)) for term in vector_terms(node.args[1])]
+        case _:
+            return [node]
+
+
+def vector_terms(node: Vector) -> list[Vector]:
+    """The terms of a vector, sums and differences opened; an equation of vectors is tested term by term."""
+    match node.head:
+        case "vadd" | "vsub":
+            return vector_terms(node.args[0]) + vector_terms(node.args[1])
+        case "vneg":
+            return vector_terms(node.args[0])
+        case "scale":
+            return [Vector("scale", (node.args[0], term)) for term in vector_terms(node.args[1])]
         case _:
             return [node]
 

@@ -1,0 +1,120 @@
+"""A numbered equation of Appendix C as a claim: the value of the line, and the step from the line before.
+
+The verdict of an equation is that of its value: both sides are evaluated as the objects they name, fragments as
+the whole expression that they are part of. The step, whether the line follows from the one before, is shown
+beside it and does not count.
+"""
+
+from __future__ import annotations
+
+from bnverify.theory.claim import (
+    Claim,
+    Corrected,
+    Data,
+    Hypothesis,
+    Proof,
+    Reading,
+    Refutation,
+    Says,
+)
+
+STEP = "the verdict of a line is that of its value; the step is shown beside it"
+SAME_POINT = Data(right_side_at="z = gamma y-hat + beta, where both networks have g and H")
+
+
+def value(
+    says: Says,
+    summary: str,
+    *,
+    slug: str = "value",
+    proof: Proof | None = None,
+    refutation: Refutation | None = None,
+    hypotheses: tuple[Hypothesis, ...] = (),
+    assumptions: tuple[str, ...] = (),
+    setting: str = "activations",
+    data: Data = SAME_POINT,
+    necessary: str = "",
+) -> Reading:
+    """A reading of a line as an equation between the objects it names; proved by itself unless refuted."""
+    if proof is None and refutation is None:
+        proof = Proof()
+    return Reading(
+        slug=slug,
+        summary=summary,
+        says=says,
+        data=data,
+        hypotheses=hypotheses,
+        assumptions=assumptions,
+        proof=proof,
+        refutation=refutation,
+        setting=setting,
+        necessary=necessary,
+    )
+
+
+def step(
+    says: Says,
+    summary: str,
+    *,
+    slug: str = "step",
+    proof: Proof | None = None,
+    refutation: Refutation | None = None,
+    hypotheses: tuple[Hypothesis, ...] = (),
+    setting: str = "activations",
+    data: Data = SAME_POINT,
+    why: str = STEP,
+    necessary: str = "",
+) -> Reading:
+    """A reading that is shown and does not count: a step from the line before, or a rendering that is excluded."""
+    if proof is None and refutation is None:
+        proof = Proof()
+    return Reading(
+        slug=slug,
+        summary=summary,
+        says=says,
+        data=data,
+        hypotheses=hypotheses,
+        proof=proof,
+        refutation=refutation,
+        admitted=False,
+        why=why,
+        setting=setting,
+        necessary=necessary,
+    )
+
+
+def equation(
+    number: int,
+    title: str,
+    quotation: str,
+    *readings: Reading,
+    corrected: Corrected | None = None,
+    assumptions: tuple[str, ...] = (),
+    gamma: str = "any real",
+    notation: tuple[str, ...] = (),
+    why: str = "an identity",
+    remarks: tuple[str, ...] = (),
+    part_of: str = "",
+    state: str = "",
+    place: str = "Appendix C.2",
+) -> Claim:
+    """Equation (number) of the paper. Raises ValueError outside (1) to (62)."""
+    if not 1 <= number <= 62:
+        raise ValueError(f"the paper numbers its equations from 1 to 62, got {number}")
+    of_gamma = ("gamma != 0",) if gamma == "!= 0" else ()
+    return Claim(
+        id=f"eq-{number}",
+        title=title,
+        where=f"{place}, equation ({number})",
+        kind="equation",
+        quotation=quotation,
+        readings=readings,
+        corrected=corrected,
+        scope=(("m", ">= 2"), ("gamma", gamma), ("sigma", "> 0"), ("eps", "= 0")),
+        assumptions=() if state else ("sigma > 0", *of_gamma, *assumptions),
+        notation=notation,
+        why=why,
+        remarks=remarks,
+        state=state,
+        part_of=part_of,
+    )
