@@ -4,10 +4,9 @@
 of BatchNorm as axioms: how the mean, s = sqrt(sigma^2 + eps) and y-hat change along a direction (`Formal.along`),
 the Gram facts <1,1> = m, <1,y-hat> = 0, <y-hat,y-hat> = m rho, and the chain rule dL = <g,dz>,
 d2L = <dz,H dz'> + <g,d2z>. From these it expands v, B, the Jacobians and their weight-space forms: for every m
-with its own polynomials, and at a point in Q(sqrt d1, sqrt d2, ...).
-
-Exit code: 0 everything it can check verifies, 1 something does not, 2 something cannot be read. What rests on a
-named lemma is printed as trusted; evidence of another kind is listed by name as not checked.
+with its own polynomials, and at a point in Q(sqrt d1, sqrt d2, ...). Exit code: 0 what it can check verifies,
+1 something does not, 2 something cannot be read. What rests on a named lemma is printed as trusted; evidence of
+another kind is listed by name as not checked.
 """
 
 from __future__ import annotations
@@ -98,11 +97,6 @@ class Poly(Number):
             raise NotImplementedError(f"for every m, the {what} of 0 or of a sum")
         return next(iter(self.terms.items()))
 
-    def nonnegative(self) -> bool:
-        """Whether the signs of the symbols alone make it so; <u,u> is one that does."""
-        odd = {symbol for mono in self.terms for symbol, k in mono if k % 2} - POSITIVE
-        return all(x[1:] == ((), x[0]) for x in odd) and all(c > 0 for c in self.terms.values())
-
     def inverse(self) -> Poly:
         mono, c = self.monomial("reciprocal")
         return Poly({tuple((symbol, -k) for symbol, k in mono): 1 / c})
@@ -116,13 +110,11 @@ class Poly(Number):
 
 
 def mirrored(word: tuple[str, ...]) -> tuple[str, ...]:
-    """The word of the transposed operator."""
     return tuple({"X": "T", "T": "X"}.get(letter, letter) for letter in reversed(word))
 
 
 @cache
 def primes(n: int) -> tuple[int, ...]:
-    """The prime factors of n > 0, repeated."""
     p = next((p for p in range(2, min(isqrt(n), 10**6) + 1) if n % p == 0), n)
     if p > 10**12:
         raise NotImplementedError(f"the square root of a number with the large factor {p}")
@@ -170,8 +162,7 @@ class Surd(Number):
         return Surd({free: Fraction(root if c else 0, c.denominator)})
 
     def __str__(self) -> str:
-        terms = (str(c) if d == 1 else f"{c}*sqrt({d})" for d, c in sorted(self.terms.items()))
-        return " + ".join(terms) or "0"
+        return " + ".join(f"{c}*sqrt({d})" if d > 1 else str(c) for d, c in sorted(self.terms.items())) or "0"
 
 
 class Formal:
@@ -181,8 +172,8 @@ class Formal:
         self.trusted: set[str] = set()
         self.m, self.s = Poly.symbol("√m") ** 2, Poly.symbol("s")
         t = Poly.symbol("√rho") if eps else Poly.of(1)
-        self.facts = {("1", (), "1"): self.m, ("1", (), "yhat"): Poly.of(0)}
-        self.facts["yhat", (), "yhat"] = self.m * t**2
+        hat = "yhat"
+        self.facts = {("1", (), "1"): self.m, ("1", (), hat): Poly({}), (hat, (), hat): self.m * t**2}
         self.known = {"m": self.m, "sigma": t * self.s, "rho": t**2, "eps": self.s**2 - (t * self.s) ** 2}
 
     def base(self, name: str) -> Vector:
@@ -257,12 +248,11 @@ class Point:
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.trusted: set[str] = set()
-        self.formal, self.data, size = Formal(eps=True), data, len(data["y"])
-        self.extra = dict(data["extra"])
+        self.formal, self.data, self.extra, size = Formal(True), data, dict(data["extra"]), len(data["y"])
         H = [list(map(Fraction, row)) for row in data["H"] or [[0] * size] * size]
         if [list(row) for row in zip(*H, strict=True)] != H:
             raise ArithmeticError("the Hessian of the instance is not symmetric")
-        self.matrices = {"H": matrix(H)}
+        self.matrices = {"H": list(map(column, H))}
         one, y, g, eps = column([1] * size), column(data["y"]), column(data["g"]), Surd.of(data["eps"])
         mu = self.dot(one, y) / size
         square = self.dot(y - one * mu, y - one * mu) / size
@@ -277,7 +267,8 @@ class Point:
         self.vectors["z"] = self.at(self.formal.vec("z"))
         self.vectors["g_own"] = g + self.apply(("H",), y - self.vectors["z"])
         if data["X"] is not None:
-            self.matrices |= {"X": matrix(data["X"]), "T": matrix(zip(*data["X"], strict=True))}
+            self.matrices["X"] = list(map(column, data["X"]))
+            self.matrices["T"] = list(map(column, zip(*data["X"], strict=True)))
             self.vectors["W"] = column(data["W"])
             if any(c.sign() for c in (y - self.apply(("X",), self.vectors["W"])).terms.values()):
                 raise ArithmeticError("the instance says y = X W, but X W is another vector")
@@ -285,7 +276,7 @@ class Point:
 
     def elsewhere(self, X: Any, W: Any) -> Point:
         """The same network and loss at other inputs or weights."""
-        rest = {"y": [self.dot(row, column(W)) for row in matrix(X)], "X": X, "W": W, "extra": []}
+        rest = {"y": [self.dot(row, column(W)) for row in map(column, X)], "X": X, "W": W, "extra": []}
         there = Point(self.data | rest | {name: self.values[name] for name in ("gamma", "beta")})
         there.vectors["g"] += self.apply(("H",), there.vectors["z"] - self.vectors["z"])
         return there
@@ -315,6 +306,9 @@ class Point:
     def vec(self, name: str) -> Vector:
         if name in {"v", "dW"}:
             return self.at(self.formal.vec(name))
+        if name == "yhat_scaled":
+            scaled = [Fraction(y) * Fraction(self.given("alpha")) for y in self.data["y"]]
+            return Point(self.data | {"y": scaled, "X": None}).vec("yhat")
         if name == "dW_hat":
             return self.elsewhere(self.data["X"], self.extra["What"]).vec("dW")
         if name == "dW_other":
@@ -329,7 +323,7 @@ class Point:
 
     def sym(self, name: str) -> Any:
         if name == "frobenius_other":
-            return sum((self.dot(row, row) for row in matrix(self.extra["X_other"])), Surd({}))
+            return sum((self.dot(row, row) for row in map(column, self.extra["X_other"])), Surd({}))
         return self.values[name] if name in self.values else Surd.of(self.given(name))
 
     def given(self, name: str) -> Any:
@@ -340,10 +334,6 @@ class Point:
 
 def column(values: Any) -> Vector:
     return Vector({i: Surd.of(value) for i, value in enumerate(values)})
-
-
-def matrix(values: Any) -> list[Vector]:
-    return [column(row) for row in values]
 
 
 SIGNS = {"add": "+", "vadd": "+", "sub": "-", "vsub": "-", "mul": "*", "scale": "*", "div": "/", "pow": "^"}
@@ -376,13 +366,23 @@ def value(room: Any, node: list[Any]) -> Any:
 
 
 def text(node: Any) -> str:
-    """A node as a person writes it."""
     if not isinstance(node, list):
         return str(node)
     head, *inner = (node[0], *map(text, node[1:]))
     if head in {"num", "sym", "vec"}:
         return inner[0]
     return f"({inner[0]} {SIGNS[head]} {inner[1]})" if head in SIGNS else f"{head}({', '.join(inner)})"
+
+
+def nonnegative(node: list[Any]) -> bool:
+    """Whether the form of an expression alone makes it so."""
+    head, *args = node
+    if head in {"sym", "num"}:
+        known = {"m", "s", "sigma", "rho", "eps", "lam"}
+        return args[0] in known if head == "sym" else Fraction(args[0]) >= 0
+    if head == "dot" or (head == "pow" and args[1] % 2 == 0):
+        return head == "pow" or args[0] == args[1]
+    return head in {"add", "mul", "div", "sqrt"} and all(map(nonnegative, args))
 
 
 def sides(room: Any, statement: dict[str, Any]) -> tuple[Any, Any]:
@@ -402,7 +402,7 @@ def certificate(item: dict[str, Any], room: Formal) -> str:
     assumed = {h["name"]: h["statement"] for h in item["hypotheses"]}
     for term in item["terms"]:
         multiplier, kind, factor = value(room, term["multiplier"]), term["kind"], term["factor"]
-        if not multiplier.nonnegative():
+        if not nonnegative(term["multiplier"]):
             raise ArithmeticError(f"the multiplier {text(term['multiplier'])} is not seen to be non-negative")
         if kind == "product":
             amount = Poly.of(1)

@@ -1,0 +1,319 @@
+"""The independent checker: what it accepts is true, what is tampered with it refuses, and it stands alone."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import random
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bnverify.theory import kernel
+from bnverify.theory.claim import Instance
+from bnverify.theory.exact import Exact, sign
+from bnverify.theory.export import export_all, instance_data
+from bnverify.theory.kernel import MANIFEST, Formal, Point, Surd, Vector, column
+
+SOURCE = Path(kernel.__file__)
+IDS = ("thm-4.1", "thm-4.2.1", "thm-4.2.2", "obs-4.3.minima", "thm-4.4", "thm-C.1", "lem-4.5", "fact-C.1")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("export")
+    export_all(folder, IDS)
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def folder(exported: dict[str, str], tmp_path: Path) -> Path:
+    for name, text in exported.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def run(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", str(SOURCE), str(folder), *more]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def edit(path: Path, change: Any, manifest: bool = False) -> None:
+    """Change the data of a file; without ``manifest`` the manifest goes away."""
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+    if not manifest:
+        (path.parent / MANIFEST).unlink(missing_ok=True)
+
+
+def certificate(data: dict[str, Any], about: str) -> dict[str, Any]:
+    return next(item for item in data["items"] if item["kind"] == "certificate" and item["about"] == about)
+
+
+def counterexample(data: dict[str, Any]) -> dict[str, Any]:
+    return next(item for item in data["items"] if item["kind"] == "counterexample")
+
+
+def test_it_imports_the_standard_library_alone_and_is_short() -> None:
+    text = SOURCE.read_text()
+    names = {
+        name.split(".")[0]
+        for node in ast.walk(ast.parse(text))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert names <= set(sys.stdlib_module_names)
+    assert len(text.splitlines()) <= 500
+
+
+def test_everything_exported_verifies(folder: Path) -> None:
+    found = run(folder)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "FAILS" not in found.stdout
+    assert "counterexample at m = 2, 0 against 2 + -2*sqrt(2)" in found.stdout
+
+
+def test_lemmas_are_printed_as_trusted_and_unknown_kinds_by_name(folder: Path) -> None:
+    lines = run(folder).stdout.splitlines()
+    assert any(line.startswith("trusted") and "composition" in line for line in lines)
+    assert any(line.startswith("not checked") and "max_form" in line for line in lines)
+    edit(folder / "thm-4.1.json", lambda data: data["items"].append({"about": "x", "kind": "hand-waving"}))
+    found = run(folder)
+    assert found.returncode == 0
+    assert "evidence of the kind hand-waving" in found.stdout
+
+
+def test_the_manifest_notices_every_edit(folder: Path) -> None:
+    edit(folder / "thm-4.1.json", lambda data: data.update(title="Another title"), manifest=True)
+    found = run(folder)
+    assert found.returncode == 1
+    assert "CHANGED     thm-4.1.json" in found.stderr
+
+
+def test_a_file_outside_the_manifest_is_noticed(folder: Path) -> None:
+    (folder / "more.json").write_text((folder / "thm-4.1.json").read_text())
+    assert run(folder).returncode == 1
+
+
+def test_a_missing_file_cannot_be_read(folder: Path) -> None:
+    (folder / "thm-4.1.json").unlink()
+    assert run(folder).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        (
+            "a digit of a counterexample",
+            lambda data: counterexample(data)["instance"].update(g=["0", "0"]),
+        ),
+        (
+            "the coefficient of the corrected statement",
+            lambda data: certificate(data, "corrected")["statement"].update(
+                counterexample(data)["statement"] | {"op": "eq"}
+            ),
+        ),
+    ],
+)
+def test_tampering_with_a_statement_or_an_instance_does_not_verify(
+    folder: Path, name: str, change: Any
+) -> None:
+    edit(folder / "thm-4.1.json", change)
+    found = run(folder)
+    assert found.returncode == 1, name
+    assert "FAILS" in found.stdout
+
+
+def test_a_removed_term_of_a_certificate_does_not_verify(folder: Path) -> None:
+    edit(
+        folder / "thm-4.2.2.json",
+        lambda data: certificate(data, "quadratic-form-not-increased")["terms"].clear(),
+    )
+    found = run(folder)
+    assert found.returncode == 1
+    assert "do not add up" in found.stdout
+
+
+def test_a_negative_multiplier_does_not_verify(folder: Path) -> None:
+    def change(data: dict[str, Any]) -> None:
+        item = certificate(data, "quadratic-form-not-increased")
+        item["terms"][0]["multiplier"] = ["neg", item["terms"][0]["multiplier"]]
+
+    edit(folder / "thm-4.2.2.json", change)
+    assert run(folder).returncode == 1
+
+
+def test_a_dropped_hypothesis_does_not_verify(folder: Path) -> None:
+    edit(
+        folder / "thm-4.2.2.json",
+        lambda data: certificate(data, "quadratic-form-not-increased")["hypotheses"].clear(),
+    )
+    assert run(folder).returncode == 2
+
+
+def test_without_the_manifest_another_true_statement_is_true_as_it_stands(folder: Path) -> None:
+    def change(data: dict[str, Any]) -> None:
+        zero = ["num", "0"]
+        certificate(data, "corrected")["statement"].update(lhs=zero, rhs=zero, op="eq")
+
+    edit(folder / "thm-4.1.json", change)
+    found = run(folder)
+    assert found.returncode == 0
+    assert "it is an equality: 0 eq 0" in found.stdout
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", '{"format": 99}', '{"format": 1, "items": [3]}', "\x00"])
+def test_what_is_no_certificate_cannot_be_read(folder: Path, text: str) -> None:
+    (folder / MANIFEST).unlink()
+    (folder / "thm-4.1.json").write_text(text)
+    found = run(folder)
+    assert found.returncode == 2
+    assert "CANNOT READ thm-4.1.json" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_broken_manifest_cannot_be_read(folder: Path) -> None:
+    (folder / MANIFEST).write_text("no")
+    assert run(folder).returncode == 2
+
+
+def test_no_folder_no_files_and_too_many_arguments_are_usage(tmp_path: Path, folder: Path) -> None:
+    for arguments in ((tmp_path / "none",), (folder, "more")):
+        found = run(*map(str, arguments))  # type: ignore[arg-type]
+        assert found.returncode == 2
+        assert found.stderr.startswith("usage")
+
+
+def test_an_asymmetric_hessian_is_no_instance() -> None:
+    data = instance_data(Instance(y=(0, 1), g=(1, 0), H=((0, 1), (0, 0))))
+    with pytest.raises(ArithmeticError, match="not symmetric"):
+        Point(data)
+
+
+def test_a_constant_batch_is_no_instance() -> None:
+    with pytest.raises(ArithmeticError, match="constant"):
+        Point(instance_data(Instance(y=(1, 1), g=(1, 0))))
+
+
+def test_the_axioms_are_consistent_with_y() -> None:
+    q = Formal(eps=True)
+    p = q.base("b")
+    dmu, ds, dyhat = q.along(p)
+    moved = q.base("1") * dmu + q.base("yhat") * ds + dyhat * q.s
+    assert not any(c.terms for c in (moved - p).terms.values())
+
+
+def test_the_axioms_agree_with_difference_quotients() -> None:
+    rng = random.Random(0)
+    y, p = ([rng.randint(-9, 9) for _ in range(5)] for _ in range(2))
+    here = Point(instance_data(Instance(y=tuple(y), g=(0,) * 5, eps="1/3")))
+    here.vectors["b"] = column(p)
+    dmu, ds, dyhat = here.formal.along(here.formal.base("b"))
+    h = 1e-6
+    sides = [plainly_standardised([a + t * b for a, b in zip(y, p, strict=True)]) for t in (h, -h)]
+    expected = [(up - down) / (2 * h) for up, down in zip(*sides, strict=True)]
+    found = [floated(here.at(Vector({((), "1"): c})).terms[0]) for c in (dmu, ds)]
+    found += [floated(c) for c in here.at(dyhat).terms.values()]
+    assert found == pytest.approx(expected, abs=1e-8)
+
+
+def plainly_standardised(y: list[float]) -> list[float]:
+    """Mean, s and y-hat in floats, eps = 1/3."""
+    mu = sum(y) / len(y)
+    s = math.sqrt(sum((a - mu) ** 2 for a in y) / len(y) + 1 / 3)
+    return [mu, s, *((a - mu) / s for a in y)]
+
+
+def floated(x: Surd) -> float:
+    return sum(float(c) * math.sqrt(d) for d, c in x.terms.items())
+
+
+def random_instance(rng: random.Random, m: int, eps: str) -> Instance:
+    H = [[0] * m for _ in range(m)]
+    for i in range(m):
+        for j in range(i, m):
+            H[i][j] = H[j][i] = rng.randint(-3, 3)
+    return Instance(
+        y=(0, 1, *(rng.randint(-3, 3) for _ in range(m - 2))),
+        g=tuple(f"{rng.randint(-4, 4)}/{rng.randint(1, 3)}" for _ in range(m)),
+        H=tuple(map(tuple, H)),
+        gamma=f"{rng.choice([-3, -1, 2, 5])}/2",
+        beta=rng.randint(-2, 2),
+        eps=eps,
+    )
+
+
+@pytest.mark.parametrize("m", [2, 3, 4])
+@pytest.mark.parametrize("eps", ["0", "2/3"])
+def test_its_derivatives_are_those_of_plain_differentiation(m: int, eps: str) -> None:
+    instance = random_instance(random.Random(m), m, eps)
+    q, p = Exact(instance), Point(instance_data(instance))
+    assert_same(q.vec("v"), p.vec("v"))
+    assert_same(q.vec("g_own"), p.vec("g_own"))
+    for k in range(m):
+        unit = [int(i == k) for i in range(m)]
+        for name in ("B", "Dyhat", "Dz"):
+            import sympy as sp
+
+            assert_same(q.op(name, sp.Matrix(unit)), p.op(name, column(unit)))
+
+
+def assert_same(plain: Any, own: Vector) -> None:
+    import sympy as sp
+
+    for i, value in enumerate(plain):
+        mine = sum(
+            (sp.Rational(c.numerator, c.denominator) * sp.sqrt(d) for d, c in own.terms[i].terms.items()),
+            sp.Integer(0),
+        )
+        assert sign(value - mine) == 0
+
+
+def test_weight_space_derivatives_are_those_of_plain_differentiation() -> None:
+    import sympy as sp
+
+    instance = Instance(
+        X=((1, 2), (0, 1), (3, -1)),
+        W=(1, "1/2"),
+        y=(2, "1/2", "5/2"),
+        g=(1, -2, 3),
+        H=((1, 2, 0), (2, 0, 1), (0, 1, -1)),
+        gamma=2,
+        extra=(("What", (1, 1)), ("X_other", ((1, 0), (0, 1), (2, 2)))),
+    )
+    q, p = Exact(instance), Point(instance_data(instance))
+    for name in ("dW", "dW_plain", "dW_hat", "dW_other"):
+        assert_same(q.vec(name), p.vec(name))
+    for name in ("HW", "HW_plain", "HW_other"):
+        assert_same(q.op(name, sp.Matrix([1, -1])), p.op(name, column([1, -1])))
+
+
+def test_surds_have_exact_signs_and_inverses() -> None:
+    rng = random.Random(1)
+    for _ in range(200):
+        x = Surd({d: Fraction(rng.randint(-5, 5), rng.randint(1, 4)) for d in (1, 2, 3, 5, 6, 10, 30)})
+        if not x.terms:
+            continue
+        assert (x * x.inverse() - 1).sign() == 0
+        assert x.sign() == math.copysign(1, floated(x))
+    close = Surd({2: Fraction(1)}) - Surd({1: Fraction(665857, 470832)})
+    assert close.sign() == -1
+
+
+def test_square_roots_are_exact_or_refused() -> None:
+    root = Surd.of(Fraction(8, 9)).sqrt()
+    assert (root * root - Fraction(8, 9)).sign() == 0
+    with pytest.raises(NotImplementedError):
+        (Surd.of(1) + root).sqrt()
+    with pytest.raises(NotImplementedError):
+        Surd.of(-1).sqrt()
