@@ -34,8 +34,9 @@ def show_claim(entry: Stored, out: Console) -> None:
     _listed(out, "Assumes", [spelt_formula(text) for text in item["assumptions"]])
     if detail["part_of"]:
         out.print(Text(f"Part of: {detail['part_of']}"))
-    _heading(out, "Quotation")
-    _indented(out, item["quotation"])
+    if item["quotation"]:
+        _heading(out, "Quotation")
+        _indented(out, item["quotation"])
     for data, more in zip(item["readings"], detail["readings"], strict=True):
         _reading(out, data, more)
     if detail["corrected"] is not None:

@@ -10,11 +10,11 @@ from typing import Any
 import sympy as sp
 from bnverify.theory import gram
 from bnverify.theory.claim import Hypothesis, Says, Term
-from bnverify.theory.gram import GramVector
+from bnverify.theory.gram import Basis, GramVector
 from bnverify.theory.observe import Gram, Syntax, simplified
 from bnverify.theory.prove import term_value
 from bnverify.theory.rooms import formal
-from bnverify.theory.syntax import Scalar, Vector, scalar
+from bnverify.theory.syntax import Node, Scalar, Vector, scalar
 
 LONGEST = 24
 """Expansions with more additive terms than this are for machines; they are verified, not shown."""
@@ -74,34 +74,39 @@ def scalar_tree(expression: sp.Expr, q: Gram) -> Scalar:
     raise ValueError(f"the vocabulary has no words for {expression}")
 
 
-def vector_tree(vector: GramVector, q: Gram) -> Vector:
-    """The expression tree of a formal vector."""
+def vector_tree(vector: GramVector, q: Gram) -> Vector | None:
+    """The expression tree of a formal vector, or None for the zero vector."""
+    canonical = {basis: sp.factor(simplified(coefficient)) for basis, coefficient in vector.terms.items()}
     terms = [
-        Vector("scale", (scalar_tree(sp.factor(simplified(coefficient)), q), _moved(base, word)))
-        for (word, base), coefficient in vector.terms.items()
+        Vector("scale", (scalar_tree(coefficient, q), _moved(base, word)))
+        for (word, base), coefficient in sorted(canonical.items(), key=_reading_order)
+        if coefficient != 0
     ]
-    return reduce(lambda a, b: a + b, terms)
+    return reduce(lambda a, b: a + b, terms) if terms else None
 
 
-def expanded(says: Says, eps: bool = False, setting: str = "activations") -> Scalar | None:
-    """The left side of a statement in the table's inner products, or None where it is too long to read.
+def _reading_order(term: tuple[Basis, sp.Expr]) -> tuple[bool, int, Basis]:
+    """Positive terms first, and those with more operators before those with fewer."""
+    basis, coefficient = term
+    return coefficient.could_extract_minus_sign(), -len(basis[0]), basis
+
+
+def _length(expression: sp.Expr) -> int:
+    return len(sp.Add.make_args(sp.expand(sp.fraction(simplified(expression))[0])))
+
+
+def expanded(says: Says, eps: bool = False, setting: str = "activations") -> Node | None:
+    """The left side of a statement in the table's vectors and inner products, or None where it is too long to read.
 
     The room differentiates afresh, so this is what the definition of BatchNorm gives, not what is claimed.
     """
     q = formal(setting, eps)
-    lhs, _ = says(q).sides(q)
-    form = simplified(lhs)
-    if len(sp.Add.make_args(sp.expand(sp.fraction(form)[0]))) > LONGEST:
-        return None
-    return scalar_tree(sp.factor(form), q)
-
-
-def _slack(factor: str | Vector, hypotheses: tuple[Hypothesis, ...], q: Syntax) -> Scalar:
-    """The slack of a named hypothesis, or the squared norm of a vector."""
-    if isinstance(factor, Vector):
-        return q.dot(factor, factor)
-    relation = next(item for item in hypotheses if item.name == factor).says(q)
-    return scalar(relation.rhs) - relation.lhs
+    relation = says(q)
+    if isinstance(relation.lhs, GramVector):
+        too_long = sum(map(_length, relation.lhs.terms.values())) > LONGEST
+        return None if too_long else vector_tree(relation.lhs, q)
+    form = simplified(relation.lhs)
+    return None if _length(form) > LONGEST else scalar_tree(sp.factor(form), q)
 
 
 def certificate(terms: Callable[[Any], list[Term]], hypotheses: tuple[Hypothesis, ...]) -> Scalar:

@@ -1,7 +1,7 @@
 """What Gram algebra found is shown as it was found: the trees evaluate back to what they came from."""
 
 import sympy as sp
-from bnverify.theory.claim import Hypothesis, Term, le
+from bnverify.theory.claim import Hypothesis, Term, le, veq
 from bnverify.theory.expand import certificate, expanded, scalar_tree, vector_tree
 from bnverify.theory.latex import PLAIN
 from bnverify.theory.observe import Gram, simplified
@@ -24,6 +24,11 @@ def test_the_tree_of_a_formal_vector_is_that_vector():
 def test_the_squared_gradient_norm_is_shown_as_the_definition_gives_it():
     tree = expanded(lambda q: le(q.bn_grad_sq, q.grad_sq))
     assert PLAIN.write(tree) == "γ²/(m σ²) (m ‖g‖² − ⟨𝟏, g⟩² − ⟨g, ŷ⟩²)"
+
+
+def test_a_vector_is_shown_as_a_vector():
+    tree = expanded(lambda q: veq(q.v, q.g))
+    assert PLAIN.write(tree) == "γ/σ g − γ/(m σ) ⟨𝟏, g⟩ 𝟏 − γ/(m σ) ⟨g, ŷ⟩ ŷ"
 
 
 def test_an_expansion_that_nobody_would_read_is_not_shown():
