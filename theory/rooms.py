@@ -10,9 +10,10 @@ from collections.abc import Callable
 from bnverify.theory.claim import Instance
 from bnverify.theory.exact import Exact
 from bnverify.theory.observe import Gram
+from bnverify.theory.variants import AffineGram, AffinePoint, UnbiasedGram, UnbiasedPoint
 
-FORMAL: dict[str, Callable[[bool], Gram]] = {}
-POINTS: dict[str, Callable[[Instance], Exact]] = {}
+FORMAL: dict[str, Callable[[bool], Gram]] = {"affine": AffineGram, "unbiased": UnbiasedGram}
+POINTS: dict[str, Callable[[Instance], Exact]] = {"affine": AffinePoint, "unbiased": UnbiasedPoint}
 
 
 def formal(setting: str, eps: bool = False) -> Gram:
