@@ -33,7 +33,10 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Worst:
-    """The instance of one loss at which a statement fares worst: least slack/scale, or largest gap of an equality."""
+    """The non-vacuous instance of one loss at which a statement fares worst.
+
+    Least slack/scale of an inequality, largest gap over ``allowed``, what rounding explains, of an equality.
+    """
 
     loss: str
     index: int
@@ -216,7 +219,8 @@ def _worst(loss: str, pieces: list[_Piece], equality: bool) -> Worst | None:
     for piece in pieces:
         with np.errstate(divide="ignore", invalid="ignore"):
             grade = np.abs(piece.slack) / piece.allowed if equality else -piece.slack / piece.scale
-        grade = np.where(piece.inside & np.isfinite(grade), grade, -np.inf)
+        telling = piece.inside & (~piece.vacuous | (piece.code == Finding.VIOLATED))
+        grade = np.where(telling & np.isfinite(grade), grade, -np.inf)
         row = int(np.argmax(grade))
         if np.isfinite(grade[row]) and (best is None or grade[row] > best[0]):
             best = float(grade[row]), piece, row

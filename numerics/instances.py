@@ -26,7 +26,6 @@ from bnverify.numerics.observe import Batch
 from torch import Tensor
 
 from bnverify.errors import InputError
-from bnverify.ids import select
 
 SIZES = (3, 4, 6, 8, 16, 32, 64, 2)
 IMAGES = {
@@ -171,9 +170,11 @@ def _shapes(draw: Source, rows: int, m: int) -> Tensor:
     return torch.where(pick < 0.6, bell, torch.where(pick < 0.8, heavy, two))
 
 
-def _affine(draw: Source, rows: int) -> tuple[Tensor, Tensor]:
-    """gamma of either sign over three decades, one in sixteen next to 0; beta of the size of gamma."""
-    gamma = draw.signs(rows) * draw.powers(-2, 1, rows)
+def _affine(draw: Source, spread: Tensor) -> tuple[Tensor, Tensor]:
+    """gamma of either sign, half of them within a factor of 3 of the batch's spread, one in sixteen next to 0."""
+    rows = spread.shape[0]
+    near = spread.clamp(0.01, 10) * draw.powers(-0.5, 0.5, rows)
+    gamma = draw.signs(rows) * torch.where(draw.chosen(0.5, rows), near, draw.powers(-2, 1, rows))
     gamma = torch.where(draw.chosen(1 / 16, rows), gamma * 1e-7, gamma)
     return gamma, gamma.abs() * draw.normal(rows)
 
@@ -219,9 +220,10 @@ def draw(kind: Kind, loss: str, m: int, seed: int, chunk: int) -> Drawn:
     """One chunk of the stream of (kind, loss, m): `CHUNKS` rows of it."""
     rows = CHUNKS[min(chunk, len(CHUNKS) - 1)]
     source = Source(seed, kind, loss, m, chunk)
-    gamma, beta = _affine(source, rows)
+    spread = torch.where(source.chosen(0.5, rows), source.powers(-1, 1, rows), source.powers(-3, 3, rows))
+    gamma, beta = _affine(source, spread)
     inner = downstream(loss, source, rows, m)
-    spread = source.powers(-3, 3, rows, 1)
+    spread = spread.unsqueeze(-1)
     offset = torch.where(
         source.chosen(0.25, rows, 1), 0.0, source.signs(rows, 1) * source.powers(-2, 3, rows, 1)
     )
@@ -324,7 +326,8 @@ def parse_replay(text: str) -> tuple[str, int]:
         InputError: the loss is not known or the index is no number from 0 on.
     """
     loss, _, number = text.partition(":")
-    select([loss], LOSSES, "downstream loss")
+    if loss not in LOSSES:
+        raise InputError(f"--replay {text!r} names no downstream loss; they are {', '.join(LOSSES)}")
     if not number.isdecimal():
         raise InputError(f"--replay {text!r} names no instance; write LOSS:INDEX, for example {loss}:17")
     return loss, int(number)
