@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import torch
 from bnverify.numerics.audit_report import AuditReport, LayerAudit, SecondOrder
-from bnverify.numerics.audit_rows import first_order_rows, second_order_rows
+from bnverify.numerics.audit_rows import constant, first_order_rows, second_order_rows
 from bnverify.numerics.capture import Call, Capture, choose, covered_layers
 from bnverify.numerics.curvature import Groups2, estimated_groups, exact_groups, points, whole
 from bnverify.numerics.layers import NotCovered, not_covered
@@ -40,7 +40,7 @@ from bnverify.numerics.passes import (
     unwrap,
 )
 from bnverify.numerics.restore import require_eager
-from torch import Tensor, nn
+from torch import nn
 
 from bnverify.errors import InputError
 
@@ -217,25 +217,18 @@ def _require_usable(call: Call, request: Request) -> None:
             raise InputError(
                 f"the gradient at the {what} of layer {call.name} is NaN or infinite; check the loss and its scale"
             )
-    constant = constant_groups(call)
+    flat = constant(call, measured)
     if request.channels is not None:
-        keep = torch.zeros_like(constant)
+        keep = torch.zeros_like(flat)
         keep[list(request.channels)] = True
-        constant &= keep
-    if bool(constant.any()) and not request.skip_constant:
-        which = [spec.labels()[j] for j in constant.nonzero().flatten().tolist()]
+        flat &= keep
+    if bool(flat.any()) and not request.skip_constant:
+        which = [spec.labels()[j] for j in flat.nonzero().flatten().tolist()]
         shown = ", ".join(which[:6]) + (f" and {len(which) - 6} more" if len(which) > 6 else "")
         raise InputError(
             f"layer {call.name}: {spec.unit} {shown} is constant over the batch (sigma = 0), so y-hat is not defined; "
             "use another batch, leave it out with --layers or --channels, or pass --skip-constant"
         )
-
-
-def constant_groups(call: Call) -> Tensor:
-    """Groups whose spread is rounding: sigma at most 64 roundings of the mean. ``(G,)``"""
-    assert call.spec is not None
-    var, mean = call.measured["var"], call.measured["mean"]
-    return var <= (64 * torch.finfo(var.dtype).eps * mean) ** 2
 
 
 def _second_order(
@@ -251,7 +244,7 @@ def _second_order(
     capture = Capture(chosen, retain=True)
     lengths = path_length(model)
     found = {}
-    with setting(model, mode), twice_differentiable(), capture.attached():
+    with setting(model, mode, twice=True), twice_differentiable(), capture.attached():
         loss = loss_of(model, loss_fn, inputs, targets)
         capture.recording = False
         if capture.unseen:

@@ -70,7 +70,16 @@ def layer_setting(call: Call, second: Groups2 | None = None, depth: int = 0) -> 
                 (("H", "g"), ("H", "g")): p["Hg.Hg"],
             }
             sizes |= {("H", "v"): p["Hv.Hv"].sqrt(), ("H", "g"): p["Hg.Hg"].sqrt()}
-    return LayerSetting(symbols, products, sizes, int(m.max()), depth)
+    return LayerSetting(symbols, products, sizes, int(m.max()), ~constant(call, found), depth)
+
+
+def constant(call: Call, found: dict[str, Tensor]) -> Tensor:
+    """Groups whose spread is rounding: sigma is at most 64 roundings of the mean. ``(G,)``"""
+    assert call.spec is not None
+    var, mean = found["var"], found["mean"]
+    if call.spec.family is Family.FIXED:
+        return torch.zeros_like(var, dtype=torch.bool)
+    return var <= (64 * torch.finfo(var.dtype).eps * mean) ** 2
 
 
 def answers(call: Call, room: LayerSetting) -> list[Answer]:

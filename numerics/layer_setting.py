@@ -54,12 +54,14 @@ class LayerSetting(Setting):
     sizes: word -> norm of what that vector was formed from, before its cancellations, ``(G,)``.
     length: of the sums over a group. depth: roundings of one evaluation of the loss downstream, which a second
         derivative passes again; a first derivative starts from the gradient that the layer was handed.
+    defined: groups in which y-hat is a number and not rounding, ``(G,)``.
     """
 
     symbols: Mapping[str, Tensor]
     products: Mapping[tuple[Word, Word], Tensor]
     sizes: Mapping[Word, Tensor]
     length: int
+    defined: Tensor
     depth: int = 0
 
     def vec(self, name: str) -> Combination:

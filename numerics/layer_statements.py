@@ -252,7 +252,7 @@ def ask(statement: Statement, q: LayerSetting, dtype: torch.dtype) -> Answer | N
     if torch.finfo(dtype).eps > torch.finfo(scale.dtype).eps:
         allowed = allowed + unit_roundoff(dtype) * roundings(order, 1) * cond * scale
     slack = rhs.value - lhs.value
-    inside = met & (scale > 0)
+    inside = met & q.defined & (scale > 0)
     if statement.asserted and statement.eps == "= 0":
         inside &= q.symbols["eps"] == 0
     findings = tuple(

@@ -151,7 +151,8 @@ def _batch_norm(module: nn.Module, y: Tensor) -> Spec:
     return _per_channel(module, y, module.eps, not module.training and module.running_mean is not None)
 
 
-def _distributed(group: dist.ProcessGroup | None) -> bool:
+def shares_statistics(group: dist.ProcessGroup | None) -> bool:
+    """Whether a layer that synchronises over ``group`` has another process to synchronise with."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1
 
 
@@ -163,7 +164,7 @@ def _sync_batch_norm(module: nn.Module, y: Tensor) -> Spec:
         fixed = not module.training and module.running_mean is not None
         group, eps = module.process_group, module.eps
     spec = _per_channel(module, y, eps, fixed)
-    return replace(spec, process_group=group, synchronised=not fixed and _distributed(group))
+    return replace(spec, process_group=group, synchronised=not fixed and shares_statistics(group))
 
 
 def _noisy_batch_norm(module: nn.Module, y: Tensor) -> Spec:
@@ -328,7 +329,8 @@ def not_covered(model: nn.Module, chosen: set[str]) -> tuple[NotCovered, ...]:
     """Modules of ``model`` that look like normalisation but are not in ``chosen`` and contain nothing that is."""
     found = []
     for name, module in model.named_modules():
-        looks = "norm" in type(module).__name__.lower() or type(module).__name__ == "CrossMapLRN2d"
+        base = next((cls.__name__ for cls, _ in _KINDS if isinstance(module, cls)), None)
+        looks = base or "norm" in type(module).__name__.lower() or type(module).__name__ == "CrossMapLRN2d"
         if not looks or name in chosen or kind_of(module) is not None:
             continue
         if any(other != name and other.startswith(f"{name}.") for other in chosen):
@@ -338,7 +340,6 @@ def not_covered(model: nn.Module, chosen: set[str]) -> tuple[NotCovered, ...]:
         what = type(module).__name__
         why = next((reason for key, reason in _REASONS if key.lower() in what.lower()), None)
         if why is None:
-            base = next((cls.__name__ for cls, _ in _KINDS if isinstance(module, cls)), None)
             why = (
                 f"overrides the forward pass of {base}, so its formula is not known"
                 if base

@@ -13,7 +13,8 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from bnverify.numerics.capture import Call, Capture
-from bnverify.numerics.layers import Family, NotCovered
+from bnverify.numerics.layers import Family, NotCovered, shares_statistics
+from bnverify.numerics.norms import SyncBatchNorm as ProjectSyncBatchNorm
 from bnverify.numerics.reductions import first_order
 from bnverify.numerics.restore import untouched
 from torch import Tensor, nn
@@ -147,7 +148,7 @@ def loss_of(model: nn.Module, loss_fn: LossFn, inputs: Any, targets: Any) -> Ten
         raise InputError(f"the loss has dtype {loss.dtype}; expected a floating point number")
     if not bool(torch.isfinite(loss.detach()).all()):
         raise InputError(
-            f"the loss is {float(loss)}; an audit needs a finite one: check the data and the scale"
+            f"the loss is {float(loss.detach())}; an audit needs a finite one: check the data and the scale"
         )
     return loss.reshape(())
 
@@ -203,10 +204,12 @@ def _place() -> str:
 
 
 @contextmanager
-def setting(model: nn.Module, mode: str | None) -> Iterator[nn.Module]:
+def setting(model: nn.Module, mode: str | None, twice: bool = False) -> Iterator[nn.Module]:
     """The model untouched, in the mode asked for, with gradients on.
 
-    Where the model as a whole already is in that mode, single layers that were set otherwise stay so.
+    Where the model as a whole already is in that mode, single layers that were set otherwise stay so. PyTorch's own
+    SyncBatchNorm has no second derivative and no CPU kernel; where either is needed (``twice``: second derivatives),
+    it computes the same by differentiable sums over the processes.
     """
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
@@ -215,7 +218,28 @@ def setting(model: nn.Module, mode: str | None) -> Iterator[nn.Module]:
         if mode is not None and model.training != (mode == "train"):
             for module in model.modules():
                 module.training = mode == "train"
+        for module in model.modules():
+            if isinstance(module, nn.SyncBatchNorm) and shares_statistics(module.process_group):
+                on_cpu = next(module.parameters(), torch.empty(0)).device.type == "cpu"
+                if twice or on_cpu:
+                    module.__dict__["forward"] = _composed(module)
         yield model
+
+
+def _composed(module: nn.SyncBatchNorm) -> Callable[[Tensor], Tensor]:
+    mean, var = module.running_mean, module.running_var
+    twin = ProjectSyncBatchNorm(module.num_features, module.eps, group=module.process_group)
+    twin.weight, twin.bias = module.weight, module.bias
+    twin.training = module.training or mean is None
+
+    def forward(y: Tensor) -> Tensor:
+        throwaway = y.new_zeros(module.num_features)
+        twin.running_mean = throwaway if twin.training or mean is None else mean
+        twin.running_var = throwaway.clone() if twin.training or var is None else var
+        z: Tensor = twin(y)
+        return z
+
+    return forward
 
 
 def first_order_pass(
@@ -308,7 +332,14 @@ def environment(model: nn.Module) -> dict[str, Any]:
         "dtype": "" if first is None else str(first.dtype).removeprefix("torch."),
         "rank": dist.get_rank() if together else 0,
         "processes": dist.get_world_size() if together else 1,
+        "note": _whose_batch(dist.get_world_size() if together else 1),
     }
+
+
+def _whose_batch(processes: int) -> str:
+    if processes == 1:
+        return ""
+    return "m is this process's own batch, except in layers marked synchronised, whose rows are those of all processes"
 
 
 def batch_of(inputs: Any) -> list[list[int]]:
