@@ -31,6 +31,28 @@ _ORDER = (
 )
 
 
+_GROUPS = {
+    **dict.fromkeys(INLINE, "Theorems, observations, lemmas and facts"),
+    "def": "Definition 2.1",
+    "eq": "Numbered equations of Appendix C",
+    "fig": "Figures",
+    "prose": "Claims in prose",
+    "blog": "The blog post",
+    "ext": "Beyond the sources",
+}
+_COUNTED = {
+    "proved": "{} true for every batch size",
+    "conditional": "{} true under a further hypothesis or in one reading only",
+    "refuted": "{} false as printed",
+    "reproduced": "{} reproduced by measurement",
+    "partly": "{} reproduced in part",
+    "not-reproduced": "{} not reproduced",
+    "definition": "{} that define",
+    "open": "{} left open",
+    "absent": "{} lost from the copy that was read",
+}
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a table; numbers are set flush right, codes in a fixed-width face."""
@@ -79,6 +101,7 @@ class Entry:
     href: str
     find: str
     measured: Measured | None = None
+    stale: bool = False
 
     @property
     def inline(self) -> bool:
@@ -88,6 +111,18 @@ class Entry:
     @property
     def figures(self) -> tuple[Picture, ...]:
         return self.measured.figures if self.measured else ()
+
+
+@dataclass(frozen=True)
+class Group:
+    """Statements from one kind of place, under one heading of the verdict table."""
+
+    title: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def tally(self) -> dict[str, int]:
+        return tally_of(self.entries)
 
 
 @dataclass(frozen=True)
@@ -122,27 +157,34 @@ class Report:
     @property
     def tally(self) -> dict[str, int]:
         """How many statements have each verdict, in a fixed order."""
-        count = Counter(entry.item["verdict"] for entry in self.claims)
-        return {verdict: count[verdict] for verdict in _ORDER if count[verdict]}
+        return tally_of(self.claims)
+
+    @property
+    def stale(self) -> tuple[str, ...]:
+        """Statements whose evidence is older than a source it rests on."""
+        return tuple(entry.item["id"] for entry in self.claims if entry.stale)
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The statements by source, in the order of the report."""
+        found: dict[str, list[Entry]] = {}
+        for entry in self.claims:
+            prefix = entry.item["id"].partition("-")[0]
+            found.setdefault(_GROUPS.get(prefix, "Others"), []).append(entry)
+        return tuple(Group(title, tuple(entries)) for title, entries in found.items())
 
     @property
     def summary(self) -> str:
         """One sentence with the counts."""
-        words = {
-            "proved": "{} true for every batch size",
-            "conditional": "{} true under one more hypothesis or in one reading only",
-            "refuted": "{} false as printed, each with an exact counterexample and what is true instead",
-            "reproduced": "{} reproduced by measurement",
-            "partly": "{} reproduced in part",
-            "not-reproduced": "{} not reproduced",
-            "definition": "{} a definition",
-            "open": "{} open",
-            "absent": "{} lost from the copy that was read",
-        }
-        parts = [words[verdict].format(count) for verdict, count in self.tally.items()]
-        listed = "; ".join(parts)
+        listed = [_COUNTED[verdict].format(count) for verdict, count in self.tally.items()]
         count = len(self.claims)
-        return f"{count} statement{'' if count == 1 else 's'} of the paper, taken one by one: {listed}."
+        return f"{count} statement{'' if count == 1 else 's'}, taken one by one: {', '.join(listed)}."
+
+
+def tally_of(entries: Iterable[Entry]) -> dict[str, int]:
+    """How many statements have each verdict, in a fixed order."""
+    count = Counter(entry.item["verdict"] for entry in entries)
+    return {verdict: count[verdict] for verdict in _ORDER if count[verdict]}
 
 
 def heading_of(item: dict[str, Any]) -> str:
@@ -191,6 +233,7 @@ def entries_of(stored: Iterable[Stored], measured: dict[str, Measured]) -> tuple
                 href=f"#{one.id}" if inline else f"claims/{one.id}.html",
                 find=find_text(one.item, one.detail["why"]),
                 measured=measured.get(one.id),
+                stale=one.stale,
             )
         )
     return tuple(made)

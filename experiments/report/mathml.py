@@ -232,11 +232,16 @@ def prose(text: str) -> Markup:
     return Markup("").join(parts)
 
 
-_BARE_LATEX = re.compile(r"\\[a-zA-Z]+|[_^]\{")
+_BARE_LATEX = re.compile(r"\\[a-zA-Z]+|\\\||[_^]\{")
+_COMMAND = re.compile(r"\\[a-zA-Z]+|\{[a-z]+\}")
+_WORD = re.compile(r"(?<![a-zA-Z])[a-z]{3,}(?![a-zA-Z])")
 
 
 def inline(text: str) -> Markup:
-    """One line of text: ``$...$`` as mathematics, bare LaTeX as a whole, ASCII mathematics in Unicode."""
+    """One line of text: ``$...$`` as mathematics, bare LaTeX too, ASCII mathematics in Unicode.
+
+    Bare LaTeX may end in ": words"; between words it is taken token by token.
+    """
     if "$" in text:
         out, position = Markup(""), 0
         for match in _PIECE.finditer(text):
@@ -245,10 +250,13 @@ def inline(text: str) -> Markup:
             )
             position = match.end()
         return out + escape(ascii_math(text[position:]))
-    if _BARE_LATEX.search(text):
-        formula, colon, rest = text.partition(": ")
-        return mathml(formula) + (escape(ascii_math(colon + rest)) if colon else Markup(""))
-    return escape(ascii_math(text))
+    if not _BARE_LATEX.search(text):
+        return escape(ascii_math(text))
+    formula, colon, rest = text.partition(": ")
+    if len(_WORD.findall(_COMMAND.sub("", formula))) < 2:
+        return mathml(formula) + (inline(colon + rest) if colon else Markup(""))
+    tokens = [mathml(t) if _BARE_LATEX.search(t) else escape(ascii_math(t)) for t in text.split(" ")]
+    return Markup(" ").join(tokens)
 
 
 _ASCII = (
@@ -265,11 +273,12 @@ _ASCII = (
     (re.compile(r"\bmu\b"), "μ"),
     (re.compile(r"\brho\b"), "ρ"),
     (re.compile(r"\b([gvuwpy])'(?=[A-Z(]|[a-z]\b)"), r"\1ᵀ"),
+    (re.compile(r"<([^<>=,]{1,12}), ?([^<>=,]{1,12})>"), r"⟨\1, \2⟩"),
     (re.compile(r"(?<![<>=!-])<=(?!=)"), "≤"),
     (re.compile(r"(?<![<>=!])>=(?!=)"), "≥"),
     (re.compile(r"!="), "≠"),
-    (re.compile(r"(?<=[\w)γσλεβμρ])\^2\b"), "²"),
-    (re.compile(r"(?<=[\w)γσλεβμρ])\^4\b"), "⁴"),
+    (re.compile(r"(?<=[\w)⟩γσλεβμρ|])\^2\b"), "²"),
+    (re.compile(r"(?<=[\w)⟩γσλεβμρ|])\^4\b"), "⁴"),
     (re.compile(r"(?<=\s)->(?=\s)"), "→"),
     (re.compile(r"(?<![A-Za-z])([a-zA-Zμσ])_j\b"), r"\1ⱼ"),
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 from bnverify.experiments.report.mathml import ascii_math, displayed, inline, mathml, prose
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 _USUAL = {"gamma": None, "beta": "0", "eps": "0", "lam": "1"}
 _LETTERS = {"gamma": r"\gamma", "beta": r"\beta", "eps": r"\epsilon", "lam": r"\lambda"}
@@ -72,6 +73,11 @@ def capfirst(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
+def breakable(identifier: str) -> Markup:
+    """An id that may break after a hyphen or a point where the column is narrow."""
+    return Markup("<wbr>").join(part for part in re.split(r"(?<=[-.])", identifier))
+
+
 @cache
 def environment() -> Environment:
     """The templates of this package. HTML is escaped; style sheets, scripts and Markdown are text."""
@@ -87,6 +93,9 @@ def environment() -> Environment:
         "display": displayed,
         "inline": inline,
         "prose": prose,
+        "breakable": breakable,
+        "cell": lambda text: str(text).replace("|", r"\|"),
+        "quoted": lambda text: "\n".join(f"> {line}".rstrip() for line in text.strip().splitlines()),
         "plain": ascii_math,
         "exact": exact_text,
         "given": given_latex,
@@ -97,5 +106,6 @@ def environment() -> Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    """The text of ``template``; every name it uses must be given."""
-    return environment().get_template(template).render(**values)
+    """The text of ``template``; every name it uses must be given. Markdown has no two blank lines in a row."""
+    text = environment().get_template(template).render(**values)
+    return re.sub(r"\n{3,}", "\n\n", text) if template.endswith(".md") else text

@@ -111,6 +111,13 @@ def test_a_line_of_bare_latex_may_end_in_words() -> None:
     assert markup.endswith(": the order is preserved")
 
 
+def test_bare_latex_between_words_leaves_the_words_alone() -> None:
+    markup = inline(r"as before, and \mu_{g_j} is the mean of \lambda g")
+    assert markup.startswith("as before, and <math")
+    assert "is the mean of" in markup
+    assert markup.count("<math") == 2
+
+
 @pytest.mark.parametrize("claim", registry().values(), ids=registry())
 def test_everything_a_claim_prints_can_be_rendered(claim) -> None:  # type: ignore[no-untyped-def]
     assert "<code>" not in prose(claim.quotation)

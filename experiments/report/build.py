@@ -1,0 +1,184 @@
+"""The report from nothing: evidence, random batches, the real case, then the folder of pages."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bnverify.experiments import digits_case
+from bnverify.experiments.report import digits_page
+from bnverify.experiments.report.content import (
+    INLINE,
+    Entry,
+    Report,
+    entries_of,
+    environment_of,
+)
+from bnverify.experiments.report.folder import MARK, building, require_free
+from bnverify.experiments.report.pages import render
+from bnverify.experiments.report.random_batches import measured
+from bnverify.numerics.check import ClaimFindings, check_claims, validated
+from bnverify.theory import store
+from bnverify.theory.registry import registry
+
+from bnverify.errors import InputError
+
+MADE_BY = "bnverify report"
+
+Progress = Callable[[str, int, int], None]
+
+
+def build(
+    out: Path,
+    trials: int = 10_000,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress = lambda stage, done, total: None,
+) -> Report:
+    """Write the report to ``out``, whole or not at all.
+
+    Args:
+        trials: random instances per theorem.
+        seed: of the instances and of the real case.
+        progress: called with (stage, done, total).
+
+    Raises:
+        InputError: fewer than one trial, a device that is not there, no stored evidence, a folder that cannot be
+            written or holds something else.
+    """
+    started = time.perf_counter()
+    validated(trials, device)
+    require_free(out.expanduser().resolve(), MADE_BY)
+    with building(out, MADE_BY) as work:
+        report = compose(trials, seed, device, progress, started)
+        write(report, work, progress)
+    return report
+
+
+def compose(trials: int, seed: int, device: str, progress: Progress, started: float) -> Report:
+    """Everything the report says; nothing is written."""
+    stored = store.load()
+    if not stored:
+        raise InputError("there is no stored evidence; `bnverify prove` derives it")
+    names = [name for name in stored if name.partition("-")[0] in INLINE and name in registry()]
+    findings = check_claims(
+        names,
+        trials=trials,
+        seed=seed,
+        device=device,
+        progress=lambda done, total, what: progress("random batches", done, total),
+    )
+    recipe = digits_case.Recipe(seed=seed, device=device)
+    units = digits_case.units(recipe)
+    case = digits_case.run(recipe, lambda done: progress("a real network", done, units))
+    pictures: dict[str, Any] = {}
+    for index, one in enumerate(findings, 1):
+        if (found := measured(one)) is not None:
+            pictures[one.id] = found
+        progress("pictures", index, len(findings) + 1)
+    digits = digits_page.section(case)
+    progress("pictures", len(findings) + 1, len(findings) + 1)
+    environment = environment_of(seed, trials, device)
+    environment["wall time"] = f"{time.perf_counter() - started:.0f} s"
+    return Report(
+        claims=entries_of(stored.values(), pictures),
+        digits=digits,
+        environment=environment,
+        commands=_commands(trials, seed, device, findings),
+    )
+
+
+def _commands(trials: int, seed: int, device: str, findings: list[ClaimFindings]) -> tuple[str, ...]:
+    """What makes each part of the report again by itself."""
+    where = "" if device == "cpu" else f" --device {device}"
+    return (
+        "bnverify prove",
+        f"bnverify check {' '.join(one.id for one in findings)} --trials {trials} --seed {seed}{where}",
+        f"bnverify report --trials {trials} --seed {seed}{where}",
+    )
+
+
+def write(report: Report, folder: Path, progress: Progress = lambda stage, done, total: None) -> None:
+    """All files of the report in an existing, empty folder; ``report.json`` lists the others and comes last."""
+    pages = [entry for entry in report.claims if not entry.inline]
+    total = len(pages) + 3
+    texts = {
+        "index.html": render(
+            "index.html",
+            report=report,
+            lemma_link=lambda name: f"#lemma-{name}",
+            claim_link=lambda name: _link(report, name),
+        ),
+        "report.md": render("report.md", report=report),
+    }
+    progress("pages", 2, total)
+    for index, entry in enumerate(pages):
+        texts[entry.href] = render(
+            "claim.html",
+            claim=entry,
+            before=pages[index - 1].item["id"] if index else None,
+            after=pages[index + 1].item["id"] if index + 1 < len(pages) else None,
+            version=report.environment["bnverify"],
+            lemma_link=lambda name: f"../index.html#lemma-{name}",
+            claim_link=lambda name: _link(report, name, "../"),
+        )
+        progress("pages", index + 3, total)
+    figures = [picture for entry in report.claims for picture in entry.figures]
+    figures += report.digits.figures if report.digits else ()
+    texts |= {f"figures/{picture.name}.svg": picture.standalone for picture in figures}
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    data = as_data(report) | {"files": sorted(texts)}
+    (folder / MARK).write_text(
+        json.dumps(_finite(data), ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+    )
+    progress("pages", total, total)
+
+
+def _link(report: Report, name: str, up: str = "") -> str:
+    """Where a statement stands: on the first page, or on a page of its own."""
+    entry = next((entry for entry in report.claims if entry.item["id"] == name), None)
+    if entry is None:
+        return f"{up}index.html#verdicts" if up else "#verdicts"
+    return f"{up}index.html{entry.href}" if up and entry.inline else f"{up}{entry.href}"
+
+
+def as_data(report: Report) -> dict[str, Any]:
+    """The report as plain data: the items as ``bnverify claims --json`` prints them, with detail and measurements."""
+    return {
+        "made_by": MADE_BY,
+        "format": 1,
+        "summary": report.summary,
+        "tally": report.tally,
+        "environment": report.environment,
+        "commands": list(report.commands),
+        "claims": [_claim(entry) for entry in report.claims],
+        "digits": report.digits.data if report.digits else None,
+        "lemmas": report.lemmas,
+    }
+
+
+def _claim(entry: Entry) -> dict[str, Any]:
+    return entry.item | {
+        "heading": entry.heading,
+        "stale": entry.stale,
+        "detail": entry.detail,
+        "measured": entry.measured.data if entry.measured else None,
+    }
+
+
+def _finite(value: Any) -> Any:
+    """Numbers that are not finite become null, tuples lists."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
