@@ -11,8 +11,15 @@ from bnverify.theory.claim import Instance
 from bnverify.theory.exact import Exact
 from bnverify.theory.observe import Gram
 from bnverify.theory.variants import AffineGram, AffinePoint, UnbiasedGram, UnbiasedPoint
+from bnverify.theory.weights import AtX, Centred, Eigen
 
-FORMAL: dict[str, Callable[[bool], Gram]] = {"affine": AffineGram, "unbiased": UnbiasedGram}
+FORMAL: dict[str, Callable[[bool], Gram]] = {
+    "affine": AffineGram,
+    "unbiased": UnbiasedGram,
+    "weights-at-X": AtX,
+    "weights-centred": Centred,
+    "weights-eigen": Eigen,
+}
 POINTS: dict[str, Callable[[Instance], Exact]] = {"affine": AffinePoint, "unbiased": UnbiasedPoint}
 
 
