@@ -15,10 +15,10 @@ from bnverify.theory.claims.thm_4_1 import GENERIC, SMALLEST
 from bnverify.theory.equation import equation, step, value
 from bnverify.theory.settings import Setting
 
-LINE_1 = r"""$$\frac{\partial \hat{y}^{(b)}}{\partial y^{(k)}} = \frac{1}{\sigma} \left(\mathbf{I}[b=k] - \frac{1}{m} -
-\frac{1}{m} \hat{y}^{(b)} \hat{y}^{(k)} \right),\tag{1}$$"""
-LINE_2 = r"""$$\frac{\partial z_j^{(b)}}{\partial y^{(k)}} = \frac{\gamma}{\sigma} \left(\mathbf{I}[b=k] - \frac{1}{m} -
-\frac{1}{m} \hat{y}^{(b)} \hat{y}^{(k)} \right),\tag{2}$$"""
+LINE_1 = r"""$$\frac{\partial \hat{y}^{(b)}}{\partial y^{(k)}} = \frac{1}{\sigma} \left(\mathbf{I}[b=k] -
+\frac{1}{m} - \frac{1}{m} \hat{y}^{(b)} \hat{y}^{(k)} \right),\tag{1}$$"""
+LINE_2 = r"""$$\frac{\partial z_j^{(b)}}{\partial y^{(k)}} = \frac{\gamma}{\sigma} \left(\mathbf{I}[b=k] -
+\frac{1}{m} - \frac{1}{m} \hat{y}^{(b)} \hat{y}^{(k)} \right),\tag{2}$$"""
 LINE_3 = r"""$$\frac{\partial \widehat{\mathcal{L}}}{\partial y_j^{(b)}} = \left(\frac{\gamma}{m\sigma_j}\right)
 \left(m\frac{\partial \widehat{\mathcal{L}}}{\partial z_j^{(b)}} - \sum_{k=1}^m \frac{\partial
 \widehat{\mathcal{L}}}{\partial z_j^{(k)}} - \widehat{y}_j^{(b)} \sum_{k=1}^m \frac{\partial

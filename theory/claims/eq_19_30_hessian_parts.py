@@ -1,0 +1,384 @@
+r"""Equations (19) to (30): the Hessian through BatchNorm by the product rule, part by part.
+
+Every value is right. The slips are of type: (19) has an entry where the vector belongs, (21) multiplies its two
+factors in the order that makes no matrix, the middle of (24) lacks the vector of ones, and a derivative of a number
+is now a row, now a column. A matrix equation is tested on an arbitrary direction b.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bnverify.theory.claim import Corrected, Instance, Proof, Refutation, Relation, eq, veq
+from bnverify.theory.equation import equation, step, value
+from bnverify.theory.settings import Setting
+
+LINE_19 = r"""$$\frac{\partial \hat{\mathcal{L}}}{\partial \mathbf{y}_j \partial \mathbf{y}_j} =
+\frac{\partial}{\partial \mathbf{y}_j} \left( \left(\frac{\gamma}{m \sigma_j}\right) \left[m \hat{\mathbf{g}}_j
+- m \mu_{(\hat{\mathbf{g}}_j)} - \hat{y}_j^{(b)} \langle \hat{\mathbf{g}}_j, \hat{\mathbf{y}}_j \rangle \right]
+\right) \tag{19}$$"""
+LINE_20 = r"""$$= \frac{\gamma}{m\sigma} \left(\frac{\partial}{\partial z_{\boldsymbol{q}}}
+\left[m\hat{\boldsymbol{g}}_{\boldsymbol{j}} - m\mu_{(\hat{\boldsymbol{g}}_{\boldsymbol{j}})} -
+\hat{\boldsymbol{y}}_{\boldsymbol{j}} \left\langle \hat{\boldsymbol{g}}_{\boldsymbol{j}},
+\hat{\boldsymbol{y}}_{\boldsymbol{j}} \right\rangle \right] \right) \cdot \frac{\partial z_{\boldsymbol{q}}}{\partial
+y_{\boldsymbol{j}}} \tag{20}$$"""
+LINE_21 = r"""$$+\left(\frac{\partial}{\partial \mathbf{y_j}}\left(\frac{\gamma}{m\sigma_j}\right)\right)\cdot
+\left(m\hat{\mathbf{g}}_j-m\boldsymbol{\mu}_{(\hat{\mathbf{g}}_j)}-\hat{\mathbf{y}}_j\left\langle \hat{\mathbf{g}}_j,
+\hat{\mathbf{y}}_j\right\rangle\right) \tag{21}$$"""
+LINE_22 = r"""$$= \left(\frac{\gamma}{\sigma_j}\right) \left(\boldsymbol{H}_{jj} - \frac{\partial
+\boldsymbol{\mu}_{(\hat{\boldsymbol{g}}_j)}}{\partial z_j} - \frac{\partial}{\partial z_j} \left(\frac{1}{m}
+\hat{\boldsymbol{y}}_j \left\langle \hat{\boldsymbol{g}}_j, \hat{\boldsymbol{y}}_j \right\rangle\right)\right) \cdot
+\frac{\partial z_j}{\partial y_j} \tag{22}$$"""
+LINE_23 = r"""
+$$+\left(\hat{\boldsymbol{g}}_{\boldsymbol{j}}-\boldsymbol{\mu}_{(\hat{\boldsymbol{g}}_{\boldsymbol{j}})}
+-\frac{1}{m}\hat{\boldsymbol{y}}_{\boldsymbol{j}}\left\langle\hat{\boldsymbol{g}}_{\boldsymbol{j}},
+\hat{\boldsymbol{y}}_{\boldsymbol{j}}\right\rangle\right)\left(\frac{\partial}{\partial\boldsymbol{y}_{\boldsymbol{j}}}
+\left(\frac{\gamma}{\sigma_{\boldsymbol{j}}}\right)\right) \tag{23}$$"""
+LINE_24 = r"""$$\frac{\partial \mu_{(\hat{g}_j)}}{\partial z_j} = \frac{1}{m} \frac{\partial \mathbf{1}^\top
+\hat{g}_j}{\partial z_j} = \frac{1}{m} \mathbf{1} \cdot \mathbf{1}^\top H_{jj} \tag{24}$$"""
+LINE_25 = r"""$$\frac{\partial}{\partial z_j} \left(\hat{\boldsymbol{y}}_j \langle \hat{\boldsymbol{y}}_j,
+\hat{\boldsymbol{g}}_j \rangle \right) = \frac{1}{\gamma} \frac{\partial}{\partial \hat{\boldsymbol{y}}_j}
+\left(\hat{\boldsymbol{y}}_j \langle \hat{\boldsymbol{y}}_j, \hat{\boldsymbol{g}}_j \rangle \right) \tag{25}$$"""
+LINE_26 = r"""$$= \frac{1}{\gamma} \frac{\partial \hat{\boldsymbol{y}}_j}{\partial \hat{\boldsymbol{y}}_j} \langle
+\hat{\boldsymbol{g}}_j, \hat{\boldsymbol{y}}_j \rangle + \hat{\boldsymbol{y}}_j \hat{\boldsymbol{y}}_j^\top
+\boldsymbol{H}_{jj} + \frac{1}{\gamma} \hat{\boldsymbol{y}}_j \hat{\boldsymbol{g}}_j^\top \frac{\partial
+\hat{\boldsymbol{y}}_j}{\partial \hat{\boldsymbol{y}}_j} \tag{26}$$"""
+LINE_27 = r"""$$= \frac{1}{\gamma} \boldsymbol{I} \left\langle \hat{\boldsymbol{g}}_j, \hat{\boldsymbol{y}}_j
+\right\rangle + \hat{\boldsymbol{y}}_j \hat{\boldsymbol{y}}_j^\top \boldsymbol{H}_{jj} + \frac{1}{\gamma}
+\hat{\boldsymbol{y}}_j \hat{\boldsymbol{g}}_j^\top \boldsymbol{I} \tag{27}$$"""
+LINE_28 = r"""$$\frac{\partial}{\partial y_j} \left(\frac{\gamma}{\sigma_j} \right) = \gamma \sqrt{m} \frac{\partial
+\left(\left(y_j - \mu_{(y_j)} \right)^\top \left(y_j - \mu_{(y_j)} \right) \right)^{-\frac{1}{2}}}{\partial y_j}
+\tag{28}$$"""
+LINE_29 = r"""$$= \frac{-1}{2}\gamma\sqrt{m}\left((y_j - \mu_{(y_j)})^{\top}(y_j - \mu_{(y_j)})\right)^{-\frac{3}{2}}
+(2(y_j - \mu_{(y_j)})) \tag{29}$$"""
+LINE_30 = r"""$$=-\frac{\gamma}{m\sigma^2}\hat{\bm{y}}_j \tag{30}$$"""
+
+
+def bracket(q: Setting) -> Any:
+    """m g - m mean(g) - y-hat <g, y-hat>"""
+    return q.g * q.m - q.one * (q.m * q.mu_g) - q.yhat * q.grad_proj
+
+
+def _gain(q: Setting) -> Any:
+    return q.gamma / (q.m * q.sigma)
+
+
+def _mean(q: Setting) -> Any:
+    return q.one * q.mu_g
+
+
+def _correlation(q: Setting) -> Any:
+    return q.yhat * q.dot(q.yhat, q.g)
+
+
+def _mth_correlation(q: Setting) -> Any:
+    return q.yhat * (1 / q.m * q.grad_proj)
+
+
+def _scale(q: Setting) -> Any:
+    return q.gamma / q.sigma
+
+
+def _deviation(q: Setting) -> Any:
+    """y minus its mean"""
+    return q.center(q.vec("y"))
+
+
+def right_of_19(q: Setting) -> Any:
+    return q.derivative(lambda p: bracket(p) * _gain(p), q.b, "y")
+
+
+def right_of_20_21(q: Setting) -> Any:
+    first = q.derivative(bracket, q.op("Dz", q.b), "z") * _gain(q)
+    return first + bracket(q) * q.derivative(_gain, q.b, "y")
+
+
+def right_of_22_23(q: Setting) -> Any:
+    dz = q.op("Dz", q.b)
+    first = q.H(dz) - q.derivative(_mean, dz, "z") - q.derivative(_mth_correlation, dz, "z")
+    rest = q.g - _mean(q) - _mth_correlation(q)
+    return first * _scale(q) + rest * q.derivative(_scale, q.b, "y")
+
+
+def right_of_25(q: Setting) -> Any:
+    return q.derivative(_correlation, q.b, "yhat") * (1 / q.gamma)
+
+
+def right_of_26(q: Setting) -> Any:
+    identity = q.derivative(lambda p: p.yhat, q.b, "yhat")
+    return (
+        identity * (1 / q.gamma * q.grad_proj)
+        + q.yhat * q.dot(q.yhat, q.H(q.b))
+        + q.yhat * (1 / q.gamma * q.dot(q.g, identity))
+    )
+
+
+def right_of_27(q: Setting) -> Any:
+    return (
+        q.b * (1 / q.gamma * q.grad_proj)
+        + q.yhat * q.dot(q.yhat, q.H(q.b))
+        + q.yhat * (1 / q.gamma * q.dot(q.g, q.b))
+    )
+
+
+def _inverse_norm(q: Setting) -> Any:
+    return 1 / q.sqrt(q.dot(_deviation(q), _deviation(q)))
+
+
+def right_of_28(q: Setting) -> Any:
+    return q.gamma * q.sqrt(q.m) * q.derivative(_inverse_norm, q.b, "y")
+
+
+def right_of_29(q: Setting) -> Any:
+    cube = q.sqrt(q.dot(_deviation(q), _deviation(q))) ** 3
+    return -q.gamma * q.sqrt(q.m) / 2 / cube * q.dot(_deviation(q) * 2, q.b)
+
+
+def right_of_30(q: Setting) -> Any:
+    return -q.gamma / (q.m * q.sigma**2) * q.dot(q.yhat, q.b)
+
+
+def line_19(q: Setting) -> Relation:
+    return veq(q.B(q.b), right_of_19(q))
+
+
+def line_20_21(q: Setting) -> Relation:
+    return veq(q.B(q.b), right_of_20_21(q))
+
+
+def from_19(q: Setting) -> Relation:
+    return veq(right_of_19(q), right_of_20_21(q))
+
+
+def line_21_in_printed_order(q: Setting) -> Relation:
+    """The second product as (column of derivatives) times (bracket as a row)."""
+    first = q.derivative(bracket, q.op("Dz", q.b), "z") * _gain(q)
+    second = q.derivative(_gain, q.a, "y") * q.dot(bracket(q), q.b)
+    return eq(q.dot(q.a, q.B(q.b)), q.dot(q.a, first) + second)
+
+
+def line_22_23(q: Setting) -> Relation:
+    return veq(q.B(q.b), right_of_22_23(q))
+
+
+def from_20_21(q: Setting) -> Relation:
+    return veq(right_of_20_21(q), right_of_22_23(q))
+
+
+def line_24(q: Setting) -> Relation:
+    return veq(q.derivative(_mean, q.b, "z"), q.one * (1 / q.m * q.dot(q.one, q.H(q.b))))
+
+
+def line_24_as_numbers(q: Setting) -> Relation:
+    return eq(
+        q.derivative(lambda p: p.mu_g, q.b, "z"),
+        1 / q.m * q.derivative(lambda p: p.dot(p.one, p.g), q.b, "z"),
+    )
+
+
+def line_24_corrected(q: Setting) -> Relation:
+    total = q.derivative(lambda p: p.dot(p.one, p.g), q.b, "z")
+    return veq(q.derivative(_mean, q.b, "z"), q.one * (1 / q.m * total))
+
+
+def line_25(q: Setting) -> Relation:
+    return veq(q.derivative(_correlation, q.b, "z"), right_of_25(q))
+
+
+def line_26(q: Setting) -> Relation:
+    return veq(q.derivative(_correlation, q.b, "z"), right_of_26(q))
+
+
+def from_25_to_26(q: Setting) -> Relation:
+    return veq(right_of_25(q), right_of_26(q))
+
+
+def line_27(q: Setting) -> Relation:
+    return veq(q.derivative(_correlation, q.b, "z"), right_of_27(q))
+
+
+def from_26_to_27(q: Setting) -> Relation:
+    return veq(right_of_26(q), right_of_27(q))
+
+
+def line_28(q: Setting) -> Relation:
+    return eq(q.derivative(_scale, q.b, "y"), right_of_28(q))
+
+
+def line_29(q: Setting) -> Relation:
+    return eq(q.derivative(_scale, q.b, "y"), right_of_29(q))
+
+
+def from_28_to_29(q: Setting) -> Relation:
+    return eq(right_of_28(q), right_of_29(q))
+
+
+def line_30(q: Setting) -> Relation:
+    return eq(q.derivative(_scale, q.b, "y"), right_of_30(q))
+
+
+def from_29_to_30(q: Setting) -> Relation:
+    return eq(right_of_29(q), right_of_30(q))
+
+
+TRANSPOSED = Instance(
+    y=(0, 0, 1),
+    g=(0, 1, 0),
+    extra=(("a", (0, 0, 1)), ("b", (0, 1, 0))),
+    note="m = 3, a linear loss: the second product is not symmetric",
+)
+TRANSPOSED_GENERIC = Instance(
+    y=(0, 0, 1),
+    g=(0, 1, 0),
+    H=((1, 0, 0), (0, 0, 0), (0, 0, 0)),
+    extra=(("a", (0, 0, 1)), ("b", (0, 1, 0))),
+    note="the same with every term non-zero",
+)
+
+ROW = "the derivative of a number in y_j is a row here and a column in (28) to (30)"
+
+CLAIMS = (
+    equation(
+        19,
+        "The Hessian as the derivative of the gradient",
+        LINE_19,
+        value(line_19, "the Hessian of L^ in y, on an arbitrary direction b"),
+        corrected=Corrected(
+            says=line_19, proof=Proof(), text="the vector y-hat_j in the place of its entry y-hat_j^(b)"
+        ),
+        notation=(
+            "the last term has the entry y-hat_j^(b) where the vector y-hat_j belongs",
+            "the second derivative lacks its square",
+        ),
+        why="the derivative of (4)",
+    ),
+    equation(
+        20,
+        "The Hessian by the product rule, first term",
+        LINE_20,
+        value(line_20_21, "the Hessian of L^ in y as the sum (20) + (21)"),
+        step(from_19, "from (19): the product rule, and z in the place of y by the chain rule"),
+        gamma="!= 0",
+        notation=(
+            "the index q is summed over; only q = j contributes, since z_q depends on no other unit's y",
+        ),
+        part_of="(20)-(21)",
+        why="the product rule; y-hat_j is (z_j - beta)/gamma, so gamma is not 0",
+    ),
+    equation(
+        21,
+        "The Hessian by the product rule, second term",
+        LINE_21,
+        value(
+            line_20_21,
+            "the Hessian of L^ in y as the sum (20) + (21), the second product being (bracket)(row of derivatives)",
+        ),
+        step(
+            line_21_in_printed_order,
+            "the two factors in the printed order, as column times row",
+            slug="printed-order",
+            refutation=Refutation(TRANSPOSED, TRANSPOSED_GENERIC),
+            why="the derivative of a number stands first and is a row; (23) has the factors in the right order",
+        ),
+        corrected=Corrected(
+            says=line_20_21,
+            proof=Proof(),
+            text="the bracket first, then the derivative of gamma/(m sigma) as a row",
+        ),
+        gamma="!= 0",
+        notation=("the two factors are in the wrong order: the bracket is a column, the derivative a row",),
+        part_of="(20)-(21)",
+        why="the product rule, with the two factors in the order of (23)",
+    ),
+    equation(
+        22,
+        "The Hessian with the derivative distributed, first term",
+        LINE_22,
+        value(line_22_23, "the Hessian of L^ in y as the sum (22) + (23)"),
+        step(from_20_21, "from (20)-(21): the factor 1/m taken inside, dg/dz = H"),
+        gamma="!= 0",
+        part_of="(22)-(23)",
+    ),
+    equation(
+        23,
+        "The Hessian with the derivative distributed, second term",
+        LINE_23,
+        value(
+            line_22_23,
+            "the Hessian of L^ in y as the sum (22) + (23), the last factor being a row",
+        ),
+        step(from_20_21, "from (20)-(21), with the second product in the order of (23)"),
+        corrected=Corrected(
+            says=line_22_23, proof=Proof(), text="the last factor is a row: the transpose of (30)"
+        ),
+        gamma="!= 0",
+        notation=(ROW,),
+        part_of="(22)-(23)",
+    ),
+    equation(
+        24,
+        "The derivative of the mean of the gradient",
+        LINE_24,
+        value(
+            line_24, "the first and the last member: the Jacobian of the vector whose entries are the mean"
+        ),
+        value(line_24_as_numbers, "the first two members, with the mean as a number", slug="as-numbers"),
+        corrected=Corrected(
+            says=line_24_corrected,
+            proof=Proof(),
+            text="bold mu, and the vector of ones in front of the middle member",
+        ),
+        notation=(
+            "the middle member lacks the factor 1: it is a row, the last member is a matrix",
+            "the mean is set as a number here and as a vector in (22)",
+        ),
+    ),
+    equation(
+        25,
+        "From the derivative in z to that in y-hat",
+        LINE_25,
+        value(line_25, "z and y-hat move freely, y-hat = (z - beta)/gamma and g = dL/dz(z) with them"),
+        gamma="!= 0",
+        why="the chain rule for z = gamma y-hat + beta",
+    ),
+    equation(
+        26,
+        "The derivative of y-hat <y-hat, g> by the product rule",
+        LINE_26,
+        value(line_26, "the derivative in z that (25) starts from"),
+        step(from_25_to_26, "from (25): the product rule, and dg/dy-hat = gamma H"),
+        gamma="!= 0",
+    ),
+    equation(
+        27,
+        "The derivative of y-hat <y-hat, g>",
+        LINE_27,
+        value(line_27, "the derivative in z that (25) starts from"),
+        step(from_26_to_27, "from (26): the derivative of y-hat in y-hat is I"),
+        gamma="!= 0",
+    ),
+    equation(
+        28,
+        "The derivative of gamma/sigma",
+        LINE_28,
+        value(line_28, "along an arbitrary direction b"),
+        notation=("mu_(y_j) is the vector whose entries are the mean",),
+        why="sigma = |y - mu|/sqrt(m), the biased standard deviation",
+    ),
+    equation(
+        29,
+        "The derivative of gamma/sigma by the chain rule",
+        LINE_29,
+        value(line_29, "along an arbitrary direction b"),
+        step(from_28_to_29, "from (28)"),
+        remarks=("The mean moves with y too; its derivative drops out, since <1, y - mu> = 0.",),
+    ),
+    equation(
+        30,
+        "The derivative of gamma/sigma in terms of y-hat",
+        LINE_30,
+        value(line_30, "along an arbitrary direction b"),
+        step(from_29_to_30, "from (29): |y - mu| = sqrt(m) sigma"),
+        notation=("the result is a column here; (23) needs it as a row",),
+    ),
+)

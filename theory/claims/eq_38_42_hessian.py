@@ -1,0 +1,216 @@
+r"""Equations (38) to (42): the Hessian through BatchNorm, collected and in closed form.
+
+Right, though (38) follows from (34) only once that is corrected. This copy has no line (41), and closes the bracket
+that (40) opens twice: where gamma^2/sigma^2 multiplies both lines the form is the Hessian.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bnverify.theory.claim import Corrected, Instance, Proof, Refutation, Relation, veq
+from bnverify.theory.claims.eq_31_37_hessian_expanded import (
+    PRINTED,
+    along,
+    ones,
+    outer,
+    right_of_34_37,
+    right_of_34_37_corrected,
+)
+from bnverify.theory.equation import equation, step, value
+from bnverify.theory.settings import Setting
+
+LINE_38 = r"""$$\frac{\partial \widehat{\mathcal{L}}}{\partial \mathbf{y}_{j} \partial \mathbf{y}_{j}} =
+\frac{\gamma^{2}}{m \sigma^{2}} \bigg[m \mathbf{H}_{jj} - \mathbf{M} \mathbf{H}_{jj} - \hat{\mathbf{y}}_{j}
+\hat{\mathbf{y}}_{j}^{\top} \mathbf{H}_{jj} - \mathbf{H}_{jj} \mathbf{M} + \frac{1}{m} \mathbf{M} \mathbf{H}_{jj}
+\mathbf{M} \qquad (38)$$"""
+LINE_39 = r"""$$+ \frac{1}{m} \hat{\mathbf{y}}_{j} \hat{\mathbf{y}}_{j}^{\top} \mathbf{H}_{jj} \mathbf{M} -
+\mathbf{H}_{jj} \hat{\mathbf{y}}_{j} \hat{\mathbf{y}}_{j}^{\top} + \frac{1}{m} \mathbf{M} \mathbf{H}_{jj}
+\hat{\mathbf{y}}_{j} \hat{\mathbf{y}}_{j}^{\top} + \frac{1}{m} \hat{\mathbf{y}}_{j} \hat{\mathbf{y}}_{j}^{\top}
+\mathbf{H}_{jj} \hat{\mathbf{y}}_{j} \hat{\mathbf{y}}_{j}^{\top} \bigg] \qquad (39)$$
+$$- \frac{\gamma}{m \sigma^{2}} \left(\hat{\mathbf{g}}_{j} \hat{\mathbf{y}}_{j}^{\top} -
+\mu_{(\hat{\mathbf{g}}_{j})} \hat{\mathbf{y}}_{j}^{\top} - \frac{3}{m} \hat{\mathbf{y}}_{j}
+\hat{\mathbf{y}}_{j}^{\top} \langle \hat{\mathbf{g}}_{j}, \hat{\mathbf{y}}_{j} \rangle + (\langle
+\hat{\mathbf{g}}_{j}, \hat{\mathbf{y}}_{j} \rangle \mathbf{I} + \hat{\mathbf{y}}_{j}
+\hat{\mathbf{g}}_{j}^{\top}) \left(\mathbf{I} - \frac{1}{m} \mathbf{M} \right) \right)$$"""
+LINE_40 = r"""$$= \frac{\gamma^2}{\sigma^2} \left[\left(\boldsymbol{I} - \frac{1}{m} \hat{\boldsymbol{y}}_j
+\hat{\boldsymbol{y}}_j^\top - \frac{1}{m} \boldsymbol{M} \right) \boldsymbol{H}_{jj} \left(\boldsymbol{I} -
+\frac{1}{m} \hat{\boldsymbol{y}}_j \hat{\boldsymbol{y}}_j^\top - \frac{1}{m} \boldsymbol{M} \right) \right]
+\tag{40}$$"""
+LINE_42 = r"""$$- \frac{1}{m\gamma} \left(\overline{\hat{\boldsymbol{g}}_j} \hat{\boldsymbol{y}}_j^\top +
+\hat{\boldsymbol{y}}_j \overline{\hat{\boldsymbol{g}}_j}^\top - \frac{3}{m} \hat{\boldsymbol{y}}_j
+\hat{\boldsymbol{g}}_j^\top \hat{\boldsymbol{y}} \hat{\boldsymbol{y}}_j^\top + \langle \hat{\boldsymbol{g}}_j,
+\hat{\boldsymbol{y}}_j \rangle \left(\boldsymbol{I} - \frac{1}{m} \boldsymbol{M} \right) \right) \right] \tag{42}$$"""
+
+
+def right_of_38_39(q: Setting) -> Any:
+    b, Mb, Eb = q.b, ones(q, q.b), along(q, q.b)
+    curvature = (
+        q.H(b) * q.m
+        - ones(q, q.H(b))
+        - along(q, q.H(b))
+        - q.H(Mb)
+        + ones(q, q.H(Mb)) * (1 / q.m)
+        + along(q, q.H(Mb)) * (1 / q.m)
+        - q.H(Eb)
+        + ones(q, q.H(Eb)) * (1 / q.m)
+        + along(q, q.H(Eb)) * (1 / q.m)
+    )
+    centred = q.b - Mb * (1 / q.m)
+    slope = (
+        q.g * q.dot(q.yhat, b)
+        - q.one * (q.mu_g * q.dot(q.yhat, b))
+        - Eb * (3 / q.m * q.grad_proj)
+        + centred * q.grad_proj
+        + outer(q, centred)
+    )
+    return curvature * (q.gamma**2 / (q.m * q.sigma**2)) - slope * (q.gamma / (q.m * q.sigma**2))
+
+
+def _projected(q: Setting, u: Any) -> Any:
+    return u - along(q, u) * (1 / q.m) - ones(q, u) * (1 / q.m)
+
+
+def _slope_of_42(q: Setting, u: Any) -> Any:
+    return (
+        q.g_bar * q.dot(q.yhat, u)
+        + q.yhat * q.dot(q.g_bar, u)
+        - q.yhat * (3 / q.m * q.dot(q.g, q.yhat) * q.dot(q.yhat, u))
+        + (u - ones(q, u) * (1 / q.m)) * q.grad_proj
+    )
+
+
+def right_of_40_42(q: Setting, u: Any) -> Any:
+    """The matrix of (40)-(42) on u, both lines inside the bracket that gamma^2/sigma^2 multiplies."""
+    curvature = _projected(q, q.H(_projected(q, u)))
+    return (curvature - _slope_of_42(q, u) * (1 / (q.m * q.gamma))) * (q.gamma**2 / q.sigma**2)
+
+
+def right_of_40_42_closed_early(q: Setting, u: Any) -> Any:
+    curvature = _projected(q, q.H(_projected(q, u)))
+    return curvature * (q.gamma**2 / q.sigma**2) - _slope_of_42(q, u) * (1 / (q.m * q.gamma))
+
+
+def line_38_39(q: Setting) -> Relation:
+    return veq(q.B(q.b), right_of_38_39(q))
+
+
+def from_34_37(q: Setting) -> Relation:
+    return veq(right_of_34_37(q), right_of_38_39(q))
+
+
+def from_34_37_corrected(q: Setting) -> Relation:
+    return veq(right_of_34_37_corrected(q), right_of_38_39(q))
+
+
+def line_40_42(q: Setting) -> Relation:
+    return veq(q.B(q.b), right_of_40_42(q, q.b))
+
+
+def from_38_39(q: Setting) -> Relation:
+    return veq(right_of_38_39(q), right_of_40_42(q, q.b))
+
+
+def line_40_42_closed_early(q: Setting) -> Relation:
+    return veq(q.B(q.b), right_of_40_42_closed_early(q, q.b))
+
+
+CLOSED_EARLY = Instance(
+    y=(0, 0, 1),
+    g=(0, 1, 0),
+    extra=(("a", (0, 1, 0)), ("b", (0, 1, 0))),
+    note="m = 3, a linear loss: without gamma^2/sigma^2 = 9/2 the second line is too small",
+)
+CLOSED_EARLY_GENERIC = Instance(
+    y=(0, 0, 1),
+    g=(0, 1, 0),
+    H=((0, 0, 0), (0, 1, 0), (0, 0, 0)),
+    extra=(("a", (0, 1, 0)), ("b", (0, 1, 0))),
+    note="the same with every term non-zero",
+)
+EARLY = Refutation(CLOSED_EARLY, CLOSED_EARLY_GENERIC)
+
+LOST_BAR = (
+    r"the sentence before (38) lost the overline of $\overline{\hat{g}_j} = \hat{g}_j - \mu_{(\hat{g}_j)}$"
+)
+BRACKETS = "the bracket that gamma^2/sigma^2 opens in (40) is closed at the end of (40) and again after (42)"
+
+CLAIMS = (
+    equation(
+        38,
+        "The Hessian collected, first line",
+        LINE_38,
+        value(line_38_39, "the Hessian of L^ in y as the sum (38) + (39) + the unnumbered line after them"),
+        step(from_34_37_corrected, "from (34) to (37) with (34) corrected"),
+        step(
+            from_34_37,
+            "from (34) to (37) as printed: it does not follow",
+            slug="step-from-34-as-printed",
+            refutation=PRINTED,
+        ),
+        notation=(LOST_BAR,),
+        part_of="(38)-(39) and the unnumbered line after (39)",
+    ),
+    equation(
+        39,
+        "The Hessian collected, second line",
+        LINE_39,
+        value(line_38_39, "the Hessian of L^ in y as the sum (38) + (39) + the unnumbered line after them"),
+        step(from_34_37_corrected, "from (34) to (37) with (34) corrected"),
+        notation=("the third line of the display has no number",),
+        part_of="(38)-(39) and the unnumbered line after (39)",
+    ),
+    equation(
+        40,
+        "The Hessian in closed form, first line",
+        LINE_40,
+        value(line_40_42, "the Hessian of L^ in y, both lines inside the bracket of (40)"),
+        step(from_38_39, "from (38)-(39): the nine terms are a product of three"),
+        step(
+            line_40_42_closed_early,
+            "the bracket closed at the end of (40)",
+            slug="bracket-closed-early",
+            refutation=EARLY,
+            why="the brackets are unbalanced; this way of closing them contradicts the line before",
+        ),
+        corrected=Corrected(
+            says=line_40_42, proof=Proof(), text="the bracket is closed once, at the end of (42)"
+        ),
+        gamma="!= 0",
+        notation=(BRACKETS,),
+        part_of="(40)-(42)",
+        remarks=(
+            "With P = I - y-hat y-hat'/m - M/m it is gamma^2/sigma^2 [P H P - (P g y-hat' + y-hat g'P + "
+            "<g, y-hat> P)/(m gamma)].",
+        ),
+    ),
+    equation(
+        41,
+        "No line in this copy",
+        "(this copy prints no line with the number (41): the display has (40) and (42))",
+        state="absent",
+        why="this copy has no line with this number",
+        remarks=("Nothing is missing between (40) and (42): together they are the whole Hessian.",),
+        part_of="(40)-(42)",
+    ),
+    equation(
+        42,
+        "The Hessian in closed form, second line",
+        LINE_42,
+        value(line_40_42, "the Hessian of L^ in y, both lines inside the bracket of (40)"),
+        step(from_38_39, "from (38)-(39): 3 = 1 + 1 + 1 and g' (I - M/m) is the centred gradient"),
+        step(
+            line_40_42_closed_early,
+            "the bracket closed at the end of (40)",
+            slug="bracket-closed-early",
+            refutation=EARLY,
+            why="the brackets are unbalanced; this way of closing them contradicts the line before",
+        ),
+        corrected=Corrected(
+            says=line_40_42, proof=Proof(), text="the bracket is closed once, at the end of (42)"
+        ),
+        gamma="!= 0",
+        notation=(BRACKETS, "one y-hat lacks its index j"),
+        part_of="(40)-(42)",
+    ),
+)
