@@ -45,5 +45,6 @@ LEMMAS: dict[str, str] = {
         r"\text{for fixed } v,\ \{X X^\top v : \|X\| \le \lambda\} \text{ is the ball with centre }"
         r" \lambda^2 v/2 \text{ and radius } \lambda^2\|v\|/2"
     ),
+    "principal-minors": r"\text{a positive semi-definite form has non-negative principal minors}",
     "existence-by-witness": r"\text{a statement ``there is'' holds once one is exhibited}",
 }

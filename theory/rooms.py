@@ -10,12 +10,13 @@ from collections.abc import Callable
 from bnverify.theory.claim import Instance
 from bnverify.theory.exact import Exact
 from bnverify.theory.observe import Gram
-from bnverify.theory.variants import AffineGram, AffinePoint, UnbiasedGram, UnbiasedPoint
+from bnverify.theory.variants import AffineGram, AffinePoint, LinearGram, UnbiasedGram, UnbiasedPoint
 from bnverify.theory.weights import AtX, Centred, Eigen
 
 FORMAL: dict[str, Callable[[bool], Gram]] = {
     "affine": AffineGram,
     "unbiased": UnbiasedGram,
+    "linear-loss": LinearGram,
     "weights-at-X": AtX,
     "weights-centred": Centred,
     "weights-eigen": Eigen,
