@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnverify.theory.claim import Corrected, Proof, Refutation, Relation, Step, eq, veq
+from bnverify.theory.claim import Corrected, Instance, Proof, Refutation, Relation, Step, eq, veq
 from bnverify.theory.claims.fact_c_1 import printed as line_3
 from bnverify.theory.claims.fact_c_2 import line_1, line_2
-from bnverify.theory.claims.thm_4_1 import GENERIC, SMALLEST
 from bnverify.theory.equation import equation, step, value
 from bnverify.theory.settings import Setting
 
@@ -137,6 +136,11 @@ def line_9_corrected(q: Setting) -> Relation:
 def from_8_to_9_corrected(q: Setting) -> Relation:
     return eq(right_of_8(q), corrected_9(q))
 
+
+SMALLEST = Instance(
+    y=(0, 1), g=(0, 1), note="m = 2: the gradient through BatchNorm is 0, the printed sum is not"
+)
+GENERIC = Instance(y=(0, 0, 1), g=(0, 1, 0), note="m = 3, every term non-zero")
 
 CLAIMS = (
     equation(

@@ -22,6 +22,7 @@ from bnverify.theory.claim import (
     lt,
 )
 from bnverify.theory.claims import thm_4_1, thm_4_4
+from bnverify.theory.claims.eq_01_09_gradient import GENERIC, SMALLEST
 from bnverify.theory.equation import equation, step, value
 from bnverify.theory.settings import Setting
 
@@ -171,7 +172,7 @@ CLAIMS = (
         value(
             line_17,
             "the supremum over X with everything else held fixed",
-            refutation=Refutation(thm_4_1.SMALLEST, thm_4_1.GENERIC),
+            refutation=Refutation(SMALLEST, GENERIC),
             data=FIXED,
         ),
         step(
@@ -198,7 +199,7 @@ CLAIMS = (
         value(
             line_18,
             "to the letter: the maximum of the BatchNorm network's gradient, with its hat",
-            refutation=Refutation(thm_4_4.SMALLEST, thm_4_4.GENERIC),
+            refutation=Refutation(SMALLEST, GENERIC),
             data=FIXED,
         ),
         step(

@@ -152,10 +152,10 @@ SMALLEST = Instance(
     note="m = 2, a linear loss: the Hessian through BatchNorm is 0, the printed sum is not",
 )
 GENERIC = Instance(
-    y=(0, 1, 3),
-    g=(1, 0, 2),
-    H=((1, 0, 0), (0, 0, 0), (0, 0, 1)),
-    extra=(("a", (1, 0, 0)), ("b", (1, 0, 1))),
+    y=(0, 0, 1),
+    g=(0, 1, 0),
+    H=((0, 0, 0), (0, 1, 0), (0, 0, 0)),
+    extra=(("a", (0, 1, 0)), ("b", (0, 1, 0))),
     note="m = 3, every term non-zero",
 )
 PRINTED = Refutation(SMALLEST, GENERIC)
