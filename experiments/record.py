@@ -41,6 +41,7 @@ class Run:
     recipe: VggRecipe | DlnRecipe
     rows: list[Row]
     result: Row | None
+    environment: Row
 
     def losses(self) -> list[Any]:
         """The training loss of every step, in order (per seed, a list, for the linear networks)."""
@@ -121,7 +122,8 @@ def read(folder: Path) -> Run:
             raise InputError(
                 f"{metrics}: line {number + 1} is damaged; run it again in a fresh folder"
             ) from None
-    return Run(folder, recipe, rows, result)
+    described = folder / "environment.json"
+    return Run(folder, recipe, rows, result, _read_json(described) if described.exists() else {})
 
 
 def runs_under(folder: Path) -> list[Run]:

@@ -1,0 +1,24 @@
+"""Figure 6: distributions of a sampled activation under different normalisations."""
+
+from __future__ import annotations
+
+from bnverify.experiments.figures import panels, style
+from bnverify.experiments.verdicts import Shelf
+from matplotlib.figure import Figure
+
+LR = 0.1
+NORMS = ("none", "batchnorm", "l1", "l2", "linf")
+
+
+def draw(shelf: Shelf) -> Figure | None:
+    """The figure, one row per normalisation; None if the runs are not there."""
+    views = {norm: panels.first(shelf.seeds("vgg", norm, LR)) for norm in NORMS}
+    found = {norm: view for norm, view in views.items() if view is not None}
+    if len(found) < 2:
+        return None
+    figure, axes = style.canvas(len(found), 3)
+    for line, (norm, view) in zip(axes, found.items(), strict=True):
+        for panel, layer in zip(line, panels.layers_shown(view, 3), strict=True):
+            panels.distribution(panel, view, layer, norm)
+            panel.set(title=f"layer {layer + 1}, {style.NAMES[norm]}")
+    return figure

@@ -1,0 +1,25 @@
+"""Figure 9: distributions of activations from different layers of a 25-layer deep linear network."""
+
+from __future__ import annotations
+
+from bnverify.experiments.figures import panels, style
+from bnverify.experiments.verdicts import Shelf
+from matplotlib.figure import Figure
+
+
+def draw(shelf: Shelf) -> Figure | None:
+    """The figure, with and without BatchNorm at both learning rates; None without runs."""
+    rows = [
+        (norm, lr, panels.first(shelf.seeds("dln", norm, lr)))
+        for lr in (1e-6, 1e-7)
+        for norm in ("none", "batchnorm")
+    ]
+    found = [(norm, lr, view) for norm, lr, view in rows if view is not None]
+    if not found:
+        return None
+    figure, axes = style.canvas(len(found), 3)
+    for line, (norm, lr, view) in zip(axes, found, strict=True):
+        for panel, layer in zip(line, panels.layers_shown(view, 3), strict=True):
+            panels.distribution(panel, view, layer, norm)
+            panel.set(title=f"layer {layer + 1}, {style.NAMES[norm]}, rate {lr:g}")
+    return figure

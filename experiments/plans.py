@@ -1,0 +1,119 @@
+"""Presets: which runs a reproduction consists of, and which of them a figure needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Literal
+
+from bnverify.experiments.recipes import (
+    NORMS_DLN,
+    NORMS_VGG,
+    RECIPES,
+    SWEEP,
+    DlnRecipe,
+    VggRecipe,
+    override,
+)
+
+from bnverify.errors import InputError
+
+Preset = Literal["quick", "paper"]
+# Model and normalisations of the runs that each figure shows; "sweep" is VGG at the other learning rates.
+NEEDS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "1": (("vgg", ("none", "batchnorm")), ("sweep", ("none", "batchnorm"))),
+    "2": (("vgg", ("none", "batchnorm", "noisy-batchnorm", "noise")),),
+    "3": (("vgg", ("none", "batchnorm")), ("dln", ("none", "batchnorm"))),
+    "4": (("vgg", ("none", "batchnorm")),),
+    "5": (("vgg", ("none", "batchnorm", "l1", "l2", "linf")), ("dln", tuple(NORMS_DLN))),
+    "6": (("vgg", ("none", "batchnorm", "l1", "l2", "linf")),),
+    "7": (("insert", ("none",)),),
+    "8": (("vgg", ("none", "batchnorm", "noisy-batchnorm")),),
+    "9": (("dln", ("none", "batchnorm")),),
+    "10": (("dln", ("none", "batchnorm")),),
+    "11": (("vgg", ("none", "batchnorm")),),
+    "12": (("vgg", ("none", "batchnorm", "l1", "l2", "linf")),),
+    "13": (("dln", tuple(NORMS_DLN)),),
+}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a reproduction: where it goes below the output folder, and its recipe."""
+
+    path: str
+    family: str
+    recipe: VggRecipe | DlnRecipe
+
+
+def _vgg(name: str, data: str, device: str | None) -> VggRecipe:
+    recipe = RECIPES[name]
+    assert isinstance(recipe, VggRecipe)
+    return replace(recipe, data=data, device=device or recipe.device)
+
+
+def plan(
+    preset: Preset,
+    *,
+    seeds: int | None = None,
+    data: str | None = None,
+    device: str | None = None,
+    figures: tuple[str, ...] = (),
+    overrides: tuple[str, ...] = (),
+) -> list[Planned]:
+    """The runs of ``preset``, the longest first, so that workers end together.
+
+    Args:
+        seeds: 5 for quick, 3 (VGG) and 10 (linear) for paper, unless given.
+        data: digits for quick, cifar10 for paper, unless given.
+        device: of the VGG runs; cpu for quick, cuda for paper, unless given.
+        figures: numbers of figures; none means all.
+        overrides: ``field=value`` texts, for every recipe that has the field.
+
+    Raises:
+        InputError: a figure has no such number, there are fewer than two seeds, or no recipe has a field.
+    """
+    for figure in figures:
+        if figure not in NEEDS:
+            raise InputError(f"figure {figure!r} is unknown; expected one of {', '.join(NEEDS)}")
+    if seeds is not None and seeds < 2:
+        raise InputError(f"seeds = {seeds}; expected at least 2, since every interval is over seeds")
+    quick = preset == "quick"
+    data = data or ("digits" if quick else "cifar10")
+    network_seeds, linear_seeds = seeds or (5 if quick else 3), seeds or (5 if quick else 10)
+    wanted = {
+        (model, norm)
+        for figure in (figures or tuple(NEEDS))
+        for model, norms in NEEDS[figure]
+        for norm in norms
+    }
+    vgg = _vgg(f"vgg-{preset}", data, device)
+    insertion = _vgg(f"insert-{preset}", data, device)
+    runs: list[Planned] = []
+    for norm in NORMS_DLN:
+        for name in ("dln-quick", "dln-quick-slow") if quick else ("dln-paper",):
+            linear = RECIPES[name]
+            assert isinstance(linear, DlnRecipe)
+            linear = replace(linear, norm=norm, seeds=linear_seeds)
+            runs.append(Planned(f"dln/{norm}-lr{linear.lr:g}", "dln", linear))
+    for norm in NORMS_VGG:
+        for seed in range(network_seeds):
+            recipe = replace(vgg, norm=norm, seed=seed)
+            runs.append(Planned(f"vgg/{norm}-lr{recipe.lr:g}-seed{seed}", "vgg", recipe))
+    for seed in range(network_seeds):
+        runs.append(Planned(f"insert/seed{seed}", "insert", replace(insertion, seed=seed)))
+    for norm in ("none", "batchnorm"):
+        for lr in SWEEP:
+            for seed in range(network_seeds):
+                bare = replace(vgg, norm=norm, lr=lr, seed=seed, checkpoints=0)
+                runs.append(Planned(f"vgg/{norm}-lr{lr:g}-seed{seed}", "sweep", bare))
+    return [_overridden(run, overrides) for run in runs if (run.family, run.recipe.norm) in wanted]
+
+
+def _overridden(run: Planned, overrides: tuple[str, ...]) -> Planned:
+    own = {f.name for f in fields(run.recipe)}
+    everything = {f.name for kind in (VggRecipe, DlnRecipe) for f in fields(kind)}
+    # What is in neither kind goes through, so that `override` names it.
+    fitting = [
+        text for text in overrides if (name := text.partition("=")[0]) in own or name not in everything
+    ]
+    return replace(run, recipe=override(run.recipe, fitting))

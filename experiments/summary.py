@@ -1,0 +1,82 @@
+"""The small, committable record of a reproduction: verdicts, cells, seeds, and the command, machine and
+date."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bnverify.experiments import record
+from bnverify.experiments.record import Row, Run
+from bnverify.experiments.verdicts import Cell, Judged, judge, preregistration
+
+from bnverify.errors import InputError
+from bnverify.files import write_text
+
+PREREGISTRATION = Path(__file__).parent.parent / "notes" / "preregistration.toml"
+
+
+def summarise(runs: list[Run], judged: list[Judged], command: str, note: str = "") -> Row:
+    """Plain data: what ran where, and for every claim its verdict and cells, with the ratio of every seed.
+
+    Args:
+        command: the command line that made the runs. note: what a reader of the wall times has to know.
+    """
+    environments = [run.environment for run in runs if run.environment]
+    first = environments[0] if environments else {}
+    data = sorted({e["data"]["name"] for e in environments if e.get("data")})
+    finished = [run for run in runs if run.result is not None]
+    return {
+        "command": command,
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "note": note,
+        "machine": {k: first.get(k) for k in ("processor", "cores", "device", "python", "torch", "commit")},
+        "data": data,
+        "runs": len(runs),
+        "finished": len(finished),
+        "diverged": sorted(
+            str(run.folder.name) for run in finished if run.result and run.result["status"] == "diverged"
+        ),
+        "training_seconds": round(sum(run.result["seconds"] for run in finished if run.result)),
+        "claims": [_claim(one) for one in judged],
+    }
+
+
+def _claim(judged: Judged) -> Row:
+    claim = judged.claim
+    return {
+        "id": claim.id,
+        "place": claim.place,
+        "quotation": claim.quote,
+        "paper": claim.paper,
+        "verdict": judged.verdict,
+        "p": judged.p,
+        "p_holm": judged.p_holm,
+        "cells": [_cell(cell) for cell in judged.cells],
+    }
+
+
+def _cell(cell: Cell) -> Row:
+    row: dict[str, Any] = asdict(cell)
+    row["log_ratios"] = {str(k): v if v is None else round(v, 5) for k, v in cell.log_ratios.items()}
+    return row
+
+
+def write(
+    folder: Path, command: str, note: str = "", path: Path = PREREGISTRATION
+) -> tuple[Row, list[Judged]]:
+    """Judge the finished runs below ``folder`` and write ``folder/summary.json``; raises like `judge`."""
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; name the project's notes/preregistration.toml")
+    runs = record.runs_under(folder)
+    if command is None:
+        old = folder / "summary.json"
+        kept = json.loads(old.read_text()) if old.exists() else {}
+        command, note = kept.get("command", "unknown"), kept.get("note", "")
+    judged = judge(preregistration(path), runs)
+    summary = record.finite(summarise(runs, judged, command, note))
+    write_text(folder / "summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
+    return summary, judged

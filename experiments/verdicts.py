@@ -1,0 +1,284 @@
+"""Verdicts on the empirical claims, computed from run folders by what `notes/preregistration.toml` fixed
+beforehand."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bnverify.experiments.recipes import VggRecipe
+from bnverify.experiments.record import Run
+from bnverify.experiments.statistics import LEVEL, Comparison, Decision, Direction, compare, holm
+from bnverify.experiments.views import View, change_at, statistic, views
+
+from bnverify.errors import InputError
+
+Verdict = Literal["reproduced", "partly", "not-reproduced", "open", "not judged on this data"]
+# A learning rate is usable if the final loss is below this share of the first one.
+USABLE = 0.75
+
+
+@dataclass(frozen=True)
+class CellBlock:
+    """One block of cells of a claim; the fields are those of the preregistration."""
+
+    model: Literal["vgg", "dln", "insert"]
+    statistics: tuple[str, ...]
+    of: tuple[str, ...]
+    against: str | float
+    claim: Direction
+    bound: float
+    phases: tuple[str, ...] = ("all",)
+    lr: tuple[float, ...] = (0.1,)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An empirical claim of the paper and how it is judged."""
+
+    id: str
+    place: str
+    quote: str
+    test: tuple[CellBlock, ...]
+    paper: str = ""
+    judge_on_digits: bool = True
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One test in one place: what was compared, the log ratio of every seed, and what follows.
+
+    ``missing`` says why a cell has no comparison: seeds without the statistic.
+    """
+
+    model: str
+    statistic: str
+    of: str
+    against: str | float
+    claim: Direction
+    bound: float
+    phase: str
+    lr: float
+    log_ratios: dict[int, float | None]
+    comparison: Comparison | None
+    decision: Decision
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim with its cells, its p value (the largest of the cells'), that of the family, and its
+    verdict."""
+
+    claim: Claim
+    cells: tuple[Cell, ...]
+    p: float
+    p_holm: float
+    verdict: Verdict
+
+
+def preregistration(path: Path) -> list[Claim]:
+    """The claims of the preregistration file; InputError if it is missing or says something else."""
+    try:
+        entries = tomllib.loads(path.read_text())["claim"]
+        return [
+            Claim(
+                **{
+                    **entry,
+                    "test": tuple(CellBlock(**{k: _frozen(v) for k, v in t.items()}) for t in entry["test"]),
+                }
+            )
+            for entry in entries
+        ]
+    except (OSError, KeyError, TypeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path} is no preregistration ({error}); name the project's own") from None
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+class Shelf:
+    """The views of many runs, found by model, normalisation, learning rate and seed."""
+
+    def __init__(self, runs: Iterable[Run]) -> None:
+        self._views: dict[tuple[str, str, float], dict[int, View]] = {}
+        self.data: set[str] = set()
+        for run in runs:
+            if run.result is None:
+                continue
+            if run.environment.get("data"):
+                self.data.add(run.environment["data"]["name"])
+            recipe = run.recipe
+            model = ("insert" if recipe.insert else "vgg") if isinstance(recipe, VggRecipe) else "dln"
+            for view in views(run):
+                seeds = self._views.setdefault((model, recipe.norm, recipe.lr), {})
+                if view.seed in seeds:
+                    raise InputError(
+                        f"{run.folder} repeats seed {view.seed} of {model} {recipe.norm} at learning rate "
+                        f"{recipe.lr}; judge one reproduction at a time"
+                    )
+                seeds[view.seed] = view
+
+    def seeds(self, model: str, norm: str, lr: float) -> dict[int, View]:
+        return self._views.get((model, norm, lr), {})
+
+    def rates(self, model: str, norm: str, seed: int) -> dict[float, View]:
+        """All learning rates at which this network was trained from this seed, ascending."""
+        found = {
+            lr: seeds[seed]
+            for (m, n, lr), seeds in self._views.items()
+            if (m, n) == (model, norm) and seed in seeds
+        }
+        return dict(sorted(found.items()))
+
+
+def _usable(view: View) -> bool:
+    first = view.losses[0]
+    return (
+        view.status == "finished"
+        and first is not None
+        and statistic("final_loss", view, "all") < USABLE * first
+    )
+
+
+def _diverges(view: View) -> bool:
+    first = view.losses[0]
+    return view.status == "diverged" or first is None or statistic("final_loss", view, "all") >= first
+
+
+def _value(shelf: Shelf, test: CellBlock, name: str, norm: str, seed: int, phase: str, lr: float) -> float:
+    if name == "largest_usable_lr":
+        rates = [rate for rate, view in shelf.rates(test.model, norm, seed).items() if _usable(view)]
+        return max(rates, default=math.nan)
+    if name == "smallest_diverging_lr":
+        rates = [rate for rate, view in shelf.rates(test.model, norm, seed).items() if _diverges(view)]
+        return min(rates, default=math.nan)
+    return statistic(name, shelf.seeds(test.model, norm, lr)[seed], phase)
+
+
+def _common_distance(a: View, b: View, phase: str) -> float:
+    """Log ratio of |g_t - g| between two networks, at the largest distance that both probed at a step."""
+    logs = []
+    for one, other in zip(a.during(phase), b.during(phase), strict=False):
+        reach = [
+            (
+                ray["lengths"][0] * (ray["direction_norm"] or 0),
+                ray["lengths"][-1] * (ray["direction_norm"] or 0),
+            )
+            for ray in (one["ray"], other["ray"])
+        ]
+        low, high = max(r[0] for r in reach), min(r[1] for r in reach)
+        if 0 < low <= high:
+            # Just inside, so that rounding does not put the point past the last probe.
+            at = high * (1 - 1e-12)
+            pair = change_at(one["ray"], at), change_at(other["ray"], at)
+            logs.append(math.log(pair[0] / pair[1]) if all(map(math.isfinite, pair)) else math.nan)
+    logs = [v for v in logs if math.isfinite(v)]
+    return sum(logs) / len(logs) if logs else math.nan
+
+
+def _log_ratio(shelf: Shelf, test: CellBlock, name: str, of: str, seed: int, phase: str, lr: float) -> float:
+    if name == "change_at_common_distance":
+        pair = [shelf.seeds(test.model, norm, lr)[seed] for norm in (of, str(test.against))]
+        return _common_distance(pair[0], pair[1], phase)
+    value = _value(shelf, test, name, of, seed, phase, lr)
+    base = test.against
+    if isinstance(base, str):
+        base = _value(shelf, test, name, base, seed, phase, lr)
+    if not (value > 0 and base > 0 and math.isfinite(value) and math.isfinite(base)):
+        return math.nan
+    return math.log(value / base)
+
+
+def _cells(shelf: Shelf, test: CellBlock) -> list[Cell]:
+    cells = []
+    for lr, name, of, phase in itertools.product(test.lr, test.statistics, test.of, test.phases):
+        seeds = set(shelf.seeds(test.model, of, lr))
+        if isinstance(test.against, str):
+            seeds &= set(shelf.seeds(test.model, test.against, lr))
+        ratios = {seed: _log_ratio(shelf, test, name, of, seed, phase, lr) for seed in sorted(seeds)}
+        good = [r for r in ratios.values() if math.isfinite(r)]
+        comparison, missing = None, ""
+        if len(good) < 2 or len(good) < len(ratios):
+            missing = f"{len(ratios) - len(good)} of {len(ratios)} seeds have no such value"
+        if len(good) >= 2:
+            comparison = compare(good, test.claim, test.bound)
+        shown = {seed: r if math.isfinite(r) else None for seed, r in ratios.items()}
+        cells.append(
+            Cell(
+                test.model,
+                name,
+                of,
+                test.against,
+                test.claim,
+                test.bound,
+                phase,
+                lr,
+                shown,
+                comparison,
+                "undecided",
+                missing,
+            )
+        )
+    return cells
+
+
+def _decided(cells: list[Cell]) -> tuple[Cell, ...]:
+    """Cells with their decisions, Holm-adjusted within the claim; a cell that lacks seeds does not hold."""
+    adjusted = iter(holm([c.comparison.p for c in cells if c.comparison is not None]))
+    out = []
+    for cell in cells:
+        decision: Decision = "undecided"
+        if cell.comparison is not None:
+            p = next(adjusted)
+            if cell.comparison.fails:
+                decision = "fails"
+            elif p <= LEVEL and not cell.missing:
+                decision = "holds"
+        out.append(Cell(**{**cell.__dict__, "decision": decision}))
+    return tuple(out)
+
+
+def _p(cells: tuple[Cell, ...]) -> float:
+    # All cells have to hold: an intersection-union test, whose p is the largest.
+    return max((1.0 if c.comparison is None or c.missing else c.comparison.p for c in cells), default=1.0)
+
+
+def _verdict(claim: Claim, cells: tuple[Cell, ...], p_holm: float, digits: bool) -> Verdict:
+    if digits and not claim.judge_on_digits and any(c.model == "vgg" for c in cells):
+        return "not judged on this data"
+    if p_holm <= LEVEL:
+        return "reproduced"
+    decisions = {c.decision for c in cells}
+    if "holds" in decisions:
+        # Every cell by itself, but not against the whole family: no claim that it holds in places only.
+        return "partly" if len(decisions) > 1 else "open"
+    return "not-reproduced" if "fails" in decisions else "open"
+
+
+def judge(claims: list[Claim], runs: Iterable[Run]) -> list[Judged]:
+    """Judge every claim whose networks were trained; claims without any cell are left out.
+
+    Raises:
+        InputError: the runs hold one seed twice, or come from more than one data set.
+    """
+    shelf = Shelf(runs)
+    if len(shelf.data) > 1:
+        raise InputError(f"runs on {', '.join(sorted(shelf.data))}; judge one data set at a time")
+    found = []
+    for claim in claims:
+        cells = _decided([cell for test in claim.test for cell in _cells(shelf, test)])
+        if any(cell.log_ratios for cell in cells):
+            found.append((claim, cells, _p(cells)))
+    adjusted = holm([p for _, _, p in found])
+    digits = shelf.data == {"digits"}
+    return [
+        Judged(claim, cells, p, p_holm, _verdict(claim, cells, p_holm, digits))
+        for (claim, cells, p), p_holm in zip(found, adjusted, strict=True)
+    ]
