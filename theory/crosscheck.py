@@ -23,9 +23,7 @@ def symbolic_point(y: tuple[Any, ...], eps: Any = 0) -> Exact:
     """The exact room at a rational y with free symbols for g, H and gamma."""
     size = len(y)
     g = sp.Matrix(sp.symbols(f"g1:{size + 1}", real=True))
-    entries = {
-        (i, j): sp.Symbol(f"H{i + 1}{j + 1}", real=True) for i in range(size) for j in range(i, size)
-    }
+    entries = {(i, j): sp.Symbol(f"H{i + 1}{j + 1}", real=True) for i in range(size) for j in range(i, size)}
     H = sp.Matrix(size, size, lambda i, j: entries[min(i, j), max(i, j)])
     instance = Instance(y=y, g=(0,) * size, eps=eps)
     return Exact(instance, g=g, H=H, gamma=sp.Symbol("gamma", real=True))
@@ -72,14 +70,21 @@ def _columns(room: Any, point: Exact) -> Iterator[tuple[str, sp.Matrix, sp.Matri
             yield f"{name}[.,{k + 1}]", evaluated(formal, room, point, unit), point.op(name, unit)
 
 
+def _differences(room: Any, point: Exact) -> Iterator[str]:
+    for name, formal, plain in _columns(room, point):
+        for row, difference in enumerate(formal - plain):
+            if sp.expand(sp.radsimp(sp.expand(difference))) != 0:
+                yield f"{name} row {row + 1}"
+
+
 def differing_entries(room: Any, point: Exact) -> list[str]:
     """The entries of v, B and the Jacobians in which the two derivations differ at this point.
 
     An equality of entries is one of polynomials in the free symbols over Q(sqrt d).
     """
-    found: list[str] = []
-    for name, formal, plain in _columns(room, point):
-        for row, difference in enumerate(formal - plain):
-            if sp.expand(sp.radsimp(sp.expand(difference))) != 0:
-                found.append(f"{name} row {row + 1}")
-    return found
+    return list(_differences(room, point))
+
+
+def first_difference(room: Any, point: Exact) -> str | None:
+    """The first such entry, None where there is none."""
+    return next(_differences(room, point), None)

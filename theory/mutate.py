@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 import sympy as sp
-from bnverify.theory.claim import Claim, Corrected, Proof, Reading, Relation, Says
+from bnverify.theory.claim import Claim, Corrected, Proof, Reading, Relation
 from bnverify.theory.observe import Syntax, simplified
 from bnverify.theory.prove import verify_relation
 from bnverify.theory.rooms import formal
@@ -92,12 +92,11 @@ def statements(claim: Claim) -> tuple[Statement, ...]:
                 relation = says(Syntax())
                 op = "eq" if equal else relation.op
                 lhs, rhs = (
-                    side if isinstance(side, Vector) else scalar(side) for side in (relation.lhs, relation.rhs)
+                    side if isinstance(side, Vector) else scalar(side)
+                    for side in (relation.lhs, relation.rhs)
                 )
                 key = (lhs, op, rhs)
-                found.setdefault(
-                    key, Statement(claim.id, name, source, proof, lhs, op, rhs, relation.vector)
-                )
+                found.setdefault(key, Statement(claim.id, name, source, proof, lhs, op, rhs, relation.vector))
     return tuple(found.values())
 
 
@@ -147,7 +146,9 @@ def mutants(statement: Statement) -> tuple[Mutant, ...]:
             for kind, text, new in _changes(node):
                 changed = list(sides)
                 changed[side] = replace(sides[side], path, new)
-                seen.setdefault((changed[0], changed[1]), (kind, f"{'left' if side == 0 else 'right'}: {text}"))
+                seen.setdefault(
+                    (changed[0], changed[1]), (kind, f"{'left' if side == 0 else 'right'}: {text}")
+                )
     if statement.op == "eq":
         for factor in (1 + SMALL, 1 - SMALL):
             changed = (statement.lhs, statement.rhs * scalar(factor))
