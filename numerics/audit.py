@@ -20,7 +20,7 @@ import torch
 from bnverify.numerics.audit_report import AuditReport, LayerAudit, SecondOrder
 from bnverify.numerics.audit_rows import constant, first_order_rows, second_order_rows
 from bnverify.numerics.capture import Call, Capture, choose, covered_layers
-from bnverify.numerics.curvature import Groups2, estimated_groups, exact_groups, points, whole
+from bnverify.numerics.curvature import Groups2, Point, estimated_groups, exact_groups, points, whole
 from bnverify.numerics.layers import NotCovered, not_covered
 from bnverify.numerics.passes import (
     LossFn,
@@ -40,7 +40,7 @@ from bnverify.numerics.passes import (
     unwrap,
 )
 from bnverify.numerics.restore import require_eager
-from torch import nn
+from torch import Tensor, nn
 
 from bnverify.errors import InputError
 
@@ -259,11 +259,21 @@ def _second_order(
             quotients: tuple[float, ...] = ()
             if request.probes:
                 estimate, quotients = estimated_groups(point, request.probes, request.seed)
-            exact = exact_groups(point, list(request.channels)) if request.channels else None
+            exact = None
+            if request.channels:
+                exact = exact_groups(point, list(request.channels), yhat(calls[key], point))
             found[key] = second_order_rows(
                 calls[key], whole(point, quotients), exact, estimate, request.channels, lengths
             )
     return found
+
+
+def yhat(call: Call, point: Point) -> Tensor:
+    """The normalised input of a call, shaped like it."""
+    spec, found = point.spec, call.measured
+    y = point.y.detach()
+    centred = y - spec.spread(found["mean"], y)
+    return (centred / spec.spread(found["s"], y)).to(y.dtype)
 
 
 def path_length(model: nn.Module) -> int:

@@ -36,7 +36,7 @@ def layer_setting(call: Call, second: Groups2 | None = None, depth: int = 0) -> 
         "rho": var / s**2,
         "eps": torch.full_like(s, call.spec.eps),
     }
-    names = ("g.g", "1.g", "g.yhat", "v.v", "1.v", "v.yhat", "g.v", "g.dn", "1.dn", "dn.dn")
+    names = ("g.g", "1.g", "g.yhat", "v.v", "1.v", "v.yhat", "g.v", "1.yhat", "g.dn", "1.dn", "dn.dn")
     products: dict[tuple[Word, Word], Tensor] = {}
     for name in names:
         if name in found:
@@ -61,16 +61,18 @@ def layer_setting(call: Call, second: Groups2 | None = None, depth: int = 0) -> 
         sizes[("H", jv)] = p["HJv.HJv"].sqrt()
         bend = 3 * factor / s * g_size * v_size / m.sqrt()
         sizes[("B", "v")] = p["Bv.Bv"].sqrt() + factor * sizes[("H", jv)] + bend
-        if "v.Hv" in p:
-            products |= {
-                ("v", ("H", "v")): p["v.Hv"],
-                ("g", ("H", "g")): p["g.Hg"],
-                ("g", ("H", "v")): p["g.Hv"],
-                (("H", "v"), ("H", "v")): p["Hv.Hv"],
-                (("H", "g"), ("H", "g")): p["Hg.Hg"],
-            }
-            sizes |= {("H", "v"): p["Hv.Hv"].sqrt(), ("H", "g"): p["Hg.Hg"].sqrt()}
+        for right in ("v", "g", "yhat", "e"):
+            if f"v.H{right}" not in p:
+                continue
+            image: Word = ("H", _word(right))
+            sizes[image] = p[f"H{right}.H{right}"].sqrt()
+            products[(image, image)] = p[f"H{right}.H{right}"]
+            products |= {(_word(left), image): p[f"{left}.H{right}"] for left in ("v", "g", "yhat", "e")}
     return LayerSetting(symbols, products, sizes, int(m.max()), ~constant(call, found), depth)
+
+
+def _word(short: str) -> Word:
+    return "1" if short == "e" else short
 
 
 def constant(call: Call, found: dict[str, Tensor]) -> Tensor:

@@ -125,7 +125,8 @@ class Layer2:
 class Groups2:
     """Second order of single groups, exact or estimated, each ``(K,)`` over the groups ``index``.
 
-    products: "v.Bv" and the like -> value; errors: the standard error of each, zero where exact.
+    products: "v.Bv" and the like -> value ("Jv.HJv": J v with H J v; "e" stands for the vector of ones).
+    errors: the standard error of each, zero where exact.
     smoothness: |B_jj v_j| / |v_j|, exact groups only.
     """
 
@@ -172,8 +173,11 @@ def whole(point: Point, probes: tuple[float, ...] = (), forms: bool = True) -> L
     )
 
 
-def exact_groups(point: Point, chosen: list[int], forms: bool = True) -> Groups2:
-    """One group at a time: u is v (or g) of that group and zero elsewhere, so no cross block enters."""
+def exact_groups(point: Point, chosen: list[int], yhat: Tensor | None = None) -> Groups2:
+    """One group at a time: u is v (or g) of that group and zero elsewhere, so no cross block enters.
+
+    One product a group; with ``yhat``, shaped like y, four more: H along v, g, yhat and 1.
+    """
     spec, v, g = point.spec, point.v.detach(), point.gradient
     rows: dict[str, list[Tensor]] = {}
     smooth = []
@@ -187,10 +191,12 @@ def exact_groups(point: Point, chosen: list[int], forms: bool = True) -> Groups2
         inner = hjv * mask if spec.fold is None else hjv * mask * spec.fold
         found = {"v.Bv": (vj, bv), "Jv.HJv": (jv, hjv), "HJv.HJv": (inner, inner)}
         found["Bv.Bv"] = (bv * mask, bv * mask)
-        if forms:
-            hv, hg = point.hvp(vj), point.hvp(gj)
-            found |= {"v.Hv": (vj, hv), "g.Hg": (gj, hg), "g.Hv": (gj, hv)}
-            found |= {"Hv.Hv": (hv * mask, hv * mask), "Hg.Hg": (hg * mask, hg * mask)}
+        if yhat is not None:
+            words = {"v": vj, "g": gj, "yhat": yhat * mask, "e": mask}
+            images = {name: point.hvp(u) for name, u in words.items()}
+            for right, image in images.items():
+                found |= {f"{left}.H{right}": (u, image) for left, u in words.items()}
+                found[f"H{right}.H{right}"] = (image * mask, image * mask)
         for key, (a, b) in found.items():
             rows.setdefault(key, []).append(spec.dot(a, b)[j])
         vv = spec.dot(vj, vj)[j]

@@ -1,15 +1,13 @@
 """Which statements can be asked of a layer, and what its numbers answer.
 
-The theorems come from the registry as they are printed and as they are corrected. They speak of eps = 0; what
-PyTorch computes has eps > 0, and for that each family of layers has identities of its own, below. With
-p = <g, yhat>, a = <v, yhat> and rho = sigma^2/s^2 (Section 4, derived again with eps):
-
-    |v|^2 = gamma^2/s^2 (|g|^2 - <1,g>^2/m - (2 - rho)/m p^2)
-    v'Bv  = (Jv)'H(Jv) - gamma p/(m s^2) (|v|^2 - a^2/m) - 2 a |v|^2/(m s),    J = dz/dy
+The theorems come from the registry as they are printed and as they are corrected, and as they were proved again
+for the eps > 0 that PyTorch computes with. Families of layers that the registry does not speak of have identities of
+their own, below, in the same vocabulary; v, B and H are measured in either case.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -19,7 +17,8 @@ import torch
 from bnverify.numerics.layer_setting import LayerSetting, NotMeasured
 from bnverify.numerics.layers import Family
 from bnverify.numerics.tolerance import Measured, allowance, roundings, unit_roundoff
-from bnverify.theory.claim import Hypothesis, Relation, Says, eq
+from bnverify.theory.claim import Claim, Hypothesis, Relation, Says, eq
+from bnverify.theory.claims.ext_eps import along_yhat
 from bnverify.theory.observe import Syntax
 from bnverify.theory.registry import registry
 from bnverify.theory.settings import Setting
@@ -41,7 +40,7 @@ class Statement:
     """A relation, how to cite it, and what it is expected to do.
 
     id: of the claim, as ``bnverify show`` knows it. form: printed, corrected, or the name of an identity.
-    asserted: there is a proof, so that a violation is a failed check. eps: "= 0" or "> 0", the scope in eps.
+    asserted: there is a proof, so that a violation is a failed check. eps: "= 0", "> 0" or "" (either), the scope.
     """
 
     id: str
@@ -50,7 +49,7 @@ class Statement:
     says: Says
     hypotheses: tuple[Hypothesis, ...] = ()
     asserted: bool = True
-    eps: str = "> 0"
+    eps: str = ""
 
     @property
     def key(self) -> str:
@@ -72,14 +71,6 @@ class Answer:
     rhs: Tensor
     residual: Tensor
     findings: tuple[Finding, ...]
-
-
-def gradient_centred(q: Setting) -> Relation:
-    """|v|^2 for mean and variance of the group itself, any eps >= 0."""
-    return eq(
-        q.bn_grad_sq,
-        q.gamma**2 / q.s**2 * (q.grad_sq - q.grad_sum**2 / q.m - (2 - q.rho) / q.m * q.grad_proj**2),
-    )
 
 
 def gradient_rms(q: Setting) -> Relation:
@@ -122,13 +113,8 @@ def mean_lp(q: Setting) -> Relation:
     return eq(q.dot(q.one, q.v), -(q.gamma / q.s * q.sym("shared") * q.dot(q.one, q.vec("dn"))))
 
 
-def along_yhat(q: Setting) -> Relation:
-    """<v, yhat> = gamma/s (1 - rho) <g, yhat>: no gradient towards a stretch, but for eps."""
-    return eq(q.dot(q.v, q.yhat), q.gamma / q.s * (1 - q.rho) * q.grad_proj)
-
-
-def curvature_normalised(q: Setting) -> Relation:
-    """v'Bv where a root mean square is divided out, with or without the mean, any eps >= 0."""
+def curvature_rms(q: Setting) -> Relation:
+    """v'Bv where only the root mean square is divided out, any eps >= 0; a = <v, yhat>."""
     jv, a = q.op("Dz", q.v), q.dot(q.v, q.yhat)
     return eq(
         q.bn_hess_bn,
@@ -144,66 +130,77 @@ def curvature_fixed(q: Setting) -> Relation:
     return eq(q.bn_hess_bn, q.dot(jv, q.H(jv)))
 
 
-_GRADIENT = "|v|^2 from g, an equality at every eps"
-_CURVATURE = "v'Bv from H and <g, yhat>, an equality at every eps"
+_ALONG = "<v, yhat> = gamma/s (1 - rho) <g, yhat>"
 
 _OWN: dict[Family, tuple[Statement, ...]] = {
     Family.CENTRED: (
-        Statement("ext-eps", "gradient", _GRADIENT, gradient_centred),
-        Statement("ext-eps", "mean", "<1, v> = 0", mean_free),
-        Statement("ext-eps", "yhat", "<v, yhat> = gamma/s (1 - rho) <g, yhat>", along_yhat),
-        Statement("ext-eps", "curvature", _CURVATURE, curvature_normalised),
+        Statement("fact-C.1", "mean", "<1, v> = 0: the mean of the gradient is removed", mean_free),
+        Statement("ext-eps.gradient", "yhat", _ALONG, along_yhat),
     ),
     Family.RMS: (
-        Statement("ext-groups", "gradient", _GRADIENT, gradient_rms),
-        Statement("ext-groups", "yhat", "<v, yhat> = gamma/s (1 - rho) <g, yhat>", along_yhat),
-        Statement("ext-groups", "curvature", _CURVATURE, curvature_normalised),
+        Statement("ext-groups", "gradient", "|v|^2 from g, an equality", gradient_rms),
+        Statement("ext-groups", "yhat", _ALONG, along_yhat),
+        Statement("ext-groups", "curvature", "v'Bv from H and <g, yhat>, an equality", curvature_rms),
     ),
     Family.LP: (
         Statement("ext-lp", "gradient", "|v|^2 from g and the gradient of the divisor", gradient_lp),
         Statement("ext-lp", "mean", "<1, v> from the gradient of the divisor", mean_lp),
     ),
     Family.FIXED: (
-        Statement("ext-eps", "running-gradient", "|v|^2 = gamma^2/s^2 |g|^2", gradient_fixed),
-        Statement("ext-eps", "running-curvature", "v'Bv = (Jv)'H(Jv)", curvature_fixed),
+        Statement(
+            "running", "gradient", "|v|^2 = gamma^2/s^2 |g|^2: scaling and nothing else", gradient_fixed
+        ),
+        Statement("running", "curvature", "v'Bv = (Jv)'H(Jv): the layer does not bend", curvature_fixed),
     ),
 }
 
 THEOREMS = ("thm-4.1", "thm-4.2.1", "thm-4.2.2")
+AT_EPS = (
+    "ext-eps.gradient",
+    "ext-eps.thm-4.1",
+    "ext-eps.quadratic-form",
+    "ext-eps.thm-4.2.1",
+    "ext-eps.thm-4.2.2",
+)
 
 
 @cache
 def statements(family: Family) -> tuple[Statement, ...]:
-    """The statements that apply to a layer of that family; the theorems where it normalises by mean and variance."""
+    """The statements that apply to a layer of that family.
+
+    Layers that divide out mean and standard deviation get the theorems, as printed (in the reading that has a proof,
+    where one has) and as corrected, and what was proved of them at eps > 0.
+    """
     if family is not Family.CENTRED:
         return _OWN[family]
-    found: list[Statement] = []
-    for name in THEOREMS:
-        claim = registry().get(name)
-        if claim is None:
-            continue
-        eps = dict(claim.scope).get("eps", "= 0")
-        printed = next((r for r in claim.readings if r.admitted and r.proof), claim.readings[0])
-        found.append(
-            Statement(
-                name,
-                "printed",
-                f"{claim.title}, as printed",
-                printed.says,
-                printed.hypotheses,
-                printed.proof is not None,
-                eps,
-            )
-        )
+    known = registry()
+    printed = (item for name in THEOREMS if name in known for item in _printed_and_corrected(known[name]))
+    proved = [item for name in AT_EPS if name in known for item in _proved(known[name])]
+    seen = {item.says: item for item in reversed(proved) if not item.hypotheses}
+    at_eps = (item for item in proved if item.hypotheses or seen[item.says] is item)
+    return (*printed, *at_eps, *_OWN[family])
+
+
+def _printed_and_corrected(claim: Claim) -> Iterator[Statement]:
+    eps = dict(claim.scope).get("eps", "")
+    printed = next((r for r in claim.readings if r.admitted and r.proof), claim.readings[0])
+    text = f"{claim.title}, as printed"
+    proved = printed.proof is not None
+    yield Statement(claim.id, "printed", text, printed.says, printed.hypotheses, proved, eps)
+    fixed = claim.corrected
+    if fixed is not None and fixed.says is not printed.says:
+        yield Statement(claim.id, "corrected", fixed.text, fixed.says, fixed.hypotheses, True, eps)
+
+
+def _proved(claim: Claim) -> Iterator[Statement]:
+    eps = dict(claim.scope).get("eps", "")
+    for reading in claim.readings:
+        if reading.admitted and reading.proof is not None:
+            text = reading.summary
+            yield Statement(claim.id, reading.slug, text, reading.says, reading.hypotheses, True, eps)
+    if claim.corrected is not None:
         fixed = claim.corrected
-        if fixed is not None and fixed.says is not printed.says:
-            found.append(Statement(name, "corrected", fixed.text, fixed.says, fixed.hypotheses, True, eps))
-            if name == "thm-4.1":
-                # With A = |g|^2 - <1,g>^2/m the slack at eps > 0 is gamma^2/sigma^2 (1 - rho) (A - (1 - rho) p^2/m),
-                # and A >= p^2/(m rho) by Cauchy-Schwarz.
-                text = "the corrected bound of Theorem 4.1 with eps > 0"
-                found.append(Statement("ext-eps", "thm-4.1", text, fixed.says))
-    return (*found, *_OWN[family])
+        yield Statement(claim.id, "corrected", fixed.text, fixed.says, fixed.hypotheses, True, eps)
 
 
 @cache
@@ -252,14 +249,14 @@ def ask(statement: Statement, q: LayerSetting, dtype: torch.dtype) -> Answer | N
     if torch.finfo(dtype).eps > torch.finfo(scale.dtype).eps:
         allowed = allowed + unit_roundoff(dtype) * roundings(order, 1) * cond * scale
     slack = rhs.value - lhs.value
-    inside = met & q.defined & (scale > 0)
-    if statement.asserted and statement.eps == "= 0":
-        inside &= q.symbols["eps"] == 0
+    inside = met & q.defined & (scale > 0) & torch.isfinite(slack)
+    if statement.asserted and statement.eps in ("= 0", "> 0"):
+        inside &= (q.symbols["eps"] == 0) == (statement.eps == "= 0")
     findings = tuple(
         _finding(op, d, tol, ok)
         for d, tol, ok in zip(slack.tolist(), allowed.tolist(), inside.tolist(), strict=True)
     )
-    residual = torch.where(scale > 0, slack.abs() / scale, torch.zeros_like(scale))
+    residual = torch.where((scale > 0) & torch.isfinite(slack), slack.abs() / scale, torch.zeros_like(scale))
     return Answer(statement, order, op, lhs.value, rhs.value, residual, findings)
 
 

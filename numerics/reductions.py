@@ -25,7 +25,7 @@ def first_order(spec: Spec, y: Tensor, g: Tensor, v: Tensor) -> dict[str, Tensor
     Returns:
         ``size`` (m over all processes), ``mean``, ``var`` (sigma^2), ``s``, ``gamma``, ``grad_out_sq``
         (|dL/dz|^2 as the layer's output sees it), then with g folded where `Spec.fold` is set: ``g.g``, ``1.g``,
-        ``g.yhat``, ``v.v``, ``1.v``, ``v.yhat``, ``g.v``. Float64 for float64 layers, float32 otherwise.
+        ``g.yhat``, ``v.v``, ``1.v``, ``v.yhat``, ``g.v``, ``1.yhat``. Float64 for float64 layers, float32 otherwise.
     """
     wide = torch.float64 if y.dtype is torch.float64 else torch.float32
     y, g, v = y.to(wide), g.to(wide), v.to(wide)
@@ -41,14 +41,14 @@ def first_order(spec: Spec, y: Tensor, g: Tensor, v: Tensor) -> dict[str, Tensor
         assert spec.mean is not None
         assert spec.spread_sq is not None
         mean, var = spec.mean.to(wide), spec.spread_sq.to(wide)
+        off = _sums(y3, y3, mean, one)[0] - mean * spec.size
     else:
         sums, _ = _sums(y3, y3, zero, one)
-        mean = spec.total(sums) / size
-        if spec.family is Family.RMS:
-            mean = zero
+        mean = zero if spec.family is Family.RMS else spec.total(sums) / size
         # S y (y - mu) = S (y - mu)^2 + mu S (y - mu), and the last sum is rounding; it is taken off.
-        off, products = _sums(y3, y3, mean, one)
-        var = spec.total(products - mean * (off - mean * spec.size)) / size
+        sums, products = _sums(y3, y3, mean, one)
+        off = sums - mean * spec.size
+        var = spec.total(products - mean * off) / size
     if spec.family is Family.LP:
         assert spec.scale is not None
         s = spec.scale(y).to(wide).expand(spec.groups).clone()
@@ -72,6 +72,7 @@ def first_order(spec: Spec, y: Tensor, g: Tensor, v: Tensor) -> dict[str, Tensor
         "1.v": bn_sum,
         "v.yhat": bn_proj,
         "g.v": cross,
+        "1.yhat": off / s,
     }
     if spec.synchronised:
         together = spec.total(torch.stack(list(found.values())))

@@ -241,8 +241,8 @@ def test_noisy_layers_close_the_identities_of_the_layer_inside(case: Any, place:
     ]
     assert report.failures == ()
     assert {rows.key for rows in report.layers[0].statements if set(rows.finding) == {"holds"}} >= {
-        "ext-eps:gradient",
-        "ext-eps:mean",
+        "ext-eps.gradient:formula",
+        "fact-C.1:mean",
     }
 
 
@@ -270,7 +270,10 @@ def test_the_first_layer_of_frozen_data_has_a_gradient_too(case: Any, reference:
 
 def test_the_printed_theorem_fails_and_the_corrected_one_holds(case: Any) -> None:
     for layer in audit(*case("vgg").args).layers:
-        printed, corrected = layer.statement("thm-4.1:printed"), layer.statement("ext-eps:thm-4.1")
+        printed, corrected = (
+            layer.statement("thm-4.1:printed"),
+            layer.statement("ext-eps.thm-4.1:sigma-read-as-s"),
+        )
         assert printed is not None
         assert corrected is not None
         assert "violated" in printed.finding
@@ -281,4 +284,4 @@ def test_rows_name_mode_layer_and_channel(case: Any) -> None:
     report = audit(*case("vgg").args, mode="both", layers=["1"], channels=[0, 5])
     keys = [(row["mode"], row["layer"], row["channel"]) for row in report.rows]
     assert keys == [("train", "1", "0"), ("train", "1", "5"), ("eval", "1", "0"), ("eval", "1", "5")]
-    assert report.rows[0]["ext-eps:gradient:finding"] == "holds"
+    assert report.rows[0]["ext-eps.gradient:formula:finding"] == "holds"
