@@ -116,6 +116,13 @@ def _reading(out: Console, data: dict[str, Any], more: dict[str, Any]) -> None:
     _proof(out, more["proof"])
     if data["counterexample"] is not None:
         _counterexample(out, data["counterexample"], more)
+    for step in more["contradictions"]:
+        _indented(out, Text("Contradicted by:", style="bold"))
+        _indented(out, step["text"], 4)
+        if step["statement"] is not None:
+            _indented(out, step["statement"]["plain"], 4)
+        if step["slack"] is not None:
+            _indented(out, f"right − left = {step['slack']['plain']} ≥ 0", 4)
     if more["necessary"]:
         _indented(out, f"Needed: {more['necessary']}")
 
