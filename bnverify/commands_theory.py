@@ -100,21 +100,21 @@ def _derivations(chosen: list[str], jobs: int) -> Iterator[Derived]:
         yield from map(derive, chosen)
         return
     import multiprocessing
+    import signal
 
-    with multiprocessing.get_context("spawn").Pool(min(jobs, len(chosen)), _quiet) as pool:
+    # Workers inherit that an interrupt is ignored: the parent alone answers it, and ends them.
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        pool = multiprocessing.get_context("spawn").Pool(min(jobs, len(chosen)))
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    with pool:
         yield from pool.imap(derive, chosen)
 
 
 def _workers(count: int) -> int:
     """A process takes about as long to start as ten claims take to derive."""
     return max(1, min(os.cpu_count() or 1, count // 10))
-
-
-def _quiet() -> None:
-    """Workers leave an interrupt to the parent, which ends them."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _load_or_nothing() -> dict[str, Stored]:
