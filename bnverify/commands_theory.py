@@ -147,8 +147,9 @@ def _warn(entries: list[Stored], everything: bool) -> None:
 
     stale = [entry.id for entry in entries if entry.stale]
     if stale:
+        named = ", ".join(stale) if len(stale) <= 5 else f"{', '.join(stale[:3])} and {len(stale) - 3} more"
         print(
-            f"bnverify: stale evidence on {', '.join(stale)}: a source changed since it was verified; "
+            f"bnverify: stale evidence on {named}: a source changed since it was verified; "
             f"`bnverify prove` rebuilds it",
             file=sys.stderr,
         )

@@ -71,12 +71,12 @@ def scope_text(scope: dict[str, str]) -> str:
 
 def claims_table(entries: list[Stored]) -> Table:
     """id, verdict, tight, scope and one line of why."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     table.add_column("id", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("tight", no_wrap=True)
     table.add_column("scope", ratio=2)
-    table.add_column("why", ratio=5)
+    table.add_column("why", ratio=3)
     for entry in entries:
         verdict = verdict_text(entry.item["verdict"])
         if entry.stale:
