@@ -17,7 +17,7 @@ import sympy as sp
 Word = tuple[str, ...]
 Basis = tuple[Word, str]
 
-_TRANSPOSE = {"X": "T", "T": "X"}
+_TRANSPOSE = {"X": "T", "T": "X", "H_jk": "H_kj", "H_kj": "H_jk"}
 
 m = sp.Symbol("m", positive=True)
 s = sp.Symbol("s", positive=True)
