@@ -62,13 +62,11 @@ def run_all(
     for attempt in range(RETRIES + 1):
         jobs = [joblib.delayed(_one)(recipes.to_json(p.recipe), at, deadline) for at, p in waiting.items()]
         try:
-            parallel = joblib.Parallel(
-                n_jobs=workers, backend=_backend(backend), return_as="generator_unordered"
-            )
-            for folder, outcome in parallel(jobs):
-                outcomes[waiting[folder].path] = outcome
-                del waiting[folder]
-                on_done(str(Path(folder).relative_to(out)), outcome)
+            with joblib.parallel_config(backend=_backend(backend), n_jobs=workers):
+                for folder, outcome in joblib.Parallel(return_as="generator_unordered")(jobs):
+                    outcomes[waiting[folder].path] = outcome
+                    del waiting[folder]
+                    on_done(str(Path(folder).relative_to(out)), outcome)
             return outcomes
         except TerminatedWorkerError:
             if attempt == RETRIES:

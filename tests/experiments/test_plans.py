@@ -1,0 +1,60 @@
+"""Presets hold the runs that the figures need, and nothing that was not asked for."""
+
+from __future__ import annotations
+
+import pytest
+from bnverify.experiments.plans import NEEDS, plan
+from bnverify.experiments.recipes import DlnRecipe, VggRecipe, digest
+
+from bnverify.errors import InputError
+
+
+def test_quick_has_five_seeds_of_every_network_and_both_rates_of_the_linear_ones() -> None:
+    runs = plan("quick")
+    assert sum(r.family == "vgg" for r in runs) == 7 * 5
+    assert {(r.recipe.norm, r.recipe.lr) for r in runs if isinstance(r.recipe, DlnRecipe)} == {
+        (norm, lr) for norm in ("none", "batchnorm", "l1", "l2", "linf") for lr in (1e-6, 1e-7)
+    }
+    assert all(r.recipe.seeds == 5 for r in runs if isinstance(r.recipe, DlnRecipe))
+    assert all(r.recipe.checkpoints >= 25 for r in runs if r.family in ("vgg", "dln"))
+
+
+def test_paper_has_the_papers_recipes_on_cifar10() -> None:
+    runs = plan("paper")
+    vgg = [r.recipe for r in runs if isinstance(r.recipe, VggRecipe)]
+    assert {(r.data, r.device, r.steps, r.batch_size) for r in vgg} == {("cifar10", "cuda", 15_000, 128)}
+    assert {r.recipe.seeds for r in runs if isinstance(r.recipe, DlnRecipe)} == {10}
+
+
+@pytest.mark.parametrize("preset", ["quick", "paper"])
+def test_no_two_runs_share_a_folder_or_a_recipe(preset: str) -> None:
+    runs = plan(preset)  # type: ignore[arg-type]
+    assert len({r.path for r in runs}) == len(runs)
+    assert len({digest(r.recipe) for r in runs}) == len(runs)
+
+
+@pytest.mark.parametrize("figure", NEEDS)
+def test_a_figure_takes_its_own_networks_alone(figure: str) -> None:
+    runs = plan("quick", figures=(figure,))
+    assert 0 < len(runs) < len(plan("quick"))
+    families = {family for family, _ in NEEDS[figure]}
+    assert {r.family for r in runs} == families
+
+
+def test_seeds_data_device_and_fields_are_taken_over() -> None:
+    runs = plan(
+        "quick", seeds=2, data="/pictures", device="cuda:1", overrides=("steps=7", "width=0.5", "layers=3")
+    )
+    vgg = [r.recipe for r in runs if isinstance(r.recipe, VggRecipe)]
+    assert {(r.data, r.device, r.width, r.steps) for r in vgg} == {("/pictures", "cuda:1", 0.5, 7)}
+    assert {r.seed for r in vgg} == {0, 1}
+    assert {(r.recipe.layers, r.recipe.steps) for r in runs if isinstance(r.recipe, DlnRecipe)} == {(3, 7)}
+
+
+def test_unknown_figures_fields_and_single_seeds_are_refused() -> None:
+    with pytest.raises(InputError, match="figure '14' is unknown"):
+        plan("quick", figures=("14",))
+    with pytest.raises(InputError, match="at least 2"):
+        plan("quick", seeds=1)
+    with pytest.raises(InputError, match="field 'colour'"):
+        plan("quick", overrides=("colour=red",))
