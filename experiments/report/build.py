@@ -5,29 +5,41 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from bnverify.experiments import digits_case
 from bnverify.experiments.report import digits_page
 from bnverify.experiments.report.content import (
     INLINE,
     Entry,
+    Note,
     Report,
     entries_of,
     environment_of,
 )
 from bnverify.experiments.report.folder import MARK, building, require_free
+from bnverify.experiments.report.notes_page import body
 from bnverify.experiments.report.pages import render
 from bnverify.experiments.report.random_batches import measured
 from bnverify.numerics.check import ClaimFindings, check_claims, validated
 from bnverify.theory import store
+from bnverify.theory.derivations import derivations
+from bnverify.theory.notes import errata
 from bnverify.theory.registry import registry
 
 from bnverify.errors import InputError
 
 MADE_BY = "bnverify report"
+
+NOTES: dict[str, tuple[str, Callable[[dict[str, store.Stored]], str]]] = {
+    "errata": ("Errata", lambda entries: errata(entries.values())),
+    "derivations": ("Derivations", derivations),
+}
+"""Further pages: their name, title, and what writes their Markdown from the stored evidence."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -53,10 +65,21 @@ def build(
     started = time.perf_counter()
     validated(trials, device)
     require_free(out.expanduser().resolve(), MADE_BY)
-    with building(out, MADE_BY) as work:
+    with building(out, MADE_BY) as work, _one_thread():
         report = compose(trials, seed, device, progress, started)
         write(report, work, progress)
     return report
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The batches are small: waiting for a second thread costs more than it brings."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def compose(trials: int, seed: int, device: str, progress: Progress, started: float) -> Report:
@@ -88,6 +111,7 @@ def compose(trials: int, seed: int, device: str, progress: Progress, started: fl
         claims=entries_of(stored.values(), pictures),
         digits=digits,
         environment=environment,
+        notes=tuple(Note(title, f"{name}.html") for name, (title, _) in NOTES.items()),
         commands=_commands(trials, seed, device, findings),
     )
 
@@ -127,6 +151,16 @@ def write(report: Report, folder: Path, progress: Progress = lambda stage, done,
             claim_link=lambda name: _link(report, name, "../"),
         )
         progress("pages", index + 3, total)
+    entries = store.load()
+    for name, (title, written) in NOTES.items():
+        texts[f"{name}.html"] = render(
+            "note.html",
+            title=title,
+            body=body(
+                written(entries), lambda code: _link(report, code, page=True) if code in entries else None
+            ),
+            version=report.environment["bnverify"],
+        )
     figures = [picture for entry in report.claims for picture in entry.figures]
     figures += report.digits.figures if report.digits else ()
     texts |= {f"figures/{picture.name}.svg": picture.standalone for picture in figures}
@@ -141,12 +175,11 @@ def write(report: Report, folder: Path, progress: Progress = lambda stage, done,
     progress("pages", total, total)
 
 
-def _link(report: Report, name: str, up: str = "") -> str:
-    """Where a statement stands: on the first page, or on a page of its own."""
+def _link(report: Report, name: str, up: str = "", page: bool = False) -> str:
+    """Where a statement stands, as seen from the first page; from another one with ``page``, ``up`` folders down."""
     entry = next((entry for entry in report.claims if entry.item["id"] == name), None)
-    if entry is None:
-        return f"{up}index.html#verdicts" if up else "#verdicts"
-    return f"{up}index.html{entry.href}" if up and entry.inline else f"{up}{entry.href}"
+    href = "#verdicts" if entry is None else entry.href
+    return f"{up}index.html{href}" if href.startswith("#") and (page or up) else f"{up}{href}"
 
 
 def as_data(report: Report) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from functools import cache
 
 from latex2mathml.converter import convert
@@ -207,8 +208,13 @@ def displayed(latex: str, left: bool = False) -> Markup:
 _PIECE = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 
 
-def prose(text: str) -> Markup:
-    """Text with ``$...$`` and ``$$...$$`` as paragraphs and displayed formulas; the rest is escaped."""
+def words(text: str) -> Markup:
+    """Plain words, escaped, their ASCII mathematics in Unicode."""
+    return escape(ascii_math(text))
+
+
+def prose(text: str, setting: Callable[[str], Markup] = words) -> Markup:
+    """Text with ``$...$`` and ``$$...$$`` as paragraphs and displayed formulas; ``setting`` sets the words."""
     parts: list[Markup] = []
     line: list[Markup] = []
 
@@ -220,14 +226,14 @@ def prose(text: str) -> Markup:
 
     position = 0
     for match in _PIECE.finditer(text):
-        line.append(escape(ascii_math(text[position : match.start()])))
+        line.append(setting(text[position : match.start()]))
         if match.group(1) is not None:
             flush()
             parts.append(displayed(match.group(1)))
         else:
             line.append(mathml(match.group(2)))
         position = match.end()
-    line.append(escape(ascii_math(text[position:])))
+    line.append(setting(text[position:]))
     flush()
     return Markup("").join(parts)
 
@@ -254,7 +260,7 @@ def inline(text: str) -> Markup:
         return escape(ascii_math(text))
     formula, colon, rest = text.partition(": ")
     if len(_WORD.findall(_COMMAND.sub("", formula))) < 2:
-        return mathml(formula) + (inline(colon + rest) if colon else Markup(""))
+        return mathml(formula) + colon + inline(rest)
     tokens = [mathml(t) if _BARE_LATEX.search(t) else escape(ascii_math(t)) for t in text.split(" ")]
     return Markup(" ").join(tokens)
 
@@ -265,8 +271,8 @@ _ASCII = (
     (re.compile(r"\bL\^(?![\w{])"), "L̂"),
     (re.compile(r"\bd2?L\^/"), lambda m: m.group(0).replace("L^", "L̂")),
     (re.compile(r"\bsqrt\(([^()\s]+)\)"), r"√\1"),
-    (re.compile(r"\bgamma\b"), "γ"),
-    (re.compile(r"\bsigma\b"), "σ"),
+    (re.compile(r"\bgamma(?![a-zA-Z])"), "γ"),
+    (re.compile(r"\bsigma(?![a-zA-Z])"), "σ"),
     (re.compile(r"\blambda\b"), "λ"),
     (re.compile(r"\bepsilon\b|\beps\b"), "ε"),
     (re.compile(r"\bbeta\b(?!-)"), "β"),
@@ -277,6 +283,7 @@ _ASCII = (
     (re.compile(r"(?<![<>=!-])<=(?!=)"), "≤"),
     (re.compile(r"(?<![<>=!])>=(?!=)"), "≥"),
     (re.compile(r"!="), "≠"),
+    (re.compile(r"(?<=[\w)²⟩]) - (?=[\w(‖|⟨])"), " − "),
     (re.compile(r"(?<=[\w)⟩γσλεβμρ|])\^2\b"), "²"),
     (re.compile(r"(?<=[\w)⟩γσλεβμρ|])\^4\b"), "⁴"),
     (re.compile(r"(?<=\s)->(?=\s)"), "→"),

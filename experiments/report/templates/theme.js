@@ -16,5 +16,14 @@
       label();
     });
   });
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((item) => { item.open = true; }));
+  // On paper everything is open, and a formula that is wider than the text is set smaller.
+  addEventListener("beforeprint", () => {
+    document.querySelectorAll("details").forEach((item) => { item.open = true; });
+    document.querySelectorAll(".display").forEach((box) => {
+      const formula = box.querySelector("math > *");
+      const width = formula ? formula.getBoundingClientRect().width : 0;
+      if (width > 560) box.style.fontSize = `${Math.floor(56000 / width)}%`;
+    });
+  });
+  addEventListener("afterprint", () => document.querySelectorAll(".display").forEach((box) => { box.style.fontSize = ""; }));
 })();

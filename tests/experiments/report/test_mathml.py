@@ -96,6 +96,8 @@ def test_prose_escapes_its_text_and_sets_its_mathematics() -> None:
         ("v'Hv <= g'Hg", "vᵀHv ≤ gᵀHg"),
         ("gamma != 0, sigma > 0", "γ ≠ 0, σ > 0"),
         ("1/sqrt(m) should be 1/m", "1/√m should be 1/m"),
+        ("sigma_j > 0, (g'Hg - v'Hv)", "σⱼ > 0, (gᵀHg − vᵀHv)"),
+        ("<g,yhat>^2 / m", "⟨g, ŷ⟩² / m"),
         ("sigma^2/s^2 and y-hat", "σ²/s² and ŷ"),
         ("the paper's own point", "the paper's own point"),
         ("beta-smoothness", "beta-smoothness"),

@@ -1,0 +1,286 @@
+"""``index.html`` and ``audit.json`` of an audit: one self-contained page that works offline."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bnverify.experiments.report import audit_words as words
+from bnverify.experiments.report.mathml import displayed
+from bnverify.experiments.report.pages import render
+from bnverify.numerics.audit_report import AuditReport, LayerAudit, StatementRows
+from bnverify.numerics.layer_statements import Finding, Statement, statements
+from bnverify.numerics.layers import Family
+from bnverify.theory.latex import written
+from bnverify.theory.registry import registry
+from markupsafe import Markup
+
+from bnverify.files import write_text
+
+POINTS = 400
+"""Points drawn per scatter; more rows are thinned evenly, and the caption says so."""
+
+
+def write(report: AuditReport, folder: Path) -> Path:
+    """Write ``index.html`` and ``audit.json`` to ``folder``; returns the page.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    page = folder / "index.html"
+    write_text(folder / "audit.json", report.to_json(indent=1) + "\n")
+    write_text(page, html(report))
+    return page
+
+
+def html(report: AuditReport) -> str:
+    """The page as text."""
+    return render(
+        "audit.html",
+        environment=report.environment,
+        summary=summary(report),
+        failures=[
+            f"{layer.mode}, {layer.title}: {rows.key} in {rows.failed} of {len(rows.finding)} rows"
+            for layer, rows in report.failures
+        ],
+        layers=[row(index, layer) for index, layer in enumerate(report.layers)],
+        modes=_modes(report),
+        second=any(layer.second for layer in report.layers),
+        claims=_claims(report),
+        not_covered=report.not_covered,
+    )
+
+
+def summary(report: AuditReport) -> list[str]:
+    """What was audited and what came out, in a few lines."""
+    lines = []
+    rows = sum(len(layer.labels) for layer in report.layers)
+    lines.append(f"{len(report.layers)} layer calls, {rows} rows.")
+    for key, text in ((words.PRINTED, "as printed"), (words.CORRECTED, "corrected, with ε > 0")):
+        asked = [found for layer in report.layers if (found := layer.statement(key)) is not None]
+        total = sum(len(found.finding) for found in asked)
+        if total:
+            bad = sum(found.count(Finding.VIOLATED) for found in asked)
+            lines.append(f"Theorem 4.1 {text}: exceeded in {bad} of {total} rows.")
+    normalising = [layer for layer in report.layers if layer.family != "fixed"]
+    if normalising:
+        ascent = [value >= 0 for layer in normalising for value in layer.columns["grad_proj"]]
+        lines.append(
+            f"⟨g, ŷ⟩ ≥ 0 in {words.percent(sum(ascent) / len(ascent))} of the rows with statistics of their own."
+        )
+    return lines
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table cell: what it shows, what it is sorted by, and its weight in a heat map."""
+
+    text: str
+    sort: float | str
+    weight: float = 0.0
+
+
+def _number(value: float | None) -> Cell:
+    known = value is not None and math.isfinite(value)
+    return Cell(words.number(value), float(value) if known and value is not None else -math.inf)
+
+
+def _share(value: float) -> Cell:
+    known = math.isfinite(value)
+    return Cell(
+        words.percent(value), value if known else -math.inf, min(1.0, max(0.0, value)) if known else 0.0
+    )
+
+
+def row(index: int, layer: LayerAudit) -> dict[str, Any]:
+    """What the tables, the heat map and the figures show of one layer call."""
+    printed, corrected = layer.statement(words.PRINTED), layer.statement(words.CORRECTED)
+    shares = layer.shares
+    fixed = layer.family == "fixed"
+    exceeded = printed.count(Finding.VIOLATED) / len(printed.finding) if printed is not None else math.nan
+    gain = layer.total("grad_in_sq") / total if (total := layer.total("grad_out_sq")) > 0 else math.nan
+    table = {
+        "m": _number(max(layer.columns["size"])),
+        "rows": _number(len(layer.labels)),
+        "|dL̂/dy|²": _number(layer.total("grad_in_sq")),
+        "|dL̂/dy|²/|dL/dz|²": _number(gain),
+        "ŷ term": _share(shares["term_yhat"]),
+        "mean": _share(shares["term_mean"]),
+        "kept": _share(shares["kept"]),
+        "4.1 printed exceeded": _share(exceeded),
+        "4.1 corrected slack": _share(words.slack(corrected)) if corrected is not None else _share(math.nan),
+        "worst residual": _number(words.worst_residual(layer)),
+    }
+    heat = {
+        "removed by ŷ": _share(shares["term_yhat"]),
+        "removed by the mean": _share(shares["term_mean"]),
+        "kept": _share(shares["kept"]),
+        "⟨g, ŷ⟩ ≥ 0": _share(math.nan if fixed else layer.ascent),
+        "|cosine| of g and ŷ": _share(
+            math.nan if fixed else median(abs(value) for value in layer.columns["cosine"])
+        ),
+        "printed 4.1 exceeded": _share(exceeded),
+    }
+    second: dict[str, Cell] = {}
+    if layer.second is not None:
+        whole = layer.second.whole
+        second = {
+            "v′Bv": _number(whole["bn_hess_bn"]),
+            "(Jv)′H(Jv)": _number(whole["chain"]),
+            "bend of the layer": _number(whole["bend"]),
+            "v′Hv": _number(whole["hess_bn"]),
+            "g′Hg": _number(whole["hess_grad"]),
+            "|Bv|/|v|": _number(whole["smoothness"]),
+            "|Hg|/|g|": _number(whole["hess_smoothness"]),
+            "u′Hu ≥ 0 along probes": _share(layer.second.psd),
+        }
+    return {
+        "anchor": f"layer-{index}",
+        "mode": layer.mode,
+        "title": layer.title,
+        "kind": layer.kind,
+        "unit": layer.unit,
+        "synchronised": layer.synchronised,
+        "sentence": words.of_layer(layer),
+        "table": table,
+        "heat": heat,
+        "second": second,
+        "conditions": _conditions(layer),
+        "figure": _scatter(printed, corrected),
+    }
+
+
+def _conditions(layer: LayerAudit) -> dict[str, Cell] | None:
+    if layer.family == "fixed":
+        return None
+    cosines = layer.columns["cosine"]
+    found = {
+        "⟨g, ŷ⟩ ≥ 0": _share(layer.ascent),
+        "median cosine": _number(median(cosines)),
+        "smallest": _number(min(cosines)),
+        "largest": _number(max(cosines)),
+    }
+    second = layer.second
+    if second is not None:
+        for name, form in (("v′Hv ≥ 0", "hess_bn"), ("g′Hg ≥ 0", "hess_grad")):
+            values = second.exact.get(form) or second.estimate.get(form)
+            found[f"{name}, rows"] = _share(sum(v >= 0 for v in values) / len(values) if values else math.nan)
+        found["u′Hu ≥ 0 along probes"] = _share(second.psd)
+        found["smallest u′Hu/|u|²"] = _number(min(second.probes))
+    return found
+
+
+def _modes(report: AuditReport) -> list[dict[str, Any]]:
+    """Train beside eval, layer by layer; empty where one mode was audited."""
+    by_mode = {
+        mode: {layer.title: layer for layer in report.layers if layer.mode == mode}
+        for mode in ("train", "eval")
+    }
+    found = []
+    for title, train in by_mode["train"].items():
+        other = by_mode["eval"].get(title)
+        if other is None:
+            continue
+        ratio = other.total("grad_in_sq") / base if (base := train.total("grad_in_sq")) > 0 else math.nan
+        found.append(
+            {
+                "title": title,
+                "train": _number(train.total("grad_in_sq")),
+                "eval": _number(other.total("grad_in_sq")),
+                "ratio": _number(ratio),
+                "kept": _share(train.shares["kept"]),
+                "kept_eval": _share(other.shares["kept"]),
+            }
+        )
+    return found
+
+
+def _claims(report: AuditReport) -> list[dict[str, Any]]:
+    """Every statement that some layer was asked: what it says, how to cite it, and how it fared."""
+    asked: dict[str, list[StatementRows]] = {}
+    for layer in report.layers:
+        for rows in (*layer.statements, *(layer.second.statements if layer.second else ())):
+            asked.setdefault(rows.key, []).append(rows)
+    known: dict[str, Statement] = {item.key: item for family in Family for item in statements(family)}
+    entries = []
+    for key, tables in asked.items():
+        statement, claim = known[key], registry().get(tables[0].id)
+        entries.append(
+            {
+                "key": key,
+                "id": statement.id,
+                "text": statement.text,
+                "asserted": statement.asserted,
+                "formula": displayed(written(statement.says)),
+                "where": claim.where if claim is not None else "an identity of this layer family",
+                "title": claim.title if claim is not None else statement.text,
+                "quotation": claim.quotation if claim is not None else "",
+                "registered": claim is not None,
+                "counts": {
+                    finding.value: count
+                    for finding in Finding
+                    if (count := sum(table.count(finding) for table in tables))
+                },
+            }
+        )
+    return entries
+
+
+def _scatter(printed: StatementRows | None, corrected: StatementRows | None) -> dict[str, Any] | None:
+    """Actual against bound on logarithmic axes, as inline SVG; None where a layer has neither."""
+    if printed is None or corrected is None:
+        return None
+    pairs = {
+        "corrected": [(b, a) for a, b in zip(corrected.lhs, corrected.rhs, strict=True) if a > 0 and b > 0],
+        "printed": [(b, a) for a, b in zip(printed.lhs, printed.rhs, strict=True) if a > 0 and b > 0],
+    }
+    hidden = len(printed.lhs) - len(pairs["printed"])
+    values = [value for points in pairs.values() for pair in points for value in pair]
+    if not values:
+        return None
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    high = max(high, low + 1)
+    step = max(1, -(-len(pairs["corrected"]) // POINTS))
+    return {
+        "svg": Markup(_svg(pairs, low, high, step)),
+        "hidden": hidden,
+        "thinned": step if step > 1 else 0,
+    }
+
+
+SIZE, MARGIN = 260.0, 44.0
+
+
+def _svg(pairs: dict[str, list[tuple[float, float]]], low: int, high: int, step: int) -> str:
+    def at(value: float) -> float:
+        return (math.log10(value) - low) / (high - low) * SIZE
+
+    side = SIZE + MARGIN + 10
+    every = max(1, (high - low) // 5)
+    parts = [
+        f'<svg viewBox="0 0 {side:.0f} {side:.0f}" role="img" aria-label="actual against bound, logarithmic axes">',
+        f'<g transform="translate({MARGIN:.0f} 8)" font-size="11" fill="var(--muted)">',
+    ]
+    for power in range(low, high + 1, every):
+        x = at(10.0**power)
+        parts.append(f'<path d="M{x:.1f} 0V{SIZE:.0f}M0 {SIZE - x:.1f}H{SIZE:.0f}" stroke="var(--grid)"/>')
+        label = str(power).replace("-", "−")
+        parts.append(f'<text x="{x:.1f}" y="{SIZE + 15:.0f}" text-anchor="middle">10^{label}</text>')
+        parts.append(f'<text x="-5" y="{SIZE - x + 4:.1f}" text-anchor="end">10^{label}</text>')
+    parts.append(f'<path d="M0 {SIZE:.0f}L{SIZE:.0f} 0" stroke="var(--muted)" stroke-dasharray="4 3"/>')
+    for name, points in pairs.items():
+        parts.append(f'<g fill="var(--{name})" fill-opacity=".7">')
+        parts += [
+            f'<circle cx="{at(bound):.1f}" cy="{SIZE - at(actual):.1f}" r="2.6"/>'
+            for bound, actual in points[::step]
+        ]
+        parts.append("</g>")
+    parts.append(f'<text x="{SIZE / 2:.0f}" y="{SIZE + 32:.0f}" text-anchor="middle">bound</text>')
+    parts.append(
+        f'<text transform="translate(-36 {SIZE / 2:.0f}) rotate(-90)" text-anchor="middle">actual |dL̂/dy|²</text>'
+    )
+    parts.append("</g></svg>")
+    return "".join(parts)

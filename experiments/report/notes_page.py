@@ -1,0 +1,90 @@
+"""The generated notes as pages: the little Markdown that they are written in, set like the rest of the report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from bnverify.experiments.report.mathml import prose, words
+from markupsafe import Markup
+
+Link = Callable[[str], str | None]
+
+_INLINE = re.compile(r"`([^`]+)`|\*([^*\s][^*]*?)\*|\[([^\]]+)\]\(([^)\s]+)\)")
+
+
+def body(markdown: str, link: Link = lambda name: None) -> Markup:
+    """Markdown as HTML: headings, paragraphs, lists, quotations, code, emphasis and mathematics.
+
+    Comments are dropped, all else is escaped. ``link`` says where an id in backquotes leads, if anywhere.
+    """
+    text = re.sub(r"<!--.*?-->", "", markdown, flags=re.DOTALL)
+    return Markup("\n").join(_block(block, link) for block in _blocks(text))
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """Blocks are parted by blank lines, but not inside a displayed formula."""
+    block: list[str] = []
+    for line in text.splitlines():
+        inside = sum(part.count("$$") for part in block) % 2 == 1
+        if line.strip() or inside:
+            block.append(line)
+        elif block:
+            yield "\n".join(block)
+            block = []
+    if block:
+        yield "\n".join(block)
+
+
+def _block(block: str, link: Link) -> Markup:
+    def setting(text: str) -> Markup:
+        return _words(text, link)
+
+    if match := re.match(r"(#{1,4}) +(.*)", block):
+        level = len(match[1])
+        name = re.match(r"`([^`]+)`", match[2])
+        anchor = Markup(' id="{}"').format(
+            name[1] if name else re.sub(r"\W+", "-", match[2].lower()).strip("-")
+        )
+        inside = _unwrapped(prose(match[2], setting))
+        rest = block[match.end() :].strip()
+        after = _block(rest, link) if rest else Markup("")
+        return Markup("<h{0}{1}>{2}</h{0}>{3}").format(level, anchor, inside, after)
+    lines = block.splitlines()
+    if all(line.startswith(">") for line in lines):
+        quoted = "\n".join(line.removeprefix(">").removeprefix(" ") for line in lines)
+        return Markup("<blockquote>{}</blockquote>").format(body(quoted, link))
+    for kind, start in (("ul", r"[-*] +"), ("ol", r"\d+\. +")):
+        if re.match(start, lines[0]):
+            items = re.split(rf"(?m)^{start}", block)[1:]
+            made = (Markup("<li>{}</li>").format(_unwrapped(prose(item.strip(), setting))) for item in items)
+            return Markup("<{0}>{1}</{0}>").format(Markup(kind), Markup("").join(made))
+    return prose(block, setting)
+
+
+def _unwrapped(paragraphs: Markup) -> Markup:
+    """A single paragraph without its tags, for headings and list items."""
+    single = paragraphs.count("<p>") == 1 and paragraphs.startswith("<p>") and paragraphs.endswith("</p>")
+    return Markup(paragraphs[3:-4]) if single else paragraphs
+
+
+def _words(text: str, link: Link) -> Markup:
+    out, position = Markup(""), 0
+    for match in _INLINE.finditer(text):
+        out += words(text[position : match.start()])
+        code, emphasis, label, address = match.groups()
+        if code is not None:
+            target = link(code)
+            out += (
+                Markup('<a href="{}"><code>{}</code></a>').format(target, code)
+                if target
+                else Markup("<code>{}</code>").format(code)
+            )
+        elif emphasis is not None:
+            out += Markup("<em>{}</em>").format(words(emphasis))
+        elif re.match(r"(?:https?://|#|[\w./-]+$)", address):
+            out += Markup('<a href="{}">{}</a>').format(address, words(label))
+        else:
+            out += words(label)
+        position = match.end()
+    return out + words(text[position:])
