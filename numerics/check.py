@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from bnverify.numerics.findings import Finding, Observed, observe
-from bnverify.numerics.instances import LOSSES, SIZES, Drawn, Kind, chunks, draw, streams
+from bnverify.numerics.instances import LOSSES, SIZES, Drawn, Kind, blocks, chunks, draw, streams
 from bnverify.numerics.observe import Batch
 from bnverify.numerics.statements import Stated, stated
 from bnverify.theory.registry import registry
@@ -352,7 +352,8 @@ def batches(
             drawn: Drawn = draw(kind, loss, m, seed, chunk)
             index = (np.arange(count) + done) * len(SIZES) + position
             done += count
-            yield drawn.batch(count, device, dtype), index
+            for part in blocks(count, m):
+                yield drawn.batch(part, device, dtype), index[part]
 
 
 def check_claims(

@@ -149,35 +149,34 @@ class Tilted(Downstream):
 
 
 def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """Mean over the samples of softmax cross-entropy; logits (N, n, c), target (N, n) -> (N,)."""
-    each = functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none")
-    return each.view(target.shape).mean(1)
+    """Mean over the samples of softmax cross-entropy; logits (N, c, n), target (N, n) -> (N,)."""
+    return functional.cross_entropy(logits, target, reduction="none").mean(1)
 
 
 def _residuals(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """softmax p (N, n, c) and |p - onehot|/n, the magnitudes that the mean cross-entropy sends back."""
-    p = logits.softmax(-1)
-    onehot = functional.one_hot(target, logits.shape[-1]).to(p.dtype)
-    return p, (p - onehot).abs() / target.shape[1]
+    """softmax p (N, c, n) and |p - onehot|/n, the magnitudes that the mean cross-entropy sends back."""
+    p = logits.softmax(1)
+    hit = p.gather(1, target.unsqueeze(1))
+    return p, p.scatter(1, target.unsqueeze(1), 1 - hit) / target.shape[1]
 
 
 def _activate(t: Tensor, activation: Activation) -> Tensor:
     return functional.relu(t) if activation == "relu" else torch.tanh(t)
 
 
-def _slopes(t: Tensor, activation: Activation) -> tuple[Tensor, Tensor]:
-    """Magnitudes of the first and second derivative of the activation at t."""
+def _slopes(t: Tensor, activation: Activation) -> tuple[Tensor, Tensor | None]:
+    """Magnitudes of the first and second derivative of the activation at t; None for 0 everywhere."""
     if activation == "relu":
-        return (t > 0).to(t.dtype), torch.zeros_like(t)
+        return (t > 0).to(t.dtype), None
     slope = 1 - torch.tanh(t).square()
     return slope, 2 * slope
 
 
 @dataclass(frozen=True)
 class MLP(Downstream):
-    """Mean softmax cross-entropy of act(act(z_b) w + C_b) V: this unit, the others fixed, a hidden and a top layer.
+    """Mean softmax cross-entropy of V'act(w act(z_b) + C_b): this unit, the others fixed, a hidden and a top layer.
 
-    w: (N, h), weights of this unit; C: (N, m, h), what the other units and the bias add; V: (N, h, c);
+    w: (N, h), weights of this unit; C: (N, h, m), what the other units and the bias add; V: (N, h, c);
     target: (N, m) integers.
     """
 
@@ -188,22 +187,25 @@ class MLP(Downstream):
     activation: Activation = "relu"
 
     def _hidden(self, z: Tensor) -> Tensor:
-        return _activate(z, self.activation).unsqueeze(-1) * self.w.unsqueeze(1) + self.C
+        return _activate(z, self.activation).unsqueeze(1) * self.w.unsqueeze(-1) + self.C
 
     def __call__(self, z: Tensor) -> Tensor:
-        return _cross_entropy(_activate(self._hidden(z), self.activation) @ self.V, self.target)
+        top = _activate(self._hidden(z), self.activation)
+        return _cross_entropy(self.V.transpose(1, 2) @ top, self.target)
 
     def scales(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """The chain rule with every factor replaced by its absolute value; sample b touches z_b alone."""
-        hidden, V, w = self._hidden(z), self.V.abs(), self.w.abs().unsqueeze(1)
-        p, residual = _residuals(_activate(hidden, self.activation) @ self.V, self.target)
+        hidden, V, w = self._hidden(z), self.V.abs().transpose(1, 2), self.w.abs().unsqueeze(-1)
+        p, residual = _residuals(self.V.transpose(1, 2) @ _activate(hidden, self.activation), self.target)
         outer, outer2 = _slopes(z, self.activation)
         inner, inner2 = _slopes(hidden, self.activation)
-        out = outer.unsqueeze(-1)
-        jacobian = out * ((w * inner) @ V)
-        bend = (outer2.unsqueeze(-1) * w * inner + out.square() * w.square() * inner2) @ V
-        curvature = 2 * (p * jacobian.square()).sum(-1) / z.shape[1] + (residual * bend).sum(-1)
-        return (residual * jacobian).sum(-1).norm(dim=1), curvature.amax(1)
+        straight = V @ (w * inner)
+        jacobian = straight * outer.unsqueeze(1)
+        curvature = 2 * (p * jacobian.square()).sum(1) / z.shape[1]
+        if outer2 is not None and inner2 is not None:
+            bend = outer2.unsqueeze(1) * straight + outer.square().unsqueeze(1) * (V @ (w.square() * inner2))
+            curvature = curvature + (residual * bend).sum(1)
+        return (residual * jacobian).sum(1).norm(dim=1), curvature.amax(1)
 
     @property
     def depth(self) -> int:
@@ -228,12 +230,15 @@ class Convolution(Downstream):
         return functional.conv2d(z.reshape(-1, 1, h, w), self.K, padding=1).view(self.C.shape) + self.C
 
     def __call__(self, z: Tensor) -> Tensor:
-        return _cross_entropy(functional.relu(self._maps(z)).mean((-2, -1)) @ self.R, self.target)
+        return _cross_entropy(self._logits(self._maps(z)), self.target)
+
+    def _logits(self, maps: Tensor) -> Tensor:
+        return (functional.relu(maps).mean((-2, -1)) @ self.R).transpose(1, 2)
 
     def scales(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """The chain rule with every factor replaced by its absolute value; image i touches its own pixels alone."""
         maps = self._maps(z)
-        p, residual = _residuals(functional.relu(maps).mean((-2, -1)) @ self.R, self.target)
+        p, residual = (part.transpose(1, 2) for part in _residuals(self._logits(maps), self.target))
         (N, n, c), (h, w) = p.shape, maps.shape[-2:]
         open_ = (maps > 0).to(z.dtype).unsqueeze(2) / (h * w)
         back = open_ * self.R.abs().transpose(1, 2)[:, None, :, :, None, None]
@@ -250,7 +255,7 @@ class Convolution(Downstream):
 class SecondBatchNorm(Downstream):
     """relu(z_b) w + C_b through a second BatchNorm (eps > 0) over the batch, ReLU, softmax readout.
 
-    w, scale, shift: (N, h); C: (N, m, h); V: (N, h, c); target: (N, m) integers.
+    w, scale, shift: (N, h); C: (N, h, m); V: (N, h, c); target: (N, m) integers.
     """
 
     w: Tensor
@@ -262,26 +267,26 @@ class SecondBatchNorm(Downstream):
     eps: float = 1e-5
 
     def _hidden(self, z: Tensor) -> Tensor:
-        return (functional.relu(z).unsqueeze(-1) * self.w.unsqueeze(1) + self.C).transpose(1, 2)
+        return functional.relu(z).unsqueeze(1) * self.w.unsqueeze(-1) + self.C
 
     def __call__(self, z: Tensor) -> Tensor:
         normal = standardise(self._hidden(z), self.eps).yhat
         out = normal * self.scale.unsqueeze(-1) + self.shift.unsqueeze(-1)
-        return _cross_entropy(functional.relu(out).transpose(1, 2) @ self.V, self.target)
+        return _cross_entropy(self.V.transpose(1, 2) @ functional.relu(out), self.target)
 
     def scales(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Absolute values through the readout; through BatchNorm 3 terms of 1/s, and 9 of 1/(s^2 sqrt m)."""
         m = z.shape[1]
         mu, s, yhat, _ = standardise(self._hidden(z), self.eps)
         cond = (1 + mu.abs() / s).squeeze(-1)
-        out = (yhat * self.scale.unsqueeze(-1) + self.shift.unsqueeze(-1)).transpose(1, 2)
-        p, residual = _residuals(functional.relu(out) @ self.V, self.target)
+        out = yhat * self.scale.unsqueeze(-1) + self.shift.unsqueeze(-1)
+        p, residual = _residuals(self.V.transpose(1, 2) @ functional.relu(out), self.target)
         open_, V = (out > 0).to(z.dtype), self.V.abs()
-        sent = (open_ * (residual @ V.transpose(1, 2))).norm(dim=1)
+        sent = (open_ * (V @ residual)).norm(dim=2)
         per_s = self.w.abs() / s.squeeze(-1)
         rate = cond * self.scale.abs() * per_s
-        jacobian = (open_ * rate.unsqueeze(1)) @ V
-        straight = 18 * (p * jacobian.square()).sum(-1).amax(1) / m
+        jacobian = V.transpose(1, 2) @ (open_ * rate.unsqueeze(-1))
+        straight = 18 * (p * jacobian.square()).sum(1).amax(1) / m
         bent = 9 * (sent * rate * per_s).sum(1) / m**0.5
         return 3 * (sent * rate).sum(1), straight + bent
 

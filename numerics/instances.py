@@ -37,10 +37,14 @@ IMAGES = {
     16: (1, 4, 4),
     32: (2, 4, 4),
     64: (4, 4, 4),
+    256: (16, 4, 4),
 }
 """Images, height and width with n h w = m, for the convolution."""
-CHUNKS = (256, 1024, 4096)
+CHUNKS = (256, 1024, 2048)
 """Rows of the first, the second and every further chunk of a stream."""
+
+BLOCK = 2**15
+"""Numbers y in one room: the derivatives of all its instances are taken at once."""
 
 Family = Literal["batches", "stationary-in-y", "weights", "optima", "inputs", "least-squares"]
 
@@ -114,7 +118,7 @@ def _mlp(draw: Source, rows: int, m: int, activation: Literal["relu", "tanh"]) -
     hidden, classes = 8, 4
     return MLP(
         w=draw.normal(rows, hidden),
-        C=draw.normal(rows, m, hidden),
+        C=draw.normal(rows, hidden, m),
         V=draw.normal(rows, hidden, classes),
         target=draw.classes(classes, rows, m),
         activation=activation,
@@ -136,7 +140,7 @@ def _second(draw: Source, rows: int, m: int) -> Downstream:
     units, classes = 3, 3
     return SecondBatchNorm(
         w=draw.normal(rows, units),
-        C=draw.normal(rows, m, units),
+        C=draw.normal(rows, units, m),
         scale=draw.normal(rows, units),
         shift=draw.normal(rows, units) / 2,
         V=draw.normal(rows, units, classes),
@@ -193,11 +197,11 @@ class Drawn:
     vectors: dict[str, Tensor]
     symbols: dict[str, Tensor]
 
-    def batch(self, rows: int, device: torch.device, dtype: torch.dtype) -> Batch:
-        """The first ``rows`` instances as a room."""
+    def batch(self, rows: slice, device: torch.device, dtype: torch.dtype) -> Batch:
+        """Some of the instances as a room."""
 
         def move(t: Tensor) -> Tensor:
-            return t[:rows].to(device, dtype)
+            return t[rows].to(device, dtype)
 
         tensors = {name: move(t) for name, t in self.tensors.items()}
         y = move(self.y)
@@ -207,7 +211,7 @@ class Drawn:
             y,
             move(self.gamma),
             move(self.beta),
-            self.loss.rows(slice(0, rows)).to(device, dtype),
+            self.loss.rows(rows).to(device, dtype),
             eps=0.0 if self.eps is None else move(self.eps),
             matched=self.matched,
             vectors={name: move(t) for name, t in self.vectors.items()},
@@ -216,9 +220,9 @@ class Drawn:
         )
 
 
-def draw(kind: Kind, loss: str, m: int, seed: int, chunk: int) -> Drawn:
-    """One chunk of the stream of (kind, loss, m): `CHUNKS` rows of it."""
-    rows = CHUNKS[min(chunk, len(CHUNKS) - 1)]
+def draw(kind: Kind, loss: str, m: int, seed: int, chunk: int, rows: int = 0) -> Drawn:
+    """One chunk of the stream of (kind, loss, m): `CHUNKS` rows of it, or another stream of ``rows`` rows."""
+    rows = rows or CHUNKS[min(chunk, len(CHUNKS) - 1)]
     source = Source(seed, kind, loss, m, chunk)
     spread = torch.where(source.chosen(0.5, rows), source.powers(-1, 1, rows), source.powers(-3, 3, rows))
     gamma, beta = _affine(source, spread)
@@ -308,6 +312,12 @@ def chunks(rows: int) -> Iterator[tuple[int, int]]:
         yield chunk, min(size, rows)
         rows -= size
         chunk += 1
+
+
+def blocks(rows: int, m: int) -> list[slice]:
+    """``rows`` instances in parts of at most `BLOCK` numbers, which stay near the processor and bound the memory."""
+    size = max(64, BLOCK // m)
+    return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
 
 
 def locate(index: int) -> tuple[int, int, int]:

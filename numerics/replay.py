@@ -61,7 +61,7 @@ def _replay(
             statement.slug, statement.written, "", math.nan, math.nan, math.nan, math.nan, {}, {}, why_not
         )
     m, chunk, row = locate(index)
-    batch = draw(kind, loss, m, seed, chunk).batch(row + 1, device, dtype)
+    batch = draw(kind, loss, m, seed, chunk).batch(slice(0, row + 1), device, dtype)
     seen = observe(statement.says, batch, statement.hypotheses, statement.as_equality)
     return Replayed(
         slug=statement.slug,
