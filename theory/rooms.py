@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from bnverify.theory.claim import Instance
 from bnverify.theory.exact import Exact
+from bnverify.theory.layer_points import LayerNormPoint, LayerPoint, RMSNormPoint, SharedAffinePoint
+from bnverify.theory.layers import GroupNormGram, LayerGram, LayerNormGram, RMSNormGram
 from bnverify.theory.observe import Gram
 from bnverify.theory.variants import AffineGram, AffinePoint, LinearGram, UnbiasedGram, UnbiasedPoint
 from bnverify.theory.weights import AtX, Centred, Eigen
@@ -20,8 +22,19 @@ FORMAL: dict[str, Callable[[bool], Gram]] = {
     "weights-at-X": AtX,
     "weights-centred": Centred,
     "weights-eigen": Eigen,
+    "layer-norm": LayerNormGram,
+    "rms-norm": RMSNormGram,
+    "layer": LayerGram,
+    "group-norm": GroupNormGram,
 }
-POINTS: dict[str, Callable[[Instance], Exact]] = {"affine": AffinePoint, "unbiased": UnbiasedPoint}
+POINTS: dict[str, Callable[[Instance], Exact]] = {
+    "affine": AffinePoint,
+    "unbiased": UnbiasedPoint,
+    "layer-norm": LayerNormPoint,
+    "rms-norm": RMSNormPoint,
+    "layer": LayerPoint,
+    "shared-affine": SharedAffinePoint,
+}
 
 
 def formal(setting: str, eps: bool = False) -> Gram:
