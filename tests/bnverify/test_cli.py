@@ -102,3 +102,25 @@ def test_an_interrupted_run_leaves_no_half_written_evidence():
     assert "Traceback" not in errors
     assert store.EVIDENCE.read_bytes() == before
     assert not list(store.FOLDER.glob(".evidence.json.*"))
+
+
+def test_a_terminal_that_knows_ascii_only_gets_no_traceback():
+    done = called("show", "thm-4.1", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_stops_early_causes_no_traceback():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bnverify", "claims", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    process.wait(timeout=60)
+    assert "Traceback" not in errors
+    assert "BrokenPipeError" not in errors
