@@ -59,6 +59,8 @@ def scalar_tree(expression: sp.Expr, q: Gram) -> Scalar:
         return reduce(
             lambda a, b: a * b, (scalar_tree(factor, q) for factor in expression.as_ordered_factors())
         )
+    if isinstance(expression, sp.Abs):
+        return Scalar("abs", (scalar_tree(expression.args[0], q),))
     if expression.is_Pow:
         base, exponent = expression.as_base_exp()
         if exponent == sp.Rational(1, 2):
