@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -63,6 +64,10 @@ def prove(
         int | None,
         typer.Option(min=1, help="Processes that derive side by side; by default one a core, if it pays."),
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Also write the evidence there, for `python -I theory/kernel.py DIR` to check."),
+    ] = None,
 ) -> None:
     """Re-derive every certificate and counterexample from nothing; exit 1 if one no longer holds."""
     from bnverify.display import console, prove_line, track
@@ -89,8 +94,23 @@ def prove(
     seconds = time.perf_counter() - start
     failed = [item for item in found if item.failures]
     out.print(f"{len(found) - len(failed)} of {len(found)} claims verified in {seconds:.1f} s")
+    if export is not None:
+        from bnverify.theory.export import export_all
+
+        written = export_all(export, chosen)
+        out.print(
+            f"{len(written)} files in {export}; `python -I {kernel_file()} {export}` checks them independently"
+        )
     if failed:
         raise typer.Exit(1)
+
+
+def kernel_file() -> str:
+    """The independent checker, relative to the working directory where it lies below it."""
+    from bnverify.theory.store import FOLDER
+
+    path = FOLDER / "kernel.py"
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _derivations(chosen: list[str], jobs: int) -> Iterator[Derived]:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 
 import pytest
 from bnverify.theory import store
@@ -126,3 +128,18 @@ def test_processes_side_by_side_find_what_one_finds(bnverify, shelf):
     side_by_side = bnverify("prove", "--jobs", 2, "thm-4.1", "fact-C.1")
     assert (alone.exit_code, side_by_side.exit_code) == (0, 0)
     assert shelf.read_bytes() == before
+
+
+def test_exported_evidence_satisfies_the_independent_checker(bnverify, shelf, tmp_path):
+    assert bnverify("prove", "thm-4.1", "--export", tmp_path / "out").exit_code == 0
+    done = subprocess.run(
+        [sys.executable, "-I", store.FOLDER / "kernel.py", tmp_path / "out"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_exit_code_2(bnverify, shelf, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = bnverify("prove", "thm-4.1", "--export", tmp_path / "file" / "out")
+    assert done.exit_code == 2
+    assert "name a folder that can be written" in done.stderr
