@@ -73,6 +73,8 @@ def scalar_tree(expression: sp.Expr, q: Gram) -> Scalar:
                 if exponent > 0
                 else 1 / scalar_tree(base ** (-exponent), q)
             )
+    if isinstance(expression, sp.Abs):
+        return Scalar("abs", (scalar_tree(expression.args[0], q),))
     raise ValueError(f"the vocabulary has no words for {expression}")
 
 

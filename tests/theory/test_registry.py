@@ -6,7 +6,7 @@ from bnverify.theory import store
 from bnverify.theory.derive import files
 from bnverify.theory.registry import registry
 
-SLUG = r"[a-z\d]+(-[a-z\d]+)*"
+SLUG = r"[a-z\d]+(-[A-Za-z\d]+)*"
 PART = r"(\.[A-Za-z\d.-]+)?"
 SCHEME = re.compile(
     rf"thm-(\d\.\d(\.\d)?|C\.\d)|lem-\d\.\d|obs-\d\.\d\.[a-z]+|fact-C\.\d|def-\d\.\d{PART}|eq-\d+{PART}"
