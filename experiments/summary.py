@@ -66,9 +66,12 @@ def _cell(cell: Cell) -> Row:
 
 
 def write(
-    folder: Path, command: str, note: str = "", path: Path = PREREGISTRATION
+    folder: Path, command: str | None = None, note: str = "", path: Path = PREREGISTRATION
 ) -> tuple[Row, list[Judged]]:
-    """Judge the finished runs below ``folder`` and write ``folder/summary.json``; raises like `judge`."""
+    """Judge the finished runs below ``folder`` and write ``folder/summary.json``; raises like `judge`.
+
+    Without a command, that of the summary which is there already is kept, with its note.
+    """
     if not path.is_file():
         raise InputError(f"{path} does not exist; name the project's notes/preregistration.toml")
     runs = record.runs_under(folder)

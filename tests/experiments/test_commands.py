@@ -1,0 +1,89 @@
+"""The commands as a user types them: what they print, write and answer to bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SMALL = [f"--set={text}" for text in ("steps=6", "checkpoints=2", "width=0.03125", "size=8", "batch_size=16")]
+SMALL += [f"--set={text}" for text in ("probes=2", "lanczos=1")]
+
+
+def bnverify(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bnverify", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_train_writes_a_run_and_says_where(tmp_path: Path) -> None:
+    done = bnverify("train", "vgg-quick", *SMALL, "--out", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "finished at step 6 of 6: run" in done.stdout
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["status"] == "finished"
+    again = bnverify("train", "vgg-quick", *SMALL, "--out", "run", cwd=tmp_path)
+    assert again.returncode == 2
+    assert (
+        again.stderr.strip()
+        == "bnverify: run holds a run already; add --resume to go on with it or name another folder"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "resnet"], "recipe 'resnet' is unknown; expected one of vgg-paper"),
+        (["train", "vgg-quick", "--set", "colour=red"], "its fields are norm"),
+        (["train", "vgg-quick", "--set", "lr=-1"], "expected a value from 0"),
+        (["train", "vgg-quick", "--set", "data=nowhere"], "neither digits, cifar10 nor a folder"),
+        (["train", "vgg-quick", "--budget", "0"], "expected a positive number of minutes"),
+        (["insert", "dln-quick"], "inserts nothing"),
+        (["reproduce", "--preset", "slow"], "expected quick or paper"),
+        (["reproduce", "--backend", "mpi"], "expected loky, dask or ray"),
+        (["reproduce", "--figure", "14"], "figure '14' is unknown"),
+        (["figures", "nowhere"], "holds no runs"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:
+    done = bnverify(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_insert_prints_the_ratio_at_every_layer(tmp_path: Path) -> None:
+    done = bnverify("insert", *SMALL, "--out", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "with the BatchNorm / without it" in done.stdout
+    assert sum(line.startswith("│") for line in done.stdout.splitlines()) == 8
+
+
+@pytest.mark.slow
+def test_reproduce_trains_judges_and_draws_and_figures_draws_again(tmp_path: Path) -> None:
+    arguments = ["reproduce", "--figure", "10", "--seeds", "2", "--out", "out", "--set=layers=4", *SMALL]
+    paused = bnverify(*arguments, "--budget", "1e-9", cwd=tmp_path)
+    assert paused.returncode == 0, paused.stderr
+    assert "go on with the same command and --resume" in paused.stdout
+    done = bnverify(*arguments, "--resume", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["command"].startswith("bnverify reproduce --figure 10")
+    assert summary["runs"] == summary["finished"] == 4
+    assert {c["id"] for c in summary["claims"]} >= {"fig-10a", "fig-10b", "fig-10c"}
+    assert (tmp_path / "out" / "figures" / "fig-10.pdf").exists()
+    refused = bnverify(*arguments, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "add --resume" in refused.stderr
+    drawn = bnverify("figures", "out", cwd=tmp_path)
+    assert drawn.returncode == 0, drawn.stderr
+    assert "fig-10.svg" in drawn.stdout
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["command"] == summary["command"]
