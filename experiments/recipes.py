@@ -173,7 +173,7 @@ RECIPES: dict[str, VggRecipe | DlnRecipe] = {
 NORMS_VGG: tuple[NormKind, ...] = ("none", "batchnorm", "noisy-batchnorm", "noise", "l1", "l2", "linf")
 NORMS_DLN: tuple[NormKind, ...] = ("none", "batchnorm", "l1", "l2", "linf")
 # Learning rates beside 0.1, of "a broader range of (and thus larger) learning rates" (Section 3.1).
-SWEEP: tuple[float, ...] = (0.01, 0.03, 0.3, 1.0, 3.0)
+SWEEP: tuple[float, ...] = (0.01, 0.3, 1.0, 3.0)
 
 
 def override(recipe: R, assignments: Iterable[str]) -> R:
