@@ -36,7 +36,7 @@ def test_the_table_of_verdicts_is_what_the_evidence_says():
 
 
 def test_every_command_in_the_table_exists(bnverify):
-    named = set(re.findall(r"^\| `bnverify (\w+)", README, re.MULTILINE))
+    named = set(re.findall(r"`bnverify ([a-z]+)", README))
     missing = [name for name in sorted(named) if bnverify(name, "--help").exit_code != 0]
     assert missing == []
 
