@@ -1,0 +1,314 @@
+r"""The l_p normalisations of Section 3.3: is the additive term always a reduction?
+
+z = gamma (y - mu 1)/n + beta with n an average l_p norm of y "before shifting the mean". With nu and N the gradient
+and Hessian of n, C = I - 11'/m and q = <g, y-hat>, the gradient is (gamma/n)(C g - nu q), and the bracket of
+Theorem 4.1 holds |C g|^2 - 2 q <nu, C g> + |nu|^2 q^2. The last two terms are a reduction for p = 2 of one unit;
+for p = 1 and p = inf, and wherever a layer shares one n, they can be an increase.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bnverify.theory.claim import (
+    Claim,
+    Corrected,
+    Data,
+    Hypothesis,
+    Instance,
+    Proof,
+    Reading,
+    Refutation,
+    Relation,
+    Says,
+    Term,
+    eq,
+    le,
+)
+from bnverify.theory.settings import Setting
+
+QUOTATION = r"""we study schemes that fix the first order moment of the activations, as BatchNorm does, and then
+normalizes them by the average of their $\ell_p$-norm (*before* shifting the mean), for $p = 1, 2, \infty$. ... Also,
+all these techniques result in an improved smoothness of the landscape that is similar to the effect of BatchNorm."""
+WHERE = "beyond the sources: Theorem 4.1 for the l_p normalisations of Section 3.3"
+SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("n", "> 0"), ("eps", ">= 0"))
+
+
+def n(q: Setting) -> Any:
+    """the divisor"""
+    return q.sym("n")
+
+
+def nu(q: Setting) -> Any:
+    """the gradient of the divisor"""
+    return q.vec("nu")
+
+
+def centred_gradient(q: Setting) -> Any:
+    """C g, g minus its mean over the batch of each unit"""
+    return q.op("C", q.g)
+
+
+def reduction(q: Setting) -> Relation:
+    """The terms beyond the mean do not increase the gradient."""
+    Cg = centred_gradient(q)
+    return le(q.bn_grad_sq, q.gamma**2 / n(q) ** 2 * q.dot(Cg, Cg))
+
+
+def gradient_norm(q: Setting) -> Relation:
+    Cg = centred_gradient(q)
+    return eq(
+        q.bn_grad_sq,
+        q.gamma**2
+        / n(q) ** 2
+        * (q.dot(Cg, Cg) - 2 * q.grad_proj * q.dot(nu(q), Cg) + q.dot(nu(q), nu(q)) * q.grad_proj**2),
+    )
+
+
+def gradient_norm_l1(q: Setting) -> Relation:
+    return eq(
+        q.bn_grad_sq,
+        q.gamma**2
+        / n(q) ** 2
+        * (
+            q.grad_sq
+            - q.grad_sum**2 / q.m
+            - 2 / q.m * q.grad_proj * q.dot(q.vec("sgn"), centred_gradient(q))
+            + q.grad_proj**2 / q.m
+        ),
+    )
+
+
+def gradient_norm_l2(q: Setting) -> Relation:
+    return eq(
+        q.bn_grad_sq,
+        q.gamma**2 / n(q) ** 2 * (q.grad_sq - q.grad_sum**2 / q.m - (2 - q.rho) / q.m * q.grad_proj**2),
+    )
+
+
+def gradient_norm_linf(q: Setting) -> Relation:
+    return eq(
+        q.bn_grad_sq,
+        q.gamma**2
+        / n(q) ** 2
+        * (
+            q.grad_sq
+            - q.grad_sum**2 / q.m
+            - 2 * q.grad_proj * q.dot(q.vec("top"), centred_gradient(q))
+            + q.grad_proj**2
+        ),
+    )
+
+
+def _l1_condition(q: Setting) -> Relation:
+    return le(q.grad_proj**2, 2 * q.grad_proj * q.dot(q.vec("sgn"), centred_gradient(q)))
+
+
+def _linf_condition(q: Setting) -> Relation:
+    return le(q.grad_proj**2, 2 * q.grad_proj * q.dot(q.vec("top"), centred_gradient(q)))
+
+
+def _shared_condition(q: Setting) -> Relation:
+    return le(q.dot(nu(q), nu(q)) * q.grad_proj**2, 2 * q.grad_proj * q.dot(nu(q), centred_gradient(q)))
+
+
+L1_CONDITION = Hypothesis(
+    "signs-agree",
+    r"q^2 \le 2 q \langle \mathrm{sgn}(y), Cg\rangle, q = \langle g, \hat{y}\rangle",
+    _l1_condition,
+)
+LINF_CONDITION = Hypothesis(
+    "top-agrees",
+    r"q^2 \le 2 q \langle \mathrm{top}, Cg\rangle, q = \langle g, \hat{y}\rangle",
+    _linf_condition,
+)
+SHARED_CONDITION = Hypothesis(
+    "norm-agrees",
+    r"\|\nu\|^2 q^2 \le 2 q \langle \nu, Cg\rangle, q = \langle g, \hat{y}\rangle over the layer",
+    _shared_condition,
+)
+
+
+def _l1_terms(q: Setting) -> list[Term]:
+    return [Term(q.gamma**2 / (q.m * n(q) ** 2), "hypothesis", "signs-agree")]
+
+
+def _l2_terms(q: Setting) -> list[Term]:
+    return [Term(q.gamma**2 / (q.m * n(q) ** 2) * (2 - q.rho), "square", q.grad_proj)]
+
+
+def _linf_terms(q: Setting) -> list[Term]:
+    return [Term(q.gamma**2 / n(q) ** 2, "hypothesis", "top-agrees")]
+
+
+def _shared_terms(q: Setting) -> list[Term]:
+    return [Term(q.gamma**2 / n(q) ** 2, "hypothesis", "norm-agrees")]
+
+
+AVERAGES = {
+    "unit": "per unit: the power mean of |y| over the batch (a constant factor, as of |y|_p/m, is one in gamma)",
+    "layer": "one divisor for the layer: the mean over its units of their power means",
+    "sample": "one divisor for the layer: the mean over the batch of each sample's l_p norm over the units",
+    "centred": "per unit, of y minus its mean",
+}
+
+
+def _reading(
+    slug: str,
+    p: str,
+    average: str,
+    refutation: Refutation | None = None,
+    proof: Proof | None = None,
+    **more: Any,
+) -> Reading:
+    setting = f"lp-{p}" if average == "unit" else f"lp-{p}-{average}"
+    norm = {"1": "l_1", "2": "l_2", "inf": "l_inf"}[p]
+    shared = average in {"layer", "sample"}
+    return Reading(
+        slug=slug,
+        summary=AVERAGES[average],
+        says=reduction,
+        data=Data(
+            quantifiers="for all y where the norm has derivatives, gamma, beta and every differentiable L",
+            norm=f"{norm}, {average}",
+            parameters="activations of all units of a layer" if shared else "activations y_j of one unit",
+        ),
+        refutation=refutation,
+        proof=proof,
+        setting=setting,
+        **more,
+    )
+
+
+def _after_shift(p: str, refutation: Refutation | None = None, proof: Proof | None = None) -> Reading:
+    return _reading(
+        "after-the-shift",
+        p,
+        "centred",
+        refutation,
+        proof,
+        admitted=False,
+        why="the sentence says before shifting the mean",
+    )
+
+
+def _point(y: tuple[int, ...], g: tuple[int, ...], units: int = 1, note: str = "") -> Refutation:
+    extra = (("units", units),) if units > 1 else ()
+    instance = Instance(y=y, g=g, extra=extra, note=note)
+    return Refutation(instance, instance)
+
+
+def _claim(p: str, title: str, readings: tuple[Reading, ...], corrected: Says, why: str, text: str) -> Claim:
+    return Claim(
+        id=f"ext-lp.l{p}",
+        title=title,
+        where=WHERE,
+        kind="extension",
+        quotation=QUOTATION,
+        readings=readings,
+        corrected=Corrected(says=corrected, proof=Proof(eps=p == "2"), text=text, setting=f"lp-{p}"),
+        scope=SCOPE,
+        why=why,
+        remarks=(
+            "With one n for a layer the bracket is that of ext-lp.shared, and the condition there is necessary.",
+        ),
+    )
+
+
+def _where(slug: str, p: str, average: str, hypothesis: Hypothesis, terms: Any, assumption: str) -> Reading:
+    return _reading(
+        slug,
+        p,
+        average,
+        proof=Proof(terms=terms),
+        hypotheses=(hypothesis,),
+        assumptions=(assumption,),
+    )
+
+
+TWO_UNITS = "two units of two samples, one n for both"
+ALL_POSITIVE = "m = 2, all entries of one sign: <sgn, C g> = 0"
+CLAIMS = (
+    _claim(
+        "1",
+        "The l_1 normalisation: is the additive term always a reduction?",
+        (
+            _reading("unit", "1", "unit", _point((1, 2), (0, 1), note=ALL_POSITIVE)),
+            _where(
+                "unit-signs-agree",
+                "1",
+                "unit",
+                L1_CONDITION,
+                _l1_terms,
+                "<g,y-hat>^2 <= 2 <g,y-hat> <sgn(y), C g>",
+            ),
+            _reading("layer", "1", "layer", _point((1, 1, 1, 2), (0, 0, 0, 1), 2, TWO_UNITS)),
+            _reading("sample", "1", "sample", _point((1, 1, 1, 2), (0, 0, 0, 1), 2, TWO_UNITS)),
+            _after_shift("1", _point((1, 2, -1), (1, -1, 0), note="m = 3")),
+        ),
+        gradient_norm_l1,
+        "an increase, for instance, wherever all y have one sign and <g,y-hat> != 0",
+        "the exact bracket, which replaces -q^2/m by (q^2 - 2 q <sgn(y), C g>)/m",
+    ),
+    _claim(
+        "2",
+        "The l_2 normalisation: is the additive term always a reduction?",
+        (
+            _reading("unit", "2", "unit", proof=Proof(terms=_l2_terms, eps=True)),
+            _reading("layer", "2", "layer", _point((0, 1, 0, 2), (0, 1, 1, 0), 2, TWO_UNITS)),
+            _reading("sample", "2", "sample", _point((0, 0, 1, 2), (0, 0, 0, 1), 2, TWO_UNITS)),
+            _after_shift("2", proof=Proof(terms=_l2_terms, eps=True)),
+        ),
+        gradient_norm_l2,
+        "for one unit it is, with the terms of Theorem 4.1 corrected; where units share one n it need not be",
+        "the exact bracket of one unit, with the same terms as BatchNorm's and n^2 = sigma^2 + mu^2 + eps",
+    ),
+    _claim(
+        "inf",
+        "The l_inf normalisation: is the additive term always a reduction?",
+        (
+            _reading("unit", "inf", "unit", _point((0, 1, 2), (1, -1, 0), note="m = 3")),
+            _where(
+                "unit-top-agrees",
+                "inf",
+                "unit",
+                LINF_CONDITION,
+                _linf_terms,
+                "<g,y-hat>^2 <= 2 <g,y-hat> <top, C g>",
+            ),
+            _reading("layer", "inf", "layer", _point((0, 1, 0, 2), (0, 1, 1, 0), 2, TWO_UNITS)),
+            _reading("sample", "inf", "sample", _point((0, 0, 1, 2), (0, 0, 0, 1), 2, TWO_UNITS)),
+            _after_shift("inf", _point((0, 1, 3), (1, -1, 0), note="m = 3")),
+        ),
+        gradient_norm_linf,
+        "an increase, for instance, wherever g - mean(g) is 0 at the largest |y| and <g,y-hat> != 0",
+        "the exact bracket, which replaces -q^2/m by q^2 - 2 q <top, C g>",
+    ),
+    Claim(
+        id="ext-lp.shared",
+        title="One divisor for a whole layer: where the additive term is a reduction",
+        where=WHERE,
+        kind="extension",
+        quotation=QUOTATION,
+        readings=(
+            Reading(
+                slug="where-the-norm-agrees",
+                summary="for any twice differentiable divisor n of all activations of the layer",
+                says=reduction,
+                data=Data(parameters="activations of all units of a layer", norm="any"),
+                hypotheses=(SHARED_CONDITION,),
+                assumptions=("|nu|^2 q^2 <= 2 q <nu, C g> over the layer",),
+                proof=Proof(terms=_shared_terms),
+                setting="lp-2-layer",
+            ),
+        ),
+        corrected=Corrected(
+            says=gradient_norm,
+            proof=Proof(),
+            text="the exact bracket for any divisor",
+            setting="lp-2-layer",
+        ),
+        scope=SCOPE,
+        why="for gamma != 0 the condition is also necessary",
+    ),
+)
