@@ -76,7 +76,8 @@ class L1Gram(LpGram):
     """n = <sgn, y>/m + sqrt(eps)"""
 
     def norm_facts(self) -> dict[Any, sp.Expr]:
-        return {("sgn", (), "sgn"): gram.m}
+        facts: dict[Any, sp.Expr] = {("sgn", (), "sgn"): gram.m}
+        return facts if self.eps_positive else facts | {("sgn", (), "y"): gram.m * n}
 
     def divisor(self, y: GramVector, p: GramVector, q: GramVector) -> Any:
         moved = self.base("sgn").dot(y) / self.symbols["m"]
@@ -101,7 +102,8 @@ class LInfGram(LpGram):
     """n = <top, y>, with top = sgn(y_b) e_b at the one entry of largest size"""
 
     def norm_facts(self) -> dict[Any, sp.Expr]:
-        return {("top", (), "top"): sp.Integer(1)}
+        facts: dict[Any, sp.Expr] = {("top", (), "top"): sp.Integer(1)}
+        return facts if self.eps_positive else facts | {("top", (), "y"): n}
 
     def divisor(self, y: GramVector, p: GramVector, q: GramVector) -> Any:
         moved = self.base("top").dot(y)
