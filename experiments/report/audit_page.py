@@ -112,6 +112,7 @@ def row(index: int, layer: LayerAudit) -> dict[str, Any]:
         "kept": _share(shares["kept"]),
         "4.1 printed exceeded": _share(exceeded),
         "4.1 corrected slack": _share(words.slack(corrected)) if corrected is not None else _share(math.nan),
+        "⟨g, ŷ⟩ ≥ 0": _share(math.nan if fixed else layer.ascent),
         "worst residual": _number(words.worst_residual(layer)),
     }
     heat = {
@@ -251,7 +252,7 @@ def _scatter(printed: StatementRows | None, corrected: StatementRows | None) -> 
     }
 
 
-SIZE, MARGIN = 260.0, 44.0
+SIZE, MARGIN = 260.0, 56.0
 
 
 def _svg(pairs: dict[str, list[tuple[float, float]]], low: int, high: int, step: int) -> str:
@@ -267,9 +268,9 @@ def _svg(pairs: dict[str, list[tuple[float, float]]], low: int, high: int, step:
     for power in range(low, high + 1, every):
         x = at(10.0**power)
         parts.append(f'<path d="M{x:.1f} 0V{SIZE:.0f}M0 {SIZE - x:.1f}H{SIZE:.0f}" stroke="var(--grid)"/>')
-        label = str(power).replace("-", "−")
-        parts.append(f'<text x="{x:.1f}" y="{SIZE + 15:.0f}" text-anchor="middle">10^{label}</text>')
-        parts.append(f'<text x="-5" y="{SIZE - x + 4:.1f}" text-anchor="end">10^{label}</text>')
+        label = f'10<tspan dy="-5" font-size="8">{str(power).replace("-", "−")}</tspan>'
+        parts.append(f'<text x="{x:.1f}" y="{SIZE + 17:.0f}" text-anchor="middle">{label}</text>')
+        parts.append(f'<text x="-5" y="{SIZE - x + 5:.1f}" text-anchor="end">{label}</text>')
     parts.append(f'<path d="M0 {SIZE:.0f}L{SIZE:.0f} 0" stroke="var(--muted)" stroke-dasharray="4 3"/>')
     for name, points in pairs.items():
         parts.append(f'<g fill="var(--{name})" fill-opacity=".7">')
@@ -280,7 +281,7 @@ def _svg(pairs: dict[str, list[tuple[float, float]]], low: int, high: int, step:
         parts.append("</g>")
     parts.append(f'<text x="{SIZE / 2:.0f}" y="{SIZE + 32:.0f}" text-anchor="middle">bound</text>')
     parts.append(
-        f'<text transform="translate(-36 {SIZE / 2:.0f}) rotate(-90)" text-anchor="middle">actual |dL̂/dy|²</text>'
+        f'<text transform="translate(-42 {SIZE / 2:.0f}) rotate(-90)" text-anchor="middle">actual |dL̂/dy|²</text>'
     )
     parts.append("</g></svg>")
     return "".join(parts)

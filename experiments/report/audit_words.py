@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from statistics import median
 
 from bnverify.numerics.audit_report import LayerAudit, SecondOrder, StatementRows
 from bnverify.numerics.layer_statements import Finding
@@ -17,7 +16,7 @@ def percent(share: float) -> str:
     """A share in percent; what is above nothing is not written as 0, what is below all not as 100."""
     if math.isnan(share):
         return "–"
-    value = 100 * share
+    value = round(100 * share, 6)
     if 0 < value < 0.1:
         return "<0.1 %"
     if 99.9 < value < 100:
@@ -27,11 +26,11 @@ def percent(share: float) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three digits, with a true minus sign."""
-    if value is None or math.isnan(value):
+    """Three digits, whole numbers in full, with a true minus sign."""
+    if value is None or not math.isfinite(value):
         return "–"
-    if value == 0:
-        return "0"
+    if value == int(value) and abs(value) < 1e6:
+        return str(int(value)).replace("-", "−")
     text = f"{value:.3g}"
     if "e" in text:
         mantissa, exponent = text.split("e")
@@ -40,46 +39,48 @@ def number(value: float | None) -> str:
 
 
 def of_layer(layer: LayerAudit) -> str:
-    """One to four sentences: what is removed, what the theorem says of it, the two conditions, the curvature."""
-    parts = [_removed(layer), _theorem(layer), _conditions(layer)]
+    """A sentence on the gradient, one on the curvature where it was measured, one on what fails."""
+    parts = [_gradient(layer)]
     if layer.second is not None:
         parts.append(_curvature(layer.second))
     parts.append(_failed(layer))
     return " ".join(part for part in parts if part)
 
 
-def _removed(layer: LayerAudit) -> str:
+def _gradient(layer: LayerAudit) -> str:
     if layer.total("grad_sq") == 0:
         return "No gradient arrives here, so there is nothing to remove."
-    shares = layer.shares
     if layer.family == "fixed":
         factors = [scale**0.5 for scale in layer.columns["scale_sq"]]
-        return (
-            f"Running statistics: the layer scales the gradient by {number(min(factors))} to {number(max(factors))} "
-            "and removes nothing."
-        )
-    what = {"centred": "the ŷ term", "rms": "the ŷ term", "lp": "the divisor's term"}[layer.family]
-    mean = "" if layer.family == "rms" else f", {percent(shares['term_mean'])} by the mean"
-    return (
-        f"{percent(shares['term_yhat'])} of the squared gradient norm is removed by {what}{mean}; "
-        f"{percent(shares['kept'])} is kept and scaled by γ²/s²."
-    )
+        low, high = number(min(factors)), number(max(factors))
+        by = low if low == high else f"{low} to {high}"
+        return f"Running statistics: the layer scales the gradient by {by} and removes nothing."
+    shares = layer.shares
+    what = "the divisor's term" if layer.family == "lp" else "the ŷ term"
+    removed = f"{percent(shares['term_yhat'])} of the squared gradient norm is removed by {what}"
+    if layer.family != "rms":
+        removed += f" and {percent(shares['term_mean'])} by the mean"
+    return f"{_bound(layer)}{removed}{_printed(layer)}."
 
 
-def _theorem(layer: LayerAudit) -> str:
-    printed, corrected = layer.statement(PRINTED), layer.statement(CORRECTED)
-    if printed is None or corrected is None or layer.total("grad_sq") == 0:
+def _bound(layer: LayerAudit) -> str:
+    corrected = layer.statement(CORRECTED)
+    if corrected is None:
         return ""
     gap = slack(corrected)
-    bound = (
-        "The corrected bound of Theorem 4.1 is tight here"
-        if gap < TIGHT
-        else (f"The corrected bound of Theorem 4.1 is {percent(gap)} above the actual value")
-    )
+    if gap < TIGHT:
+        return "The bound is tight here; "
+    return f"The bound is {percent(gap)} above the actual value; "
+
+
+def _printed(layer: LayerAudit) -> str:
+    printed = layer.statement(PRINTED)
+    if printed is None:
+        return ""
     exceeded, rows = printed.count(Finding.VIOLATED), len(printed.finding)
     if exceeded == 0:
-        return f"{bound}; the printed one holds in all {rows} rows."
-    return f"{bound}; the printed one is exceeded in {exceeded} of {rows} rows."
+        return f"; as printed, Theorem 4.1 holds in all {rows} rows"
+    return f"; as printed, Theorem 4.1 is broken in {exceeded} of {rows} rows"
 
 
 def slack(rows: StatementRows) -> float:
@@ -87,16 +88,6 @@ def slack(rows: StatementRows) -> float:
     bound = math.fsum(value for value in rows.rhs if math.isfinite(value))
     actual = math.fsum(value for value, other in zip(rows.lhs, rows.rhs, strict=True) if math.isfinite(other))
     return (bound - actual) / bound if bound > 0 else math.nan
-
-
-def _conditions(layer: LayerAudit) -> str:
-    if layer.family == "fixed" or layer.total("grad_sq") == 0:
-        return ""
-    cosines = layer.columns["cosine"]
-    return (
-        f"⟨g, ŷ⟩ ≥ 0, the first condition of Theorem 4.2, holds in {percent(layer.ascent)} of the rows "
-        f"(median cosine {number(median(cosines))})."
-    )
 
 
 def _curvature(second: SecondOrder) -> str:

@@ -1,0 +1,184 @@
+"""The page of an audit: self-contained, escaped, and alive in a browser."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from bnverify.experiments.report import audit_page, audit_words
+from bnverify.numerics.audit import audit
+from bnverify.numerics.audit_report import AuditReport
+from torch import nn
+
+
+@pytest.fixture(scope="module")
+def report() -> AuditReport:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 6, 3),
+        nn.BatchNorm2d(6),
+        nn.ReLU(inplace=True),
+        nn.LocalResponseNorm(2),
+        nn.GroupNorm(2, 6),
+        nn.Flatten(),
+        nn.Linear(216, 10),
+        nn.RMSNorm(10),
+        nn.Tanh(),
+        nn.Linear(10, 5),
+    ).double()
+    x, t = torch.randn(7, 3, 8, 8).double(), torch.randint(0, 5, (7,))
+    return audit(model, F.cross_entropy, x, t, mode="both", second_order=True, probes=2)
+
+
+class Links(html.parser.HTMLParser):
+    """What a page would load or jump to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.jumps: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag in ("script", "img", "iframe", "link") and (found.get("src") or found.get("href")):
+            self.loads.append(str(found.get("src") or found.get("href")))
+        if tag == "a" and found.get("href"):
+            self.jumps.append(str(found["href"]))
+        if found.get("id"):
+            self.ids.append(str(found["id"]))
+
+
+def test_it_loads_nothing_and_every_jump_lands(report: AuditReport) -> None:
+    text = audit_page.html(report)
+    links = Links()
+    links.feed(text)
+    assert links.loads == []
+    assert not re.search(r"""(?:src|href)=["']https?:|@import|url\(""", text)
+    inside = {jump[1:] for jump in links.jumps if jump.startswith("#")}
+    assert inside <= set(links.ids)
+    assert {jump for jump in links.jumps if not jump.startswith("#")} == {"audit.json"}
+    assert len(links.ids) == len(set(links.ids))
+
+
+def test_it_shows_every_layer_and_every_statement(report: AuditReport) -> None:
+    text = audit_page.html(report)
+    for layer in report.layers:
+        assert audit_words.of_layer(layer).split(";")[0].replace("<", "&lt;").replace(">", "&gt;") in text
+        for rows in layer.statements:
+            assert f'id="claim-{rows.key}"' in text
+    assert "divides by neighbouring channels" in text
+    assert text.count("<svg") == sum(
+        audit_page.row(i, layer)["figure"] is not None for i, layer in enumerate(report.layers)
+    )
+
+
+def test_names_from_the_model_are_escaped(report: AuditReport) -> None:
+    environment = {**report.environment, "model": "<script>alert(1)</script>"}
+    text = audit_page.html(AuditReport(report.layers, report.not_covered, environment))
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in text
+
+
+def test_the_folder_holds_the_page_and_its_numbers(report: AuditReport, tmp_path: Path) -> None:
+    page = audit_page.write(report, tmp_path / "out")
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    stored = json.loads((tmp_path / "out" / "audit.json").read_text(encoding="utf-8"))
+    assert [layer["title"] for layer in stored["layers"]] == [layer.title for layer in report.layers]
+    assert stored["layers"][0]["columns"]["grad_in_sq"] == list(report.layers[0].columns["grad_in_sq"])
+
+
+def test_a_layer_without_gradient_has_a_row_and_a_sentence() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    found = audit(model, lambda out: (out * 0).sum(), torch.randn(5, 3))
+    assert "No gradient arrives here" in audit_page.html(found)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0 %"),
+        (1.0, "100 %"),
+        (0.0004, "<0.1 %"),
+        (0.9996, ">99.9 %"),
+        (0.713, "71 %"),
+        (0.0713, "7.1 %"),
+    ],
+)
+def test_a_share_is_never_rounded_to_nothing_or_all(share: float, text: str) -> None:
+    assert audit_words.percent(share) == text
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if binary is None or driver is None:
+        pytest.skip("no Chromium with its driver is installed")
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is in the extra [dev]")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for flag in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=1100,1400",
+    ):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    session = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver))
+    yield session
+    session.quit()
+
+
+@pytest.mark.browser
+def test_in_a_browser_the_table_sorts_and_a_claim_opens(
+    report: AuditReport, browser: Any, tmp_path: Path
+) -> None:
+    browser.get(audit_page.write(report, tmp_path).as_uri())
+
+    def column(index: int) -> list[float]:
+        cells = browser.find_elements("css selector", f"#layers tbody tr td:nth-child({index})")
+        return [float(cell.get_attribute("data-sort").replace("-inf", "-1e99")) for cell in cells]
+
+    heads = browser.find_elements("css selector", "#layers thead th")
+    at = next(i for i, head in enumerate(heads) if head.text.startswith("kept"))
+    before = column(at + 1)
+    heads[at].click()
+    assert heads[at].get_attribute("aria-sort") == "descending"
+    assert column(at + 1) == sorted(before, reverse=True) != before
+    heads[at].send_keys("\ue007")
+    assert column(at + 1) == sorted(before)
+
+    claim = browser.find_element("css selector", "details.claim")
+    assert claim.get_attribute("open") is None
+    claim.find_element("css selector", "summary").click()
+    assert claim.get_attribute("open") is not None
+    assert claim.find_element("css selector", "math").is_displayed()
+
+    browser.execute_script("location.hash = document.querySelectorAll('details.claim')[2].id")
+    assert browser.find_elements("css selector", "details.claim")[2].get_attribute("open") is not None
+
+    assert browser.save_screenshot(str(tmp_path / "audit.png"))
+    assert (tmp_path / "audit.png").stat().st_size > 10_000
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+@pytest.mark.browser
+def test_in_a_browser_it_fits_a_phone(report: AuditReport, browser: Any, tmp_path: Path) -> None:
+    browser.get(audit_page.write(report, tmp_path).as_uri())
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 375, "height": 700, "deviceScaleFactor": 1, "mobile": True},
+    )
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 375
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
