@@ -32,7 +32,7 @@ CASES = {
     "sigma in z": lambda q: eq(q.derivative(lambda p: p.sigma, q.b, "z") + q.m, q.m),
     "mean in y": lambda q: eq(q.derivative(lambda p: p.sym("mu"), q.b, "y"), q.dot(q.one, q.b) / q.m),
     "a power in y": lambda q: eq(
-        q.derivative(lambda p: 3 - 1 / p.s**2, q.b, "y"), 2 * q.dot(q.yhat, q.b) / (q.m * q.s**3)
+        q.derivative(lambda p: 3 - p.s**-2, q.b, "y"), 2 * q.dot(q.yhat, q.b) / (q.m * q.s**3)
     ),
     "y in W": lambda q: veq(q.derivative(lambda p: p.vec("y"), q.vec("c"), "W"), q.op("X", q.vec("c"))),
     "y-hat in W": lambda q: veq(
