@@ -1,0 +1,85 @@
+"""Deep linear networks train at the paper's learning rate only with its loss summed, and fields do what they
+say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from bnverify.experiments import deep_linear
+from bnverify.experiments.linear_task import LinearTask
+from bnverify.experiments.recipes import DlnRecipe, NormKind
+from bnverify.experiments.shift import compare
+
+PAPER = DlnRecipe(seeds=1)
+
+
+def falls_to(recipe: DlnRecipe, steps: int) -> float:
+    """Last loss over first."""
+    losses = LinearTask(recipe).advance(steps)
+    return float(losses[-1][0] / losses[0][0])
+
+
+def test_a_loss_divided_by_c_is_a_learning_rate_divided_by_c() -> None:
+    averaged = falls_to(replace(PAPER, loss="sample-mean"), 20)
+    assert averaged == pytest.approx(falls_to(replace(PAPER, lr=1e-9), 20), rel=1e-12)
+    assert falls_to(replace(PAPER, loss="mean"), 20) == pytest.approx(
+        falls_to(replace(PAPER, lr=1e-10), 20), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("norm", ["none", "batchnorm"])
+def test_only_the_summed_loss_trains_at_1e_6(norm: NormKind) -> None:
+    recipe = replace(PAPER, norm=norm)
+    assert falls_to(recipe, 200) < 0.4
+    # As long a path as 10,000 steps on the averaged losses take.
+    assert falls_to(replace(recipe, lr=1e-7), 100) > 0.5
+    assert falls_to(replace(recipe, lr=1e-8), 100) > 0.75
+
+
+@pytest.mark.parametrize(
+    "change", [{"last_norm": True}, {"affine": False}, {"bias": True}, {"init": "glorot-normal"}]
+)
+def test_every_field_of_the_linear_recipe_has_an_effect(change: dict[str, object]) -> None:
+    recipe = replace(PAPER, norm="batchnorm", layers=5)
+    one, other = LinearTask(recipe), LinearTask(replace(recipe, **change))  # type: ignore[arg-type]
+    assert one.advance(20)[-1] != other.advance(20)[-1]
+
+
+def test_the_batched_shift_is_definition_2_1_layer_by_layer() -> None:
+    recipe = DlnRecipe(layers=5, dim=4, samples=40, seeds=2, norm="batchnorm", probes=2, lanczos=2)
+    task = LinearTask(recipe)
+    old = task.theta
+    _, g = deep_linear.losses_and_grads(recipe, task.problem, old)
+    new = old - recipe.lr * g
+    found = task.measure()["ics"]
+    for i in range(5):
+        mixed = old.clone()
+        mixed[:, :i] = new[:, :i]
+        _, after = deep_linear.losses_and_grads(recipe, task.problem, mixed)
+        for s in range(2):
+            expected = compare(g[s, i], after[s, i])
+            assert found[s][i]["l2"] == pytest.approx(expected.l2, rel=1e-10, abs=1e-12)
+            assert found[s][i]["cosine"] == pytest.approx(expected.cosine, rel=1e-12)
+
+
+def test_the_batched_ray_and_curvature_are_those_of_each_seed_alone() -> None:
+    recipe = DlnRecipe(layers=4, dim=3, samples=30, seeds=3, norm="l2", probes=3, lanczos=4)
+    together = LinearTask(recipe).measure()
+    for s in range(3):
+        alone = LinearTask(replace(recipe, seed=s, seeds=1)).measure()
+        for key in ("loss", "grad_norm", "beta_pairs"):
+            assert together["ray"][s][key] == pytest.approx(alone["ray"][0][key], rel=1e-10)
+        assert together["ray"][s]["changes"] == pytest.approx(alone["ray"][0]["changes"], rel=1e-9)
+        assert together["lambda_max"][s] == pytest.approx(alone["lambda_max"][0], rel=1e-8)
+        assert together["moments"][s][2]["quantiles"] == pytest.approx(alone["moments"][0][2]["quantiles"])
+
+
+def test_measuring_leaves_the_parameters_and_the_generator_alone() -> None:
+    task = LinearTask(DlnRecipe(layers=3, dim=3, samples=30, seeds=2, norm="linf", probes=2))
+    before, generator = task.theta.clone(), torch.get_rng_state()
+    task.measure()
+    assert torch.equal(task.theta, before)
+    assert torch.equal(generator, torch.get_rng_state())
+    assert task.step == 0
