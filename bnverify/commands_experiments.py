@@ -235,6 +235,18 @@ def _figures(folder: Annotated[Path, typer.Argument(help="Folder that bnverify r
         print(path)
 
 
+def _notes(
+    results: Annotated[Path, typer.Argument(help="Folder of summaries.")] = Path("notes/results"),
+    out: Annotated[Path, typer.Option("--out", help="The document.")] = Path("notes/reproduction.md"),
+) -> None:
+    """Write notes/reproduction.md from the summaries in notes/results."""
+    from bnverify.experiments import reproduction_notes
+    from bnverify.files import write_text
+
+    write_text(out, reproduction_notes.render(results))
+    print(out)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of the reproduction to ``app``."""
     commands: dict[str, Any] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -53,16 +54,48 @@ def _claim(judged: Judged) -> Row:
         "quotation": claim.quote,
         "paper": claim.paper,
         "verdict": judged.verdict,
-        "p": judged.p,
-        "p_holm": judged.p_holm,
+        "p": _short(judged.p),
+        "p_holm": _short(judged.p_holm),
         "cells": [_cell(cell) for cell in judged.cells],
     }
 
 
 def _cell(cell: Cell) -> Row:
     row: dict[str, Any] = asdict(cell)
-    row["log_ratios"] = {str(k): v if v is None else round(v, 5) for k, v in cell.log_ratios.items()}
+    row["log_ratios"] = {str(k): v if v is None else round(v, 4) for k, v in cell.log_ratios.items()}
+    if row["comparison"] is not None:
+        row["comparison"] = {k: _short(v) for k, v in row["comparison"].items()}
     return row
+
+
+def _short(value: Any) -> Any:
+    return float(f"{value:.4g}") if isinstance(value, float) and math.isfinite(value) else value
+
+
+def text(summary: Row) -> str:
+    """The summary as JSON with a line for every field, claim and cell, so that changes can be read."""
+    head = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in summary.items() if key != "claims"]
+    claims = []
+    for claim in summary["claims"]:
+        fields = [
+            f"   {json.dumps(key)}: {json.dumps(value)}" for key, value in claim.items() if key != "cells"
+        ]
+        cells = ",\n".join(f"    {json.dumps(cell)}" for cell in claim["cells"])
+        claims.append("  {\n" + ",\n".join([*fields, '   "cells": [\n' + cells + "\n   ]"]) + "\n  }")
+    return "{\n" + ",\n".join([*head, ' "claims": [\n' + ",\n".join(claims) + "\n ]"]) + "\n}\n"
+
+
+def read(path: Path) -> Row:
+    """A summary that `write` wrote; InputError if it is missing or damaged."""
+    try:
+        summary: Row = json.loads(path.read_text())
+        if "claims" not in summary or "command" not in summary:
+            raise ValueError("no claims or no command in it")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} is no summary of a reproduction ({error}); bnverify figures writes one"
+        ) from None
+    return summary
 
 
 def write(
@@ -81,5 +114,5 @@ def write(
         command, note = kept.get("command", "unknown"), kept.get("note", "")
     judged = judge(preregistration(path), runs)
     summary = record.finite(summarise(runs, judged, command, note))
-    write_text(folder / "summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
+    write_text(folder / "summary.json", text(summary))
     return summary, judged
