@@ -19,8 +19,9 @@ def draw_all(runs: list[Run], folder: Path) -> list[Path]:
 
     shelf = Shelf(runs)
     paths = []
-    for name in MODULES:
-        figure = importlib.import_module(f"{__name__}.{name}").draw(shelf)
-        if figure is not None:
-            paths += style.save(figure, folder, name.replace("_", "-"))
+    with style.look():
+        for name in MODULES:
+            figure = importlib.import_module(f"{__name__}.{name}").draw(shelf)
+            if figure is not None:
+                paths += style.save(figure, folder, name.replace("_", "-"))
     return paths

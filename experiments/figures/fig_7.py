@@ -13,8 +13,8 @@ LR = 0.1
 QUANTITIES = {
     "activation_grad": "gradient norm, activations",
     "activation_curvature": "curvature, activations",
-    "layer_grad": "gradient norm, weights of the layer",
-    "layer_curvature": "curvature, weights of the layer",
+    "layer_grad": "gradient norm, layer's weights",
+    "layer_curvature": "curvature, layer's weights",
     "beta_max": "effective beta, all weights",
 }
 
@@ -29,11 +29,15 @@ def draw(shelf: Shelf) -> Figure | None:
     figure, axes = style.canvas(1, len(QUANTITIES))
     for panel, (quantity, title) in zip(axes[0], QUANTITIES.items(), strict=True):
         ratios = np.nanmean([_log_ratios(view, quantity) for view in seeds.values()], axis=0)
-        picture = panel.imshow(ratios.T, cmap="RdBu_r", vmin=-1.5, vmax=1.5, aspect="auto", origin="lower")
+        most = np.nanmax(np.abs(ratios))
+        picture = panel.imshow(ratios.T, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto", origin="lower")
+        figure.colorbar(picture, ax=panel)
         panel.set(title=title, xlabel="step", ylabel="layer")
         panel.set_xticks(range(len(steps)), [str(step) for step in steps], rotation=60)
         panel.set_yticks(range(ratios.shape[1]), [str(i + 1) for i in range(ratios.shape[1])])
-    figure.colorbar(picture, ax=axes[0][-1], label="log10(with BatchNorm / without)")
+    figure.suptitle(
+        "log10 of the value with BatchNorm over the value without, red: larger with BatchNorm", fontsize=7
+    )
     return figure
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,10 @@ NAMES = {
 }
 RC: dict[Any, Any] = {
     "font.size": 8,
-    "axes.titlesize": 8,
+    "axes.titlesize": 7,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 6,
+    "ytick.labelsize": 6,
     "legend.fontsize": 7,
     "lines.linewidth": 1.2,
     "axes.spines.top": False,
@@ -56,34 +61,41 @@ PANEL = (2.7, 2.1)  # Inches.
 FORMATS = ("pdf", "svg", "png")
 
 
-def canvas(rows: int, columns: int) -> tuple[Figure, list[list[Axes]]]:
-    """A figure of ``rows`` x ``columns`` panels in the project's style."""
+@contextmanager
+def look() -> Iterator[None]:
+    """The project's style; figures are made and saved inside it."""
     with plt.rc_context(RC):
-        figure, axes = plt.subplots(
-            rows,
-            columns,
-            figsize=(PANEL[0] * columns, PANEL[1] * rows),
-            squeeze=False,
-            layout="constrained",
-        )
+        yield
+
+
+def canvas(rows: int, columns: int) -> tuple[Figure, list[list[Axes]]]:
+    """A figure of ``rows`` x ``columns`` panels."""
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(PANEL[0] * columns, PANEL[1] * rows + 0.3),
+        squeeze=False,
+        layout="constrained",
+    )
     return figure, [list(row) for row in axes]
 
 
 def legend(axes: Axes) -> None:
-    """A legend without a frame, if anything was drawn."""
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False)
+    """What ``axes`` shows, named once above the whole figure."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure = axes.get_figure()
+    if handles and isinstance(figure, Figure):
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(handles), frameon=False)
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Write ``name`` as PDF, SVG and PNG (200 dots per inch), without a date, and close the figure."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    with plt.rc_context(RC):
-        for kind in FORMATS:
-            path = folder / f"{name}.{kind}"
-            metadata = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}[kind]
-            figure.savefig(path, dpi=200, metadata=metadata)
-            paths.append(path)
+    for kind in FORMATS:
+        path = folder / f"{name}.{kind}"
+        metadata = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}[kind]
+        figure.savefig(path, dpi=200, metadata=metadata)
+        paths.append(path)
     plt.close(figure)
     return paths
