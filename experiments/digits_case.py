@@ -21,6 +21,9 @@ from torch import Tensor, nn
 WIDTHS: tuple[int | Literal["pool"], ...] = (8, 8, "pool", 16, 16, "pool", 32, 32, "pool")
 """Output channels of the convolutions, two a block as in VGG; a block ends with 2 x 2 max-pooling."""
 
+SIDE = 8
+"""Pixels on each side of an image."""
+
 TRAIN = 1437
 """Images that are trained on, the first four fifths; the rest measure accuracy."""
 
@@ -80,7 +83,8 @@ def small_vgg(widths: tuple[int | Literal["pool"], ...] = WIDTHS, classes: int =
         layers[f"relu{number}"] = nn.ReLU()
         channels = width
     layers["flatten"] = nn.Flatten()
-    layers["classifier"] = nn.Linear(channels, classes)
+    side = SIDE >> sum(width == "pool" for width in widths)
+    layers["classifier"] = nn.Linear(channels * side**2, classes)
     return nn.Sequential(layers)
 
 

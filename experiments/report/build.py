@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,9 +87,8 @@ def compose(trials: int, seed: int, device: str, progress: Progress, started: fl
     stored = store.load()
     if not stored:
         raise InputError("there is no stored evidence; `bnverify prove` derives it")
-    names = [name for name in stored if name.partition("-")[0] in INLINE and name in registry()]
     findings = check_claims(
-        names,
+        checked(stored),
         trials=trials,
         seed=seed,
         device=device,
@@ -111,9 +110,25 @@ def compose(trials: int, seed: int, device: str, progress: Progress, started: fl
         claims=entries_of(stored.values(), pictures),
         digits=digits,
         environment=environment,
-        notes=tuple(Note(title, f"{name}.html") for name, (title, _) in NOTES.items()),
+        notes=_notes(stored),
         commands=_commands(trials, seed, device, findings),
     )
+
+
+def _notes(stored: dict[str, store.Stored]) -> tuple[Note, ...]:
+    """The notes whose evidence is stored."""
+    found = []
+    for name, (title, written) in NOTES.items():
+        try:
+            found.append(Note(title, f"{name}.html", written(stored)))
+        except InputError:
+            continue
+    return tuple(found)
+
+
+def checked(stored: Iterable[str]) -> list[str]:
+    """The statements that random batches are drawn for: the named theorems."""
+    return [name for name in stored if name.partition("-")[0] in INLINE and name in registry()]
 
 
 def _commands(trials: int, seed: int, device: str, findings: list[ClaimFindings]) -> tuple[str, ...]:
@@ -151,14 +166,11 @@ def write(report: Report, folder: Path, progress: Progress = lambda stage, done,
             claim_link=lambda name: _link(report, name, "../"),
         )
         progress("pages", index + 3, total)
-    entries = store.load()
-    for name, (title, written) in NOTES.items():
-        texts[f"{name}.html"] = render(
+    for note in report.notes:
+        texts[note.href] = render(
             "note.html",
-            title=title,
-            body=body(
-                written(entries), lambda code: _link(report, code, page=True) if code in entries else None
-            ),
+            title=note.title,
+            body=body(note.markdown, lambda code: _link(report, code, page=True)),
             version=report.environment["bnverify"],
         )
     figures = [picture for entry in report.claims for picture in entry.figures]
@@ -175,11 +187,12 @@ def write(report: Report, folder: Path, progress: Progress = lambda stage, done,
     progress("pages", total, total)
 
 
-def _link(report: Report, name: str, up: str = "", page: bool = False) -> str:
+def _link(report: Report, name: str, up: str = "", page: bool = False) -> str | None:
     """Where a statement stands, as seen from the first page; from another one with ``page``, ``up`` folders down."""
     entry = next((entry for entry in report.claims if entry.item["id"] == name), None)
-    href = "#verdicts" if entry is None else entry.href
-    return f"{up}index.html{href}" if href.startswith("#") and (page or up) else f"{up}{href}"
+    if entry is None:
+        return None
+    return f"{up}index.html{entry.href}" if entry.inline and (page or up) else f"{up}{entry.href}"
 
 
 def as_data(report: Report) -> dict[str, Any]:

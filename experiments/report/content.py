@@ -137,10 +137,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Note:
-    """A further page of the folder."""
+    """A further page of the folder, in Markdown."""
 
     title: str
     href: str
+    markdown: str
 
 
 @dataclass(frozen=True)

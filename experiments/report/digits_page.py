@@ -13,7 +13,7 @@ from bnverify.experiments.report.numbers import number, percent
 from bnverify.experiments.report.plots import strips
 from bnverify.numerics.audit_report import LayerAudit, StatementRows
 
-PRINTED, CORRECTED, IDENTITY = "thm-4.1:printed", "thm-4.1:corrected", "ext-eps:gradient"
+PRINTED, CORRECTED, IDENTITY = "thm-4.1:printed", "thm-4.1:corrected", "ext-eps.gradient:formula"
 FIRST, SECOND = "thm-4.2.1:printed", "thm-4.2.2:printed"
 
 _COLUMNS = (

@@ -13,6 +13,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from functools import cache
 
+from bnverify.experiments.report.linebreak import broken
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
@@ -183,12 +184,12 @@ def mathml(latex: str, display: bool = False) -> Markup:
         tree = ET.fromstring(convert(source, display="block" if display else "inline"))
     except Exception:
         return Markup("<code>{}</code>").format(latex)
-    for tag in tags:
-        tree.append(ET.Element("mspace", {"width": "2em"}))
-        number = ET.Element("mtext")
-        number.text = f"({tag})"
-        tree.append(number)
     root = _rebuilt(tree, display)
+    if display:
+        broken(root)
+    for tag in tags:
+        ET.SubElement(root, "mspace", {"width": "2em"})
+        ET.SubElement(root, "mtext").text = f"({tag})"
     if _local(tree.tag) != "math":
         return Markup("<code>{}</code>").format(latex)
     root.attrib = {"display": "block" if display else "inline", "alttext": " ".join(latex.split())}
@@ -271,6 +272,7 @@ _ASCII = (
     (re.compile(r"\bL\^(?![\w{])"), "L̂"),
     (re.compile(r"\bd2?L\^/"), lambda m: m.group(0).replace("L^", "L̂")),
     (re.compile(r"\bsqrt\(([^()\s]+)\)"), r"√\1"),
+    (re.compile(r"(?<=\d)\*(?=√)"), ""),
     (re.compile(r"\bgamma(?![a-zA-Z])"), "γ"),
     (re.compile(r"\bsigma(?![a-zA-Z])"), "σ"),
     (re.compile(r"\blambda\b"), "λ"),

@@ -19,7 +19,19 @@ def body(markdown: str, link: Link = lambda name: None) -> Markup:
     Comments are dropped, all else is escaped. ``link`` says where an id in backquotes leads, if anywhere.
     """
     text = re.sub(r"<!--.*?-->", "", markdown, flags=re.DOTALL)
-    return Markup("\n").join(_block(block, link) for block in _blocks(text))
+    taken: set[str] = set()
+    return Markup("\n").join(_block(block, link, taken) for block in _blocks(text))
+
+
+def _anchor(heading: str, taken: set[str]) -> str:
+    """The id of a heading: the name in backquotes it starts with, or its words; a repetition gets a number."""
+    name = re.match(r"`([^`]+)`", heading)
+    stem = name[1] if name else re.sub(r"\W+", "-", heading.lower()).strip("-")
+    anchor, number = stem, 2
+    while anchor in taken:
+        anchor, number = f"{stem}-{number}", number + 1
+    taken.add(anchor)
+    return anchor
 
 
 def _blocks(text: str) -> Iterator[str]:
@@ -36,19 +48,16 @@ def _blocks(text: str) -> Iterator[str]:
         yield "\n".join(block)
 
 
-def _block(block: str, link: Link) -> Markup:
+def _block(block: str, link: Link, taken: set[str]) -> Markup:
     def setting(text: str) -> Markup:
         return _words(text, link)
 
     if match := re.match(r"(#{1,4}) +(.*)", block):
         level = len(match[1])
-        name = re.match(r"`([^`]+)`", match[2])
-        anchor = Markup(' id="{}"').format(
-            name[1] if name else re.sub(r"\W+", "-", match[2].lower()).strip("-")
-        )
+        anchor = Markup(' id="{}"').format(_anchor(match[2], taken))
         inside = _unwrapped(prose(match[2], setting))
         rest = block[match.end() :].strip()
-        after = _block(rest, link) if rest else Markup("")
+        after = _block(rest, link, taken) if rest else Markup("")
         return Markup("<h{0}{1}>{2}</h{0}>{3}").format(level, anchor, inside, after)
     lines = block.splitlines()
     if all(line.startswith(">") for line in lines):

@@ -22,7 +22,7 @@
     document.querySelectorAll(".display").forEach((box) => {
       const formula = box.querySelector("math > *");
       const width = formula ? formula.getBoundingClientRect().width : 0;
-      if (width > 560) box.style.fontSize = `${Math.floor(56000 / width)}%`;
+      if (width > 620) box.style.fontSize = `${Math.max(60, Math.floor(62000 / width))}%`;
     });
   });
   addEventListener("afterprint", () => document.querySelectorAll(".display").forEach((box) => { box.style.fontSize = ""; }));

@@ -23,6 +23,10 @@ def test_markdown_is_set(markdown: str, html: str) -> None:
     assert body(markdown) == html
 
 
+def test_a_heading_that_returns_has_an_id_of_its_own() -> None:
+    assert body("## Why\n\n## Why").count('id="why"') == 1
+
+
 def test_an_id_leads_to_its_statement() -> None:
     made = body("see `thm-4.1` and `g_j`", lambda name: "#thm-4.1" if name == "thm-4.1" else None)
     assert '<a href="#thm-4.1"><code>thm-4.1</code></a>' in made

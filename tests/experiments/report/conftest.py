@@ -1,0 +1,61 @@
+"""A report of small size, written once for all tests of this folder."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from bnverify.experiments import digits_case
+from bnverify.experiments.report import build
+from bnverify.experiments.report.content import INLINE, Report
+from bnverify.theory import store
+
+SMALL = digits_case.Recipe(steps=2, batch=16, widths=(3, "pool", 4, "pool"))
+
+
+@pytest.fixture(scope="session")
+def small_case() -> digits_case.DigitsCase:
+    return digits_case.run(SMALL)
+
+
+def some(stored: dict[str, store.Stored]) -> dict[str, store.Stored]:
+    """The named theorems and, of every other kind, the first four."""
+    kept: dict[str, store.Stored] = {}
+    for name, entry in stored.items():
+        prefix = name.partition("-")[0]
+        if prefix in INLINE or sum(other.startswith(f"{prefix}-") for other in kept) < 4:
+            kept[name] = entry
+    return kept
+
+
+@pytest.fixture(scope="session")
+def some_stored() -> dict[str, store.Stored]:
+    stored = some(store.load())
+    if not stored:
+        pytest.skip("there is no stored evidence; `bnverify prove` derives it")
+    return stored
+
+
+@pytest.fixture(scope="session")
+def small_report(small_case: digits_case.DigitsCase, some_stored: dict[str, store.Stored]) -> Report:
+    """Some claims; numbers for Theorem 4.1; the real case in small."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    patch = pytest.MonkeyPatch()
+    try:
+        patch.setattr(store, "load", lambda: some_stored)
+        patch.setattr(build, "checked", lambda stored: ["thm-4.1"])
+        patch.setattr(digits_case, "run", lambda recipe, tick: small_case)
+        return build.compose(400, 0, "cpu", lambda stage, done, total: None, time.perf_counter())
+    finally:
+        patch.undo()
+        torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def folder(small_report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("report")
+    build.write(small_report, out)
+    return out

@@ -1,0 +1,97 @@
+"""Headings, search words and exact numbers of the report."""
+
+from __future__ import annotations
+
+import pytest
+from bnverify.experiments.report.content import equations_in, find_text, heading_of
+from bnverify.experiments.report.numbers import number, percent
+from bnverify.experiments.report.pages import capfirst, exact_text, given_latex
+
+
+def item(
+    identifier: str, title: str = "title", where: str = "where", kind: str = "theorem"
+) -> dict[str, str]:
+    return {"id": identifier, "title": title, "where": where, "kind": kind}
+
+
+@pytest.mark.parametrize(
+    ("identifier", "heading"),
+    [
+        ("thm-4.1", "Theorem 4.1: title"),
+        ("thm-4.2.1", "Theorem 4.2, part 1: title"),
+        ("thm-C.1", "Theorem C.1: title"),
+        ("eq-17", "Equation (17): title"),
+        ("prose-4.2-psd", "title"),
+        ("ext-eps.gradient", "title"),
+    ],
+)
+def test_a_heading_carries_the_number_of_the_source(identifier: str, heading: str) -> None:
+    assert heading_of(item(identifier)) == heading
+
+
+def test_a_range_of_equations_is_all_of_them() -> None:
+    assert equations_in("proved by (10) to (13) and (51)") == ["10", "11", "12", "13", "51"]
+
+
+def test_a_statement_is_found_by_the_equations_that_prove_it() -> None:
+    tokens = find_text(item("thm-4.4", where="proved by (10) to (18)"), "").split()
+    assert "eq-17" in tokens
+    assert "eq-19" not in tokens
+    assert tokens[0] == "thm-4.4"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (0.001234, "0.00123"),
+        (12345.6, "12,346"),
+        (-2.5, "−2.50"),
+        (3e-12, "3.0\N{NO-BREAK SPACE}·\N{NO-BREAK SPACE}10⁻¹²"),
+        (1e-5, "10⁻⁵"),
+        (float("inf"), "–"),
+    ],
+)
+def test_numbers_are_written_with_three_digits(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0 %"),
+        (1.0, "100 %"),
+        (0.99999, "99.99 %"),
+        (0.97, "97 %"),
+        (0.0123, "1.2 %"),
+        (1e-7, "< 0.001 %"),
+    ],
+)
+def test_less_than_all_is_never_written_as_all(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_exact_numbers_keep_their_roots() -> None:
+    assert exact_text("3*sqrt(2)/4 - 1") == "3√2/4 − 1"
+
+
+def test_a_point_shows_its_matrix_and_what_is_unusual() -> None:
+    point = {
+        "y": ["0", "1"], "g": ["1/2", "0"], "H": [["1", "0"], ["0", "-1"]], "X": None, "W": None,
+        "gamma": "s", "beta": "0", "eps": "0", "lam": "2", "extra": {},
+    }  # fmt: skip
+    latex = given_latex(point)
+    assert r"\begin{pmatrix} 1 & 0 \\ 0 & -1 \end{pmatrix}" in latex
+    assert r"\gamma = \sigma" in latex
+    assert r"\lambda = 2" in latex
+    assert r"\tfrac{1}{2}" in latex
+    assert r"\beta" not in latex
+
+
+@pytest.mark.parametrize("text", ["g_j is", "y-hat moves", "m = 3, every", "sigma is", "x_i and"])
+def test_a_symbol_keeps_its_case_at_the_start_of_a_sentence(text: str) -> None:
+    assert capfirst(text) == text
+
+
+def test_a_word_starts_a_sentence_with_a_capital() -> None:
+    assert capfirst("the statement") == "The statement"
