@@ -28,12 +28,17 @@ HEADS |= {"vadd", "vsub", "vneg", "scale", "max_grad", "max_form"}
 
 @dataclass(frozen=True)
 class Needs:
-    """The names in a statement and its hypotheses, by sort; ``heads`` are the kinds of expression."""
+    """The names in a statement and its hypotheses, by sort.
+
+    heads: the kinds of expression. weights: the vectors of the space of W. vector: whether an equation is one of
+    vectors. stationary: whether the plain gradient in W is spoken of.
+    """
 
     vectors: frozenset[str]
     operators: frozenset[str]
     symbols: frozenset[str]
     heads: frozenset[str]
+    weights: frozenset[str]
     vector: bool
     stationary: bool
 
@@ -60,9 +65,51 @@ def needs_of(says: Says, hypotheses: Iterable[Hypothesis] = ()) -> Needs:
         frozenset(found["op"]),
         frozenset(found["sym"]),
         frozenset(heads),
+        frozenset(_weight_space(relations)),
         any(relation.vector for relation in relations),
         assumed,
     )
+
+
+def _weight_space(relations: list[Any]) -> set[str]:
+    """The names that must lie in the space of W, from what they are added to, multiplied with or mapped by."""
+    found = set(WEIGHT_SPACE)
+
+    def visit(node: Any, expected: bool | None) -> bool | None:
+        """Whether a vector lies in weight space (None: not known yet), told what its surroundings ask for."""
+        match node.head:
+            case "vec":
+                name = node.args[0]
+                if expected and name not in OWN_VECTORS | WEIGHT_VECTORS:
+                    found.add(name)
+                return name in WEIGHT_VECTORS or name in found or (False if name in OWN_VECTORS else None)
+            case "op":
+                inner = {"X": True, "T": False}.get(node.args[0], node.args[0].startswith("HW"))
+                visit(node.args[1], inner)
+                return {"X": False, "T": True}.get(node.args[0], inner)
+            case "dot" | "vadd" | "vsub":
+                known = [visit(arg, expected) for arg in node.args]
+                either = expected or next((k for k in known if k is not None), None)
+                for arg in node.args:
+                    visit(arg, either)
+                return None if node.head == "dot" else either
+        sides = [
+            visit(arg, expected if node.head in {"scale", "vneg"} else None)
+            for arg in node.args
+            if hasattr(arg, "head")
+        ]
+        return sides[-1] if node.head in {"scale", "vneg"} else None
+
+    for relation in relations:
+        known = [
+            visit(side if isinstance(side, Vector) else scalar(side), None)
+            for side in (relation.lhs, relation.rhs)
+        ]
+        if relation.vector and True in known:
+            found.add("a")
+            for side in (relation.lhs, relation.rhs):
+                visit(side, True)
+    return found
 
 
 def family_of(needs: Needs) -> tuple[str, str | None]:
@@ -142,28 +189,27 @@ def draw(
     Args:
         m: the batch size, at least 2.
         eps: take eps > 0.
-        setting: ``weights-with-bias`` asks for a constant feature and a matched minimum of the plain loss,
-            ``linear-loss`` for H = 0.
+        setting: ``weights-with-bias`` asks for a constant feature and a matched minimum of the plain loss (m >= 3),
+            ``weights-centred`` for X'1 = 0, ``weights-eigen`` for that and X'X W parallel to W (m >= 3),
+            ``linear-loss`` for H = 0; ``weights-at-X`` mixes the kinds of X.
         signed: let alpha be negative.
     """
     family, reason = family_of(needs)
     if reason is not None:
         raise ValueError(reason)
-    bias = setting == "weights-with-bias"
-    made = (
-        _batch(rng, m)
-        if family == "batches"
-        else _weights(rng, max(m, 3 if bias else 2), family, needs, bias)
-    )
+    if setting.startswith("weights") and family == "batches":
+        family = "weights"
+    made = _batch(rng, m) if family == "batches" else _weights(rng, m, family, needs, setting)
     if setting == "linear-loss":
         made["H"] = None
     made["eps"] = Fraction(rng.choice((1, 2, 4)), rng.choice((1, 2, 8))) if eps else Fraction(0)
-    made["lam"] = made.get("lam", Fraction(rng.choice((1, 1, 2, 3)), rng.choice((1, 1, 2))))
+    made["lam"] = made.get("lam", Fraction(rng.choice((1, 1, 2, 3)), rng.choice((1, 1, 2, 4))))
     extra = made.pop("extra", {})
-    width = len(made["W"]) if "W" in made else m
+    width = len(made["W"]) if "W" in made else len(made["y"])
     vectors = needs.vectors | ({"a"} if needs.vector else set())
     for name in sorted(vectors - OWN_VECTORS - WEIGHT_VECTORS - set(extra)):
-        extra[name] = whole(rng, width if name in WEIGHT_SPACE else m, 3)
+        size, parts = width if name in needs.weights else len(made["y"]), rng.choice((1, 1, 2))
+        extra[name] = tuple(value / parts for value in whole(rng, size, 3))
     for name in sorted(needs.symbols - OWN_SYMBOLS - set(extra)):
         extra[name] = Fraction(rng.choice((1, 2, 3, 5)), rng.choice((1, 2, 3)))
     if needs.vectors & {"yhat_scaled"}:
@@ -175,10 +221,11 @@ def draw(
 
 def _batch(rng: random.Random, m: int) -> dict[str, Any]:
     y = activations(rng, m)
+    size, bend = (Fraction(rng.choice((1, 1, 1, 8)), rng.choice((1, 1, 1, 8))) for _ in range(2))
     return {
         "y": y,
-        "g": gradient(rng, y),
-        "H": hessian(rng, m),
+        "g": tuple(size * value for value in gradient(rng, y)),
+        "H": tuple(tuple(bend * value for value in row) for row in hessian(rng, m)),
         "gamma": scale(rng),
         "beta": Fraction(rng.choice((0, 0, 1, -1, 2))),
     }
@@ -216,15 +263,33 @@ def projected_off(X: Any, u: tuple[Fraction, ...]) -> tuple[Fraction, ...] | Non
     return tuple(a - b for a, b in zip(u, along, strict=True))
 
 
-def _weights(rng: random.Random, m: int, family: str, needs: Needs, bias: bool) -> dict[str, Any]:
-    """y = X W with one or two features; where the plain gradient is spoken of, W is stationary for it."""
+def _features(rng: random.Random, m: int, setting: str) -> tuple[Any, tuple[Fraction, ...]]:
+    """X (m x 1 at m = 2, else m x 2) and W as the setting asks for."""
     width = 1 if m == 2 else 2
-    X: Any = tuple((whole(rng, 1)[0], Fraction(1)) if bias else whole(rng, width) for _ in range(m))
+    X: Any = tuple(whole(rng, width) for _ in range(m))
     W = tuple(Fraction(rng.choice((1, 1, -1, 2, 0))) for _ in range(width))
+    if setting == "weights-with-bias":
+        X = tuple((row[0], Fraction(1)) for row in X)
+    if setting in {"weights-centred", "weights-eigen"}:
+        means = [sum(column, Fraction(0)) / m for column in zip(*X, strict=True)]
+        X = tuple(tuple(x - mu for x, mu in zip(row, means, strict=True)) for row in X)
+    if setting == "weights-eigen" and width == 2:
+        first = tuple((row[0],) for row in X)
+        second = projected_off(first, tuple(row[1] for row in X)) or (Fraction(0),) * m
+        X, W = tuple((row[0], x) for (row, x) in zip(X, second, strict=True)), (W[0], Fraction(0))
+    return X, W
+
+
+def _weights(rng: random.Random, m: int, family: str, needs: Needs, setting: str) -> dict[str, Any]:
+    """y = X W with one or two features; where the plain gradient is spoken of, W is stationary for it."""
+    bias = setting == "weights-with-bias"
+    m = max(m, 3) if bias or setting == "weights-eigen" else m
+    kinds = ("weights-at-X", "weights-centred", "weights-eigen")
+    X, W = _features(rng, m, rng.choice(kinds) if setting == "weights-at-X" else setting)
     y = _product(X, W)
     off = projected_off(X, whole(rng, m, 3))
     if len(set(y)) == 1 or off is None:
-        return _weights(rng, m, family, needs, bias)
+        return _weights(rng, m, family, needs, setting)
     made: dict[str, Any] = {"X": X, "W": W, "y": y, "g": whole(rng, m, 3), "H": hessian(rng, m)}
     made |= {"gamma": scale(rng), "beta": Fraction(rng.choice((0, 1)))}
     identity = tuple(tuple(Fraction(int(i == j)) for j in range(m)) for i in range(m))
@@ -235,16 +300,16 @@ def _weights(rng: random.Random, m: int, family: str, needs: Needs, bias: bool) 
         )
     if family == "inputs":
         other = tuple(
-            tuple(Fraction(x) / rng.choice((1, 4, 16)) for x in whole(rng, width)) for _ in range(m)
+            tuple(Fraction(x) / rng.choice((1, 4, 16)) for x in whole(rng, len(W))) for _ in range(m)
         )
         size = sum((x * x for row in other for x in row), Fraction(0))
         made |= {"lam": Fraction(int(size) + 1), "extra": {"X_other": other}}
         if len(set(_product(other, W))) == 1:
-            return _weights(rng, m, family, needs, bias)
+            return _weights(rng, m, family, needs, setting)
     if family == "least-squares":
         found = _least_squares(rng, X, W, off)
         if found is None:
-            return _weights(rng, m, family, needs, bias)
+            return _weights(rng, m, family, needs, setting)
         made |= {"g": off, "H": identity, "gamma": "s", "beta": "mu", "extra": found}
     return made
 

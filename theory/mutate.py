@@ -2,7 +2,8 @@
 
 Every node of a proved or corrected statement is changed in the ways that formulas go wrong in print: another
 constant, another sign, another exponent, a term or a factor dropped, a term doubled, 1/m for 1/sqrt(m) and back,
-and a factor 1 +- 1e-6 on one side. An inequality that is an equality is mutated as the equality it is.
+another vector, one side halved, doubled or negated, and a factor 1 +- 1e-6 on one side. An inequality that is an
+equality is mutated as the equality it is.
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
 from typing import Any
 
 import sympy as sp
-from bnverify.theory.claim import Claim, Corrected, Proof, Reading, Relation
+from bnverify.theory.claim import Claim, Corrected, Hypothesis, Proof, Reading, Relation
 from bnverify.theory.observe import Syntax, simplified
 from bnverify.theory.prove import verify_relation
-from bnverify.theory.rooms import formal
+from bnverify.theory.rooms import FORMAL, formal
 from bnverify.theory.settings import Setting
 from bnverify.theory.syntax import Scalar, Vector, evaluate, replace, scalar, walk
 
 SMALL = Fraction(1, 10**6)
+OTHER = {"g": "v", "v": "g", "yhat": "1", "1": "yhat"}
+"""What print confuses: a hat lost or gained, the mean's vector for y-hat's."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,16 @@ class Statement:
     op: str
     rhs: Any
     vector: bool
+
+    @property
+    def hypotheses(self) -> tuple[Hypothesis, ...]:
+        """What its certificate assumes; an equality holds whatever the reading assumes besides."""
+        return () if self.op == "eq" else self.source.hypotheses
+
+    @property
+    def setting(self) -> str:
+        """The setting its certificate speaks of; readings of BatchNorm's own room are proved for any batch."""
+        return self.source.setting if self.source.setting in FORMAL else "activations"
 
     def says(self, q: Setting) -> Relation:
         return Relation(evaluate(self.lhs, q), self.op, evaluate(self.rhs, q), self.vector)
@@ -133,6 +147,8 @@ def _changes(node: Any) -> Iterator[tuple[str, str, Any]]:
             yield "dropped factor", "divisor dropped", args[0]
         case "scale":
             yield "dropped factor", "factor of a vector dropped", args[1]
+        case "vec" if args[0] in OTHER:
+            yield "other vector", f"{args[0]} -> {OTHER[args[0]]}", Vector("vec", (OTHER[args[0]],))
         case "op" if args[0] in {"H", "B", "HW"}:
             yield "dropped factor", f"{args[0]} dropped", args[1]
 
@@ -149,10 +165,13 @@ def mutants(statement: Statement) -> tuple[Mutant, ...]:
                 seen.setdefault(
                     (changed[0], changed[1]), (kind, f"{'left' if side == 0 else 'right'}: {text}")
                 )
-    if statement.op == "eq":
-        for factor in (1 + SMALL, 1 - SMALL):
-            changed = (statement.lhs, statement.rhs * scalar(factor))
-            seen.setdefault(changed, ("factor", f"right side times {factor}"))
+    factors = [Fraction(2), Fraction(1, 2), Fraction(-1)]
+    for factor in factors + ([1 + SMALL, 1 - SMALL] if statement.op == "eq" else []):
+        seen.setdefault(
+            (statement.lhs, statement.rhs * scalar(factor)), ("factor", f"right side times {factor}")
+        )
+    if statement.op != "eq":
+        seen.setdefault((statement.rhs, statement.lhs), ("sign", "sides exchanged"))
     seen.pop(sides, None)
     return tuple(
         Mutant(statement, number, kind, text, lhs, rhs)
@@ -166,11 +185,21 @@ def _slack(lhs: Any, rhs: Any, statement: Statement) -> sp.Expr:
     return simplified(high - low)
 
 
+def _cauchy_schwarz(slack: sp.Expr, q: Any) -> str | None:
+    """Whether a slack is a positive multiple of |a|^2 |b|^2 - <a,b>^2 for two of g, 1, y-hat and v."""
+    vectors = {name: q.vec(name) for name in ("g", "1", "yhat", "v")}
+    for (left, a), (right, b) in combinations(vectors.items(), 2):
+        gap = simplified(q.dot(a, a) * q.dot(b, b) - q.dot(a, b) ** 2)
+        if gap != 0 and sp.factor(simplified(slack / gap)).is_nonnegative:
+            return f"Cauchy-Schwarz for {left} and {right}"
+    return None
+
+
 def certified(mutant: Mutant) -> tuple[str, str] | None:
     """(class, certificate) of a mutant that is true for every m, or None.
 
     ``equivalent``: the sides differ by what they differed before. ``weaker``: an inequality whose slack grew by
-    an expression that cannot be negative, or is the old slack times a positive one.
+    an expression that cannot be negative, is the old slack times a positive one, or is Cauchy-Schwarz's.
     """
     statement = mutant.statement
     try:
@@ -187,8 +216,8 @@ def certified(mutant: Mutant) -> tuple[str, str] | None:
     gained = sp.factor(simplified(after - before))
     if gained.is_nonnegative:
         return "weaker", f"slack grows by {gained}"
-    if before != 0:
-        ratio = sp.factor(simplified(after / before))
-        if ratio.is_nonnegative:
-            return "weaker", f"slack times {ratio}"
-    return None
+    ratio = sp.factor(simplified(after / before)) if before != 0 else sp.Integer(-1)
+    if ratio.is_nonnegative:
+        return "weaker", f"slack times {ratio}"
+    lemma = _cauchy_schwarz(after, formal(statement.source.setting, statement.proof.eps))
+    return None if lemma is None else ("weaker", lemma)
