@@ -1,0 +1,55 @@
+"""The command `report`: a bad request is one line with exit code 2, and leaves nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bnverify.cli import application
+
+
+def report(*arguments: str) -> Result:
+    return CliRunner().invoke(application(), ["report", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--trials", "0"), "--trials 0"),
+        (("--device", "cuda:99"), "cuda:99"),
+    ],
+)
+def test_a_wrong_number_or_device_is_one_line(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    result = report("--out", str(tmp_path / "report"), *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stderr.strip().count("\n") == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_other_content_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("precious")
+    result = report("--out", str(tmp_path))
+    assert result.exit_code == 2
+    assert "holds other files" in result.stderr
+    assert result.stderr.strip().count("\n") == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = report("--out", str(tmp_path / "file" / "report"))
+    assert result.exit_code == 2
+    assert "cannot write" in result.stderr
+    assert result.stderr.strip().count("\n") == 0
+
+
+@pytest.mark.slow
+def test_the_report_is_written_and_its_place_is_printed(tmp_path: Path) -> None:
+    result = report("--out", str(tmp_path / "report"), "--trials", "100")
+    assert result.exit_code == 0, result.stderr
+    assert str(tmp_path / "report" / "index.html") in result.stdout.replace("\n", "")
+    assert "thm-4.1" in result.stdout
+    assert (tmp_path / "report" / "index.html").is_file()
