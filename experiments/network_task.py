@@ -8,13 +8,15 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from bnverify.experiments import data, insert, landscape, moments, record
+from bnverify.experiments import data, insert, landscape, moments, record, terms
 from bnverify.experiments.landscape import Objective, Ray
 from bnverify.experiments.models import vgg
 from bnverify.experiments.recipes import VggRecipe
 from bnverify.experiments.shift import internal_covariate_shift, layer_slices
 from bnverify.numerics.norms import Noise
 from torch import Tensor, nn
+
+from bnverify.errors import InputError
 
 EVALUATED = 2048  # Pictures of the training part whose accuracy is recorded.
 RANDOM_LENGTHS = (0, -1)  # Probes of a random direction: the shortest and the longest of the gradient's.
@@ -93,6 +95,8 @@ class NetworkTask:
             row["ics"] = [asdict(shift) for shift in shifts]
         if recipe.directions:
             row["random"] = [asdict(r) | {"scaling": s} for s, r in self._random(now, w, before, ray)]
+        if recipe.audit:
+            row |= self._terms(now)
         if recipe.lanczos:
             row["lambda_max"] = float(landscape.lambda_max(now.hvp(w), before.grad, recipe.lanczos))
         return row
@@ -111,6 +115,14 @@ class NetworkTask:
             if all(b is not None for b in buffers):
                 grad = grad + recipe.momentum * torch.cat([b.reshape(-1) for b in buffers])
         return w - recipe.lr * grad
+
+    def _terms(self, now: Objective) -> record.Row:
+        try:
+            found = terms.theorem_terms(self.model, now.x, now.y, now.loss_fn, now.step)
+        except InputError as error:
+            # A network on its way to divergence has numbers that no audit takes; the run goes on.
+            return {"terms": [], "terms_missing": str(error)}
+        return {"terms": [asdict(one) for one in found]}
 
     def _random(
         self, now: Objective, w: Tensor, before: moments.Activations, ray: Ray

@@ -83,6 +83,8 @@ class VggRecipe(Recipe):
     directions: int = _ranged(2, 0, 1000)
     lanczos: int = _ranged(8, 0, 1000)
     evaluate: bool = True
+    # Theorem terms at every normalisation layer.
+    audit: bool = True
     # Measure matched insertions (Figure 7) of one BatchNorm at every layer instead of everything else.
     insert: bool = False
 

@@ -181,7 +181,16 @@ def statistic(name: str, view: View, phase: str) -> float:
 
 
 def _mean_cosine(view: View, phase: str) -> float:
-    values = [abs(_number(layer["cosine"])) for row in view.during(phase) for layer in row.get("ics", [])[1:]]
+    return _mean(
+        [abs(_number(layer["cosine"])) for row in view.during(phase) for layer in row.get("ics", [])[1:]]
+    )
+
+
+def _term(view: View, phase: str, name: str) -> list[float]:
+    return [_number(layer[name]) for row in view.during(phase) for layer in row.get("terms", [])]
+
+
+def _mean(values: list[float]) -> float:
     values = [v for v in values if math.isfinite(v)]
     return sum(values) / len(values) if values else math.nan
 
@@ -202,5 +211,9 @@ _OTHER: dict[str, Callable[[View, str], float]] = {
     "across_batches": lambda v, p: geometric_mean(
         [_number(row["across_batches"]["change"]) for row in v.during(p) if "across_batches" in row]
     ),
+    "sigma": lambda v, p: geometric_mean(_term(v, p, "sigma")),
+    "proj_positive": lambda v, p: _mean(_term(v, p, "positive")),
+    "proj_cosine": lambda v, p: _mean(_term(v, p, "cosine")),
+    "term_kept": lambda v, p: geometric_mean(_term(v, p, "kept")),
     "lambda_max": lambda v, p: geometric_mean([_number(row.get("lambda_max")) for row in v.during(p)]),
 }

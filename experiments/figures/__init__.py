@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bnverify.experiments.record import Run
 
-MODULES = (*(f"fig_{number}" for number in range(1, 14)), "protocol")
+MODULES = (*(f"fig_{number}" for number in range(1, 14)), "protocol", "terms")
 
 
 def draw_all(runs: list[Run], folder: Path) -> list[Path]:

@@ -275,6 +275,13 @@ def test_progress_tells_step_loss_and_rate(tmp_path: Path) -> None:
     assert all(p.steps_per_second > 0 for p in seen)
 
 
+def test_theorem_terms_are_recorded_at_every_normalised_layer_and_hold(tmp_path: Path) -> None:
+    train.run(replace(VGG, steps=2, checkpoints=2), tmp_path / "run")
+    for row in record.read(tmp_path / "run").measured():
+        assert len(row["terms"]) == 8
+        assert sum(layer["failed"] for layer in row["terms"]) == 0
+
+
 def test_an_insertion_run_records_every_layer_but_the_last(tmp_path: Path) -> None:
     recipe = replace(VGG, norm="none", insert=True, checkpoints=2, steps=4, momentum=0.0)
     train.run(recipe, tmp_path / "run")
