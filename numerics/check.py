@@ -208,7 +208,7 @@ def _piece(observed: Observed, batch: Batch, index: NDArray[np.int64]) -> _Piece
 
 
 def _quantiles(pieces: list[_Piece], over: Callable[[_Piece], Floats]) -> tuple[float, ...]:
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratios = np.concatenate([(p.slack / over(p))[p.inside & ~p.vacuous] for p in pieces])
     ratios = ratios[np.isfinite(ratios)]
     return tuple(float(x) for x in np.quantile(ratios, LEVELS)) if ratios.size else ()
@@ -217,7 +217,7 @@ def _quantiles(pieces: list[_Piece], over: Callable[[_Piece], Floats]) -> tuple[
 def _worst(loss: str, pieces: list[_Piece], equality: bool) -> Worst | None:
     best: tuple[float, _Piece, int] | None = None
     for piece in pieces:
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             grade = np.abs(piece.slack) / piece.allowed if equality else -piece.slack / piece.scale
         telling = piece.inside & (~piece.vacuous | (piece.code == Finding.VIOLATED))
         grade = np.where(telling & np.isfinite(grade), grade, -np.inf)

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-Loss = Callable[[Tensor], Tensor]
+TOGETHER = 2**14
+"""Numbers in the columns of a Hessian that one reverse pass makes: more no longer pays, and costs memory."""
 
 
 class Standardised(NamedTuple):
@@ -64,10 +65,20 @@ def jacobian_product(outputs: Tensor, inputs: Tensor, u: Tensor) -> Tensor:
     return torch.autograd.grad(pulled, cotangent, u, materialize_grads=True)[0]
 
 
-def columns(apply: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
-    """The matrices (N, n, n) of an operator on (N, n) rows, column by column."""
-    eye = torch.eye(like.shape[-1], dtype=like.dtype, device=like.device)
-    return torch.stack([apply(e.expand_as(like).contiguous()) for e in eye], dim=-1)
+def matrix(grad: Tensor, inputs: Tensor) -> Tensor:
+    """The Hessians (N, n, n) of all rows, from ``grad`` made with ``keep``; several columns in one reverse pass."""
+    if not grad.requires_grad:
+        return torch.zeros(*inputs.shape, inputs.shape[-1], dtype=inputs.dtype, device=inputs.device)
+    size = inputs.shape[-1]
+    at_once = max(1, TOGETHER // inputs.numel())
+    found = []
+    for part in torch.eye(size, dtype=inputs.dtype, device=inputs.device).split(at_once):
+        directions = part.unsqueeze(1).expand(len(part), *inputs.shape)
+        images = torch.autograd.grad(
+            grad, inputs, directions, retain_graph=True, materialize_grads=True, is_grads_batched=True
+        )[0]
+        found.append(images)
+    return torch.cat(found).permute(1, 2, 0)
 
 
 def dense_oracle(loss: Callable[[Tensor], Tensor], point: Tensor) -> tuple[Tensor, Tensor]:

@@ -50,8 +50,12 @@ def maximum_on_ball(K: Tensor, center: Tensor, radius: Tensor) -> Ball:
     """A maximiser of w'Kw on |w - c| <= r and the dual bound c'Kc + t r^2 + (Kc)'(t - K)^{-1} Kc.
 
     The bound holds for every t above the largest eigenvalue and 0; t is chosen by bisection so that the point
-    (t - K)^{-1} Kc has length r. K: (N, n, n), symmetric up to rounding; center (N, n); radius (N,).
+    (t - K)^{-1} Kc has length r, in float64 whatever the dtype. K: (N, n, n), symmetric up to rounding;
+    center (N, n); radius (N,). Where K is not finite the bound is none.
     """
+    dtype, finite = K.dtype, K.isfinite().flatten(1).all(1) & center.isfinite().all(1)
+    K = torch.where(finite[:, None, None], K, 0.0).to(torch.float64)
+    center, radius = torch.where(finite[:, None], center, 0.0).to(K.dtype), radius.to(K.dtype)
     values, Q = torch.linalg.eigh((K + K.transpose(1, 2)) / 2)
     p = (Q.transpose(1, 2) @ center.unsqueeze(-1)).squeeze(-1)
     push = values * p
@@ -81,4 +85,5 @@ def maximum_on_ball(K: Tensor, center: Tensor, radius: Tensor) -> Ball:
         [(values * p.square()).sum(1), (top + high) * radius.square(), (push * offset(high)).sum(1)]
     )
     formed = size * p.square().sum(1) + parts[1:].abs().sum(0)
-    return Ball(point, parts.sum(0), formed)
+    bound = torch.where(finite, parts.sum(0), torch.nan)
+    return Ball(point.to(dtype), bound.to(dtype), formed.to(dtype))

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Literal
 
 import torch
+from bnverify.numerics.derivatives import gradient
 from bnverify.numerics.downstream import (
     MLP,
     Convolution,
@@ -108,7 +109,7 @@ def _quadratic(draw: Source, rows: int, m: int, indefinite: bool) -> Downstream:
     d, e = draw.normal(rows, m).abs(), draw.normal(rows, 2).abs()
     if indefinite:
         d, e = d * draw.signs(rows, m), e * draw.signs(rows, 2)
-    isotropic = torch.arange(rows) % 8 == 7
+    isotropic = torch.arange(rows) % 8 == 3
     d = torch.where(isotropic.unsqueeze(-1), d[:, :1], d)
     e = torch.where(isotropic.unsqueeze(-1), 0.0, e)
     return Quadratic(draw.normal(rows, m), d, draw.normal(rows, 2, m) / m**0.5, e)
@@ -185,7 +186,10 @@ def _affine(draw: Source, spread: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Arguments of a `Batch`, float64 on the CPU."""
+    """Arguments of a `Batch`, float64 on the CPU.
+
+    stationary: make y stationary for the plain loss, in the dtype of the room, along all of R^m or the range of X.
+    """
 
     y: Tensor
     gamma: Tensor
@@ -196,6 +200,7 @@ class Drawn:
     tensors: dict[str, Tensor]
     vectors: dict[str, Tensor]
     symbols: dict[str, Tensor]
+    stationary: Literal["", "y", "X"] = ""
 
     def batch(self, rows: slice, device: torch.device, dtype: torch.dtype) -> Batch:
         """Some of the instances as a room."""
@@ -207,11 +212,14 @@ class Drawn:
         y = move(self.y)
         if "W" in tensors:
             y = (tensors["X"] @ tensors["W"].unsqueeze(-1)).squeeze(-1)
+        loss = self.loss.rows(rows).to(device, dtype)
+        if self.stationary:
+            loss = _tilted(loss, y, tensors["X"] if self.stationary == "X" else None)
         return Batch(
             y,
             move(self.gamma),
             move(self.beta),
-            self.loss.rows(rows).to(device, dtype),
+            loss,
             eps=0.0 if self.eps is None else move(self.eps),
             matched=self.matched,
             vectors={name: move(t) for name, t in self.vectors.items()},
@@ -240,18 +248,18 @@ def draw(kind: Kind, loss: str, m: int, seed: int, chunk: int, rows: int = 0) ->
     if kind.family == "batches":
         return drawn
     if kind.family == "stationary-in-y":
-        return _tilted(drawn, None)
+        return _replace(drawn, stationary="y")
     return _in_weights(drawn, kind, source)
 
 
-def _tilted(drawn: Drawn, X: Tensor | None) -> Drawn:
-    """The loss minus the linear function that makes y stationary for the plain network, along all of R^m or X."""
-    z = drawn.y.detach().requires_grad_()
-    (g,) = torch.autograd.grad(drawn.loss(z).sum(), z)
+def _tilted(loss: Downstream, y: Tensor, X: Tensor | None) -> Tilted:
+    """The loss minus the linear function that makes y stationary, along all of R^m or the range of X."""
+    z = y.detach().requires_grad_()
+    g = gradient(loss(z), z)
     if X is not None:
         Q = torch.linalg.qr(X)[0]
         g = (Q @ (Q.transpose(1, 2) @ g.unsqueeze(-1))).squeeze(-1)
-    return _replace(drawn, loss=Tilted(drawn.loss, g))
+    return Tilted(loss, g)
 
 
 def _replace(drawn: Drawn, **changes: object) -> Drawn:
@@ -277,7 +285,9 @@ def _in_weights(drawn: Drawn, kind: Kind, source: Source) -> Drawn:
         other = other - shadow * source.uniform(0.9, 1, rows, 1, 1)
         size = tensors["lam"] / other.flatten(1).norm(dim=1) * source.uniform(0.5, 0.95, rows)
         return _replace(drawn, tensors=tensors | {"X_other": other * size[:, None, None]})
-    return _least_squares(drawn) if kind.family == "least-squares" else _tilted(drawn, X)
+    if kind.family == "least-squares":
+        return _least_squares(drawn)
+    return _replace(drawn, stationary="X")
 
 
 def _least_squares(drawn: Drawn) -> Drawn:

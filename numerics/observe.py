@@ -1,7 +1,8 @@
 """The room of random batches: N instances at once, every derivative by autograd.
 
 ``v`` and ``B`` are made by differentiating the composed loss L(z(y)), ``g`` and ``H`` by differentiating L at z
-as a leaf. No closed form of either is in here.
+as a leaf. No closed form of either is in here. The z that was computed, and what the loss computes forward from
+it, are the point at which all of them are taken; tolerances bound the rounding of y-hat and of the sweeps.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from typing import Any
 import torch
 from bnverify.numerics.derivatives import (
     Standardised,
-    columns,
     gradient,
     jacobian_product,
+    matrix,
     product,
     standardise,
 )
 from bnverify.numerics.downstream import Downstream
 from bnverify.numerics.extremum import along, input_for, maximum_on_ball
 from bnverify.numerics.tolerance import Measured, MeasuredVector, allowance, exact, roundings
-from bnverify.numerics.weights import Site, bent, norms
+from bnverify.numerics.weights import Site, bent, norms, scales_at
 from bnverify.theory.settings import Extremum, Setting
 from torch import Tensor
 
@@ -71,6 +72,7 @@ class Batch(Setting):
         symbols: dict[str, Tensor] | None = None,
     ) -> None:
         self.loss = loss
+        self.matched = matched
         self.size = tuple(y.shape)
         self.X, self.W, self.X_other = X, W, X_other
         self.y = y.detach().requires_grad_()
@@ -117,7 +119,7 @@ class Batch(Setting):
     @cached_property
     def scales(self) -> tuple[Tensor, Tensor]:
         """Bounds on what g, and H times a unit vector, are formed from."""
-        return self.loss.scales(self.z.detach())
+        return scales_at(self.loss, self.z.detach(), self.matched)
 
     @cached_property
     def _rate(self) -> Tensor:
@@ -192,7 +194,7 @@ class Batch(Setting):
                     raise KeyError("the batch holds no second input X_other")
                 X = self.X_other
             affine = None if suffix == "_plain" else (self.gamma_, self.beta_)
-            self._sites[suffix] = Site(X, W, self.loss, affine, self.eps_, self.cond)
+            self._sites[suffix] = Site(X, W, self.loss, affine, self.eps_, self.cond, self.matched)
         return self._sites[suffix]
 
     def _named(self, name: str) -> Tensor:
@@ -282,8 +284,7 @@ class Batch(Setting):
 
     def _max_form(self, u: MeasuredVector, operator: str) -> Extremum:
         square, length, m = self.lam_.square(), u.norm, self.size[1]
-        ones = torch.ones_like(square)
-        dense = columns(lambda e: self._apply(operator, MeasuredVector(e, ones)).value, u.value)
+        dense = matrix(self._v, self.y) if operator == "B" else matrix(self._g, self.z)
         ball = maximum_on_ball(dense, u.value * square.unsqueeze(-1) / 2, square * length / 2)
         X = input_for(ball.point, u.value, self.lam_)
         w = u.through((X @ (X.transpose(1, 2) @ u.value.unsqueeze(-1))).squeeze(-1), square, 4 * m)

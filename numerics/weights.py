@@ -25,6 +25,17 @@ def bent(rate: Tensor, s: Tensor, size: int, g_scale: Tensor, h_scale: Tensor) -
     return 9 * (rate.square() * h_scale + rate * g_scale / (s * size**0.5))
 
 
+def scales_at(loss: Downstream, z: Tensor, matched: bool) -> tuple[Tensor, Tensor]:
+    """What the gradient of the loss at z, and its Hessian times a unit vector, are formed from, (N,) each.
+
+    matched: the statement speaks of z = y, so the rounding of z moves the point, and H times it the gradient.
+    """
+    gradient_scale, curvature = loss.scales(z)
+    if matched:
+        gradient_scale = gradient_scale + curvature * z.norm(dim=1)
+    return gradient_scale, curvature
+
+
 class Site:
     """The loss of N instances at weights W: L(XW) of the plain network, or L(gamma BN(XW) + beta).
 
@@ -35,6 +46,7 @@ class Site:
         affine: gamma and beta, (N,) each; None for the plain network.
         eps: that of BatchNorm, a number or (N, 1).
         cond: the conditioning that tolerances are already multiplied with, (N,).
+        matched: the statement speaks of the network with z = y.
     """
 
     def __init__(
@@ -45,8 +57,9 @@ class Site:
         affine: tuple[Tensor, Tensor] | None,
         eps: float | Tensor,
         cond: Tensor,
+        matched: bool = False,
     ) -> None:
-        self.X, self.loss, self.affine = X, loss, affine
+        self.X, self.loss, self.affine, self.matched = X, loss, affine, matched
         self.W = W.detach().requires_grad_()
         self.y = (X @ self.W.unsqueeze(-1)).squeeze(-1)
         self.stats: Standardised = standardise(self.y, eps)
@@ -67,7 +80,7 @@ class Site:
     @cached_property
     def _scales(self) -> tuple[Tensor, Tensor]:
         """What the gradient, and the Hessian times a unit vector, are formed from, (N,) each."""
-        g_scale, h_scale = self.loss.scales(self.z.detach())
+        g_scale, h_scale = scales_at(self.loss, self.z.detach(), self.matched)
         X = norms(self.X)
         if self.affine is None:
             return X * g_scale, X.square() * h_scale

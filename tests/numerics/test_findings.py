@@ -1,0 +1,124 @@
+"""Only what is beyond rounding counts for or against a statement."""
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import torch
+from bnverify.numerics.findings import Finding, Sides, judge, observe
+from bnverify.numerics.instances import Kind, draw
+from bnverify.numerics.observe import Batch
+from bnverify.numerics.tolerance import Measured, allowance, exact
+from bnverify.theory.claim import Hypothesis, Relation, eq, le, lt
+from bnverify.theory.claims import thm_4_1, thm_4_2_1, thm_4_2_2
+from bnverify.theory.settings import Setting
+
+DOUBLE = torch.float64
+
+
+class Room:
+    """Three instances, well conditioned."""
+
+    cond = torch.ones(3, dtype=DOUBLE)
+
+    def allowance(self, *parts: Measured) -> torch.Tensor:
+        return allowance(self.cond, *parts)
+
+    def num(self, value: Any) -> Measured:
+        return exact(Fraction(value), self.cond)
+
+
+def measured(*values: float, count: float = 100.0, scale: float | None = None) -> Measured:
+    value = torch.tensor(values, dtype=DOUBLE)
+    return Measured(value, value.abs() if scale is None else torch.full_like(value, scale), count)
+
+
+def found(op: str, lhs: Measured, rhs: Measured, as_equality: bool = False) -> list[str]:
+    codes = judge(Sides(op, lhs, lhs, rhs, rhs), Room(), as_equality)
+    return [Finding(int(code)).name for code in codes]
+
+
+def test_an_inequality_holds_only_beyond_rounding() -> None:
+    lhs, rhs = measured(1.0, 1.0, 1.0), measured(1.1, 1.0 + 1e-15, 0.9)
+    expected = ["HOLDS", "WITHIN_ROUNDOFF", "VIOLATED"]
+    assert found("le", lhs, rhs) == expected
+    assert found("lt", lhs, rhs) == expected
+
+
+def test_an_equality_holds_within_rounding_and_a_gap_violates_it() -> None:
+    lhs, rhs = measured(1.0, 1.0, 1.0), measured(1.0, 1.0 + 1e-6, 1.0 - 1e-6)
+    assert found("eq", lhs, rhs) == ["HOLDS", "VIOLATED", "VIOLATED"]
+    assert found("le", lhs, rhs, as_equality=True) == ["HOLDS", "VIOLATED", "VIOLATED"]
+
+
+def test_an_equality_that_could_show_no_error_supports_nothing() -> None:
+    blurred = measured(1.0, 1e-12, 0.0, scale=1e7)
+    assert found("eq", blurred, blurred) == ["WITHIN_ROUNDOFF"] * 3
+    assert found("eq", measured(0.0, 0.0, 0.0), measured(0.0, 0.0, 0.0)) == ["WITHIN_ROUNDOFF"] * 3
+
+
+def test_an_equality_with_zero_is_judged_by_what_its_left_side_is_formed_from() -> None:
+    zero = exact(0, Room.cond)
+    assert found("eq", measured(1e-17, 1e-3, 0.0, scale=1.0), zero) == ["HOLDS", "VIOLATED", "HOLDS"]
+
+
+def test_a_number_that_is_none_is_an_error() -> None:
+    assert (
+        found("le", measured(float("nan"), 1.0, 1.0), measured(1.0, float("inf"), 2.0))[:2] == ["ERROR"] * 2
+    )
+
+
+def test_a_maximum_convicts_by_what_is_attained_and_acquits_by_its_bound() -> None:
+    low, high = measured(1.0, 1.0, 3.0), measured(2.0, 2.0, 4.0)
+    rhs = measured(2.5, 1.5, 2.5)
+    codes = judge(Sides("le", low, high, rhs, rhs), Room())
+    assert [Finding(int(c)).name for c in codes] == ["HOLDS", "WITHIN_ROUNDOFF", "VIOLATED"]
+
+
+def batch(loss: str = "mlp-tanh", m: int = 8, rows: int = 200) -> Batch:
+    return draw(Kind(), loss, m, 1, 0).batch(slice(0, rows), torch.device("cpu"), DOUBLE)
+
+
+def test_instances_outside_the_hypotheses_count_for_nothing() -> None:
+    q = batch()
+    seen = observe(thm_4_2_2.printed, q, (thm_4_2_2.NOT_INCREASED,))
+    outside = seen.codes == Finding.OUTSIDE_ASSUMPTIONS
+    unmet = q.hess_bn.value > q.hess_grad.value
+    assert 50 < int(unmet.sum()) < 150
+    assert bool(outside[unmet].all())
+    assert int(outside.sum()) - int(unmet.sum()) <= 2, "and beyond those only what rounding leaves open"
+    assert not (seen.codes == Finding.VIOLATED).any()
+    assert bool(seen.vacuous[outside].all())
+
+
+def test_a_vanishing_term_makes_an_instance_vacuous() -> None:
+    assert bool(observe(thm_4_2_1.printed, batch("linear"), ()).vacuous.all())
+    assert bool(observe(thm_4_1.corrected, batch("linear", m=2), ()).vacuous.all())
+    assert not observe(thm_4_1.corrected, batch("linear"), ()).vacuous.any()
+
+
+def wrong_constant(q: Setting) -> Relation:
+    statement = thm_4_1.corrected(q)
+    return eq(statement.lhs, statement.rhs * Fraction(1_000_001, 1_000_000))
+
+
+@pytest.mark.parametrize("loss", ["linear", "quadratic-psd", "mlp-tanh", "convolution"])
+def test_a_constant_off_by_one_millionth_is_seen_wherever_the_true_one_holds(loss: str) -> None:
+    q = batch(loss)
+    true, false = observe(thm_4_1.corrected, q, (), True), observe(wrong_constant, q)
+    holds = true.codes == Finding.HOLDS
+    assert float(holds.double().mean()) > 0.9
+    assert bool((false.codes[holds] == Finding.VIOLATED).all())
+
+
+def test_a_strict_and_a_weak_inequality_differ_in_nothing_a_float_can_see() -> None:
+    q = batch()
+    for make in (le, lt):
+        seen = observe(lambda room, make=make: make(room.grad_sq, room.grad_sq), q)
+        assert bool((seen.codes == Finding.WITHIN_ROUNDOFF).all())
+
+
+def test_an_unmet_hypothesis_is_not_repaired_by_rounding() -> None:
+    never = Hypothesis("never", "1 <= 0", lambda q: le(1, 0))
+    seen = observe(thm_4_1.corrected, batch(), (never,))
+    assert bool((seen.codes == Finding.OUTSIDE_ASSUMPTIONS).all())

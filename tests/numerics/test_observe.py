@@ -1,0 +1,209 @@
+"""The room of random batches: one pass for all instances gives what one dense differentiation of each gives."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from bnverify.numerics.derivatives import dense_oracle, matrix, standardise
+from bnverify.numerics.downstream import DenseQuadratic, Downstream
+from bnverify.numerics.extremum import maximum_on_ball
+from bnverify.numerics.instances import LOSSES, Drawn, Kind, draw
+from bnverify.numerics.observe import Batch
+from bnverify.numerics.tolerance import MeasuredVector
+
+DOUBLE = torch.float64
+CPU = torch.device("cpu")
+
+
+def room(kind: Kind, loss: str, m: int, rows: int = 3, dtype: torch.dtype = DOUBLE) -> tuple[Batch, Drawn]:
+    drawn = draw(kind, loss, m, seed=5, chunk=0)
+    return drawn.batch(slice(0, rows), CPU, dtype), drawn
+
+
+def near(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Equal to nine digits of the larger."""
+    return float((a - b).norm()) <= 1e-9 * float(torch.maximum(a.norm(), b.norm())) + 1e-13
+
+
+def row_of(batch: Batch, i: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return batch.gamma_[i : i + 1].unsqueeze(1), batch.beta_[i : i + 1].unsqueeze(1)
+
+
+@pytest.mark.parametrize("m", [3, 8, 16])
+@pytest.mark.parametrize("eps", [False, True])
+@pytest.mark.parametrize("name", LOSSES)
+def test_gradients_and_hessians_agree_with_the_dense_oracle(name: str, m: int, eps: bool) -> None:
+    batch, _ = room(Kind(eps=eps), name, m)
+    dense = {"B": matrix(batch._v, batch.y), "H": matrix(batch._g, batch.z)}
+    u = batch.vec("b")
+    assert near(batch.B(u).value, (dense["B"] @ u.value.unsqueeze(-1)).squeeze(-1))
+    assert near(batch.H(u).value, (dense["H"] @ u.value.unsqueeze(-1)).squeeze(-1))
+    for i in range(3):
+        loss, (gamma, beta) = batch.loss.rows(slice(i, i + 1)), row_of(batch, i)
+        eps_i = batch.sym("eps").value[i]
+        composed = dense_oracle(
+            lambda y, loss=loss, gamma=gamma, beta=beta, eps_i=eps_i: loss(
+                gamma * standardise(y.unsqueeze(0), eps_i).yhat + beta
+            )[0],
+            batch.y[i].detach(),
+        )
+        plain = dense_oracle(lambda z, loss=loss: loss(z.unsqueeze(0))[0], batch.z[i].detach())
+        assert near(batch.v.value[i], composed[0])
+        assert near(dense["B"][i], composed[1])
+        assert near(batch.g.value[i], plain[0])
+        assert near(dense["H"][i], plain[1])
+
+
+@pytest.mark.parametrize("name", ["quadratic-indefinite", "mlp-tanh", "second-batchnorm"])
+def test_weight_space_agrees_with_the_dense_oracle(name: str) -> None:
+    batch, _ = room(Kind("inputs"), name, 6)
+    X, W = batch._inputs()
+    other = batch.X_other
+    assert other is not None
+    u = batch.vec("W0")
+    for i in range(3):
+        loss, (gamma, beta) = batch.loss.rows(slice(i, i + 1)), row_of(batch, i)
+
+        def through(w: torch.Tensor, inputs: torch.Tensor, loss=loss, gamma=gamma, beta=beta) -> torch.Tensor:  # type: ignore[no-untyped-def]
+            return loss(gamma * standardise((inputs @ w).unsqueeze(0)).yhat + beta)[0]
+
+        for suffix, inputs in (("", X[i]), ("_other", other[i])):
+            first, second = dense_oracle(lambda w, inputs=inputs: through(w, inputs), W[i])
+            assert near(batch.vec(f"dW{suffix}").value[i], first)
+            assert near(batch.op(f"HW{suffix}", u).value[i], second @ u.value[i])
+        first, second = dense_oracle(lambda w, X=X[i], loss=loss: loss((X @ w).unsqueeze(0))[0], W[i])
+        assert near(batch.vec("dW_plain").value[i], first)
+        assert near(batch.op("HW_plain", u).value[i], second @ u.value[i])
+        assert near(batch.op("T", batch.op("X", u)).value[i], X[i].T @ X[i] @ u.value[i])
+
+
+def test_jacobians_agree_with_the_dense_ones() -> None:
+    batch, _ = room(Kind(eps=True), "mlp-relu", 6)
+    u = batch.vec("b")
+    for i in range(3):
+        gamma, beta = row_of(batch, i)
+        eps = batch.sym("eps").value[i]
+        for name, scale, shift in (("Dyhat", 1.0, 0.0), ("Dz", gamma, beta)):
+            J = torch.autograd.functional.jacobian(
+                lambda y, scale=scale, shift=shift, eps=eps: (
+                    scale * standardise(y.unsqueeze(0), eps).yhat + shift
+                )[0],
+                batch.y[i].detach(),
+            )
+            assert near(batch.op(name, u).value[i], J @ u.value[i])
+
+
+def test_the_matched_network_has_the_same_activations() -> None:
+    batch, _ = room(Kind("stationary-in-y", matched=True), "mlp-tanh", 8, 50)
+    assert torch.allclose(batch.vec("z").value, batch.vec("y").value, rtol=1e-9)
+    assert torch.equal(batch.sym("gamma").value, batch.sym("s").value)
+
+
+@dataclass(frozen=True)
+class Shifted(Downstream):
+    """L(z + by)"""
+
+    loss: Downstream
+    by: torch.Tensor
+
+    def __call__(self, z: torch.Tensor) -> torch.Tensor:
+        return self.loss(z + self.by)
+
+    def scales(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.loss.scales(z + self.by)
+
+    @property
+    def depth(self) -> int:
+        return self.loss.depth
+
+
+@pytest.mark.parametrize("name", ["linear", "quadratic-psd", "quadratic-indefinite"])
+@pytest.mark.parametrize("m", [3, 16, 64])
+def test_float32_differs_from_float64_by_no_more_than_the_tolerance(name: str, m: int) -> None:
+    """Both differentiate the same loss at the same y and at the z that float32 computed."""
+    drawn = draw(Kind(), name, m, seed=6, chunk=0)
+    low = drawn.batch(slice(0, 250), CPU, torch.float32)
+    y, gamma, beta = low.y.detach().double(), low.gamma_.double(), low.beta_.double()
+    z = standardise(y).yhat * gamma.unsqueeze(1) + beta.unsqueeze(1)
+    loss = Shifted(low.loss.to(CPU, DOUBLE), low.z.detach().double() - z)
+    high = Batch(y, gamma, beta, loss, vectors={p: low.vec(p).value.double() for p in ("a", "b")})
+    pairs = {
+        "|v|^2": (low.bn_grad_sq, high.bn_grad_sq),
+        "v'Bv": (low.bn_hess_bn, high.bn_hess_bn),
+        "a'v": (low.dot(low.a, low.v), high.dot(high.a, high.v)),
+        "a'Bb": (low.dot(low.a, low.B(low.b)), high.dot(high.a, high.B(high.b))),
+        "g'Hg": (low.hess_grad, high.hess_grad),
+        "a'Dz b": (low.dot(low.a, low.op("Dz", low.b)), high.dot(high.a, high.op("Dz", high.b))),
+        "sigma": (low.sigma, high.sigma),
+    }
+    moderate = high.cond < 1e3
+    assert int(moderate.sum()) > 200
+    for what, (ours, truth) in pairs.items():
+        gap = (ours.value.double() - truth.value).abs()[moderate]
+        allowed = low.allowance(ours).double().expand(250)[moderate]
+        assert bool((gap <= allowed).all()), what
+
+
+@pytest.mark.parametrize("operator", ["H", "B"])
+def test_no_input_beats_the_bound_and_one_attains_it(operator: str) -> None:
+    batch, _ = room(Kind(), "quadratic-indefinite", 4, 60)
+    u = batch.v if operator == "B" else batch.g
+    form, lam = batch.max_form(u, operator), batch.sym("lam").value
+    grad = batch.max_grad(u)
+    assert torch.allclose(grad.attained.value, grad.bound.value, rtol=1e-10)
+    slack = form.bound.value - form.attained.value
+    assert bool((slack >= -batch.allowance(form.bound, form.attained)).all())
+    assert bool((slack <= 1e-6 * form.bound.scale).all())
+    generator = torch.Generator().manual_seed(3)
+    for _ in range(200):
+        X = torch.randn(60, 4, 3, generator=generator, dtype=DOUBLE)
+        X = X * (lam / torch.linalg.matrix_norm(X, 2)).reshape(-1, 1, 1)
+        pulled = (X.transpose(1, 2) @ u.value.unsqueeze(-1)).squeeze(-1)
+        assert bool((pulled.square().sum(1) <= grad.bound.value * (1 + 1e-9)).all())
+        Su = (X @ pulled.unsqueeze(-1)).squeeze(-1)
+        value = (Su * batch.op(operator, MeasuredVector(Su, Su.norm(dim=1))).value).sum(1)
+        assert bool((value <= form.bound.value + batch.allowance(form.bound)).all())
+
+
+def test_the_maximum_over_a_ball_beats_every_point_of_a_fine_grid() -> None:
+    angles = torch.linspace(0, 2 * torch.pi, 721, dtype=DOUBLE)
+    for K in (
+        [[2.0, 1.0], [1.0, -3.0]],
+        [[-1.0, 0.0], [0.0, -2.0]],
+        [[0.0, 0.0], [0.0, 0.0]],
+        [[1.0, 0.0], [0.0, 1.0]],
+    ):
+        matrix, center = torch.tensor([K], dtype=DOUBLE), torch.tensor([[0.5, -0.25]], dtype=DOUBLE)
+        radius = center.norm(dim=1)
+        ball = maximum_on_ball(matrix, center, radius)
+        best = -torch.inf
+        for share in torch.linspace(0, 1, 41, dtype=DOUBLE):
+            w = center + share * radius * torch.stack([angles.cos(), angles.sin()], dim=1)
+            best = max(best, float((w @ matrix[0] * w).sum(1).max()))
+        reached = float((ball.point @ matrix[0] * ball.point).sum())
+        assert float(ball.bound) >= best - 1e-12
+        assert best - 1e-3 <= reached <= float(ball.bound) + 1e-12
+        assert float((ball.point - center).norm()) <= float(radius) + 1e-12
+
+
+def test_a_maximum_with_a_negative_definite_form_is_reached_by_no_input_at_all() -> None:
+    m = 3
+    y, g = torch.tensor([[0.0, 1.0, 3.0]], dtype=DOUBLE), torch.tensor([[1.0, 0.0, 1.0]], dtype=DOUBLE)
+    one = torch.ones(1, dtype=DOUBLE)
+    batch = Batch(y, one, 0 * one, DenseQuadratic(g, -torch.eye(m, dtype=DOUBLE).unsqueeze(0), y))
+    form = batch.max_form(batch.g, "H")
+    assert float(form.attained.value) == pytest.approx(0, abs=1e-12)
+    assert float(form.bound.value) == pytest.approx(0, abs=1e-9)
+
+
+def test_what_a_batch_does_not_hold_is_named() -> None:
+    batch, _ = room(Kind(), "linear", 3)
+    for ask in (
+        lambda: batch.vec("nothing"),
+        lambda: batch.sym("nothing"),
+        lambda: batch.op("nothing", batch.g),
+    ):
+        with pytest.raises(KeyError, match="nothing"):
+            ask()
+    with pytest.raises(KeyError, match="needs X and W"):
+        batch.vec("dW")
