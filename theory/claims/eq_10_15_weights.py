@@ -157,7 +157,7 @@ CLAIMS = (
         value(
             line_11,
             "the gradient of L^ in W, contracted with an arbitrary direction c of weights",
-            setting="weights",
+            setting="inputs",
         ),
         notation=("here W_ij leads from input i to unit j, so y = XW; Section 4.1 writes y = Wx",),
         why="the chain rule; W_ij reaches the loss through y_j alone",
@@ -169,15 +169,15 @@ CLAIMS = (
         value(
             line_12,
             "the gradient of L^ in W, contracted with an arbitrary direction c of weights",
-            setting="weights",
+            setting="inputs",
         ),
-        step(from_11_to_12, "from (11): the derivative of y_j^(b) in W_ij is x_i^(b)", setting="weights"),
+        step(from_11_to_12, "from (11): the derivative of y_j^(b) in W_ij is x_i^(b)", setting="inputs"),
     ),
     equation(
         13,
         "The gradient in one weight as an inner product",
         LINE_13,
-        value(line_12, "the sum over the batch is an inner product in R^m", setting="weights"),
+        value(line_12, "the sum over the batch is an inner product in R^m", setting="inputs"),
     ),
     equation(
         14,
@@ -186,15 +186,15 @@ CLAIMS = (
         value(
             line_14,
             "the gradient of L^ in W, contracted with an arbitrary direction c of weights",
-            setting="weights",
+            setting="inputs",
         ),
-        step(from_13_to_14, "from (13): all inputs at once", setting="weights"),
+        step(from_13_to_14, "from (13): all inputs at once", setting="inputs"),
     ),
     equation(
         15,
         "The squared gradient norm in the weights",
         LINE_15,
-        value(line_15, "the squared norm of the gradient of L^ in W", setting="weights"),
-        step(from_14_to_15, "from (14): the squared norm of both sides", setting="weights"),
+        value(line_15, "the squared norm of the gradient of L^ in W", setting="inputs"),
+        step(from_14_to_15, "from (14): the squared norm of both sides", setting="inputs"),
     ),
 )
