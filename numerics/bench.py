@@ -284,11 +284,11 @@ def run(names: Iterable[str], asked: Conditions, out: Path) -> dict[str, Any]:
             )
     start = time.perf_counter()
     bench = Bench(asked.described)
-    write_text(out / "bench.json", "{}\n")
+    _save(bench, out)
     for name in _tracked(chosen):
         bench.sections[name] = SECTIONS[name](asked)
         bench.seconds = time.perf_counter() - start
-        write_text(out / "bench.json", json.dumps(asdict(bench), indent=1) + "\n")
+        _save(bench, out)
     if "growth" in bench.sections:
         from bnverify.numerics.bench_picture import draw_growth
 
@@ -296,8 +296,13 @@ def run(names: Iterable[str], asked: Conditions, out: Path) -> dict[str, Any]:
     return asdict(bench)
 
 
+def _save(bench: Bench, out: Path) -> None:
+    """What is measured so far: refuses a folder that cannot be written before the work, and survives an interrupt."""
+    write_text(out / "bench.json", json.dumps(asdict(bench), indent=1) + "\n")
+
+
 def _tracked(names: list[str]) -> Iterable[str]:
-    from bnverify.display import track
+    from bnverify.terminal import track
 
     return track(names, len(names), "measuring")
 
