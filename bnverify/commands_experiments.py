@@ -70,11 +70,14 @@ def _train(
     out: Out = None,
     resume: Resume = False,
     budget: Budget = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files as well.")] = False,
 ) -> None:
     """Train one recipe and record it in a folder."""
-    from bnverify.experiments import recipes
+    from bnverify.experiments import events, recipes, record
 
-    _run(recipes.override(recipes.named(recipe), overrides or []), recipe, out, resume, budget)
+    folder, _ = _run(recipes.override(recipes.named(recipe), overrides or []), recipe, out, resume, budget)
+    if tensorboard:
+        print(events.write(record.read(folder)))
 
 
 def _insert(

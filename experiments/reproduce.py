@@ -63,7 +63,7 @@ def run_all(
         jobs = [joblib.delayed(_one)(recipes.to_json(p.recipe), at, deadline) for at, p in waiting.items()]
         try:
             with joblib.parallel_config(backend=_backend(backend), n_jobs=workers):
-                for folder, outcome in joblib.Parallel(return_as="generator_unordered")(jobs):
+                for folder, outcome in joblib.Parallel(return_as="generator_unordered", batch_size=1)(jobs):
                     outcomes[waiting[folder].path] = outcome
                     del waiting[folder]
                     on_done(str(Path(folder).relative_to(out)), outcome)
