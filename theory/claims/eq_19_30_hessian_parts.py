@@ -244,7 +244,10 @@ CLAIMS = (
         LINE_19,
         value(line_19, "the Hessian of L^ in y, on an arbitrary direction b"),
         corrected=Corrected(
-            says=line_19, proof=Proof(), text="the vector y-hat_j in the place of its entry y-hat_j^(b)"
+            says=line_19,
+            proof=Proof(),
+            text=r"the vector in the place of its entry: $\frac{\partial}{\partial y_j} \left(\frac{\gamma}{m\sigma_j}"
+            r"\left[m\hat{g}_j - m\mu_{(\hat{g}_j)} - \hat{y}_j \langle\hat{g}_j, \hat{y}_j\rangle\right]\right)$",
         ),
         notation=(
             "the last term has the entry y-hat_j^(b) where the vector y-hat_j belongs",
@@ -283,7 +286,8 @@ CLAIMS = (
         corrected=Corrected(
             says=line_20_21,
             proof=Proof(),
-            text="the bracket first, then the derivative of gamma/(m sigma) as a row",
+            text=r"the bracket first, then the row: $+ \left(m\hat{g}_j - m\mu_{(\hat{g}_j)} - \hat{y}_j"
+            r" \langle\hat{g}_j, \hat{y}_j\rangle\right) \left(\frac{\partial}{\partial y_j} \frac{\gamma}{m\sigma_j}\right)^\top$",
         ),
         gamma="!= 0",
         notation=("the two factors are in the wrong order: the bracket is a column, the derivative a row",),
@@ -309,7 +313,9 @@ CLAIMS = (
         ),
         step(from_20_21, "from (20)-(21), with the second product in the order of (23)"),
         corrected=Corrected(
-            says=line_22_23, proof=Proof(), text="the last factor is a row: the transpose of (30)"
+            says=line_22_23,
+            proof=Proof(),
+            text=r"the last factor is a row: $\left(\frac{\partial}{\partial y_j} \frac{\gamma}{\sigma_j}\right)^\top$",
         ),
         gamma="!= 0",
         notation=(ROW,),
@@ -326,7 +332,9 @@ CLAIMS = (
         corrected=Corrected(
             says=line_24_corrected,
             proof=Proof(),
-            text="bold mu, and the vector of ones in front of the middle member",
+            text=r"bold mu, and the vector of ones in the middle: $\frac{\partial \boldsymbol{\mu}_{(\hat{g}_j)}}"
+            r"{\partial z_j} = \frac{1}{m} \mathbf{1} \frac{\partial \mathbf{1}^\top \hat{g}_j}{\partial z_j} = \frac{1}{m}"
+            r" \mathbf{1} \mathbf{1}^\top H_{jj}$",
         ),
         notation=(
             "the middle member lacks the factor 1: it is a row, the last member is a matrix",

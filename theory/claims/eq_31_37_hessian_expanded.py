@@ -171,7 +171,16 @@ CORRECTION = Corrected(
             Step(text="(33) substituted into (31)", says=from_31_33_corrected),
         )
     ),
-    text="the last term of (34) is -(1/gamma) y-hat g', as in (31)",
+    text=r"the last term of (34) is that of (31): $\frac{\gamma^2}{m\sigma^2} \left(m H_{jj} - M H_{jj} -"
+    r" \frac{1}{\gamma} I \langle\hat{g}_j, \hat{y}_j\rangle - \hat{y}_j \hat{y}_j^\top H_{jj} - \frac{1}{\gamma}"
+    r" \hat{y}_j \hat{g}_j^\top\right)$",
+)
+
+RECONSTRUCTION = Corrected(
+    says=line_34_37_corrected,
+    proof=CORRECTION.proof,
+    text=r"the whole line: $- \frac{\gamma}{m\sigma^2} \left(\hat{g}_j - \mu_{(\hat{g}_j)} - \frac{1}{m} \hat{y}_j"
+    r" \langle\hat{g}_j, \hat{y}_j\rangle\right) \hat{y}_j^\top$",
 )
 
 CLAIMS = (
@@ -261,7 +270,7 @@ CLAIMS = (
             + ", with (34) corrected",
             slug="reconstructed",
         ),
-        corrected=CORRECTION,
+        corrected=RECONSTRUCTION,
         gamma="!= 0",
         notation=(
             "this copy breaks off after the first letter of the bracket; the line read here is a reconstruction "

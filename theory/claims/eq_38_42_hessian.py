@@ -134,6 +134,12 @@ LOST_BAR = (
     r"the sentence before (38) lost the overline of $\overline{\hat{g}_j} = \hat{g}_j - \mu_{(\hat{g}_j)}$"
 )
 BRACKETS = "the bracket that gamma^2/sigma^2 opens in (40) is closed at the end of (40) and again after (42)"
+CLOSED_ONCE = (
+    r"the bracket is closed once, at the end of (42): with $P = I - \frac{1}{m}\hat{y}_j\hat{y}_j^\top - \frac{1}{m}M$,"
+    r" $\frac{\gamma^2}{\sigma^2} \left[P H_{jj} P - \frac{1}{m\gamma} \left(\overline{\hat{g}_j} \hat{y}_j^\top +"
+    r" \hat{y}_j \overline{\hat{g}_j}^\top - \frac{3}{m} \hat{y}_j \hat{g}_j^\top \hat{y}_j \hat{y}_j^\top +"
+    r" \langle\hat{g}_j, \hat{y}_j\rangle \left(I - \frac{1}{m} M\right)\right)\right]$"
+)
 
 CLAIMS = (
     equation(
@@ -173,9 +179,7 @@ CLAIMS = (
             refutation=EARLY,
             why="the brackets are unbalanced; this way of closing them contradicts the line before",
         ),
-        corrected=Corrected(
-            says=line_40_42, proof=Proof(), text="the bracket is closed once, at the end of (42)"
-        ),
+        corrected=Corrected(says=line_40_42, proof=Proof(), text=CLOSED_ONCE),
         gamma="!= 0",
         notation=(BRACKETS,),
         part_of="(40)-(42)",
@@ -206,9 +210,7 @@ CLAIMS = (
             refutation=EARLY,
             why="the brackets are unbalanced; this way of closing them contradicts the line before",
         ),
-        corrected=Corrected(
-            says=line_40_42, proof=Proof(), text="the bracket is closed once, at the end of (42)"
-        ),
+        corrected=Corrected(says=line_40_42, proof=Proof(), text=CLOSED_ONCE),
         gamma="!= 0",
         notation=(BRACKETS, "one y-hat lacks its index j"),
         part_of="(40)-(42)",

@@ -157,7 +157,10 @@ CLAIMS = (
         LINE_47,
         value(line_47, "the gradient of L^ in y, the right side being read as a column"),
         corrected=Corrected(
-            says=line_47, proof=Proof(), text="the matrix first, then the centred gradient as a column"
+            says=line_47,
+            proof=Proof(),
+            text=r"as a column: $\frac{\gamma}{\sigma} \left(I - \frac{1}{m} \hat{y}_j \hat{y}_j^\top\right)"
+            r" \overline{\hat{g}_j}$",
         ),
         notation=("the right side is a row, the left side a column as in (5)",),
         remarks=("It restates (5).",),
@@ -183,7 +186,13 @@ CLAIMS = (
             refutation=Refutation(WITHOUT_SIGN, WITHOUT_SIGN_GENERIC),
             why="the sign is lost in this copy and stands before (51); (50) has it",
         ),
-        corrected=Corrected(says=line_48_49, proof=Proof(), text="a minus sign in front"),
+        corrected=Corrected(
+            says=line_48_49,
+            proof=Proof(),
+            text=r"a minus sign in front: $- \frac{\gamma^3}{m\sigma^4}"
+            r" \overline{\hat{g}_j}^\top \left(I - \frac{1}{m} \hat{y}_j \hat{y}_j^\top\right) \overline{\hat{g}_j}"
+            r" \langle\hat{g}_j, \hat{y}_j\rangle$",
+        ),
         notation=(LOST_SIGN,),
         part_of="(48)-(49)",
     ),
