@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from bnverify.numerics.capture import Call, Capture
 from bnverify.numerics.layers import Family, NotCovered, shares_statistics
+from bnverify.numerics.lean import LeanConvolutions
 from bnverify.numerics.norms import SyncBatchNorm as ProjectSyncBatchNorm
 from bnverify.numerics.reductions import first_order
 from bnverify.numerics.restore import untouched
@@ -54,13 +56,15 @@ def plain_errors() -> Iterator[None]:
 
 @contextmanager
 def twice_differentiable() -> Iterator[None]:
-    """Attention in elementary operations, since its fused kernels have no second derivative.
+    """Attention in elementary operations, since its fused kernels have no second derivative; lean convolutions.
 
     Raises:
         InputError: another operation of the model has none.
     """
     try:
-        with sdpa_kernel(SDPBackend.MATH):
+        with sdpa_kernel(SDPBackend.MATH), LeanConvolutions(), warnings.catch_warnings():
+            # A re-entrant checkpoint says so before it is refused, since the parameters are constants here.
+            warnings.filterwarnings("ignore", message="None of the inputs have requires_grad")
             yield
     except RuntimeError as error:
         found = re.search(r"derivative for (\S+) is not implemented", str(error))
@@ -209,7 +213,7 @@ def setting(model: nn.Module, mode: str | None, twice: bool = False) -> Iterator
 
     Where the model as a whole already is in that mode, single layers that were set otherwise stay so. PyTorch's own
     SyncBatchNorm has no second derivative and no CPU kernel; where either is needed (``twice``: second derivatives),
-    it computes the same by differentiable sums over the processes.
+    it computes the same by differentiable sums over the processes. With ``twice`` the parameters are constants.
     """
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
@@ -218,6 +222,9 @@ def setting(model: nn.Module, mode: str | None, twice: bool = False) -> Iterator
         if mode is not None and model.training != (mode == "train"):
             for module in model.modules():
                 module.training = mode == "train"
+        if twice:
+            for parameter in model.parameters():
+                parameter.requires_grad_(False)
         for module in model.modules():
             if isinstance(module, nn.SyncBatchNorm) and shares_statistics(module.process_group):
                 on_cpu = next(module.parameters(), torch.empty(0)).device.type == "cpu"
