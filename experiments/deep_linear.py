@@ -31,6 +31,7 @@ class Problem:
 
     Attributes:
         mean: of x, ``(S, d)``. root: L, ``(S, d, d)``. white: u, ``(S, n, d)``, mean 0 and covariance 1.
+        lifted: u with a column of ones, ``(S, n, d + 1)``; lifted_t: its transpose, contiguous.
         target: A L, ``(S, d, d)``. target_mean: A mean, ``(S, d)``.
     """
 
@@ -39,6 +40,8 @@ class Problem:
     mean: Tensor
     root: Tensor
     white: Tensor
+    lifted: Tensor
+    lifted_t: Tensor
     target: Tensor
     target_mean: Tensor
 
@@ -60,7 +63,9 @@ def of_data(x: Tensor, a: Tensor) -> Problem:
     centred = x - mean[:, None]
     root: Tensor = torch.linalg.cholesky(centred.mT @ centred / x.shape[1])
     white = torch.linalg.solve_triangular(root, centred.mT, upper=False).mT.contiguous()
-    return Problem(x, a, mean, root, white, a @ root, (a @ mean[..., None])[..., 0])
+    lifted = torch.cat([white, torch.ones_like(white[..., :1])], dim=-1)
+    target_mean = (a @ mean[..., None])[..., 0]
+    return Problem(x, a, mean, root, white, lifted, lifted.mT.contiguous(), a @ root, target_mean)
 
 
 @functools.cache
@@ -107,7 +112,7 @@ def _run(recipe: DlnRecipe, data: Problem, theta: Tensor) -> tuple[Tensor, list[
         if recipe.bias:
             e = e + vectors[0][i]
         if recipe.norm != "none" and (i < recipe.layers - 1 or recipe.last_norm):
-            factor = 1 / _scale(recipe, data.white, m, e)
+            factor = 1 / _scale(recipe, data, m, e)
             if recipe.affine:
                 factor = factor * vectors[-2][i]
             m = factor[..., None] * m
@@ -117,13 +122,13 @@ def _run(recipe: DlnRecipe, data: Problem, theta: Tensor) -> tuple[Tensor, list[
     return total * {"sum": n, "sample-mean": 1, "mean": 1 / d}[recipe.loss], seen
 
 
-def _scale(recipe: DlnRecipe, white: Tensor, m: Tensor, e: Tensor) -> Tensor:
+def _scale(recipe: DlnRecipe, data: Problem, m: Tensor, e: Tensor) -> Tensor:
     """The divisor of every unit, ``(..., S, d)``; `bnverify.numerics.norms.lp_scale` in these coordinates."""
     raw = recipe.norm != "batchnorm" and recipe.lp_of == "raw"
     average = "power-mean" if recipe.norm == "batchnorm" else recipe.lp_average
     eps, p = recipe.norm_eps, {"l1": 1.0, "linf": math.inf}.get(recipe.norm, 2.0)
     if average == "sample-mean":
-        values = white @ m.mT
+        values = data.white @ m.mT
         values = (values + e[..., None, :] if raw else values).abs()
         if p == math.inf:
             return values.amax(-1).clamp_min(math.sqrt(eps)).mean(-1, keepdim=True)
@@ -132,42 +137,31 @@ def _scale(recipe: DlnRecipe, white: Tensor, m: Tensor, e: Tensor) -> Tensor:
         second = m.square().sum(-1)
         scale = (second + e.square() if raw else second).add(eps).sqrt()
     else:
-        inner, offset = _l1_statistics(white, m, e, raw) if p == 1 else _linf_statistics(white, m, e, raw)
-        scale = (inner * m).sum(-1)
-        scale = scale + offset * e if raw else scale
+        slopes = _slopes(data, m.detach(), e.detach() if raw else torch.zeros_like(e), p)
+        scale = (slopes[..., :-1] * m).sum(-1)
+        scale = scale + slopes[..., -1] * e if raw else scale
         scale = scale + math.sqrt(eps) if p == 1 else scale.clamp_min(math.sqrt(eps))
     if average == "norm-over-m":
-        return scale * white.shape[-2] ** (1 / p - 1)
+        return scale * data.white.shape[-2] ** (1 / p - 1)
     return scale.mean(-1, keepdim=True) if average == "layer-mean" else scale
 
 
 @torch.no_grad()
-def _values(white: Tensor, m: Tensor, e: Tensor, raw: bool) -> Tensor:
-    values = white @ m.mT
-    return values + e[..., None, :] if raw else values
+def _slopes(data: Problem, m: Tensor, e: Tensor, p: float) -> Tensor:
+    """Coefficients ``(..., S, d, d + 1)`` of the l_1 or l_inf norm, which is linear in (m_j, e_j) near a
+    point.
 
-
-@torch.no_grad()
-def _l1_statistics(white: Tensor, m: Tensor, e: Tensor, raw: bool) -> tuple[Tensor, Tensor]:
-    """s u and s averaged over the samples, s the sign of the unit: mean |v_j| = <mean(s_j u), m_j> +
-    mean(s_j) e_j.
-
-    The signs are constant in a neighbourhood, so that derivatives of every order are those of the norm.
+    mean |v_j| = <mean(s u), m_j> + mean(s) e_j with s the sign of v_j = <u, m_j> + e_j on each sample;
+    max |v_j| is the same with the one sample where |v_j| is largest. Derivatives of every order are the
+    norm's.
     """
-    signs = _values(white, m, e, raw).sign_()
-    return signs.mT @ white / white.shape[-2], signs.mean(-2)
-
-
-@torch.no_grad()
-def _linf_statistics(white: Tensor, m: Tensor, e: Tensor, raw: bool) -> tuple[Tensor, Tensor]:
-    """The same with s = the sign of the largest value, on that sample alone: max |v_j| = s_j (<u, m_j> +
-    e_j)."""
-    values = _values(white, m, e, raw)
-    largest = values.abs().argmax(-2, keepdim=True)
-    signs = values.gather(-2, largest)[..., 0, :].sign()
-    samples = white.expand(*m.shape[:-2], *white.shape[-2:])
-    index = largest[..., 0, :, None].expand(*m.shape[:-1], white.shape[-1])
-    return signs[..., None] * samples.gather(-2, index), signs
+    values = torch.cat([m, e[..., None]], dim=-1) @ data.lifted_t
+    if p == 1:
+        return values.sign_() @ data.lifted / values.shape[-1]
+    largest = values.abs().argmax(-1, keepdim=True)
+    samples = data.lifted.expand(*m.shape[:-2], *data.lifted.shape[-2:])
+    rows = samples.gather(-2, largest.expand(*m.shape[:-1], samples.shape[-1]))
+    return values.gather(-1, largest).sign() * rows
 
 
 def losses_and_grads(recipe: DlnRecipe, data: Problem, theta: Tensor) -> tuple[Tensor, Tensor]:
