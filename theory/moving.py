@@ -22,26 +22,27 @@ class Moving(Setting):
 
     Args:
         room: a room with ``standardise(y)``.
-        variable: ``y``: y-hat, sigma, z and g follow through the definition of BatchNorm; ``W``: the same for
-            y = X W; ``z``: moves freely, y-hat = (z - beta)/gamma and g follow, y and its statistics do not;
-            ``yhat``: moves freely, z = gamma y-hat + beta and g follow.
+        variable: ``y``: y-hat, sigma, z and g follow through the definition of BatchNorm, and v by B; ``W``: the
+            same for y = X W; ``z``: moves freely, y-hat = (z - beta)/gamma and g follow, y and what depends on it
+            do not; ``yhat``: moves freely, z = gamma y-hat + beta and g follow.
         direction: a vector of the room.
         step: the small number, in the room's arithmetic.
         root: the square root of that arithmetic.
 
     Raises:
         ValueError: ``variable`` is none of `VARIABLES`.
-        KeyError: the function asks for something whose rate is not defined here, such as H or v.
+        KeyError: the function asks for something whose rate is not defined here, such as H or B.
     """
 
     def __init__(self, room: Any, variable: str, direction: Any, step: Any, root: Any) -> None:
         if variable not in VARIABLES:
             raise ValueError(f"no derivative in {variable!r}; expected one of {', '.join(VARIABLES)}")
-        self.room, self.root = room, root
+        self.room, self.root, self.step = room, root, step
+        self.moved = direction * 0
         one, gamma, beta = room.vec("1"), room.sym("gamma"), room.sym("beta")
         if variable in {"y", "W"}:
-            along = room.op("X", direction) if variable == "W" else direction
-            y = room.vec("y") + along * step
+            self.moved = room.op("X", direction) if variable == "W" else direction
+            y = room.vec("y") + self.moved * step
             stats = room.standardise(y)
             eps, square = room.sym("eps"), stats.s * stats.s
             sigma = stats.s if eps == 0 else root(square - eps)
@@ -57,6 +58,8 @@ class Moving(Setting):
     def vec(self, name: str) -> Any:
         if name in _FIXED_VECTORS:
             return self.room.vec(name)
+        if name == "v":
+            return self.room.vec("v") + self.room.op("B", self.moved) * self.step
         return self.vectors[name]
 
     def op(self, name: str, u: Any) -> Any:

@@ -24,6 +24,8 @@ CASES = {
     "y-hat in y": lambda q: veq(q.derivative(lambda p: p.yhat, q.b, "y"), q.op("Dyhat", q.b)),
     "z in y": lambda q: veq(q.derivative(lambda p: p.vec("z"), q.b, "y"), q.op("Dz", q.b)),
     "g in y": lambda q: veq(q.derivative(lambda p: p.g, q.b, "y"), q.H(q.op("Dz", q.b))),
+    "v in y": lambda q: veq(q.derivative(lambda p: p.v, q.b, "y"), q.B(q.b)),
+    "v in z": lambda q: veq(q.derivative(lambda p: p.v * 2 + p.yhat, q.b, "z") * q.gamma, q.b),
     "g in z": lambda q: veq(q.derivative(lambda p: p.g, q.b, "z"), q.H(q.b)),
     "g in y-hat": lambda q: veq(q.derivative(lambda p: p.g, q.b, "yhat"), q.H(q.b) * q.gamma),
     "z in y-hat": lambda q: veq(q.derivative(lambda p: p.vec("z"), q.b, "yhat"), q.b * q.gamma),
@@ -80,7 +82,7 @@ def test_a_statement_with_derivatives_survives_storage():
 def test_what_has_no_rate_here_is_refused():
     with pytest.raises(ValueError, match="no derivative in 'gamma'"):
         Gram().derivative(lambda p: p.yhat, Gram().b, "gamma")
-    for ask in (lambda p: p.v, lambda p: p.H(p.g), lambda p: p.sym("alpha")):
+    for ask in (lambda p: p.B(p.g), lambda p: p.H(p.g), lambda p: p.sym("alpha")):
         with pytest.raises(KeyError):
             Exact(POINT).derivative(ask, Exact(POINT).b, "y")
 

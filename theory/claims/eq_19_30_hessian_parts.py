@@ -287,7 +287,8 @@ CLAIMS = (
             says=line_20_21,
             proof=Proof(),
             text=r"the bracket first, then the row: $+ \left(m\hat{g}_j - m\mu_{(\hat{g}_j)} - \hat{y}_j"
-            r" \langle\hat{g}_j, \hat{y}_j\rangle\right) \left(\frac{\partial}{\partial y_j} \frac{\gamma}{m\sigma_j}\right)^\top$",
+            r" \langle\hat{g}_j, \hat{y}_j\rangle\right) \left(\frac{\partial}{\partial y_j}"
+            r" \frac{\gamma}{m\sigma_j}\right)^\top$",
         ),
         gamma="!= 0",
         notation=("the two factors are in the wrong order: the bracket is a column, the derivative a row",),
@@ -333,8 +334,8 @@ CLAIMS = (
             says=line_24_corrected,
             proof=Proof(),
             text=r"bold mu, and the vector of ones in the middle: $\frac{\partial \boldsymbol{\mu}_{(\hat{g}_j)}}"
-            r"{\partial z_j} = \frac{1}{m} \mathbf{1} \frac{\partial \mathbf{1}^\top \hat{g}_j}{\partial z_j} = \frac{1}{m}"
-            r" \mathbf{1} \mathbf{1}^\top H_{jj}$",
+            r"{\partial z_j} = \frac{1}{m} \mathbf{1} \frac{\partial \mathbf{1}^\top \hat{g}_j}{\partial z_j} ="
+            r" \frac{1}{m} \mathbf{1} \mathbf{1}^\top H_{jj}$",
         ),
         notation=(
             "the middle member lacks the factor 1: it is a row, the last member is a matrix",
