@@ -82,6 +82,8 @@ class LayerPoint(Exact):
 
     def vec(self, name: str) -> sp.Matrix:
         base, _, unit = name.partition("_")
+        if name in {"a", "b"} and name not in self.extra:
+            return sp.Matrix(sp.symbols(f"{name}1:{self.each + 1}", real=True))
         if unit not in UNITS:
             return super().vec(name)
         if base == "yhat":

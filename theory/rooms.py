@@ -43,6 +43,7 @@ POINTS: dict[str, Callable[[Instance], Exact]] = {
     "layer": LayerPoint,
     "shared-affine": SharedAffinePoint,
 }
+POINTS["lp-any"] = partial(LpPoint, p="2")
 for _p in ("1", "2", "inf"):
     POINTS[f"lp-{_p}"] = partial(LpPoint, p=_p)
     POINTS[f"lp-{_p}-centred"] = partial(LpPoint, p=_p, centred=True)
