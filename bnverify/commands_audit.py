@@ -69,7 +69,7 @@ def audit(
     ] = None,
 ) -> None:
     """Bound versus actual at every normalisation layer of your model; exit 1 if a proved statement is contradicted."""
-    from bnverify.display import console
+    from bnverify.terminal import console
 
     if dtype not in ("float64", "model"):
         raise InputError(f"dtype {dtype!r} is unknown; expected float64 or model")
@@ -188,8 +188,8 @@ def _measured(subject: Subject, dtype: str, options: dict[str, Any]) -> AuditRep
 def _show(report: AuditReport) -> None:
     from rich.table import Table
 
-    from bnverify.display import console
     from bnverify.experiments.report import audit_page
+    from bnverify.terminal import console
 
     rows = [audit_page.row(index, layer) for index, layer in enumerate(report.layers)]
     screen = console()

@@ -68,7 +68,7 @@ def check(
     if as_json:
         print(data)
     else:
-        from bnverify.display import console
+        from bnverify.terminal import console
 
         show(found, console())
     if any(claim.contradiction for claim in found):
@@ -93,8 +93,8 @@ def writable(path: Path) -> None:
 def _checked(chosen: list[str], trials: int, seed: int, dtype: Any, device: str) -> list[ClaimFindings]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from bnverify.display import console
     from bnverify.numerics.check import check_claims
+    from bnverify.terminal import console
 
     columns = (
         TextColumn("checking"),
@@ -124,8 +124,8 @@ def _replay(
     if as_json:
         print(json.dumps({name: [asdict(item) for item in items] for name, items in found.items()}, indent=2))
         return
-    from bnverify.display import console
     from bnverify.numerics.check_report import show_replayed
+    from bnverify.terminal import console
 
     for name, items in found.items():
         show_replayed(name, f"{loss}:{index}", items, console())
@@ -142,9 +142,9 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Measure speed and memory of `check` against a plain loop, vmap and curvlinops, side by side in one run."""
-    from bnverify.display import console
     from bnverify.numerics.bench import Conditions, conditions, run, show
     from bnverify.numerics.check import validated
+    from bnverify.terminal import console
 
     asked: Conditions = conditions(validated(1, device), seconds, seed)
     found = run(section or (), asked, out)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-STAGES = ("random batches", "a real network", "pictures", "pages")
+STAGES = ("random batches", "a real network", "mutants", "pictures", "pages")
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +28,8 @@ def report(
     """Write index.html, report.md and report.json; works offline."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-    from bnverify.display import claims_table, console
+    from bnverify.display import claims_table
+    from bnverify.terminal import console
 
     columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as bars:

@@ -53,8 +53,8 @@ def mutants(
 
 
 def _rows(claims: list[Claim], seed: int) -> list[Row]:
-    from bnverify.display import track
     from bnverify.numerics.mutants import judge_statement
+    from bnverify.terminal import track
     from bnverify.theory.mutate import statements
 
     made = [statement for claim in claims for statement in statements(claim)]
@@ -62,7 +62,7 @@ def _rows(claims: list[Claim], seed: int) -> list[Row]:
 
 
 def _derivations() -> list[tuple[str, str, str]]:
-    from bnverify.display import track
+    from bnverify.terminal import track
     from bnverify.theory.mutate_derivation import derivation_mutants, derivation_verdict
 
     made = derivation_mutants()
@@ -103,8 +103,8 @@ def _data(rows: list[Row], changed: list[tuple[str, str, str]]) -> dict[str, Any
 def _show(rows: list[Row], changed: list[tuple[str, str, str]], listed: bool) -> None:
     from rich.table import Table
 
-    from bnverify.display import console
     from bnverify.numerics.mutants import totals
+    from bnverify.terminal import console
 
     out = console()
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -202,7 +202,7 @@ def _as_item(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tell(item: dict[str, Any]) -> None:
-    from bnverify.display import console
+    from bnverify.terminal import console
 
     out = console()
     out.print(f"{item['reading']}: {item['summary']}", style="bold", markup=False)

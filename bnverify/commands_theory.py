@@ -40,7 +40,8 @@ def claims(
     if as_json:
         print(json.dumps([entry.item for entry in stored], ensure_ascii=False, indent=2))
     else:
-        from bnverify.display import claims_table, console
+        from bnverify.display import claims_table
+        from bnverify.terminal import console
 
         console().print(claims_table(stored))
     _warn(stored, everything=not ids)
@@ -50,8 +51,8 @@ def show(
     identifier: Annotated[str, typer.Argument(metavar="ID", help="An id such as thm-4.1.")],
 ) -> None:
     """One claim in full: quotation, readings, proof, counterexample, corrected statement, LaTeX."""
-    from bnverify.display import console
     from bnverify.display_claim import show_claim
+    from bnverify.terminal import console
 
     (entry,) = _stored([identifier])
     show_claim(entry, console())
@@ -70,7 +71,8 @@ def prove(
     ] = None,
 ) -> None:
     """Re-derive every certificate and counterexample from nothing; exit 1 if one no longer holds."""
-    from bnverify.display import console, prove_line, track
+    from bnverify.display import prove_line
+    from bnverify.terminal import console, track
     from bnverify.theory import store
     from bnverify.theory.registry import registry
 

@@ -1,22 +1,16 @@
-"""What terminals show: the console, progress bars, and the tables of claims."""
+"""What terminals show of claims: verdicts, scopes, the table, a line of ``prove``."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
     from bnverify.theory.derive import Derived
     from bnverify.theory.store import Stored
-
-WIDE = 120
-"""Columns where the output is no terminal and COLUMNS is not set."""
 
 STYLES = {
     "proved": "green",
@@ -31,25 +25,6 @@ STYLES = {
 _LETTERS = {"gamma": "γ", "sigma": "σ", "eps": "ε", "beta": "β", "lambda": "λ", "lam": "λ", "mu": "μ"}
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SIGNS = {">=": "≥", "<=": "≤", "!=": "≠"}
-
-Item = TypeVar("Item")
-
-
-def console(stderr: bool = False) -> Console:
-    """A console that is as wide as the terminal, and `WIDE` columns wide where there is none."""
-    out = Console(stderr=stderr, highlight=False)
-    if not out.is_terminal and "COLUMNS" not in os.environ:
-        out = Console(stderr=stderr, highlight=False, width=WIDE)
-    return out
-
-
-def track(items: Iterable[Item], total: int, text: str) -> Iterator[Item]:
-    """The items, with a progress bar on stderr that leaves nothing behind."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        yield from progress.track(items, total=total)
 
 
 def verdict_text(verdict: str) -> Text:

@@ -18,7 +18,7 @@ FOLDERS = {
     "numerics": bnverify.numerics,
     "experiments": bnverify.experiments,
 }
-BELOW_ALL = {"bnverify.errors", "bnverify.files", "bnverify.ids"}
+BELOW_ALL = {"bnverify.errors", "bnverify.files", "bnverify.ids", "bnverify.terminal"}
 
 
 def folder(layer: str) -> Path:
