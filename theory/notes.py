@@ -44,6 +44,9 @@ PAPER_ORDER = (
 )
 """Claims of the paper in the order of its text; numbered equations and the rest of Appendix C follow."""
 
+APPENDIX_PLACES = {"prose-C-chain": 1.5, "thm-C.1": 51.5, "prose-C-scalar-multiple": 58.5}
+"""Claims of Appendix C between two numbered equations."""
+
 SOURCES = (
     ("paper", "The paper: How Does Batch Normalization Help Optimization?"),
     ("blog", "The blog: Batch Normalization (Part 2)"),
@@ -60,15 +63,23 @@ def source_of(name: str) -> str:
     return "" if name.startswith("ext-") else "paper"
 
 
+def erroneous(entry: Stored) -> bool:
+    """Whether a printed statement of a source is off; what the registry adds to the sources is no erratum."""
+    printed = entry.item["kind"] != "extension" and source_of(entry.id) != ""
+    return printed and entry.item["verdict"] in {"refuted", "conditional"}
+
+
 def in_source_order(entries: Iterable[Stored]) -> list[Stored]:
     """In the order of the source: the body of the paper, then its appendix by equation number, then the rest."""
 
     def key(entry: Stored) -> tuple[Any, ...]:
         if entry.id in PAPER_ORDER:
             return (0, PAPER_ORDER.index(entry.id))
+        if entry.id in APPENDIX_PLACES:
+            return (1, APPENDIX_PLACES[entry.id])
         number = re.fullmatch(r"eq-(\d+)", entry.id)
         if number:
-            return (1, int(number[1]))
+            return (1, float(number[1]))
         return (2, *position(entry.id))
 
     return sorted(entries, key=key)
@@ -167,7 +178,7 @@ def errata(entries: Iterable[Stored]) -> str:
     ]
     for name, title in SOURCES:
         of_source = in_source_order(entry for entry in known if source_of(entry.id) == name)
-        wrong = [entry for entry in of_source if entry.item["verdict"] in {"refuted", "conditional"}]
+        wrong = [entry for entry in of_source if erroneous(entry)]
         lines += [f"## {title}", ""]
         for entry in wrong:
             lines += _erratum(entry)

@@ -30,6 +30,12 @@ def _grows(q: Setting) -> Relation:
     return le(x2 / (1 + x2), (x2 + 1) / (1 + (x2 + 1)))
 
 
+def change_of_gradient(q: Setting) -> Relation:
+    """|Ha|^2 <= sup^2 |a|^2, the bound for a quadratic f with Hessian H."""
+    Ha = q.H(q.a)
+    return le(q.dot(Ha, Ha), q.sym("sup") ** 2 * q.dot(q.a, q.a))
+
+
 def per_sample(q: Setting) -> Relation:
     """The change of one sample's gradient against that sample's change, for a quadratic loss."""
     d, e = q.vec("d"), q.vec("c")
@@ -143,7 +149,7 @@ CLAIMS = (
             Reading(
                 slug="supremum",
                 summary="with sup for max and f twice continuously differentiable on a convex domain",
-                says=lambda q: eq(q.sym("sup"), q.sym("sup")),
+                says=change_of_gradient,
                 data=Data(quantifiers="for every C^2 f on a convex domain", norm="operator norm, sup"),
                 assumptions=("sup for max", "f is C^2 on a convex domain"),
                 proof=Proof(
@@ -157,6 +163,7 @@ CLAIMS = (
                     lemma="mean-value",
                 ),
                 setting="argument",
+                necessary="of a quadratic f: the gradient changes by Ha along a, by at most the Hessian norm times |a|",
             ),
         ),
         scope=_ALGEBRA,

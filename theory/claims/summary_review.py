@@ -2,7 +2,7 @@ r"""The summary and the course review: their sentences that can be checked."""
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Data, Proof, Reading, Refutation, Step
+from bnverify.theory.claim import Claim, Data, Proof, Reading, Refutation, Step, eq
 from bnverify.theory.claims.prose_4_lipschitz import SCALE, SCOPE, STRETCH, _shorter_terms, shorter
 from bnverify.theory.claims.prose_c import mean_zero, variance_one
 
@@ -98,7 +98,7 @@ CLAIMS = (
             Reading(
                 slug="initialization",
                 summary="the paper says nothing of initialization",
-                says=variance_one,
+                says=lambda q: eq(q.sym("mentions_of_initialization"), 0),
                 data=Data(quantifiers="about the text of the paper", parameters="none"),
                 refutation=Refutation(citation=("lem-4.5", "initialization")),
                 setting="argument",
