@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from bnverify.numerics import check as module
-from bnverify.numerics.check import KEPT, ClaimFindings, StatementFindings, check_claims
+from bnverify.numerics.check import KEPT, ClaimFindings, StatementFindings, batches, check_claims
 from bnverify.numerics.check_report import as_data, in_words
 from bnverify.numerics.findings import Finding
-from bnverify.numerics.instances import LOSSES, SIZES
+from bnverify.numerics.instances import LOSSES, SIZES, Kind, draw, locate
 from bnverify.numerics.replay import replay
 from bnverify.numerics.statements import stated
 from bnverify.theory.registry import registry
@@ -92,6 +92,17 @@ def test_instances_do_not_depend_on_how_many_are_asked_for(thm_4_1: ClaimFinding
     assert {
         (int(i), int(m), float(x)) for i, m, x in zip(small.loss, small.m, small.gamma, strict=True)
     } <= rows
+
+
+def test_every_number_of_an_instance_leads_back_to_it() -> None:
+    """Over several chunks and blocks of a stream."""
+    seen: list[int] = []
+    for batch, index in batches(Kind(), "linear", 12_000, 4, CPU, torch.float64):
+        seen += index.tolist()
+        m, chunk, row = locate(int(index[-1]))
+        assert m == batch.size[1]
+        assert torch.equal(draw(Kind(), "linear", m, 4, chunk).y[row], batch.y[-1].detach())
+    assert sorted(seen) == list(range(12_000))
 
 
 def test_the_samples_hold_both_sides_and_their_terms(thm_4_1: ClaimFindings) -> None:

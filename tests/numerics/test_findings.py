@@ -43,6 +43,11 @@ def test_an_inequality_holds_only_beyond_rounding() -> None:
     expected = ["HOLDS", "WITHIN_ROUNDOFF", "VIOLATED"]
     assert found("le", lhs, rhs) == expected
     assert found("lt", lhs, rhs) == expected
+    assert found("le", lhs, measured(1.0 - 1e-15, 1.0 - 1e-13, 1.0)) == [
+        "WITHIN_ROUNDOFF",
+        "VIOLATED",
+        "WITHIN_ROUNDOFF",
+    ]
 
 
 def test_an_equality_holds_within_rounding_and_a_gap_violates_it() -> None:
