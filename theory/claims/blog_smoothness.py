@@ -20,9 +20,9 @@ from bnverify.theory.settings import Setting
 
 
 def maximum_attained(q: Setting) -> Relation:
-    """f'' = x^2/(1 + x^2) has its largest value at some x0: then f''(x0 + 1) <= f''(x0)."""
-    x = q.sym("x0")
-    return le((x + 1) ** 2 / (1 + (x + 1) ** 2), x**2 / (1 + x**2))
+    """f'' = x^2/(1 + x^2) is largest at some x0: then it is no larger where x^2 = x0^2 + 1."""
+    x2 = q.sym("x0") ** 2
+    return le((x2 + 1) / (1 + (x2 + 1)), x2 / (1 + x2))
 
 
 def _grows(q: Setting) -> Relation:

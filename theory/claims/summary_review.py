@@ -98,7 +98,7 @@ CLAIMS = (
             Reading(
                 slug="initialization",
                 summary="the paper says nothing of initialization",
-                says=lambda q: eq(q.sym("mentions_of_initialization"), 0),
+                says=lambda q: eq(q.sym("mentions"), 0),
                 data=Data(quantifiers="about the text of the paper", parameters="none"),
                 refutation=Refutation(citation=("lem-4.5", "initialization")),
                 setting="argument",
