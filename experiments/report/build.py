@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from bnverify.experiments import digits_case
-from bnverify.experiments.report import digits_page
+from bnverify.experiments.report import digits_page, mutants_page
 from bnverify.experiments.report.content import (
     INLINE,
     Entry,
@@ -87,8 +87,9 @@ def compose(trials: int, seed: int, device: str, progress: Progress, started: fl
     stored = store.load()
     if not stored:
         raise InputError("there is no stored evidence; `bnverify prove` derives it")
+    names = checked(stored)
     findings = check_claims(
-        checked(stored),
+        names,
         trials=trials,
         seed=seed,
         device=device,
@@ -97,6 +98,7 @@ def compose(trials: int, seed: int, device: str, progress: Progress, started: fl
     recipe = digits_case.Recipe(seed=seed, device=device)
     units = digits_case.units(recipe)
     case = digits_case.run(recipe, lambda done: progress("a real network", done, units))
+    rows, derived = mutants_page.judged(names, seed, lambda done, total: progress("mutants", done, total))
     pictures: dict[str, Any] = {}
     for index, one in enumerate(findings, 1):
         if (found := measured(one)) is not None:
@@ -109,6 +111,7 @@ def compose(trials: int, seed: int, device: str, progress: Progress, started: fl
     return Report(
         claims=entries_of(stored.values(), pictures),
         digits=digits,
+        mutants=mutants_page.section(rows, derived),
         environment=environment,
         notes=_notes(stored),
         commands=_commands(trials, seed, device, findings),
@@ -137,6 +140,7 @@ def _commands(trials: int, seed: int, device: str, findings: list[ClaimFindings]
     return (
         "bnverify prove",
         f"bnverify check {' '.join(one.id for one in findings)} --trials {trials} --seed {seed}{where}",
+        f"bnverify mutants {' '.join(one.id for one in findings)} --seed {seed}",
         f"bnverify report --trials {trials} --seed {seed}{where}",
     )
 
@@ -206,6 +210,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "commands": list(report.commands),
         "claims": [_claim(entry) for entry in report.claims],
         "digits": report.digits.data if report.digits else None,
+        "mutants": report.mutants.data if report.mutants else None,
         "lemmas": report.lemmas,
     }
 

@@ -150,6 +150,7 @@ class Report:
 
     claims: tuple[Entry, ...]
     digits: Section | None
+    mutants: Section | None
     environment: dict[str, str]
     commands: tuple[str, ...]
     notes: tuple[Note, ...] = ()

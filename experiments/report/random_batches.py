@@ -164,7 +164,8 @@ def breakdown(statement: StatementFindings) -> tuple[list[str], dict[str, list[f
         return None
     values = np.abs(samples.terms[statement.lhs_terms :])
     total = values.sum(0)
-    labels, parts = [], {name: [] for name in names}
+    labels: list[str] = []
+    parts: dict[str, list[float]] = {name: [] for name in names}
     for position, loss in enumerate(statement.losses):
         rows = (samples.loss == position) & (samples.code <= Finding.WITHIN_ROUNDOFF) & (total > 0)
         if rows.any():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from bnverify.experiments import digits_case
-from bnverify.experiments.report import build
+from bnverify.experiments.report import build, mutants_page
 from bnverify.experiments.report.content import INLINE, Report
 from bnverify.theory import store
 
@@ -47,6 +47,7 @@ def small_report(small_case: digits_case.DigitsCase, some_stored: dict[str, stor
     try:
         patch.setattr(store, "load", lambda: some_stored)
         patch.setattr(build, "checked", lambda stored: ["thm-4.1"])
+        patch.setattr(mutants_page, "judged", lambda names, seed, tick: ([], []))
         patch.setattr(digits_case, "run", lambda recipe, tick: small_case)
         return build.compose(400, 0, "cpu", lambda stage, done, total: None, time.perf_counter())
     finally:
