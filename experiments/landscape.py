@@ -9,7 +9,7 @@ are copied, noise is the draw of the objective's step, and nothing is written ba
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,6 +59,10 @@ class Objective:
 
     def loss(self, w: Tensor) -> Tensor:
         """L(w), differentiable as often as the network is; a scalar."""
+        return self.loss_at(self.named(w))
+
+    def loss_at(self, parameters: dict[str, Tensor]) -> Tensor:
+        """L at parameters given by name."""
         noises = [module for module in self.model.modules() if isinstance(module, Noise)]
         steps = [noise.step for noise in noises]
         was_training = self.model.training
@@ -67,7 +71,7 @@ class Objective:
             self.model.train()
             for noise in noises:
                 noise.step = self.step
-            return self.loss_fn(functional_call(self.model, (self.named(w), buffers), (self.x,)), self.y)
+            return self.loss_fn(functional_call(self.model, (parameters, buffers), (self.x,)), self.y)
         finally:
             self.model.train(was_training)
             for noise, step in zip(noises, steps, strict=True):
@@ -75,11 +79,16 @@ class Objective:
 
     def value_and_grad(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """L(w) and its gradient ``(P,)``, both detached."""
-        w = w.detach().requires_grad_()
-        loss = self.loss(w)
-        (grad,) = torch.autograd.grad(loss, w)
+        leaves = self.leaves(w)
+        loss = self.loss_at(leaves)
+        grad = flat(torch.autograd.grad(loss, list(leaves.values())))
         mask = self.mask()
         return loss.detach(), grad if mask is None else grad * mask
+
+    def leaves(self, w: Tensor) -> dict[str, Tensor]:
+        """The named parameters at ``w`` as leaves: the gradient of a slice would be filled up to P
+        numbers."""
+        return {name: p.requires_grad_() for name, p in self.named(w.detach()).items()}
 
     def hvp(self, w: Tensor) -> Callable[[Tensor], Tensor]:
         """The function v -> H v at ``w``, with H the Hessian over the moving parameters."""
@@ -92,6 +101,11 @@ class Objective:
             return product.detach() if mask is None else product.detach() * mask
 
         return apply
+
+
+def flat(parts: Iterable[Tensor]) -> Tensor:
+    """Tensors as one vector, in their order."""
+    return torch.cat([part.reshape(-1) for part in parts])
 
 
 def lengths(low: float, high: float, lr: float, count: int) -> list[float]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from bnverify.experiments.landscape import Objective
+from bnverify.experiments.landscape import Objective, flat
 from bnverify.experiments.models import Block, Network
 from torch import Tensor
 
@@ -50,13 +50,14 @@ def activations(objective: Objective, w: Tensor) -> Activations:
     for block in network.blocks:
         assert isinstance(block, Block)
         hooks += [block.linear.register_forward_hook(keep_y), block.norm.register_forward_hook(keep_z)]
-    w = w.detach().requires_grad_()
+    leaves = objective.leaves(w)
     try:
-        loss = objective.loss(w)
+        loss = objective.loss_at(leaves)
     finally:
         for hook in hooks:
             hook.remove()
-    grad, *dy = torch.autograd.grad(loss, [w, *y])
+    grads = torch.autograd.grad(loss, [*leaves.values(), *y])
+    grad, dy = flat(grads[: len(leaves)]), grads[len(leaves) :]
     return Activations(
         loss.detach(), grad, [v.detach() for v in y], [v.detach() for v in dy], [v.detach() for v in z]
     )
