@@ -67,7 +67,7 @@ class Gram(Setting):
         one = sp.Integer(1)
         self.eps_positive = eps
         self.rho_value: sp.Expr = gram.rho if eps else one
-        self.table = Table(gram.batch_facts(self.rho_value))
+        self.table: Table = Table(gram.batch_facts(self.rho_value))
         sigma = sp.sqrt(gram.rho) * gram.s if eps else gram.s
         self.symbols: dict[str, sp.Expr] = {
             "m": gram.m,
