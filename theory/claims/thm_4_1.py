@@ -43,11 +43,8 @@ def corrected(q: Setting) -> Relation:
 SMALLEST = Instance(
     y=(0, 1), g=(0, 1), note="m = 2: BatchNorm's gradient vanishes, the printed right side is negative"
 )
-GENERIC = Instance(
-    y=(0, 1, 3),
-    g=(1, 0, 1),
-    note="m = 3: every term is non-zero",
-)
+GENERIC = Instance(y=(0, 0, 1), g=(0, 1, 0), note="m = 3: every term is non-zero")
+
 
 CLAIM = Claim(
     id="thm-4.1",
