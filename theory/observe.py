@@ -63,11 +63,13 @@ class Gram(Setting):
         eps: False for the paper's BatchNorm (eps = 0, rho = 1, s = sigma), True for eps > 0.
     """
 
+    table: Table
+
     def __init__(self, eps: bool = False) -> None:
         one = sp.Integer(1)
         self.eps_positive = eps
         self.rho_value: sp.Expr = gram.rho if eps else one
-        self.table: Table = Table(gram.batch_facts(self.rho_value))
+        self.table = Table(gram.batch_facts(self.rho_value))
         sigma = sp.sqrt(gram.rho) * gram.s if eps else gram.s
         self.symbols: dict[str, sp.Expr] = {
             "m": gram.m,
