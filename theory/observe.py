@@ -63,8 +63,6 @@ class Gram(Setting):
         eps: False for the paper's BatchNorm (eps = 0, rho = 1, s = sigma), True for eps > 0.
     """
 
-    table: Table
-
     def __init__(self, eps: bool = False) -> None:
         one = sp.Integer(1)
         self.eps_positive = eps

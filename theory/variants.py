@@ -67,6 +67,8 @@ class _Curvatureless(Table):
 class LinearGram(Gram):
     """A loss that is linear downstream of z: H = 0."""
 
+    table: Table
+
     def __init__(self, eps: bool = False) -> None:
         super().__init__(eps)
         self.table = _Curvatureless(self.table.facts)

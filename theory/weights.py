@@ -40,6 +40,8 @@ class WeightTable(Table):
 class AtX(Gram):
     """y = X W."""
 
+    table: Table
+
     def __init__(self, eps: bool = False) -> None:
         super().__init__(eps)
         self.table = WeightTable(self.table.facts, self._images_of_bases())
