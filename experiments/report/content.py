@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -256,7 +255,6 @@ def environment_of(seed: int, trials: int, device: str) -> dict[str, str]:
         "threads": str(torch.get_num_threads()),
         "seed": str(seed),
         "instances per statement": f"{trials:,}",
-        "command": "bnverify " + " ".join(sys.argv[1:]) if sys.argv[1:] else "bnverify report",
     }
     if device.startswith("cuda"):
         found["gpu"] = torch.cuda.get_device_name(device)

@@ -81,6 +81,7 @@ _REPLACED = (
     (re.compile(r"\\begin\{(?:aligned|align\*?|split|gathered)\}"), r"\\begin{array}{rlrlrl}"),
     (re.compile(r"\\end\{(?:aligned|align\*?|split|gathered)\}"), r"\\end{array}"),
     (re.compile(r"\\mathbbm"), r"\\mathbb"),
+    (re.compile(r"(?<!\\)\|\|"), r"\\|"),
 )
 _TAG = re.compile(r"\\tag\*?\s*\{([^{}]*)\}")
 _TEXT = re.compile(r"\\text\{([^{}]*\$[^{}]*)\}")
@@ -96,6 +97,7 @@ _GREEK_START = {"bold": 0x1D6A8, "bold-italic": 0x1D71C}
 _UNDER = {"msub": "munder", "msup": "mover", "msubsup": "munderover"}
 _WITH_LIMITS = frozenset(["∑", "∏", "max", "min", "sup", "inf", "lim"])
 _ARROWS = frozenset("⟹⟸⟺→←↔⇒⇐⇔↦∘")
+_OPENING = frozenset("([{⟨,=<≤>≥")
 _ACCENTS = frozenset("^ˆ~˜¯‾→⃗˙¨ˇ˘´`")
 
 
@@ -127,6 +129,14 @@ def _limits(name: str, node: ET.Element, display: bool) -> str:
     return _UNDER.get(name, name) if display and base in _WITH_LIMITS else name
 
 
+def _set_signs(row: ET.Element) -> None:
+    """A sign after an opening bracket, a comma or a relation belongs to what follows: no space in between."""
+    for before, node in zip(row, list(row)[1:], strict=False):
+        opened = before.tag == "mo" and (before.text or "").strip() in _OPENING
+        if opened and node.tag == "mo" and (node.text or "").strip() in {"−", "-", "+"}:
+            node.set("form", "prefix")
+
+
 def _rebuilt(node: ET.Element, display: bool) -> ET.Element:
     name = _limits(_local(node.tag), node, display)
     name = name if name in _ELEMENTS else "mrow"
@@ -145,6 +155,7 @@ def _rebuilt(node: ET.Element, display: bool) -> ET.Element:
     made = ET.Element(name, attributes)
     made.text = text
     made.extend(_rebuilt(child, display) for child in node)
+    _set_signs(made)
     if name in {"mover", "munder"} and len(made) == 2 and (made[1].text or "").strip() in _ACCENTS:
         made.set("accent", "true")
     return made
@@ -276,6 +287,9 @@ _ASCII = (
     (re.compile(r"\bgamma(?![a-zA-Z])"), "γ"),
     (re.compile(r"\bsigma(?![a-zA-Z])"), "σ"),
     (re.compile(r"\blambda\b"), "λ"),
+    (re.compile(r"\balpha\b"), "α"),
+    (re.compile(r"\bkappa\b"), "κ"),
+    (re.compile(r"\bW0\b"), "W₀"),
     (re.compile(r"\bepsilon\b|\beps\b"), "ε"),
     (re.compile(r"\bbeta\b(?!-)"), "β"),
     (re.compile(r"\bmu\b"), "μ"),

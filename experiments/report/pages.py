@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from bnverify.experiments.report.mathml import ascii_math, displayed, inline, mathml, prose
+from bnverify.theory.names import LATEX_NAMES
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -31,7 +32,9 @@ def exact_latex(value: str) -> str:
 
 
 def tensor_latex(value: Any) -> str:
-    """A number, a vector in one line, or a matrix, in LaTeX."""
+    """A number, a vector in one line, a matrix, or a row of matrices, in LaTeX."""
+    if _depth(value) > 2:
+        return r",\, ".join(tensor_latex(entry) for entry in value)
     if isinstance(value, list) and value and isinstance(value[0], list):
         rows = r" \\ ".join(" & ".join(tensor_latex(entry) for entry in row) for row in value)
         return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
@@ -40,7 +43,19 @@ def tensor_latex(value: Any) -> str:
     return exact_latex(str(value))
 
 
-def given_latex(point: Mapping[str, Any]) -> str:
+def _depth(value: Any) -> int:
+    return 1 + _depth(value[0]) if isinstance(value, list) and value else 0
+
+
+def _label(name: str) -> str:
+    """A further quantity of a point, as the statements write it."""
+    for names in (LATEX_NAMES.vectors, LATEX_NAMES.operators, LATEX_NAMES.scalars):
+        if name in names:
+            return names[name]
+    return name if len(name) == 1 else rf"\text{{{name.replace('_', ' ')}}}"
+
+
+def given_latex(point: Mapping[str, Any]) -> list[str]:
     """The data of an exact point in LaTeX: y, g, H, X, W, gamma and what differs from its usual value."""
     parts = [
         f"{name} = {tensor_latex(point[name])}"
@@ -51,15 +66,14 @@ def given_latex(point: Mapping[str, Any]) -> str:
         if point.get(name) is not None and point[name] != usual:
             value = {"s": r"\sigma", "mu": r"\mu"}.get(point[name], tensor_latex(point[name]))
             parts.append(f"{_LETTERS[name]} = {value}")
-    for name, value in point.get("extra", {}).items():
-        letters, _, index = name.partition("_")
-        label = rf"{letters}_{{\mathrm{{{index}}}}}" if index and len(letters) == 1 else rf"\mathrm{{{name}}}"
-        parts.append(f"{label} = {tensor_latex(value)}")
-    return r",\quad ".join(parts)
+    parts += [f"{_label(name)} = {tensor_latex(value)}" for name, value in point.get("extra", {}).items()]
+    return parts
 
 
 def capfirst(text: str) -> str:
     """``text`` with a capital first letter, unless it starts with a symbol such as g_j or y = XW or mathematics."""
+    if re.match(r"a [a-z]{2}", text):
+        return f"A{text[1:]}"
     word = re.match(r"[a-z]+", text)
     if (
         word is None

@@ -78,14 +78,17 @@ def test_exact_numbers_keep_their_roots() -> None:
 def test_a_point_shows_its_matrix_and_what_is_unusual() -> None:
     point = {
         "y": ["0", "1"], "g": ["1/2", "0"], "H": [["1", "0"], ["0", "-1"]], "X": None, "W": None,
-        "gamma": "s", "beta": "0", "eps": "0", "lam": "2", "extra": {},
+        "gamma": "s", "beta": "0", "eps": "0", "lam": "2",
+        "extra": {"What": ["1", "2"], "inputs": [[["1"], ["0"]], [["0"], ["1"]]]},
     }  # fmt: skip
-    latex = given_latex(point)
+    latex = ", ".join(given_latex(point))
     assert r"\begin{pmatrix} 1 & 0 \\ 0 & -1 \end{pmatrix}" in latex
     assert r"\gamma = \sigma" in latex
     assert r"\lambda = 2" in latex
     assert r"\tfrac{1}{2}" in latex
     assert r"\beta" not in latex
+    assert r"\widehat{W}^{*} = (1,\, 2)" in latex
+    assert latex.count("pmatrix") == 6
 
 
 @pytest.mark.parametrize("text", ["g_j is", "y-hat moves", "m = 3, every", "sigma is", "x_i and"])
@@ -95,3 +98,4 @@ def test_a_symbol_keeps_its_case_at_the_start_of_a_sentence(text: str) -> None:
 
 def test_a_word_starts_a_sentence_with_a_capital() -> None:
     assert capfirst("the statement") == "The statement"
+    assert capfirst("a layer with a bias") == "A layer with a bias"

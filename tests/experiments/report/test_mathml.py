@@ -78,6 +78,15 @@ def test_no_markup_comes_in_with_a_formula(hostile: str) -> None:
     assert not {key for node in found.iter() for key in node.attrib} & {"href", "style", "onclick", "src"}
 
 
+def test_a_sign_in_front_of_a_number_stands_close_to_it() -> None:
+    signs = [node for node in ET.fromstring(mathml("(-1, -2) - 3")).iter("mo") if node.text == "−"]
+    assert [node.get("form") for node in signs] == ["prefix", "prefix", None]
+
+
+def test_double_bars_are_one_sign() -> None:
+    assert mathml("||X||").count("‖") == 2
+
+
 def test_what_cannot_be_converted_is_shown_as_its_source() -> None:
     assert mathml(r"\begin{array}") == r"<code>\begin{array}</code>"
 
