@@ -43,6 +43,9 @@ def in_words(statement: StatementFindings) -> str:
         return f"not checkable numerically: {statement.why_not}"
     violated, held = statement.count(Finding.VIOLATED), statement.count(Finding.HOLDS)
     inside = statement.inside
+    if statement.exists:
+        odd = "CONTRADICTS its certificate: " if statement.contradiction else ""
+        return f"{odd}there is such an instance: {held} of {inside} random ones are"
     if statement.contradiction:
         return f"CONTRADICTS its certificate: violated at {violated} of {inside} instances inside its assumptions"
     if not inside:
@@ -140,6 +143,7 @@ def _statement_data(statement: StatementFindings, claim: ClaimFindings) -> dict[
         "certificate": statement.verdict,
         "tight": statement.tight,
         "tested_as": statement.tested_as,
+        "exists": statement.exists,
         "checkable": not statement.why_not,
         "why_not": statement.why_not,
         "in_words": in_words(statement),

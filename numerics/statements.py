@@ -36,6 +36,7 @@ class Stated:
     term_names: tuple[str, ...]
     lhs_terms: int
     claim_verdict: str
+    exists: bool
 
 
 def _names(says: Says, hypotheses: tuple[Hypothesis, ...]) -> set[str]:
@@ -70,6 +71,13 @@ def kind_of(reading: Reading | Corrected) -> tuple[Kind | None, str]:
             bias = reading.data.bias == "the range of X contains 1"
             return Kind("weights", bias=bias, matched=reading.data.fixed != "X, gamma, beta", eps=eps), ""
     return None, f"no random batch has the quantities of the setting {reading.setting!r}"
+
+
+def _exists(reading: Reading | Corrected) -> bool:
+    """Whether it says "there is an instance with ...": a point is exhibited, or the negation is proved for all."""
+    refutation = getattr(reading, "refutation", None)
+    exhibited = reading.proof is not None and reading.proof.at is not None
+    return exhibited or (refutation is not None and refutation.negation is not None)
 
 
 def _identical(reading: Reading | Corrected, setting: str) -> bool:
@@ -120,6 +128,7 @@ def _stated(name: str) -> tuple[Stated, ...]:
                 term_names=tuple(PLAIN.write(term) for term in left + right),
                 lhs_terms=len(left),
                 claim_verdict=verdict,
+                exists=_exists(item),
             )
         )
     return tuple(out)

@@ -15,6 +15,7 @@ from bnverify.numerics.findings import Finding
 from bnverify.numerics.instances import LOSSES, SIZES, Kind, draw, locate
 from bnverify.numerics.replay import replay
 from bnverify.numerics.statements import stated
+from bnverify.theory.claim import le
 from bnverify.theory.registry import registry
 from typer.testing import CliRunner
 
@@ -154,6 +155,24 @@ def test_a_violated_certificate_is_a_contradiction() -> None:
     assert not statement(found, "corrected").contradiction
     result = CliRunner().invoke(application(), ["check", "thm-4.1", "--trials", "70", "--json"])
     assert result.exit_code == 1
+
+
+def test_a_statement_of_existence_is_contradicted_by_finding_what_is_not_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = next(s for s in stated(registry()["thm-4.1"]) if s.slug == "same-point")
+    for verdict, contradiction in (("proved", False), ("refuted", False)):
+        sought = dataclasses.replace(known, verdict=verdict, exists=True)
+        monkeypatch.setattr(module, "stated", lambda claim, sought=sought: (sought,))
+        (found,) = check_claims(["thm-4.1"], trials=140)
+        assert found.contradiction is contradiction, "the printed inequality holds nowhere"
+    mirrored = dataclasses.replace(
+        known, verdict="refuted", exists=True, says=lambda q: le(known.says(q).rhs, known.says(q).lhs)
+    )
+    monkeypatch.setattr(module, "stated", lambda claim: (mirrored,))
+    (found,) = check_claims(["thm-4.1"], trials=140)
+    assert found.contradiction
+    assert in_words(found.statements[0]).startswith("CONTRADICTS its certificate: there is such an instance")
 
 
 def test_what_no_batch_holds_is_reported_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
