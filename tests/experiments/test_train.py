@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import signal
@@ -138,6 +139,17 @@ def test_the_update_that_ics_uses_is_the_one_the_optimiser_takes(momentum: float
     expected = task._updated(w, objective.value_and_grad(w)[1])
     task.advance(4)
     torch.testing.assert_close(task._objective(4).point(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_a_restored_task_goes_on_as_the_one_it_was_saved_from() -> None:
+    one = NetworkTask(VGG)
+    one.advance(3)
+    buffer = io.BytesIO()
+    torch.save(one.state(), buffer)
+    buffer.seek(0)
+    other = NetworkTask(VGG)
+    other.restore(torch.load(buffer, weights_only=True))
+    assert other.advance(6) == one.advance(6)
 
 
 def test_divergence_is_a_result(tmp_path: Path) -> None:
