@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from bnverify.numerics import bench
+from bnverify.numerics.audit import audit
 from bnverify.numerics.audit_models import resnet, vgg
 from bnverify.numerics.auditor import Auditor
 from bnverify.numerics.bench import Conditions, Section, fitted_slope, timed
@@ -23,9 +24,6 @@ from bnverify.numerics.capture import Capture, covered_layers
 from bnverify.numerics.curvature import Point, exact_groups, points, whole
 from bnverify.numerics.passes import measure, setting, twice_differentiable
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 MODELS: dict[str, Callable[[], nn.Module]] = {"ResNet-18": resnet, "VGG-16": vgg}
 ROUNDS = 5
@@ -54,6 +52,11 @@ def _hooked(model: nn.Module, x: Tensor, t: Tensor) -> None:
     """The same with every layer measured on its own backward pass, tables included."""
     with Auditor(model, every=1) as auditor:
         auditor.step(_step(model, x, t))
+
+
+def _audited(model: nn.Module, x: Tensor, t: Tensor) -> None:
+    """The public call."""
+    audit(model, F.cross_entropy, x, t, skip_constant=True)
 
 
 def _race(
@@ -253,8 +256,8 @@ class _Shift(nn.Module):
     def func_hvp(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
         """Reverse over reverse, since forward over reverse has no kernel for every normalisation layer."""
         gradient = torch.func.grad(lambda delta: F.cross_entropy(self.shifted(x, delta), t))
-        _, pull = torch.func.vjp(gradient, torch.zeros_like(u))
-        product: Tensor = pull(u)[0]
+        pulled: Any = torch.func.vjp(gradient, torch.zeros_like(u))
+        product: Tensor = pulled[1](u)[0]
         return product
 
     def linear_hvp(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
@@ -343,7 +346,7 @@ def growth(asked: Conditions) -> dict[str, Any]:
                 rows[name].append((value, spread["median"]))
         for name, found in rows.items():
             fixed = ", ".join(f"{key} {size}" for key, size in _FIXED.items() if key != against)
-            slope = fitted_slope(*zip(*found, strict=True))
+            slope = fitted_slope([value for value, _ in found], [seconds for _, seconds in found])
             series.append({"work": name, "against": against, "fixed": fixed, "points": found, "slope": slope})
     return {"series": series}
 
@@ -371,75 +374,3 @@ SECTIONS: dict[str, Section] = {
     "audit-growth": growth,
 }
 """What `bnverify.numerics.bench.SECTIONS` gains."""
-
-
-def _ranged(spread: dict[str, float]) -> str:
-    return f"{spread['median']:.2f}x [{spread['least']:.2f}, {spread['most']:.2f}]"
-
-
-def _show_first(data: dict[str, Any], out: Console) -> None:
-    for race in data["races"]:
-        plain = race["seconds"]["plain"]["median"]
-        out.print(
-            f"{race['model']}, {race['layers']} layers, batch {race['batch']}: plain pass {plain:.2f} s"
-        )
-        for which, spread in race["ratio"].items():
-            memory = race["memory"][which]
-            out.print(
-                f"  {which}: {_ranged(spread)} its time (asked: {data['limits']['time']}x), "
-                f"{memory:.2f}x its memory (asked: {data['limits']['memory']}x)"
-            )
-
-
-def _show_second(data: dict[str, Any], out: Console) -> None:
-    for model in data["models"]:
-        both = [row["both"] for row in model["layers"]]
-        everything = [row["all"] for row in model["layers"]]
-        out.print(
-            f"{model['model']}, batch {model['batch']}: both forms {statistics.mean(both):.2f} passes a layer, "
-            f"at most {max(both):.2f} (asked: {data['limit']:g}); with v'Hv and g'Hg "
-            f"{statistics.mean(everything):.2f}, at most {max(everything):.2f}; "
-            f"shared by all layers {model['shared']:.2f}"
-        )
-
-
-def _show_channels(data: dict[str, Any], out: Console) -> None:
-    for place in data["places"]:
-        out.print(
-            f"{data['model']}, layer {place['layer']}, {place['channels']} channels, batch {data['batch']}:"
-        )
-        for which, spread in place["ratio"].items():
-            gap = place["largest_disagreement"][which]
-            out.print(
-                f"  ours is {_ranged(spread)} faster than {which} (largest relative disagreement {gap:.0e})"
-            )
-    for name, why in data["absent"].items():
-        out.print(f"  {name}: {why}", style="dim")
-
-
-def _show_recorder(data: dict[str, Any], out: Console) -> None:
-    out.print(
-        f"{data['model']}, batch {data['batch']}, every {data['every']} steps: "
-        f"{100 * data['share_in_hooks_and_tables']:.2f} % of the run in hooks and tables; a recorded step takes "
-        f"{_ranged(data['race']['ratio']['recorded'])}, {100 * data['share_from_a_recorded_step']:.2f} % of a run "
-        f"(asked: {100 * data['limit']:g} %)"
-    )
-
-
-def _show_growth(data: dict[str, Any], out: Console) -> None:
-    for line in data["series"]:
-        x, y = line["points"][-1]
-        out.print(
-            f"{line['work']} against {line['against']} ({line['fixed']}): slope {line['slope']:.2f}; "
-            f"{1e3 * y:.1f} ms at {line['against']} {x}"
-        )
-
-
-PRINTERS: dict[str, Callable[[dict[str, Any], Console], None]] = {
-    "audit-first-order": _show_first,
-    "audit-second-order": _show_second,
-    "audit-per-channel": _show_channels,
-    "audit-recorder": _show_recorder,
-    "audit-growth": _show_growth,
-}
-"""What `bnverify.numerics.bench.PRINTERS` gains."""

@@ -94,7 +94,11 @@ def answers(call: Call, room: LayerSetting) -> list[Answer]:
 def statement_rows(answer: Answer, keep: list[int]) -> StatementRows:
     def kept(values: Tensor) -> tuple[float, ...]:
         listed = values.tolist()
-        return tuple(listed[j] for j in keep)
+        return (
+            tuple(listed)
+            if len(keep) == len(listed) and keep == sorted(keep)
+            else tuple(listed[j] for j in keep)
+        )
 
     statement = answer.statement
     return StatementRows(
@@ -106,7 +110,7 @@ def statement_rows(answer: Answer, keep: list[int]) -> StatementRows:
         lhs=kept(answer.lhs),
         rhs=kept(answer.rhs),
         residual=kept(answer.residual),
-        finding=tuple(str(answer.findings[j]) for j in keep),
+        finding=tuple(answer.findings[j].value for j in keep),
     )
 
 

@@ -20,6 +20,10 @@ from torch import Tensor
 Word = str | tuple[str, "Word"]
 
 
+_ONE = Fraction(1)
+"""The coefficient of a word that stands alone; it takes part in no rounding."""
+
+
 class NotMeasured(LookupError):
     """The statement needs a quantity that this audit did not measure."""
 
@@ -40,7 +44,12 @@ class Combination:
         return self * -1
 
     def __mul__(self, factor: Any) -> Combination:
-        return Combination(tuple((coefficient * factor, word) for coefficient, word in self.terms))
+        return Combination(
+            tuple(
+                (factor if coefficient is _ONE else coefficient * factor, word)
+                for coefficient, word in self.terms
+            )
+        )
 
     __rmul__ = __mul__
 
@@ -65,17 +74,21 @@ class LayerSetting(Setting):
     depth: int = 0
 
     def vec(self, name: str) -> Combination:
-        return Combination(((1, name),))
+        return Combination(((_ONE, name),))
 
     def op(self, name: str, u: Combination) -> Combination:
         return Combination(tuple((coefficient, (name, word)) for coefficient, word in u.terms))
 
     def dot(self, u: Combination, w: Combination) -> Measured:
-        total = self.num(Fraction(0))
+        total: Measured | None = None
         for a, left in u.terms:
             for b, right in w.terms:
-                total = total + self._product(left, right) * a * b
-        return total
+                term = self._product(left, right)
+                for factor in (a, b):
+                    if factor is not _ONE:
+                        term = term * factor
+                total = term if total is None else total + term
+        return self.num(Fraction(0)) if total is None else total
 
     def _product(self, left: Word, right: Word) -> Measured:
         value = self.products.get((left, right), self.products.get((right, left)))

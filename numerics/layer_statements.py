@@ -252,10 +252,7 @@ def ask(statement: Statement, q: LayerSetting, dtype: torch.dtype) -> Answer | N
     inside = met & q.defined & (scale > 0) & torch.isfinite(slack)
     if statement.asserted and statement.eps in ("= 0", "> 0"):
         inside &= (q.symbols["eps"] == 0) == (statement.eps == "= 0")
-    findings = tuple(
-        _finding(op, d, tol, ok)
-        for d, tol, ok in zip(slack.tolist(), allowed.tolist(), inside.tolist(), strict=True)
-    )
+    findings = tuple(_FINDINGS[code] for code in _codes(op, slack, allowed, inside).tolist())
     residual = torch.where((scale > 0) & torch.isfinite(slack), slack.abs() / scale, torch.zeros_like(scale))
     return Answer(statement, order, op, lhs.value, rhs.value, residual, findings)
 
@@ -269,11 +266,12 @@ def _hypotheses_met(statement: Statement, q: LayerSetting) -> Tensor:
     return met
 
 
-def _finding(op: str, slack: float, allowed: float, inside: bool) -> Finding:
-    if not inside:
-        return Finding.OUTSIDE_ASSUMPTIONS
-    if op == "eq":
-        return Finding.HOLDS if abs(slack) <= allowed else Finding.VIOLATED
-    if abs(slack) <= allowed:
-        return Finding.WITHIN_ROUNDOFF
-    return Finding.HOLDS if slack > 0 else Finding.VIOLATED
+_FINDINGS = (Finding.OUTSIDE_ASSUMPTIONS, Finding.HOLDS, Finding.VIOLATED, Finding.WITHIN_ROUNDOFF)
+
+
+def _codes(op: str, slack: Tensor, allowed: Tensor, inside: Tensor) -> Tensor:
+    """The place in `_FINDINGS` of every group's answer."""
+    near = slack.abs() <= allowed
+    beyond = torch.where(slack > 0, 1, 2)
+    answer = torch.where(near, 1, 2) if op == "eq" else torch.where(near, 3, beyond)
+    return torch.where(inside, answer, 0)
