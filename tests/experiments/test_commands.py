@@ -69,6 +69,7 @@ def test_insert_prints_the_ratio_at_every_layer(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_reproduce_trains_judges_and_draws_and_figures_draws_again(tmp_path: Path) -> None:
+    pytest.importorskip("joblib")
     arguments = ["reproduce", "--figure", "10", "--seeds", "2", "--out", "out", "--set=layers=4", *SMALL]
     paused = bnverify(*arguments, "--budget", "1e-9", cwd=tmp_path)
     assert paused.returncode == 0, paused.stderr

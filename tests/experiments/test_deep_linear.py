@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -69,7 +70,9 @@ def test_loss_and_each_layers_gradient_are_those_of_the_plain_network(
 @pytest.mark.parametrize("norm", ["l1", "l2", "linf"])
 @pytest.mark.parametrize("average", AVERAGES)
 @pytest.mark.parametrize("of", ["raw", "centred"])
-def test_every_reading_of_the_l_p_norm_agrees(norm: NormKind, average: Average, of: str) -> None:
+def test_every_reading_of_the_l_p_norm_agrees(
+    norm: NormKind, average: Average, of: Literal["raw", "centred"]
+) -> None:
     agree(replace(SMALL, norm=norm, lp_average=average, lp_of=of))
 
 
@@ -79,7 +82,7 @@ def test_the_papers_25_layers_agree(norm: NormKind) -> None:
 
 
 @pytest.mark.parametrize("loss", ["sum", "sample-mean", "mean"])
-def test_every_reading_of_the_loss_agrees(loss: str) -> None:
+def test_every_reading_of_the_loss_agrees(loss: Literal["sum", "sample-mean", "mean"]) -> None:
     agree(replace(SMALL, loss=loss, norm="batchnorm"))
 
 

@@ -8,7 +8,7 @@ import copy
 import pytest
 import torch
 from bnverify.experiments.insert import MatchedNorm, insert
-from bnverify.experiments.models import Network, vgg
+from bnverify.experiments.models import Block, Network, vgg
 from bnverify.experiments.recipes import VggRecipe
 from torch import Tensor, nn
 
@@ -21,6 +21,12 @@ def plain() -> tuple[Network, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(16, 1, 8, 8, generator=generator)
     return model, x, torch.randint(0, 4, (16,), generator=generator)
+
+
+def block_of(model: Network, layer: int) -> Block:
+    block = model.blocks[layer]
+    assert isinstance(block, Block)
+    return block
 
 
 @pytest.mark.parametrize("layer", range(9))
@@ -38,14 +44,15 @@ def test_the_plain_side_is_a_dense_hessian_at_the_weights_of_the_layer() -> None
     found = insert(model, layer, x, y, CE, LENGTHS).plain
     double = copy.deepcopy(model).double()
     inputs = x.double()
-    for block in list(double.blocks)[:layer]:
-        inputs = block(inputs)
-    weight = double.blocks[layer].linear.weight.detach().clone()
-    bias = double.blocks[layer].linear.bias
+    for earlier in list(double.blocks)[:layer]:
+        inputs = earlier(inputs)
+    block = block_of(double, layer)
+    linear = block.linear
+    assert isinstance(linear, nn.Conv2d)
+    weight, bias = linear.weight.detach().clone(), linear.bias
 
     def loss(w: Tensor) -> Tensor:
         out = nn.functional.conv2d(inputs.detach(), w, bias, padding=1)
-        block = double.blocks[layer]
         out = block.tail(block.act(block.norm(out)))
         for later in list(double.blocks)[layer + 1 :]:
             out = later(out)
@@ -66,8 +73,8 @@ def test_the_inserted_gradient_is_the_projection_that_batchnorm_makes() -> None:
     inputs = x.double()
     for block in list(double.blocks)[:7]:
         inputs = block(inputs)
-    out = double.blocks[7].linear(inputs).detach().requires_grad_()
-    (g,) = torch.autograd.grad(CE(double.blocks[8](double.blocks[7].act(out)), y), out)
+    out = block_of(double, 7).linear(inputs).detach().requires_grad_()
+    (g,) = torch.autograd.grad(CE(double.blocks[8](block_of(double, 7).act(out)), y), out)
     hat = (out - out.mean(0)) / out.std(0, unbiased=False)
     projected = g - g.mean(0) - hat * (g * hat).mean(0)
     assert found.plain.activation_grad == pytest.approx(float(g.norm()), rel=1e-10)

@@ -36,7 +36,7 @@ def test_only_layers_before_i_are_new(norm: NormKind, own: str) -> None:
     new_model = copy.deepcopy(model)
     with torch.no_grad():
         for p, g in zip(new_model.parameters(), old_g, strict=True):
-            p -= 0.5 * g
+            p.sub_(0.5 * g)
     objective = Objective(model, x, y, CE)
     old, g = objective.point(), torch.cat([v.reshape(-1) for v in old_g])
     everything, weights = layer_slices(model)

@@ -114,7 +114,7 @@ def test_the_recorded_losses_are_those_of_a_bare_loop(tmp_path: Path) -> None:
         with torch.no_grad():
             for p in task.model.parameters():
                 assert p.grad is not None
-                p -= recipe.lr * p.grad
+                p.sub_(recipe.lr * p.grad)
         bare.append(float(loss.detach()))
     assert record.read(tmp_path / "run").losses() == pytest.approx(bare, rel=1e-4)
 

@@ -186,7 +186,7 @@ def test_the_preregistration_is_readable_and_every_statistic_in_it_exists() -> N
         pytest.skip("the installed package has no notes/ beside it")
     claims = preregistration(PREREGISTRATION)
     assert len({c.id for c in claims}) == len(claims)
-    runs = [run(norm, seed, 1.0) for norm in ("none", "batchnorm") for seed in range(2)]  # type: ignore[arg-type]
+    runs = [run(norm, seed, 1.0) for norm in ("none", "batchnorm") for seed in range(2)]
     judge(claims, runs)
     (view,) = views(runs[0])
     special = {"largest_usable_lr", "smallest_diverging_lr", "change_at_common_distance"}
