@@ -64,6 +64,8 @@ def universal(stated: Reading | Corrected) -> str | None:
     """None for a statement about all instances that points can test, otherwise what it is instead."""
     if stated.proof is not None and stated.proof.at is not None:
         return "it says that there is an instance, and one is exhibited"
+    if stated.setting == "argument" and stated.proof is not None and stated.proof.lemma is not None:
+        return "its numbers are named by an argument that rests on a lemma, they are not free"
     refutation = stated.refutation if isinstance(stated, Reading) else None
     if refutation is not None and refutation.smallest is None:
         return "it is refuted by a certificate or a citation, not by a point"
