@@ -27,12 +27,21 @@ def _loaded(source: str, size: int, device: str) -> data.Data:
     return data.load(source, size, device)
 
 
+def _require(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device {device!r} cannot be used ({reason}); use --set device=cpu") from None
+
+
 class NetworkTask:
     """See `train.Task`. The loss is the mean cross-entropy of the batch, in nats."""
 
     def __init__(self, recipe: VggRecipe) -> None:
         self.recipe = recipe
         self.step = 0
+        _require(recipe.device)
         self.set = _loaded(recipe.data, recipe.size, recipe.device)
         self.model = vgg(recipe, self.set.train_x.shape[1], self.set.classes).to(recipe.device)
         self.noises = [module for module in self.model.modules() if isinstance(module, Noise)]
