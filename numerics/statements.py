@@ -7,7 +7,7 @@ from functools import cache
 
 from bnverify.numerics.findings import term_nodes
 from bnverify.numerics.instances import Kind
-from bnverify.theory.claim import Claim, Corrected, Hypothesis, Reading, Says, status_of
+from bnverify.theory.claim import Claim, Corrected, Hypothesis, Reading, Says, rational, status_of
 from bnverify.theory.latex import PLAIN, statement, written
 from bnverify.theory.prove import evidence_of, verify_relation
 from bnverify.theory.registry import registry
@@ -49,9 +49,17 @@ def _names(says: Says, hypotheses: tuple[Hypothesis, ...]) -> set[str]:
     return found
 
 
+def _positive_eps(reading: Reading | Corrected) -> bool:
+    """Whether the evidence, a proof or a counterexample, is about eps > 0."""
+    refutation = reading.refutation if isinstance(reading, Reading) else None
+    points = () if refutation is None else (refutation.smallest, refutation.generic)
+    positive = any(instance is not None and rational(instance.eps) != 0 for instance in points)
+    return positive or (reading.proof is not None and reading.proof.eps)
+
+
 def kind_of(reading: Reading | Corrected) -> tuple[Kind | None, str]:
     """The kind of instances on which a statement is checked, or None and why there is none."""
-    eps = reading.proof is not None and reading.proof.eps
+    eps = _positive_eps(reading)
     hypotheses = {h.name for h in reading.hypotheses}
     match reading.setting:
         case "activations" if "plain-stationary" in hypotheses:
