@@ -12,7 +12,7 @@ from bnverify.experiments.report import audit_words as words
 from bnverify.experiments.report.mathml import displayed
 from bnverify.experiments.report.pages import render
 from bnverify.numerics.audit_report import AuditReport, LayerAudit, StatementRows
-from bnverify.numerics.layer_statements import Finding, Statement, statements
+from bnverify.numerics.layer_statements import Asked, Finding, Statement, statements
 from bnverify.numerics.layers import Family
 from bnverify.theory.latex import written
 from bnverify.theory.registry import registry
@@ -205,7 +205,7 @@ def _claims(report: AuditReport) -> list[dict[str, Any]]:
     for layer in report.layers:
         for rows in (*layer.statements, *(layer.second.statements if layer.second else ())):
             asked.setdefault(rows.key, []).append(rows)
-    known: dict[str, Statement] = {item.key: item for family in Family for item in statements(family)}
+    known = _every_statement()
     entries = []
     for key, tables in asked.items():
         statement, claim = known[key], registry().get(tables[0].id)
@@ -228,6 +228,13 @@ def _claims(report: AuditReport) -> list[dict[str, Any]]:
             }
         )
     return entries
+
+
+def _every_statement() -> dict[str, Statement]:
+    """By key, for all kinds of layers."""
+    kinds = [Asked(family, folded) for family in Family for folded in (False, True)]
+    kinds += [Asked(Family.LP, p=p, shared=shared) for p in (1, 2, math.inf) for shared in (False, True)]
+    return {item.key: item for kind in kinds for item in statements(kind)}
 
 
 def _scatter(printed: StatementRows | None, corrected: StatementRows | None) -> dict[str, Any] | None:

@@ -39,7 +39,10 @@ def test_mathematics_in_and_between_lines_is_set() -> None:
     assert made.count('class="display"') == 2
 
 
-@pytest.mark.parametrize("hostile", ["<script>x</script>", "[x](javascript:alert(1))", "`<b>`", "# <i>x</i>"])
+@pytest.mark.parametrize(
+    "hostile",
+    ["<script>x</script>", "<script>x</script> `code`", "[x](javascript:alert(1))", "`<b>`", "# <i>x</i>"],
+)
 def test_no_markup_comes_in_with_a_note(hostile: str) -> None:
     made = body(hostile)
     assert "<script" not in made

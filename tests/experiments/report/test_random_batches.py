@@ -25,6 +25,15 @@ def test_the_printed_statement_stands_beside_the_corrected_one(findings: dict[st
     assert (left.verdict, right.role) == ("refuted", "corrected")
 
 
+def test_of_several_readings_one_that_fails_stands_beside_what_is_true(
+    findings: dict[str, ClaimFindings],
+) -> None:
+    left, right = chosen(findings["thm-4.2.2"])
+    assert left is not None
+    assert right is not None
+    assert (left.verdict, right.verdict) == ("refuted", "proved")
+
+
 def test_a_statement_that_is_true_as_printed_stands_alone(findings: dict[str, ClaimFindings]) -> None:
     left, right = chosen(findings["thm-4.2.1"])
     assert left is not None
