@@ -7,9 +7,15 @@ from bnverify.numerics.audit_report import LayerAudit, SecondOrder, StatementRow
 from bnverify.numerics.capture import Call
 from bnverify.numerics.curvature import Groups2, Layer2
 from bnverify.numerics.layer_setting import LayerSetting, Word
-from bnverify.numerics.layer_statements import Answer, ask, statements
+from bnverify.numerics.layer_statements import Answer, Asked, ask, statements
 from bnverify.numerics.layers import Family
 from torch import Tensor
+
+_MEASURED = (
+    *("g.g", "1.g", "g.yhat", "v.v", "1.v", "v.yhat", "g.v", "1.yhat"),
+    *("g.nu", "1.nu", "nu.nu", "nu.v", "nu.yhat"),
+)
+"""The products of `first_order`; those with nu only where the layer divides by an l_p norm."""
 
 
 def layer_setting(call: Call, second: Groups2 | None = None, depth: int = 0) -> LayerSetting:
@@ -36,9 +42,8 @@ def layer_setting(call: Call, second: Groups2 | None = None, depth: int = 0) -> 
         "rho": var / s**2,
         "eps": torch.full_like(s, call.spec.eps),
     }
-    names = ("g.g", "1.g", "g.yhat", "v.v", "1.v", "v.yhat", "g.v", "1.yhat", "g.dn", "1.dn", "dn.dn")
     products: dict[tuple[Word, Word], Tensor] = {}
-    for name in names:
+    for name in _MEASURED:
         if name in found:
             left, right = name.split(".")
             products[(left, right)] = found[name]
@@ -48,10 +53,10 @@ def layer_setting(call: Call, second: Groups2 | None = None, depth: int = 0) -> 
     g_size = found["g.g"].sqrt()
     v_size = torch.maximum(found["v.v"].sqrt(), factor * g_size)
     sizes: dict[Word, Tensor] = {"1": m.sqrt(), "yhat": m.sqrt(), "g": g_size}
-    if "dn.dn" in found:
-        sizes["dn"] = found["dn.dn"].sqrt()
-        symbols["shared"] = found["shared"]
-        v_size = torch.maximum(v_size, factor * (g_size + found["shared"].abs() * sizes["dn"]))
+    if "nu.nu" in found:
+        sizes["nu"] = found["nu.nu"].sqrt()
+        symbols |= {"shared": found["shared"], "n": s}
+        v_size = torch.maximum(v_size, factor * (g_size + found["shared"].abs() * sizes["nu"]))
     sizes["v"] = v_size
     if second is not None:
         jv: Word = ("Dz", "v")
@@ -68,6 +73,9 @@ def layer_setting(call: Call, second: Groups2 | None = None, depth: int = 0) -> 
             sizes[image] = p[f"H{right}.H{right}"].sqrt()
             products[(image, image)] = p[f"H{right}.H{right}"]
             products |= {(_word(left), image): p[f"{left}.H{right}"] for left in ("v", "g", "yhat", "e")}
+        if "v.Nv" in p:
+            products[("v", ("N", "v"))] = p["v.Nv"]
+            sizes[("N", "v")] = p["Nv.Nv"].sqrt()
     return LayerSetting(symbols, products, sizes, int(m.max()), ~constant(call, found), depth)
 
 
@@ -87,7 +95,7 @@ def constant(call: Call, found: dict[str, Tensor]) -> Tensor:
 def answers(call: Call, room: LayerSetting) -> list[Answer]:
     """Every statement that can be asked of the room."""
     assert call.spec is not None
-    asked = (ask(statement, room, call.dtype) for statement in statements(call.spec.family))
+    asked = (ask(statement, room, call.dtype) for statement in statements(Asked.of(call.spec)))
     return [answer for answer in asked if answer is not None]
 
 

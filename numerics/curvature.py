@@ -11,6 +11,7 @@ all right (pytorch issues 196699, 196700, 186256).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -191,6 +192,9 @@ def exact_groups(point: Point, chosen: list[int], yhat: Tensor | None = None) ->
         inner = hjv * mask if spec.fold is None else hjv * mask * spec.fold
         found = {"v.Bv": (vj, bv), "Jv.HJv": (jv, hjv), "HJv.HJv": (inner, inner)}
         found["Bv.Bv"] = (bv * mask, bv * mask)
+        if spec.scale is not None and not spec.one_divisor:
+            nv = _divisor_hvp(spec.scale, point.y, vj)
+            found |= {"v.Nv": (vj, nv), "Nv.Nv": (nv, nv)}
         if yhat is not None:
             words = {"v": vj, "g": gj, "yhat": yhat * mask, "e": mask}
             images = {name: point.hvp(u) for name, u in words.items()}
@@ -204,6 +208,13 @@ def exact_groups(point: Point, chosen: list[int], yhat: Tensor | None = None) ->
     products = {key: torch.stack(values) for key, values in rows.items()}
     errors = {key: torch.zeros_like(values) for key, values in products.items()}
     return Groups2(tuple(chosen), products, errors, torch.stack(smooth), True)
+
+
+def _divisor_hvp(scale: Callable[[Tensor], Tensor], y: Tensor, u: Tensor) -> Tensor:
+    """N u with N the Hessian of the divisor of an l_p layer."""
+    at = y.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(scale(at).sum(), at, create_graph=True)
+    return _again(slope, at, u)
 
 
 def sign_probes(spec: Spec, count: int, like: Tensor, seed: int) -> Tensor:

@@ -77,6 +77,16 @@ class LayerSetting(Setting):
         return Combination(((_ONE, name),))
 
     def op(self, name: str, u: Combination) -> Combination:
+        """B, H and the Jacobian of the layer as words; C takes the mean off.
+
+        D = diag(gamma_1, ..., gamma_m) is the identity here: where gamma differs within a group, g and H of this room
+        are those at y-hat, D g and D H D.
+        """
+        if name == "C":
+            centred: Combination = self.center(u)
+            return centred
+        if name == "D":
+            return u
         return Combination(tuple((coefficient, (name, word)) for coefficient, word in u.terms))
 
     def dot(self, u: Combination, w: Combination) -> Measured:

@@ -1,8 +1,8 @@
 """Which statements can be asked of a layer, and what its numbers answer.
 
-The theorems come from the registry as they are printed and as they are corrected, and as they were proved again
-for the eps > 0 that PyTorch computes with. Families of layers that the registry does not speak of have identities of
-their own, below, in the same vocabulary; v, B and H are measured in either case.
+The statements come from the registry: the theorems as they are printed and as they are corrected, as they were proved
+again for the eps > 0 that PyTorch computes with, and for the other normalisations. A few identities of single rows are
+below, in the same vocabulary; v, B and H are measured in either case.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from bnverify.numerics.layer_setting import LayerSetting, NotMeasured
-from bnverify.numerics.layers import Family
+from bnverify.numerics.layers import Family, Spec
 from bnverify.numerics.tolerance import Measured, allowance, roundings, unit_roundoff
 from bnverify.theory.claim import Claim, Hypothesis, Relation, Says, eq
 from bnverify.theory.claims.ext_eps import along_yhat
@@ -57,6 +57,20 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What of a layer decides which statements apply: see `bnverify.numerics.layers.Spec`."""
+
+    family: Family
+    folded: bool = False
+    p: float = 0.0
+    shared: bool = False
+
+    @staticmethod
+    def of(spec: Spec) -> Asked:
+        return Asked(spec.family, spec.fold is not None, spec.p, spec.one_divisor)
+
+
+@dataclass(frozen=True)
 class Answer:
     """One statement asked of every group of a layer; tensors are ``(G,)``.
 
@@ -73,23 +87,17 @@ class Answer:
     findings: tuple[Finding, ...]
 
 
-def gradient_rms(q: Setting) -> Relation:
-    """|v|^2 where only the root mean square is divided out: no mean, so no term of <1, g>."""
-    return eq(q.bn_grad_sq, q.gamma**2 / q.s**2 * (q.grad_sq - (2 - q.rho) / q.m * q.grad_proj**2))
-
-
 def gradient_fixed(q: Setting) -> Relation:
     """|v|^2 under running statistics: scaling and nothing else."""
     return eq(q.bn_grad_sq, q.gamma**2 / q.s**2 * q.grad_sq)
 
 
-def gradient_lp(q: Setting) -> Relation:
-    """|v|^2 for z = gamma (y - mu)/n + beta with a divisor n(y) whose gradient dn is measured.
+def gradient_shared(q: Setting) -> Relation:
+    """|v_j|^2 for one unit of a layer whose units share one divisor n(y), with dn_j its gradient in that unit.
 
-    v = gamma/n (g - mean(g) 1 - P dn), P = <g, yhat> where every unit has its own n, and the sum over the units
-    that share n, divided by gamma, otherwise.
+    v_j = gamma_j/n (g_j - mean(g_j) 1 - P dn_j), P = sum over k of gamma_k <g_k, yhat_k>, divided by gamma_j.
     """
-    dn, shared = q.vec("dn"), q.sym("shared")
+    nu, shared = q.vec("nu"), q.sym("shared")
     return eq(
         q.bn_grad_sq,
         q.gamma**2
@@ -97,8 +105,8 @@ def gradient_lp(q: Setting) -> Relation:
         * (
             q.grad_sq
             - q.grad_sum**2 / q.m
-            - 2 * shared * (q.dot(q.g, dn) - q.grad_sum / q.m * q.dot(q.one, dn))
-            + shared**2 * q.dot(dn, dn)
+            - 2 * shared * (q.dot(q.g, nu) - q.grad_sum / q.m * q.dot(q.one, nu))
+            + shared**2 * q.dot(nu, nu)
         ),
     )
 
@@ -106,11 +114,6 @@ def gradient_lp(q: Setting) -> Relation:
 def mean_free(q: Setting) -> Relation:
     """<1, v> = 0: no gradient towards a shift of the group."""
     return eq(q.dot(q.one, q.v), 0)
-
-
-def mean_lp(q: Setting) -> Relation:
-    """<1, v> = -gamma/s P <1, dn>: zero where the norm is taken after the mean is off, not where it is before."""
-    return eq(q.dot(q.one, q.v), -(q.gamma / q.s * q.sym("shared") * q.dot(q.one, q.vec("dn"))))
 
 
 def curvature_rms(q: Setting) -> Relation:
@@ -131,28 +134,14 @@ def curvature_fixed(q: Setting) -> Relation:
 
 
 _ALONG = "<v, yhat> = gamma/s (1 - rho) <g, yhat>"
-
-_OWN: dict[Family, tuple[Statement, ...]] = {
-    Family.CENTRED: (
-        Statement("fact-C.1", "mean", "<1, v> = 0: the mean of the gradient is removed", mean_free),
-        Statement("ext-eps.gradient", "yhat", _ALONG, along_yhat),
-    ),
-    Family.RMS: (
-        Statement("ext-groups", "gradient", "|v|^2 from g, an equality", gradient_rms),
-        Statement("ext-groups", "yhat", _ALONG, along_yhat),
-        Statement("ext-groups", "curvature", "v'Bv from H and <g, yhat>, an equality", curvature_rms),
-    ),
-    Family.LP: (
-        Statement("ext-lp", "gradient", "|v|^2 from g and the gradient of the divisor", gradient_lp),
-        Statement("ext-lp", "mean", "<1, v> from the gradient of the divisor", mean_lp),
-    ),
-    Family.FIXED: (
-        Statement(
-            "running", "gradient", "|v|^2 = gamma^2/s^2 |g|^2: scaling and nothing else", gradient_fixed
-        ),
-        Statement("running", "curvature", "v'Bv = (Jv)'H(Jv): the layer does not bend", curvature_fixed),
-    ),
-}
+_MEAN = Statement("fact-C.1", "mean", "<1, v> = 0: the mean of the gradient is removed", mean_free)
+_YHAT = Statement("ext-eps.gradient", "yhat", _ALONG, along_yhat)
+_BEND = Statement("ext-groups.rms-norm-form", "eps", "v'Bv from H and <g, yhat>, at any eps", curvature_rms)
+_SHARED = Statement("ext-lp.shared", "unit", "|v|^2 of one unit of a layer with one divisor", gradient_shared)
+_RUNNING = (
+    Statement("running", "gradient", "|v|^2 = gamma^2/s^2 |g|^2: scaling and nothing else", gradient_fixed),
+    Statement("running", "curvature", "v'Bv = (Jv)'H(Jv): the layer does not bend", curvature_fixed),
+)
 
 THEOREMS = ("thm-4.1", "thm-4.2.1", "thm-4.2.2")
 AT_EPS = (
@@ -162,23 +151,55 @@ AT_EPS = (
     "ext-eps.thm-4.2.1",
     "ext-eps.thm-4.2.2",
 )
+LAYER_NORM = ("ext-groups.layer-norm", "ext-groups.layer-norm-form", *AT_EPS[1:])
+RMS_NORM = ("ext-groups.rms-norm", "ext-groups.rms-norm-form")
 
 
 @cache
-def statements(family: Family) -> tuple[Statement, ...]:
-    """The statements that apply to a layer of that family.
+def statements(asked: Asked) -> tuple[Statement, ...]:
+    """The statements that apply to a layer.
 
     Layers that divide out mean and standard deviation get the theorems, as printed (in the reading that has a proof,
-    where one has) and as corrected, and what was proved of them at eps > 0.
+    where one has) and as corrected, and what was proved of them at eps > 0. Where gamma is folded into g, so that g
+    is D g with D = diag(gamma), they get what was proved of layers with one gamma an element.
     """
-    if family is not Family.CENTRED:
-        return _OWN[family]
+    match asked.family:
+        case Family.CENTRED:
+            printed = (item for claim in _known(THEOREMS) for item in _printed_and_corrected(claim))
+            return (*printed, *_all_proved(LAYER_NORM if asked.folded else AT_EPS), _MEAN, _YHAT)
+        case Family.RMS:
+            return (*_all_proved(RMS_NORM), _YHAT, _BEND)
+        case Family.LP:
+            return (_SHARED,) if asked.shared else tuple(_lp(asked.p))
+        case _:
+            return _RUNNING
+
+
+def _known(names: tuple[str, ...]) -> list[Claim]:
     known = registry()
-    printed = (item for name in THEOREMS if name in known for item in _printed_and_corrected(known[name]))
-    proved = [item for name in AT_EPS if name in known for item in _proved(known[name])]
-    seen = {item.says: item for item in reversed(proved) if not item.hypotheses}
-    at_eps = (item for item in proved if item.hypotheses or seen[item.says] is item)
-    return (*printed, *at_eps, *_OWN[family])
+    return [known[name] for name in names if name in known]
+
+
+def _all_proved(names: tuple[str, ...]) -> list[Statement]:
+    """Proved readings of these claims; an identity that two claims share is listed once."""
+    proved = [item for claim in _known(names) for item in _proved(claim)]
+    first = {item.says: item for item in reversed(proved) if not item.hypotheses}
+    return [item for item in proved if item.hypotheses or first[item.says] is item]
+
+
+def _lp(p: float) -> Iterator[Statement]:
+    """For one unit with a divisor of its own: is the additive term a reduction, the exact bracket, sum and form."""
+    for claim in _known((f"ext-lp.l{'inf' if p == float('inf') else int(p)}",)):
+        first = claim.readings[0]
+        proved = first.proof is not None
+        yield Statement(claim.id, first.slug, f"{claim.title} {first.summary}", first.says, (), proved)
+    for claim in _known(("ext-lp.shared", "ext-lp.translation")):
+        if claim.corrected is not None:
+            yield Statement(claim.id, "corrected", claim.corrected.text, claim.corrected.says)
+    for claim in _known(("ext-lp.form",)):
+        for reading in claim.readings:
+            if reading.slug == "any":
+                yield Statement(claim.id, reading.slug, reading.summary, reading.says)
 
 
 def _printed_and_corrected(claim: Claim) -> Iterator[Statement]:

@@ -62,7 +62,7 @@ class Spec:
     fold: a factor that broadcasts over the *original* shape and multiplies dL/dz, or None.
     mean, spread_sq: the running mean and variance of a FIXED call, ``(G,)``; None otherwise.
     process_group: the processes that share the statistics; None where each has its own.
-    scale: y -> the divisor of an l_p layer.
+    p, scale, one_divisor: of an l_p layer: the exponent, y -> the divisor, whether all units share one.
     """
 
     family: Family
@@ -78,7 +78,9 @@ class Spec:
     spread_sq: Tensor | None = None
     process_group: dist.ProcessGroup | None = None
     synchronised: bool = False
+    p: float = 0.0
     scale: Callable[[Tensor], Tensor] | None = None
+    one_divisor: bool = False
 
     def labels(self) -> list[str]:
         """Names of the groups in order: "3" for channel 3, "0,3" for sample 0 and channel (group, position) 3."""
@@ -188,7 +190,8 @@ def _lp_norm(module: nn.Module, y: Tensor) -> Spec:
 
     spec = _per_channel(module, y, module.eps, False)
     if module.training:
-        return replace(spec, family=Family.LP, scale=scale)
+        shared = module.running_scale.dim() == 0
+        return replace(spec, family=Family.LP, p=module.p, scale=scale, one_divisor=shared)
     mean, divisor = _detached(module.running_mean, y), _detached(module.running_scale, y)
     assert mean is not None
     assert divisor is not None

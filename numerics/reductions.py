@@ -79,12 +79,21 @@ def first_order(spec: Spec, y: Tensor, g: Tensor, v: Tensor) -> dict[str, Tensor
         found = dict(zip(found, together, strict=True))
     gamma = spec.gamma.to(wide)
     if spec.family is Family.LP:
-        found |= _divisor(spec, y, g, found["g.yhat"], gamma)
+        found |= _divisor(spec, y, g, v, mean, s, found["g.yhat"], gamma)
     return {"size": size, "mean": mean, "var": var, "s": s, "gamma": gamma, **found}
 
 
-def _divisor(spec: Spec, y: Tensor, g: Tensor, grad_proj: Tensor, gamma: Tensor) -> dict[str, Tensor]:
-    """Products with dn, the gradient of an l_p layer's divisor n by autograd.
+def _divisor(
+    spec: Spec,
+    y: Tensor,
+    g: Tensor,
+    v: Tensor,
+    mean: Tensor,
+    s: Tensor,
+    grad_proj: Tensor,
+    gamma: Tensor,
+) -> dict[str, Tensor]:
+    """Products with nu, the gradient of an l_p layer's divisor n by autograd.
 
     ``shared``: <g, yhat> where every unit has an n of its own; the sum of gamma <g, yhat> over the units, divided
     by gamma, where they share one.
@@ -99,7 +108,16 @@ def _divisor(spec: Spec, y: Tensor, g: Tensor, grad_proj: Tensor, gamma: Tensor)
     zero, one = torch.zeros_like(gamma), torch.ones_like(gamma)
     dn_sum, dn_sq = _sums(dn, dn, zero, one)
     _, cross = _sums(spec.view(g), dn, zero, one)
-    return {"1.dn": dn_sum, "dn.dn": dn_sq, "g.dn": cross, "shared": shared}
+    _, along_v = _sums(spec.view(v), dn, zero, one)
+    _, along_yhat = _sums(dn, spec.view(y), mean, one / s)
+    return {
+        "1.nu": dn_sum,
+        "nu.nu": dn_sq,
+        "g.nu": cross,
+        "nu.v": along_v,
+        "nu.yhat": along_yhat,
+        "shared": shared,
+    }
 
 
 def _sums(a: Tensor, b: Tensor, mean: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:

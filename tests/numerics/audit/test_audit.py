@@ -226,7 +226,8 @@ def test_lp_layers_close_their_identity(case: Any, p: float, average: Any, of: A
     report = audit(*item.args, mode="both")
     assert [layer.family for layer in report.layers] == ["lp", "fixed"]
     assert report.failures == ()
-    gradient = report.layers[0].statement("ext-lp:gradient")
+    key = "ext-lp.shared:unit" if average in ("layer-mean", "sample-mean") else "ext-lp.shared:corrected"
+    gradient = report.layers[0].statement(key)
     assert gradient is not None
     assert max(gradient.residual) < 1e-13
 
@@ -241,7 +242,7 @@ def test_noisy_layers_close_the_identities_of_the_layer_inside(case: Any, place:
     ]
     assert report.failures == ()
     assert {rows.key for rows in report.layers[0].statements if set(rows.finding) == {"holds"}} >= {
-        "ext-eps.gradient:formula",
+        "ext-groups.layer-norm:formula",
         "fact-C.1:mean",
     }
 

@@ -160,9 +160,14 @@ def test_the_curvature_identities_hold_to_rounding(name: str) -> None:
     model, x, t = small(NORMS[name]())
     layer = audit(model, F.cross_entropy, x, t, second_order=True, probes=0, channels=[0, 1]).layers[0]
     assert layer.second is not None
-    keys = ("ext-eps.quadratic-form:formula", "ext-groups:curvature", "running:curvature")
+    keys = (
+        "ext-eps.quadratic-form:formula",
+        "ext-groups.rms-norm-form:eps",
+        "running:curvature",
+        "ext-lp.form:any",
+    )
     asked = [rows for rows in layer.second.statements if rows.key in keys]
-    assert len(asked) == (0 if layer.family == "lp" else 1)
+    assert len(asked) == 1
     for rows in asked:
         assert rows.finding == ("holds", "holds")
         assert max(rows.residual) < 1e-13
