@@ -257,6 +257,7 @@ def register(app: typer.Typer) -> None:
         "insert": _insert,
         "reproduce": _reproduce,
         "figures": _figures,
+        "reproduction-notes": _notes,
     }
     for name, command in commands.items():
         app.command(name)(command)

@@ -89,3 +89,15 @@ def test_reproduce_trains_judges_and_draws_and_figures_draws_again(tmp_path: Pat
     assert drawn.returncode == 0, drawn.stderr
     assert "fig-10.svg" in drawn.stdout
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["command"] == summary["command"]
+
+
+def test_reproduction_notes_writes_the_document_of_a_folder_of_summaries(tmp_path: Path) -> None:
+    empty = bnverify("reproduction-notes", "results", cwd=tmp_path)
+    assert empty.returncode == 2
+    assert "holds no summaries" in empty.stderr
+    results = Path(__file__).parents[2] / "notes" / "results"
+    if not list(results.glob("reproduce-*.json")):
+        pytest.skip("no summary has been committed")
+    done = bnverify("reproduction-notes", results, "--out", "x.md", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "x.md").read_text().startswith("# What reproduces, and what does not")
