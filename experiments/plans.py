@@ -11,6 +11,7 @@ from bnverify.experiments.recipes import (
     RECIPES,
     SWEEP,
     DlnRecipe,
+    NormKind,
     VggRecipe,
     override,
 )
@@ -35,6 +36,8 @@ NEEDS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "12": (("vgg", ("none", "batchnorm", "l1", "l2", "linf")),),
     "13": (("dln", tuple(NORMS_DLN)),),
 }
+# No figure and no claim has the shift, random directions or curvature of these networks.
+UNSHOWN: tuple[NormKind, ...] = ("noise", "l1", "l2", "linf")
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,8 @@ def plan(
     for norm in NORMS_VGG:
         for seed in range(network_seeds):
             recipe = replace(vgg, norm=norm, seed=seed)
+            if norm in UNSHOWN:
+                recipe = replace(recipe, ics=False, directions=0, lanczos=0)
             runs.append(Planned(f"vgg/{norm}-lr{recipe.lr:g}-seed{seed}", "vgg", recipe))
     for seed in range(network_seeds):
         runs.append(Planned(f"insert/seed{seed}", "insert", replace(insertion, seed=seed)))
