@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Relation, Step, eq, veq
+from bnverify.theory.claim import (
+    Claim,
+    Data,
+    Instance,
+    Proof,
+    Reading,
+    Refutation,
+    Relation,
+    Step,
+    Term,
+    eq,
+    le,
+    veq,
+)
 from bnverify.theory.claims.fact_c_1 import printed as fact_c_1
 from bnverify.theory.claims.fact_c_2 import line_1
 from bnverify.theory.settings import Setting
@@ -78,6 +91,17 @@ def maximum(q: Setting) -> Relation:
         / q.s**2
         * (q.max_grad(q.g) - q.lam**2 * q.m * q.mu_g**2 - q.lam**2 * (2 - q.rho) / q.m * q.grad_proj**2),
     )
+
+
+def bounded(q: Setting) -> Relation:
+    return le(q.eps * q.bn_grad_sq, q.gamma**2 * q.dot(q.g_bar, q.g_bar))
+
+
+def _slack_of_bound(q: Setting) -> list[Term]:
+    return [
+        Term(q.gamma**2 * q.rho, "normsq", q.g_bar),
+        Term(q.gamma**2 * q.eps / (q.m * q.s**2) * (2 - q.rho), "square", q.grad_proj),
+    ]
 
 
 def same_activations(q: Setting) -> Relation:
@@ -157,6 +181,25 @@ CLAIMS = (
             Step(text="the gradient itself: v = (gamma/s) P g", says=gradient),
             Step(text="v keeps a part along y-hat, which eps = 0 removes", says=along_yhat),
         ),
+    ),
+    Claim(
+        id="ext-eps.bounded",
+        title="With eps > 0 the gradient is bounded, whatever y is",
+        where="beyond the sources: BatchNorm with eps > 0",
+        kind="extension",
+        quotation="",
+        readings=(
+            Reading(
+                slug="any-activations",
+                summary="|v| is at most |gamma|/sqrt(eps) times |g - mean(g)|",
+                says=bounded,
+                data=ANY_EPS,
+                proof=Proof(terms=_slack_of_bound, eps=True),
+            ),
+        ),
+        scope=SCOPE,
+        why="at eps = 0 there is no such bound: the gradient grows as 1/sigma",
+        remarks=("So the maximum over inputs of bounded norm is finite even where y = X W moves with X.",),
     ),
     _formula(
         "hessian", "The Hessian of BatchNorm with eps > 0", hessian, "equation (40) with s and damped P"
