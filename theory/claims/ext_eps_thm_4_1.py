@@ -146,7 +146,7 @@ PRINTED_4_1 = Claim(
         text="with 1/m it holds for every m and every eps > 0",
     ),
     scope=SCOPE,
-    why="with s it holds exactly where gamma <g,y-hat> = 0 or sqrt(m) <= 2 - rho, never for m >= 4",
+    why="with s it holds exactly where gamma <g,y-hat> = 0 or sqrt(m) <= 2 - rho, which no m >= 4 meets",
     remarks=(
         "With s the condition is necessary: the slack is gamma^2 <g,y-hat>^2 (2 - rho - sqrt(m)) / (m s^2).",
     ),

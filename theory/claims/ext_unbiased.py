@@ -100,8 +100,19 @@ def _samples(q: Setting) -> Relation:
     return le(1 / q.m, 1 / degrees(q))
 
 
+def _pair(q: Setting) -> Relation:
+    return le(1 / q.sqrt(q.m), 1 / degrees(q))
+
+
 SIGN = Hypothesis("sign", r"\gamma \langle g, \hat{y}\rangle \ge 0", _sign)
 SAMPLES = Hypothesis("samples", r"1/m \le 1/(m-1), that is m \ge 2", _samples)
+
+
+PAIR = Hypothesis("pair", r"1/\sqrt{m} \le 1/(m-1), that is m = 2", _pair)
+
+
+def _gap_pair(q: Setting) -> list[Term]:
+    return [Term(q.gamma**2 * q.grad_proj**2 / q.sigma**2, "hypothesis", "pair")]
 
 
 def _gap_gradient(q: Setting) -> list[Term]:
@@ -219,6 +230,17 @@ CLAIMS = (
                 setting="unbiased",
                 admitted=False,
                 why="not what is printed",
+            ),
+            Reading(
+                slug="two-samples",
+                summary="with 1/sqrt(m), for m = 2",
+                says=thm_4_1.printed,
+                data=UNBIASED,
+                hypotheses=(PAIR,),
+                proof=Proof(terms=_gap_pair),
+                setting="unbiased",
+                admitted=False,
+                why="at m = 2 the left side is 0, which says nothing of BatchNorm",
             ),
         ),
         corrected=Corrected(
