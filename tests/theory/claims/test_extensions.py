@@ -82,7 +82,7 @@ def _shuffled(rng: random.Random, values: tuple[int, ...], shift: int = 0) -> li
 
 def _activations(rng: random.Random, setting: str, eps: bool, pair: bool) -> list[int]:
     """y with rational sigma, or rational l_2 norm where that is the divisor: the plain derivatives stay short."""
-    if pair and setting == "activations":
+    if pair and (setting == "unbiased" or (eps and setting == "activations")):
         return _shuffled(rng, (1, 3))
     if eps or setting in {"lp-1", "lp-inf"}:
         return _shuffled(rng, (1, -2, 4, 7))
@@ -110,7 +110,7 @@ def _instance(setting: str, eps: bool, seed: int) -> Instance:
     rng = random.Random(f"{setting}/{eps}/{seed}")
     more: dict[str, Any] = {}
     extra: dict[str, Any] = {"t": _rational(rng)}
-    y = _activations(rng, setting, eps, eps and seed % 3 == 1)
+    y = _activations(rng, setting, eps, seed % 3 == 1)
     size = len(y)
     if setting in {"layer", "lp-2-layer"}:
         extra |= {"units": 2, "gammas": (_rational(rng, 1), _rational(rng, -3, -1))}
