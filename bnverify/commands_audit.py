@@ -216,6 +216,7 @@ def _show(report: AuditReport) -> None:
         screen.print(line)
     for layer, statement in report.failures:
         print(
-            f"bnverify: {layer.mode}, {layer.title}: {statement.key} is contradicted in {statement.failed} rows",
+            f"bnverify: {layer.mode}, {layer.title}: {statement.key} is contradicted in {statement.failed} rows; "
+            f"{layer.diagnosis}",
             file=sys.stderr,
         )

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
+from bnverify.numerics import diagnosis
 from bnverify.numerics.audit_report import AuditReport, LayerAudit, SecondOrder
 from bnverify.numerics.audit_rows import constant, first_order_rows, second_order_rows
 from bnverify.numerics.capture import Call, Capture, choose, covered_layers
@@ -198,7 +199,33 @@ def _audit_mode(
         first_order_rows(call, key[1], label, request.channels, second.get(key))
         for key, call in zip(keys, calls, strict=True)
     ]
+    if any(_failed(layer) for layer in rows):
+        with setting(model, mode):
+            rows = _diagnosed(rows, calls, lambda: loss_of(model, loss_fn, inputs, targets), chosen)
     return rows, [*missing, *spy.not_covered(known)], loss
+
+
+def _failed(layer: LayerAudit) -> bool:
+    second = layer.second.statements if layer.second else ()
+    return any(rows.failed for rows in (*layer.statements, *second))
+
+
+def _diagnosed(
+    rows: list[LayerAudit], calls: list[Call], forward: Callable[[], Tensor], chosen: dict[str, Any]
+) -> list[LayerAudit]:
+    """The tables of failing layers with the reason, from one more forward pass."""
+    capture = Capture(chosen, retain=True)
+    with capture.attached():
+        forward()
+    again = dict(zip(numbered(capture.calls), capture.calls, strict=True))
+    found = []
+    for layer, call in zip(rows, calls, strict=True):
+        twin = again.get((layer.name, layer.call))
+        if twin is not None and _failed(layer):
+            twin.measured = call.measured
+            layer = replace(layer, diagnosis=diagnosis.why(twin)[1])
+        found.append(layer)
+    return found
 
 
 def _require_usable(call: Call, request: Request) -> None:

@@ -97,7 +97,8 @@ class LayerAudit:
     """One call of one layer in one mode: a table with one row per group.
 
     unit: what a row is (channel; sample, channel; ...). local: the batch is this process's own.
-    folded: gamma varies within a group and is part of g. columns: see `COLUMNS`.
+    folded: gamma varies within a group and is part of g. columns: see `COLUMNS`. diagnosis: where a proved statement
+    fails, whether the layer is outside the assumptions or the tool is wrong.
     """
 
     name: str
@@ -114,6 +115,7 @@ class LayerAudit:
     columns: dict[str, tuple[float, ...]]
     statements: tuple[StatementRows, ...]
     second: SecondOrder | None = None
+    diagnosis: str = ""
 
     @property
     def title(self) -> str:

@@ -43,7 +43,7 @@ def html(report: AuditReport) -> str:
         environment=report.environment,
         summary=summary(report),
         failures=[
-            f"{layer.mode}, {layer.title}: {rows.key} in {rows.failed} of {len(rows.finding)} rows"
+            f"{layer.mode}, {layer.title}: {rows.key} in {rows.failed} of {len(rows.finding)} rows; {layer.diagnosis}"
             for layer, rows in report.failures
         ],
         layers=[row(index, layer) for index, layer in enumerate(report.layers)],

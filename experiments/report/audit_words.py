@@ -114,7 +114,9 @@ def _failed(layer: LayerAudit) -> str:
     names = ", ".join(f"{rows.key} in {rows.failed} rows" for rows in failed)
     if layer.dtype != "float64":
         return f"A proved statement is contradicted ({names}) in {layer.dtype}: audit in float64 before you trust it."
-    return f"A proved statement is contradicted ({names}): a bug of this tool, or a layer outside its assumptions."
+    return (
+        f"A proved statement is contradicted ({names}): {layer.diagnosis or 'the cause was not looked for'}."
+    )
 
 
 def worst_residual(layer: LayerAudit) -> float:

@@ -286,3 +286,49 @@ def test_rows_name_mode_layer_and_channel(case: Any) -> None:
     keys = [(row["mode"], row["layer"], row["channel"]) for row in report.rows]
     assert keys == [("train", "1", "0"), ("train", "1", "5"), ("eval", "1", "0"), ("eval", "1", "5")]
     assert report.rows[0]["ext-eps.gradient:formula:finding"] == "holds"
+
+
+def test_a_failing_identity_is_blamed_on_the_layer_where_its_output_is_off(case: Any) -> None:
+    item = case("vgg")
+    layer = item.model[1]
+    layer.forward = lambda y: 2 * type(layer).forward(layer, y)
+    report = audit(*item.args)
+    failing, other = report.layers
+    assert {failing.name} == {layer.name for layer, _ in report.failures}
+    assert "outside the assumptions" in failing.diagnosis
+    assert other.diagnosis == ""
+
+
+@pytest.mark.parametrize("name", ["vgg", "unet", "transformer", "mlp"])
+def test_a_failing_identity_is_blamed_on_the_tool_where_the_output_is_right(
+    case: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    from bnverify.numerics import passes, reductions
+
+    def off(*args: Any) -> dict[str, Tensor]:
+        return {
+            key: value * 1.01 if key == "v.v" else value
+            for key, value in reductions.first_order(*args).items()
+        }
+
+    monkeypatch.setattr(passes, "first_order", off)
+    item = case(name)
+    for mode in ("train", "eval"):
+        report = audit(*item.args, mode=mode)
+        assert report.failures
+        assert all("bug in bnverify" in layer.diagnosis for layer, _ in report.failures)
+
+
+def test_rows_become_a_data_frame(case: Any) -> None:
+    pytest.importorskip("pandas", reason="pandas is in the extra [pandas]")
+    report = audit(*case("vgg").args)
+    frame = report.to_pandas()
+    assert len(frame) == len(report.rows) == 14
+    assert set(frame["layer"]) == {"1", "5"}
+    assert list(frame["grad_in_sq"][:6]) == list(report.layers[0].columns["grad_in_sq"])
+
+
+def test_the_front_exports_it() -> None:
+    import bnverify
+
+    assert bnverify.audit is audit
