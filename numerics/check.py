@@ -49,14 +49,15 @@ class _Gathered:
         except (KeyError, NotImplementedError) as error:
             self.why_not = str(error.args[0]) if error.args else "a batch has no such quantity"
             return
-        self.pieces.setdefault(loss, []).append(piece_of(seen, batch, index))
+        piece = piece_of(seen, batch, index, loss, self.statement.tested_as == "eq")
+        self.pieces.setdefault(loss, []).append(piece)
 
     def findings(self) -> StatementFindings:
         s = self.statement
         losses: tuple[LossFindings, ...] = ()
         samples = None
         if not self.why_not:
-            losses = tuple(loss_findings(loss, p, s.tested_as == "eq") for loss, p in self.pieces.items())
+            losses = tuple(loss_findings(loss, p) for loss, p in self.pieces.items())
             samples = samples_of(self.pieces)
         return StatementFindings(
             slug=s.slug,

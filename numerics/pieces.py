@@ -1,10 +1,9 @@
-"""The findings of one statement as they come in, room by room, and what is made of them."""
+"""The findings of one statement as they come in, room by room, boiled down so that millions of trials fit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -13,116 +12,108 @@ from bnverify.numerics.found import KEPT, LEVELS, Floats, LossFindings, Samples,
 from bnverify.numerics.observe import Batch
 from numpy.typing import NDArray
 
+HEAD = 256
+"""Rows of a room of which everything is kept, for the samples."""
+
 
 @dataclass(frozen=True)
 class Piece:
-    """Some rows of one stream, as numbers on the CPU."""
+    """One statement in one room.
 
-    index: NDArray[np.int64]
+    over_scale, over_bound: slack ratios of the non-vacuous instances, single precision. worst: with its grade,
+    larger is worse. head: arrays of the first `HEAD` rows, the terms (T, rows).
+    """
+
     m: int
-    gamma: Floats
-    sigma: Floats
-    lhs: Floats
-    rhs: Floats
-    slack: Floats
-    scale: Floats
-    allowed: Floats
-    code: NDArray[np.int8]
-    vacuous: NDArray[np.bool_]
-    terms: Floats
-
-    @cached_property
-    def inside(self) -> NDArray[np.bool_]:
-        return self.code <= Finding.WITHIN_ROUNDOFF
+    counts: NDArray[np.int64]
+    non_vacuous: int
+    over_scale: NDArray[np.float32]
+    over_bound: NDArray[np.float32]
+    worst: tuple[float, Worst] | None
+    head: Mapping[str, Floats]
+    head_code: NDArray[np.int8]
 
 
 def _floats(t: torch.Tensor) -> Floats:
     return t.detach().to("cpu", torch.float64).numpy()
 
 
-def piece_of(observed: Observed, batch: Batch, index: NDArray[np.int64]) -> Piece:
-    scale = observed.terms.values.abs().sum(0)
-    return Piece(
-        index=index,
-        m=batch.size[1],
-        gamma=_floats(batch.gamma_),
-        sigma=_floats(batch.sym("sigma").value),
-        lhs=_floats(observed.lhs),
-        rhs=_floats(observed.rhs),
-        slack=_floats(observed.slack),
-        scale=_floats(scale),
-        allowed=_floats(observed.allowed),
-        code=observed.codes.cpu().numpy(),
-        vacuous=observed.vacuous.cpu().numpy(),
-        terms=_floats(observed.terms.values),
+def _ratios(slack: Floats, over: Floats, chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    with np.errstate(all="ignore"):
+        ratios = (slack[chosen] / over[chosen]).astype(np.float32)
+    return ratios[np.isfinite(ratios)]
+
+
+def piece_of(observed: Observed, batch: Batch, index: NDArray[np.int64], loss: str, equality: bool) -> Piece:
+    """What is kept of a room; ``index`` numbers its instances."""
+    code, vacuous = observed.codes.cpu().numpy(), observed.vacuous.cpu().numpy()
+    terms, sigma = _floats(observed.terms.values), _floats(batch.sym("sigma").value)
+    scale = np.abs(terms).sum(0)
+    lhs, rhs, slack, allowed = (
+        _floats(t) for t in (observed.lhs, observed.rhs, observed.slack, observed.allowed)
     )
-
-
-def _quantiles(pieces: list[Piece], over: Callable[[Piece], Floats]) -> tuple[float, ...]:
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        ratios = np.concatenate([(p.slack / over(p))[p.inside & ~p.vacuous] for p in pieces])
-    ratios = ratios[np.isfinite(ratios)]
-    return tuple(float(x) for x in np.quantile(ratios, LEVELS)) if ratios.size else ()
-
-
-def _worst(loss: str, pieces: list[Piece], equality: bool) -> Worst | None:
-    best: tuple[float, Piece, int] | None = None
-    for piece in pieces:
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            grade = np.abs(piece.slack) / piece.allowed if equality else -piece.slack / piece.scale
-        telling = piece.inside & (~piece.vacuous | (piece.code == Finding.VIOLATED))
-        grade = np.where(telling & np.isfinite(grade), grade, -np.inf)
-        row = int(np.argmax(grade))
-        if np.isfinite(grade[row]) and (best is None or grade[row] > best[0]):
-            best = float(grade[row]), piece, row
-    if best is None:
-        return None
-    _, piece, row = best
-    return Worst(
+    inside = code <= Finding.WITHIN_ROUNDOFF
+    telling = inside & ~vacuous
+    with np.errstate(all="ignore"):
+        grade = np.abs(slack) / allowed if equality else -slack / scale
+    grade = np.where((telling | (code == Finding.VIOLATED)) & np.isfinite(grade), grade, -np.inf)
+    row = int(np.argmax(grade))
+    worst = Worst(
         loss=loss,
-        index=int(piece.index[row]),
-        m=piece.m,
-        finding=Finding(int(piece.code[row])).name,
-        lhs=float(piece.lhs[row]),
-        rhs=float(piece.rhs[row]),
-        slack=float(piece.slack[row]),
-        allowed=float(piece.allowed[row]),
+        index=int(index[row]),
+        m=batch.size[1],
+        finding=Finding(int(code[row])).name,
+        lhs=float(lhs[row]),
+        rhs=float(rhs[row]),
+        slack=float(slack[row]),
+        allowed=float(allowed[row]),
+    )
+    head = {"gamma": _floats(batch.gamma_), "sigma": sigma, "lhs": lhs, "rhs": rhs, "slack": slack}
+    head |= {"scale": scale, "allowed": allowed, "terms": terms}
+    return Piece(
+        m=batch.size[1],
+        counts=np.bincount(code, minlength=len(Finding)),
+        non_vacuous=int(telling.sum()),
+        over_scale=_ratios(slack, scale, telling),
+        over_bound=_ratios(slack, np.abs(rhs), telling),
+        worst=(float(grade[row]), worst) if np.isfinite(grade[row]) else None,
+        head={name: array[..., :HEAD].copy() for name, array in head.items()},
+        head_code=code[:HEAD].copy(),
     )
 
 
-def loss_findings(loss: str, pieces: list[Piece], equality: bool) -> LossFindings:
-    codes = np.concatenate([piece.code for piece in pieces])
+def _quantiles(ratios: Sequence[NDArray[np.float32]]) -> tuple[float, ...]:
+    joined = np.concatenate(ratios).astype(np.float64)
+    return tuple(float(x) for x in np.quantile(joined, LEVELS)) if joined.size else ()
+
+
+def loss_findings(loss: str, pieces: list[Piece]) -> LossFindings:
+    """All pieces behind one downstream loss."""
+    counts = sum((piece.counts for piece in pieces), np.zeros(len(Finding), dtype=np.int64))
+    graded = [piece.worst for piece in pieces if piece.worst is not None]
     return LossFindings(
         loss=loss,
-        trials=int(codes.size),
-        counts={finding.name: int((codes == finding).sum()) for finding in Finding},
-        non_vacuous=int(sum((~piece.vacuous & piece.inside).sum() for piece in pieces)),
-        slack_scale=_quantiles(pieces, lambda piece: piece.scale),
-        slack_bound=_quantiles(pieces, lambda piece: np.abs(piece.rhs)),
-        worst=_worst(loss, pieces, equality),
+        trials=int(counts.sum()),
+        counts={finding.name: int(counts[finding]) for finding in Finding},
+        non_vacuous=sum(piece.non_vacuous for piece in pieces),
+        slack_scale=_quantiles([piece.over_scale for piece in pieces]),
+        slack_bound=_quantiles([piece.over_bound for piece in pieces]),
+        worst=max(graded, key=lambda pair: pair[0])[1] if graded else None,
     )
 
 
-def samples_of(by_loss: dict[str, list[Piece]]) -> Samples:
-    quota = -(-KEPT // sum(len({piece.m for piece in pieces}) for pieces in by_loss.values()))
+def samples_of(by_loss: Mapping[str, list[Piece]]) -> Samples:
+    """The first instances of every loss and batch size, at most `KEPT` together."""
     kept: list[tuple[int, Piece]] = []
     for position, pieces in enumerate(by_loss.values()):
-        seen: set[int] = set()
-        for piece in pieces:
-            if piece.m not in seen:
-                seen.add(piece.m)
-                kept.append((position, piece))
-
-    def join(name: str) -> Floats:
-        return np.concatenate([getattr(piece, name)[..., :quota] for _, piece in kept], axis=-1)
-
-    sizes = [len(piece.code[:quota]) for _, piece in kept]
+        first = {piece.m: piece for piece in reversed(pieces)}
+        kept += [(position, first[m]) for m in dict.fromkeys(piece.m for piece in pieces)]
+    quota = max(1, KEPT // len(kept))
+    sizes = [len(piece.head_code[:quota]) for _, piece in kept]
+    names = kept[0][1].head
     return Samples(
         loss=np.repeat([position for position, _ in kept], sizes),
         m=np.repeat([piece.m for _, piece in kept], sizes),
-        code=np.concatenate([piece.code[:quota] for _, piece in kept]),
-        **{
-            name: join(name)
-            for name in ("gamma", "sigma", "lhs", "rhs", "slack", "scale", "allowed", "terms")
-        },
+        code=np.concatenate([piece.head_code[:quota] for _, piece in kept]),
+        **{name: np.concatenate([p.head[name][..., :quota] for _, p in kept], axis=-1) for name in names},
     )
