@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from bnverify.theory.claim import Instance
 from torch import Tensor
 
 
+@lru_cache(maxsize=65_536)
 def number(value: Any) -> float:
     """The nearest float of an exact number."""
     return float(Fraction(value))
