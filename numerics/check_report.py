@@ -54,6 +54,8 @@ def in_words(statement: StatementFindings) -> str:
         if not violated:
             return f"refuted, though none of {inside} random instances shows it beyond rounding"
         return f"fails at {_share(violated, inside)} of {inside} instances inside its assumptions"
+    if not held:
+        return f"undecided: rounding explains both sides at all {inside} instances inside; more digits are needed"
     seen = "as the equality it is" if statement.tight else "as stated"
     return f"holds, {seen}, at {held} of {inside} instances inside its assumptions; none violates it"
 
