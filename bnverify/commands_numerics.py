@@ -142,10 +142,11 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Measure speed and memory of `check` against a plain loop, vmap and curvlinops, side by side in one run."""
-    from bnverify.numerics.bench import Conditions, conditions, run, show
+    from bnverify.numerics.bench import Conditions, conditions, extend, run, show
     from bnverify.numerics.check import validated
     from bnverify.terminal import console
 
+    extend()
     asked: Conditions = conditions(validated(1, device), seconds, seed)
     found = run(section or (), asked, out)
     if as_json:

@@ -5,6 +5,7 @@ A section is a function of `Conditions`; other modules add theirs to `SECTIONS`.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import platform
@@ -268,6 +269,18 @@ class Bench:
     conditions: dict[str, Any]
     sections: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+
+
+EXTENSIONS = ("audit_bench", "audit_bench_show")
+"""Modules of `bnverify.numerics` with ``SECTIONS`` or ``PRINTERS`` of their own."""
+
+
+def extend() -> None:
+    """Add the sections and printers of the `EXTENSIONS`."""
+    for name in EXTENSIONS:
+        module = importlib.import_module(f"bnverify.numerics.{name}")
+        SECTIONS.update(getattr(module, "SECTIONS", {}))
+        PRINTERS.update(getattr(module, "PRINTERS", {}))
 
 
 def run(names: Iterable[str], asked: Conditions, out: Path) -> dict[str, Any]:

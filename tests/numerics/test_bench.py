@@ -104,7 +104,7 @@ def test_growth_is_drawn(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--section", "sped"], "they are speed, growth, memory, startup"),
+        (["--section", "sped"], "they are speed, growth, memory, startup, audit-"),
         (["--seconds", "0"], "is no time to measure in"),
         (["--device", "cuda:99"], "is not there"),
         (["--section", "growth", "--out", "/dev/null/bench"], "cannot write /dev/null/bench"),
@@ -120,6 +120,12 @@ def test_bad_input_is_one_line_and_exit_code_2(words: list[str], says: str) -> N
 def test_no_time_is_refused() -> None:
     with pytest.raises(InputError, match="give a number"):
         conditions(CPU, -1, 0)
+
+
+def test_the_audit_brings_its_sections() -> None:
+    bench.extend()
+    assert {"speed", "audit-first-order"} <= set(bench.SECTIONS)
+    assert set(bench.PRINTERS) <= set(bench.SECTIONS)
 
 
 def test_an_interrupt_leaves_whole_sections(
