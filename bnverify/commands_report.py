@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ def report(
         str, typer.Option("--device", help="Where the numbers are computed: cpu, cuda ...")
     ] = "cpu",
 ) -> None:
-    """Write index.html, report.md and report.json; works offline."""
+    """Write index.html, report.md and report.json; exit 1 if numbers contradict a certificate."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
     from bnverify.display import claims_table
@@ -51,3 +52,7 @@ def report(
     if others:
         show.print(f"The table above is of the theorems; the other {others} are in the report.")
     show.print(f"The report lies in {out.expanduser().resolve() / 'index.html'}", soft_wrap=True)
+    for line in made.failures:
+        print(f"bnverify: a check failed: {line}", file=sys.stderr)
+    if made.failures:
+        raise typer.Exit(1)

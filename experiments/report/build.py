@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from bnverify.experiments import digits_case
+from bnverify.experiments.digits_case import DigitsCase
 from bnverify.experiments.report import digits_page, mutants_page
 from bnverify.experiments.report.content import (
     INLINE,
@@ -26,6 +27,7 @@ from bnverify.experiments.report.notes_page import body
 from bnverify.experiments.report.pages import render
 from bnverify.experiments.report.random_batches import measured
 from bnverify.numerics.check import ClaimFindings, check_claims, validated
+from bnverify.numerics.mutants import Row
 from bnverify.theory import store
 from bnverify.theory.derivations import derivations
 from bnverify.theory.notes import errata
@@ -114,8 +116,31 @@ def compose(trials: int, seed: int, device: str, progress: Progress, started: fl
         mutants=mutants_page.section(rows, derived),
         environment=environment,
         notes=_notes(stored),
+        failures=_failures(findings, rows, derived, case),
         commands=_commands(trials, seed, device, findings),
     )
+
+
+def _failures(
+    findings: list[ClaimFindings], rows: list[Row], derived: list[mutants_page.Derived], case: DigitsCase
+) -> tuple[str, ...]:
+    """One line for everything in which the numbers and the certificates disagree."""
+    found = [f"{one.id}: random batches violate a proved statement" for one in findings if one.contradiction]
+    found += [
+        f"{row.statement.claim} {row.statement.about}: a mutant got away or a true one was convicted"
+        for row in rows
+        if not row.skipped and not row.sound
+    ]
+    found += [f"derivation, {name}: the mutant got away" for name, state, _ in derived if state == "survived"]
+    for snapshot in case.snapshots:
+        for layer in snapshot.layers:
+            second = layer.second.statements if layer.second else ()
+            found += [
+                f"{layer.name} after {snapshot.step} steps: {one.key} is proved and fails in {one.failed} channels"
+                for one in (*layer.statements, *second)
+                if one.failed
+            ]
+    return tuple(found)
 
 
 def _notes(stored: dict[str, store.Stored]) -> tuple[Note, ...]:
@@ -206,6 +231,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "format": 1,
         "summary": report.summary,
         "tally": report.tally,
+        "failures": list(report.failures),
         "environment": report.environment,
         "commands": list(report.commands),
         "claims": [_claim(entry) for entry in report.claims],

@@ -145,7 +145,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole report."""
+    """The whole report. failures: what contradicts a certificate; empty unless something is wrong."""
 
     claims: tuple[Entry, ...]
     digits: Section | None
@@ -153,6 +153,7 @@ class Report:
     environment: dict[str, str]
     commands: tuple[str, ...]
     notes: tuple[Note, ...] = ()
+    failures: tuple[str, ...] = ()
     lemmas: dict[str, str] = field(default_factory=lambda: dict(LEMMAS))
 
     @property

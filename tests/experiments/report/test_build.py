@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -141,6 +142,16 @@ def test_a_wrong_request_is_one_line_and_leaves_nothing(tmp_path: Path, trials: 
         build.build(tmp_path / "report", trials=trials, device=device)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_contradicts_a_certificate(small_report: Report) -> None:
+    assert small_report.failures == ()
+
+
+def test_a_contradiction_is_on_the_first_page(small_report: Report, tmp_path: Path) -> None:
+    build.write(replace(small_report, failures=("thm-4.1: random batches violate it",)), tmp_path)
+    for name in ("index.html", "report.md"):
+        assert "thm-4.1: random batches violate it" in (tmp_path / name).read_text()
 
 
 def test_the_summary_counts_every_statement(small_report: Report) -> None:
