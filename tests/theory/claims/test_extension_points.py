@@ -16,17 +16,26 @@ from typing import Any
 import pytest
 from bnverify.theory.batchnorm import standardise
 from bnverify.theory.claim import Claim, Corrected, Reading
+from bnverify.theory.mutate import certified, mutants, statements
 from bnverify.theory.registry import registry
+from bnverify.theory.rooms import FORMAL
 from bnverify.theory.settings import Setting
 
 UNITS = ("j", "k")
 
 
+class Irrational(ArithmeticError):
+    """A root that is not in Q; no identity asks for one, but a mutant can."""
+
+
 def root(value: Fraction) -> Fraction:
     """The exact square root of a square."""
-    found = Fraction(isqrt(value.numerator), isqrt(value.denominator))
-    assert found * found == value, "the point was to have a rational root"
-    return found
+    if (
+        value < 0
+        or isqrt(value.numerator) ** 2 * value.denominator != value.numerator * isqrt(value.denominator) ** 2
+    ):
+        raise Irrational(str(value))
+    return Fraction(isqrt(value.numerator), isqrt(value.denominator))
 
 
 class Dual:
@@ -174,7 +183,7 @@ class Point(Setting):
         size = self.each * self.units
         self.g_ = draw.row(size)
         self.H_ = [Row([Fraction(0)] * size)] * size if setting == "linear-loss" else draw.symmetric(size)
-        self.gammas = [draw.one(1), draw.one(-3, -1)]
+        self.gammas = [draw.rng.choice((Fraction(3, 2), Fraction(-2))), Fraction(-5, 3)]
         self.scale = draw.row(size)
         self.base = self.net(self.given)
         self.letters: dict[str, Row] = {}
@@ -188,9 +197,9 @@ class Point(Setting):
                 )
             return draw.reflected(Row([Fraction(draw.rng.randint(1, 3))] * m), mean=False)
         if self.setting == "rms-norm":
-            return draw.reflected(Row([Fraction(1)] * m), mean=False)
+            return draw.reflected(Row([Fraction(draw.rng.randint(2, 3))] * m), mean=False)
         table = UNBIASED if self.setting == "unbiased" else SUMS
-        y = draw.reflected(Row(map(Fraction, table[m])), mean=True) * draw.rng.choice((-2, 1))
+        y = draw.reflected(Row(map(Fraction, table[m])), mean=True) * draw.rng.choice((-2, 3))
         if self.setting in {"weights-centred", "weights-eigen"}:
             return y
         return y + Row([draw.one()] * m)
@@ -275,7 +284,7 @@ class Point(Setting):
             other = centred(other)
         y = self.given
         if self.setting == "weights-eigen":
-            return [Row(pair) for pair in zip(y, other - y * (dot(y, other) / dot(y, y)), strict=True)]
+            return [Row(pair) for pair in zip(y / 2, other - y * (dot(y, other) / dot(y, y)), strict=True)]
         return [Row((a - b, b)) for a, b in zip(y, other, strict=True)]
 
     def _stacked(self, u: Row, unit: str) -> Row:
@@ -309,7 +318,7 @@ class Point(Setting):
             case "yhat":
                 return self._standardised(self.given)[1]
             case "W":
-                return Row([Fraction(1), Fraction(int(self.setting != "weights-eigen"))])
+                return Row(map(Fraction, (2, 0) if self.setting == "weights-eigen" else (1, 1)))
             case "dW":
                 return self.op("T", self.v_)
             case "nu":
@@ -435,3 +444,39 @@ def test_an_identity_holds_at_random_exact_points(stated: Reading | Corrected) -
 def test_an_identity_holds_at_a_hundred_random_exact_points(stated: Reading | Corrected) -> None:
     for seed in range(100):
         _holds(stated, seed)
+
+
+OWN = sorted(
+    name
+    for name, claim in registry().items()
+    if name.startswith("ext-")
+    and name != "ext-spectrum.linear-loss"
+    and any(item.op == "eq" and item.source.setting in FORMAL for item in statements(claim))
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OWN)
+def test_false_mutants_of_an_identity_of_another_normalisation_are_caught_at_exact_points(name: str) -> None:
+    killed = 0
+    for statement in statements(registry()[name]):
+        if statement.op != "eq" or statement.source.setting not in FORMAL:
+            continue
+        points = [Point(statement.source.setting, statement.proof.eps, seed) for seed in range(1, 4)]
+        made = mutants(statement)
+        for mutant in made[:: max(1, len(made) // 12)]:
+            found = _fails(mutant, points)
+            if found is None or (not found and certified(mutant) is not None):
+                continue
+            assert found, mutant.text
+            killed += 1
+    assert killed >= 5
+
+
+def _fails(mutant: Any, points: list[Point]) -> bool | None:
+    """Whether a mutant is false at one of the points; None where it is outside the language of the setting."""
+    try:
+        sides = [mutant.says(q).sides(q) for q in points]
+    except (Irrational, KeyError, ValueError, TypeError, AttributeError):
+        return None
+    return any(lhs != rhs for lhs, rhs in sides)
