@@ -5,7 +5,9 @@ import os
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
-os.environ["PYTHONSAFEPATH"] = "1"  # child processes import what is installed, not the folders of the checkout
+os.environ["PYTHONSAFEPATH"] = (
+    "1"  # child processes import what is installed, not the folders of the checkout
+)
 
 from hypothesis import HealthCheck, settings  # noqa: E402
 
