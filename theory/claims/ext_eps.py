@@ -100,7 +100,7 @@ def bounded(q: Setting) -> Relation:
 def _slack_of_bound(q: Setting) -> list[Term]:
     return [
         Term(q.gamma**2 * q.rho, "normsq", q.g_bar),
-        Term(q.gamma**2 * q.eps / (q.m * q.s**2) * (2 - q.rho), "square", q.grad_proj),
+        Term(q.gamma**2 * q.eps / (q.m * q.s**2) * (1 + q.eps / q.s**2), "square", q.grad_proj),
     ]
 
 
