@@ -91,11 +91,13 @@ def writable(path: Path) -> None:
 
 
 def _checked(chosen: list[str], trials: int, seed: int, dtype: Any, device: str) -> list[ClaimFindings]:
+    import torch
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from bnverify.numerics.check import check_claims
     from bnverify.terminal import console
 
+    torch.set_num_threads(1)  # rooms of this size gain nothing from more, and lose where cores are shared
     columns = (
         TextColumn("checking"),
         BarColumn(),
