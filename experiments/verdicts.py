@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 import math
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -152,13 +152,21 @@ def _diverges(view: View) -> bool:
     return view.status == "diverged" or first is None or statistic("final_loss", view, "all") >= first
 
 
+_OVER_RATES: dict[str, Callable[[dict[float, View]], float]] = {
+    "largest_usable_lr": lambda rates: max(
+        (r for r, view in rates.items() if _usable(view)), default=math.nan
+    ),
+    "smallest_diverging_lr": lambda rates: min(
+        (r for r, view in rates.items() if _diverges(view)), default=math.nan
+    ),
+}
+
+
 def _value(shelf: Shelf, test: CellBlock, name: str, norm: str, seed: int, phase: str, lr: float) -> float:
-    if name == "largest_usable_lr":
-        rates = [rate for rate, view in shelf.rates(test.model, norm, seed).items() if _usable(view)]
-        return max(rates, default=math.nan)
-    if name == "smallest_diverging_lr":
-        rates = [rate for rate, view in shelf.rates(test.model, norm, seed).items() if _diverges(view)]
-        return min(rates, default=math.nan)
+    if name in _OVER_RATES:
+        rates = shelf.rates(test.model, norm, seed)
+        # One rate is no sweep.
+        return _OVER_RATES[name](rates) if len(rates) > 1 else math.nan
     return statistic(name, shelf.seeds(test.model, norm, lr)[seed], phase)
 
 

@@ -139,6 +139,8 @@ def test_the_largest_usable_and_the_smallest_diverging_rate_are_found() -> None:
     (found,) = judge([usable], runs)
     assert found.verdict == "reproduced"
     assert found.cells[0].log_ratios[0] == pytest.approx(math.log(1.0 / 0.3))
+    (unswept,) = judge([usable], [run for run in runs if run.recipe.lr == 0.1])
+    assert unswept.cells[0].log_ratios[0] is None
     diverging = claim(
         "within",
         1.1,
