@@ -180,7 +180,7 @@ def _words(case: DigitsCase) -> tuple[str, ...]:
         f"{percent(last.accuracy)} of the held-out images right). g and v are what autograd delivers at the output "
         "and at the input of each layer; curvature is measured by Hessian-vector products.",
         f"Theorem 4.1 as printed fails in {printed} of {channels} channels, counted over both snapshots; with 1/m "
-        f"it fails in {corrected}. What is left between its two sides comes from ε alone: the identity "
+        f"it fails in {corrected or 'none'}. What is left between its two sides comes from ε alone: the identity "
         f"that includes ε holds to a relative {number(_largest(case.snapshots, IDENTITY))}. Where the printed bound "
         "does hold, ε gives it the room.",
         f"How much do the two reductions remove? Between {percent(min(removed))} and {percent(max(removed))} of "

@@ -10,13 +10,13 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def percent(share: float) -> str:
     """A share as per cent with two significant digits; 100 % is all, and less than all is never 100 %."""
     if share == 0 or share == 1:
-        return f"{share * 100:.0f} %"
+        return f"{share * 100:.0f}\N{NO-BREAK SPACE}%"
     if abs(share) < 1e-5:
-        return "< 0.001 %"
+        return "< 0.001\N{NO-BREAK SPACE}%"
     if 0.99 < share < 1:
-        return f"{math.floor(share * 10_000) / 100:.2f} %"
+        return f"{math.floor(share * 10_000) / 100:.2f}\N{NO-BREAK SPACE}%"
     digits = max(0, 1 - math.floor(math.log10(abs(share) * 100)))
-    return f"{share * 100:.{digits}f} %".replace("-", "−")
+    return f"{share * 100:.{digits}f}\N{NO-BREAK SPACE}%".replace("-", "−")
 
 
 def number(value: float) -> str:
