@@ -416,6 +416,7 @@ LAYERS: dict[str, tuple[Callable[[bool, int], Layer], ...]] = {
     "rms-norm": (rms_norm,),
     "group-norm": (group_norm,),
     "layer": (batch_norm_layer, instance_norm),
+    "weights": (linear, convolution),
     "weights-at-X": (linear, convolution),
     "weights-centred": (lambda positive, seed: linear(positive, seed, centred=True),),
     "weights-eigen": (lambda positive, seed: linear(positive, seed, whitened=True),),

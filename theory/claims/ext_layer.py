@@ -275,7 +275,7 @@ CLAIMS = (
                 says=ext_weight_fixed_x.gradient_norm,
                 data=Data(parameters="the kernel of one channel", fixed="X, the matrix of patches"),
                 proof=Proof(steps=(ext_weight_fixed_x.CHAIN,), eps=True),
-                setting="weights-at-X",
+                setting="weights",
             ),
         ),
         scope=(("m", "= N H W"), *SCOPE[1:3], ("eps", ">= 0")),

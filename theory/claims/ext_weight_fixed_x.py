@@ -157,7 +157,13 @@ CHAIN = Step(text="the gradient in W is X'v", says=chain_rule)
 
 
 def _formula(
-    slug: str, title: str, says: Says, why: str, steps: tuple[Step, ...] = (), eps: bool = True
+    slug: str,
+    title: str,
+    says: Says,
+    why: str,
+    steps: tuple[Step, ...] = (),
+    eps: bool = True,
+    setting: str = "weights-at-X",
 ) -> Claim:
     return Claim(
         id=f"ext-weight-fixed-X.{slug}",
@@ -172,7 +178,7 @@ def _formula(
                 says=says,
                 data=AT_X,
                 proof=Proof(steps=steps, eps=eps),
-                setting="weights-at-X",
+                setting=setting,
             ),
         ),
         scope=(*SCOPE[:3], ("eps", ">= 0")) if eps else SCOPE,
@@ -190,7 +196,7 @@ def _weaker(slug: str, summary: str, says: Says, hypotheses: tuple[Hypothesis, .
         refutation=Refutation(at),
         admitted=False,
         why="one hypothesis is left out, to show that it is needed",
-        setting="weights-at-X",
+        setting="weights",
     )
 
 
@@ -226,6 +232,7 @@ CLAIMS = (
         gradient_norm,
         "X'v with v = (gamma/s) P g",
         (CHAIN,),
+        setting="weights",
     ),
     _formula(
         "hessian",
@@ -233,6 +240,7 @@ CLAIMS = (
         quadratic_form,
         "X'BX, and its form along the gradient",
         (CHAIN, Step(text="the Hessian in W is X'BX", says=hessian)),
+        setting="weights",
     ),
     _formula(
         "scale-invariance",
@@ -274,7 +282,7 @@ CLAIMS = (
                         note="every term non-zero",
                     ),
                 ),
-                setting="weights-at-X",
+                setting="weights",
             ),
             Reading(
                 slug="whitened-input",
@@ -351,7 +359,7 @@ CLAIMS = (
                         note="every term non-zero",
                     ),
                 ),
-                setting="weights-at-X",
+                setting="weights",
             ),
             Reading(
                 slug="whitened-input",

@@ -167,6 +167,7 @@ class Point(Setting):
     """The vocabulary at one rational point of a setting."""
 
     def __init__(self, setting: str, eps: bool, seed: int) -> None:
+        setting = "weights-at-X" if setting == "weights" else setting
         draw = self.draw = Numbers(f"{setting}/{eps}/{seed}")
         self.setting = setting
         self.units = 2 if setting in {"layer", "group-norm", "lp-2-layer"} else 1

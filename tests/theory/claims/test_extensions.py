@@ -107,6 +107,7 @@ def _squared_scale(y: list[int], setting: str) -> Fraction:
 
 def _instance(setting: str, eps: bool, seed: int) -> Instance:
     """An exact point of a setting; every third is one at which gamma and beta are stationary and H = I."""
+    setting = "weights-at-X" if setting == "weights" else setting
     rng = random.Random(f"{setting}/{eps}/{seed}")
     more: dict[str, Any] = {}
     extra: dict[str, Any] = {"t": _rational(rng)}
