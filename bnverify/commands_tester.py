@@ -113,13 +113,13 @@ def _show(rows: list[Row], changed: list[tuple[str, str, str]], listed: bool) ->
         table.add_column(name, justify="right")
     for row in rows:
         name = f"{row.statement.claim} {row.statement.about}"
-        if row.skipped:
-            table.add_row(name, "-", "-", "-", "-", "-", row.skipped)
-            continue
-        counts = (row.count("false"), row.killed, *(row.count(x) for x in ("equivalent", "weaker", "open")))
+        rest = [str(row.count(proof)) for proof in ("equivalent", "weaker", "open")]
+        seen = "-" if row.skipped else str(row.killed)
         style = "" if row.sound else "red"
-        table.add_row(name, str(len(row.verdicts)), *map(str, counts), style=style)
+        table.add_row(name, str(len(row.verdicts)), str(row.count("false")), seen, *rest, style=style)
     out.print(table)
+    for reason in dict.fromkeys(row.skipped for row in rows if row.skipped):
+        out.print(f"{sum(row.skipped == reason for row in rows)} statements: {reason}", markup=False)
     if listed:
         for row in rows:
             for verdict in row.verdicts:
@@ -131,7 +131,8 @@ def _show(rows: list[Row], changed: list[tuple[str, str, str]], listed: bool) ->
     total = totals(rows)
     out.print(
         f"{sum(len(row.verdicts) for row in rows)} mutants of {len(rows)} statements: {total['false']} false, "
-        f"{total['killed by both']} of them caught by the exact room and by the numbers; "
+        f"{total['killed by both']} of them caught by the exact room and by the numbers, "
+        f"{total['exact alone']} by the exact room alone; "
         f"{total['equivalent']} equivalent, {total['weaker']} weaker but true, {total['open']} open"
     )
     if changed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
@@ -22,11 +22,13 @@ from bnverify.numerics.points import batch_of, measure, shape
 from bnverify.theory.claim import Claim, Instance
 from bnverify.theory.exact import Exact
 from bnverify.theory.mutate import Mutant, Statement, certified, mutants, statements
+from bnverify.theory.prove import compare
 from bnverify.theory.rooms import point
 from torch import Tensor
 
 SIZES = (3, 2, 4, 5)
 INSTANCES = 240
+EXACT_ONLY = 3
 ADJUDICATED = 6
 """Suspect points of one mutant that are put to the exact room before it is called open."""
 
@@ -36,23 +38,28 @@ class Verdict:
     """What became of one mutant.
 
     proof: ``false`` (an exact point convicts it), ``equivalent`` or ``weaker`` (by certificate), ``open``.
-    numbers: whether the numbers convict it. why: the point or the certificate.
+    numbers: whether the numbers convict it; None where the setting has no room of numbers.
+    why: the point or the certificate.
     """
 
     mutant: Mutant
     proof: str
-    numbers: bool
+    numbers: bool | None
     why: str
 
     @property
     def sound(self) -> bool:
         """A false mutant is caught by the numbers too, a true one by neither."""
-        return self.numbers == (self.proof == "false") or (self.proof == "open" and not self.numbers)
+        return self.numbers is None or self.numbers == (self.proof == "false")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One statement of the table. ``skipped`` says why its mutants were not put to the rooms."""
+    """One statement of the table.
+
+    convicted: whether a room convicts the statement itself. skipped: why its mutants were put to the exact room
+    alone, or to none.
+    """
 
     statement: Statement
     verdicts: tuple[Verdict, ...]
@@ -65,7 +72,7 @@ class Row:
     @property
     def killed(self) -> int:
         """False mutants that both rooms caught."""
-        return sum(verdict.proof == "false" and verdict.numbers for verdict in self.verdicts)
+        return sum(verdict.proof == "false" and verdict.numbers is True for verdict in self.verdicts)
 
     @property
     def sound(self) -> bool:
@@ -130,6 +137,38 @@ def _judged(mutant: Mutant, pools: Sequence[Callable[[], Pool]]) -> Verdict:
     return Verdict(mutant, "open", seen, "no certificate, no point")
 
 
+def _exact_rooms(statement: Statement, seed: int) -> dict[Instance, Exact]:
+    """Exact rooms of a setting that the numbers do not have, at points where the statement itself can be asked."""
+    rng = random.Random(seed)
+    needs = replace(needs_of(statement.says, statement.hypotheses), heads=frozenset(), operators=frozenset())
+    rooms: dict[Instance, Exact] = {}
+    for _ in range(EXACT_ONLY):
+        instance = draw(rng, 3, needs, statement.proof.eps, statement.setting)
+        try:
+            room = point(statement.setting, instance)
+            compare(statement.says(room), room)
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            continue
+        rooms[instance] = room
+    return rooms
+
+
+def _judged_exactly(statement: Statement, made: Sequence[Mutant], reason: str, seed: int) -> Row:
+    rooms = _exact_rooms(statement, seed) if statement.op == "eq" else {}
+    says, hypotheses = statement.says, statement.hypotheses
+    if not rooms or any(convicted_in(room, says, hypotheses) for room in rooms.values()):
+        return Row(statement, (), False, f"not mutated: {reason}")
+    verdicts: list[Verdict] = []
+    for mutant in made:
+        where = next((i for i, room in rooms.items() if convicted_in(room, mutant.says, hypotheses)), None)
+        if where is not None:
+            verdicts.append(Verdict(mutant, "false", None, _spoken(where)))
+        else:
+            proof, why = certified(mutant) or ("open", "no certificate, no point")
+            verdicts.append(Verdict(mutant, proof, None, why))
+    return Row(statement, tuple(verdicts), False, f"exact room alone: {reason}")
+
+
 def _spoken(instance: Instance) -> str:
     return f"fails at y = ({', '.join(map(str, instance.y))}), g = ({', '.join(map(str, instance.g))})"
 
@@ -149,7 +188,7 @@ def judge_statement(
         (r for r in (family_of(needs_of(m.says))[1] for m in made) if r is not None), None
     )
     if reason is not None:
-        return Row(statement, (), False, reason)
+        return _judged_exactly(statement, made, reason, seed)
     pools = (cache(partial(Pool, target, seed, size)), cache(partial(Pool, target, seed + 1, 10 * size)))
     convicted = bool(pools[0]().suspects(statement.says))
     return Row(statement, tuple(_judged(mutant, pools) for mutant in made), convicted)
@@ -169,4 +208,5 @@ def totals(rows: Sequence[Row]) -> Counter[str]:
         for verdict in row.verdicts:
             counted[verdict.proof] += 1
         counted["killed by both"] += row.killed
+        counted["exact alone"] += sum(v.proof == "false" and v.numbers is None for v in row.verdicts)
     return counted
