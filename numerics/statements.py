@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from bnverify.numerics.findings import term_nodes
-from bnverify.numerics.instances import Kind
-from bnverify.theory.claim import Claim, Corrected, Hypothesis, Reading, Says, rational, status_of
+from bnverify.numerics.instances import Family, Kind
+from bnverify.theory.claim import Claim, Corrected, Data, Hypothesis, Reading, Says, rational, status_of
 from bnverify.theory.latex import PLAIN, statement, written
 from bnverify.theory.prove import evidence_of, verify_relation
 from bnverify.theory.registry import registry
@@ -57,6 +57,15 @@ def _positive_eps(reading: Reading | Corrected) -> bool:
     return positive or (reading.proof is not None and reading.proof.eps)
 
 
+def _matched(reading: Reading | Corrected, data: Data) -> bool:
+    """Whether it is about gamma = sigma, beta = mu: a hypothesis, its data or the instance that refutes it say so."""
+    refutation = getattr(reading, "refutation", None)
+    smallest = None if refutation is None else refutation.smallest
+    if any(hypothesis.name == "same-activations" for hypothesis in reading.hypotheses):
+        return True
+    return "gamma = sigma" in data.fixed or (smallest is not None and smallest.gamma == "s")
+
+
 def kind_of(reading: Reading | Corrected) -> tuple[Kind | None, str]:
     """The kind of instances on which a statement is checked, or None and why there is none."""
     eps = _positive_eps(reading)
@@ -65,7 +74,7 @@ def kind_of(reading: Reading | Corrected) -> tuple[Kind | None, str]:
         case "activations" if "plain-stationary" in hypotheses:
             return Kind("stationary-in-y", matched=True, eps=eps), ""
         case "activations":
-            return Kind("batches", eps=eps), ""
+            return Kind("batches", matched="same-activations" in hypotheses, eps=eps), ""
         case "inputs":
             return Kind("inputs", eps=eps), ""
         case "optima":
@@ -75,9 +84,10 @@ def kind_of(reading: Reading | Corrected) -> tuple[Kind | None, str]:
         case "weights" if "What" in _names(reading.says, reading.hypotheses):
             return Kind("least-squares", matched=True), ""
         case "weights":
-            assert isinstance(reading, Reading)
-            bias = reading.data.bias == "the range of X contains 1"
-            return Kind("weights", bias=bias, matched=reading.data.fixed != "X, gamma, beta", eps=eps), ""
+            data = getattr(reading, "data", Data())
+            bias = data.bias == "the range of X contains 1"
+            family: Family = "weights" if "plain-stationary" in hypotheses else "inputs"
+            return Kind(family, bias=bias, matched=_matched(reading, data), eps=eps), ""
     return None, f"no random batch has the quantities of the setting {reading.setting!r}"
 
 
