@@ -16,6 +16,7 @@ from bnverify.theory.export import instance_data, statement_data
 from bnverify.theory.kernel import Point, Surd, sides
 from bnverify.theory.mutate import Statement
 from bnverify.theory.observe import Syntax
+from bnverify.theory.syntax import walk
 
 SIZES = tuple(range(2, 13))
 
@@ -30,6 +31,11 @@ class Tested:
 
 def why_not(statement: Statement) -> str | None:
     """None where random points of the statement's setting can be drawn and checked, otherwise the reason."""
+    relation = statement.says(Syntax())
+    for side in (relation.lhs, relation.rhs):
+        for _, node in walk(side):
+            if getattr(node, "head", "") == "sqrt" and node.args[0] != Syntax().m:
+                return "it takes the square root of more than m"
     return searchable(Target(statement.says, (), statement.setting, statement.proof.eps))
 
 

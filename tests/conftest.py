@@ -1,6 +1,7 @@
 """What every test runs under: one thread, no display, and the Hypothesis profiles dev, ci and nightly."""
 
 import os
+import signal
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
@@ -8,6 +9,10 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["PYTHONSAFEPATH"] = (
     "1"  # child processes import what is installed, not the folders of the checkout
 )
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell that runs the tests in the background passes this on, and interrupts would never arrive
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from hypothesis import HealthCheck, settings  # noqa: E402
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 from bnverify.numerics.norms import (
     AVERAGES,
     Average,
@@ -24,6 +26,9 @@ from torch import Tensor, nn
 from bnverify.errors import InputError
 
 P = [1.0, 2.0, math.inf]
+
+
+WORKER = Path(__file__).with_name("sync_worker.py")
 
 
 def batch(*shape: int, seed: int = 0) -> Tensor:
@@ -168,34 +173,22 @@ def test_synchronised_without_processes_is_batchnorm() -> None:
     torch.testing.assert_close(ours.eval()(y), theirs.eval()(y), rtol=1e-12, atol=1e-12)
 
 
-def derivatives(layer: nn.Module, y: Tensor, rows: slice, v: Tensor) -> tuple[Tensor, Tensor]:
-    z = layer(y)
-    weights = torch.arange(1.0, 25.0, dtype=torch.float64).view(8, 3)[rows]
-    (grad,) = torch.autograd.grad((z.sin() * weights).sum(), y, create_graph=True)
-    (hvp,) = torch.autograd.grad((grad * v).sum(), y)
-    return grad.detach(), hvp
-
-
-def one_process(rank: int, port: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2
-    )
-    rows = slice(0, 3) if rank == 0 else slice(3, 8)
-    y, v = batch(8, 3)[rows].requires_grad_(), batch(8, 3, seed=1)[rows]
-    torch.save(derivatives(SyncBatchNorm(3).double(), y, rows, v), f"{folder}/{rank}.pt")
-    torch.distributed.destroy_process_group()
-
-
 def test_two_processes_with_unequal_batches_give_first_and_second_derivatives_of_the_whole_batch(
     tmp_path: Path,
 ) -> None:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    mp.spawn(one_process, args=(port, str(tmp_path)), nprocs=2)
+    spec = importlib.util.spec_from_file_location("sync_worker", WORKER)
+    assert spec is not None
+    assert spec.loader is not None
+    worker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(worker)
+    command = [sys.executable, "-W", "ignore", str(WORKER)]
+    started = [subprocess.Popen([*command, str(rank), str(port), str(tmp_path)]) for rank in (0, 1)]
+    assert [process.wait(timeout=120) for process in started] == [0, 0]
     parts = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
-    whole = derivatives(
+    whole = worker.derivatives(
         nn.BatchNorm1d(3).double(), batch(8, 3).requires_grad_(), slice(0, 8), batch(8, 3, seed=1)
     )
     for i in (0, 1):
