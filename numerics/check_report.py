@@ -94,8 +94,8 @@ def _show_statement(statement: StatementFindings, claim: ClaimFindings, out: Con
         counts = [str(loss.counts[finding.name]) for finding in shown]
         slack = _spread(loss.slack_scale if equality else loss.slack_bound)
         share = _share(loss.non_vacuous, loss.trials)
-        worst = "–" if loss.worst is None else f":{loss.worst.index}"
-        table.add_row(f"  {loss.loss}", str(loss.trials), share, *counts, slack, worst)
+        place = "–" if loss.worst is None else f":{loss.worst.index}"
+        table.add_row(f"  {loss.loss}", str(loss.trials), share, *counts, slack, place)
     out.print(table)
     graded = [loss.worst for loss in statement.losses if loss.worst is not None]
     if graded:

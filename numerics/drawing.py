@@ -215,7 +215,7 @@ def draw(
     if needs.vectors & {"yhat_scaled"}:
         extra["alpha"] = Fraction(rng.choice((2, 3, 1)), rng.choice((1, 2, 5)))
         extra["alpha"] *= rng.choice((1, -1)) if signed else 1
-    texts = {name: None if value is None else _texts(value) for name, value in made.items()}
+    texts: dict[str, Any] = {name: None if value is None else _texts(value) for name, value in made.items()}
     return Instance(**texts, extra=tuple((name, _texts(value)) for name, value in sorted(extra.items())))
 
 

@@ -227,8 +227,8 @@ def _refutations(reading: Reading, refutation: Refutation) -> tuple[Check, ...]:
         found.append(verify_instance(reading, refutation.smallest, generic=False))
     if refutation.generic is not None:
         found.append(verify_instance(reading, refutation.generic, generic=True))
-    if refutation.negation is not None and refutation.negation.says is not None:
-        step = refutation.negation
+    step = refutation.negation
+    if step is not None and step.says is not None:
         check, _ = verify_relation(
             step.says, formal(reading.setting), step.terms, reading.hypotheses, step.text
         )

@@ -47,6 +47,10 @@ class Setting(ABC):
     @abstractmethod
     def num(self, value: Fraction) -> Any: ...
 
+    def absolute(self, value: Any) -> Any:
+        """|value| of a scalar; not every room has it."""
+        raise NotImplementedError
+
     def max_grad(self, u: Any) -> Any:
         """max over ||X|| <= lambda of |X'u|^2, with u held fixed; an `Extremum` where it is not known."""
         raise NotImplementedError
