@@ -1,0 +1,85 @@
+"""The sections of the benchmark measure what they name, on models small enough for a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from bnverify.numerics import audit_bench, audit_bench_show
+from bnverify.numerics.audit_bench_picture import draw_audit_growth
+from bnverify.numerics.audit_models import resnet, vgg
+from bnverify.numerics.bench import Conditions
+from rich.console import Console
+from torch import nn
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> Conditions:
+    def narrow_resnet() -> nn.Module:
+        return resnet((1, 1), 4)
+
+    def narrow_vgg() -> nn.Module:
+        return vgg((4, 0, 6, 0))
+
+    monkeypatch.setattr(audit_bench, "MODELS", {"ResNet-18": narrow_resnet, "VGG-16": narrow_vgg})
+    monkeypatch.setattr(audit_bench, "ROUNDS", 2)
+    monkeypatch.setattr(audit_bench, "EVERY", 3)
+    monkeypatch.setattr(audit_bench, "_peak_of", lambda *_: 1)
+    monkeypatch.setattr(audit_bench, "GROWTH", {"depth": (1, 2, 3), "width": (4, 6, 8), "batch": (4, 6, 8)})
+    return Conditions(torch.device("cpu"), 0.1, 0)
+
+
+def printed(name: str, data: dict[str, Any]) -> str:
+    console = Console(record=True, width=200)
+    audit_bench_show.PRINTERS[name](data, console)
+    return console.export_text()
+
+
+def test_every_section_has_a_printer() -> None:
+    assert set(audit_bench.SECTIONS) == set(audit_bench_show.PRINTERS)
+
+
+def test_first_order_is_measured_against_a_plain_pass(small: Conditions) -> None:
+    found = audit_bench.first_order(small, batch=4)
+    assert [(race["model"], race["layers"]) for race in found["races"]] == [("ResNet-18", 6), ("VGG-16", 2)]
+    assert all(
+        race["ratio"][which]["median"] > 0 for race in found["races"] for which in ("recorder", "audit")
+    )
+    assert "its memory (asked: 1.15x)" in printed("audit-first-order", found)
+
+
+def test_second_order_is_measured_at_every_layer(small: Conditions) -> None:
+    found = audit_bench.second_order(small, batch=4)
+    assert [len(model["layers"]) for model in found["models"]] == [6, 2]
+    assert "passes a layer" in printed("audit-second-order", found)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+def test_single_channels_agree_with_the_other_libraries(small: Conditions) -> None:
+    found = audit_bench.per_channel(small, batch=4, count=2)
+    assert len(found["places"]) == 2
+    for place in found["places"]:
+        assert all(gap < 1e-3 for gap in place["largest_disagreement"].values())
+    assert "faster than torch.func" in printed("audit-per-channel", found)
+
+
+def test_the_recorders_share_of_a_run_is_measured(small: Conditions) -> None:
+    found = audit_bench.recorder(small, batch=4)
+    assert 0 < found["share_in_hooks_and_tables"] < 1
+    assert "every 3 steps" in printed("audit-recorder", found)
+
+
+def test_growth_has_a_slope_and_a_picture(small: Conditions, tmp_path: Path) -> None:
+    found = audit_bench.growth(small)
+    assert {(line["work"], line["against"]) for line in found["series"]} == {
+        (work, against)
+        for work in ("plain", "first order", "second order")
+        for against in ("depth", "width", "batch")
+    }
+    assert "slope" in printed("audit-growth", found)
+    draw_audit_growth(found, tmp_path / "growth.svg")
+    assert "<svg" in (tmp_path / "growth.svg").read_text(encoding="utf-8")
