@@ -7,6 +7,7 @@ quadratic with gradient g and Hessian H at z, and every derivative is autograd's
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -38,6 +39,15 @@ def shape(instance: Instance) -> tuple[Any, ...]:
     return instance.m, instance.X is not None and len(instance.X[0]), instance.gamma == "s", names
 
 
+@dataclass(frozen=True)
+class Around(DenseQuadratic):
+    """The quadratic of an exact instance, whose u - z is formed from u and z wherever it is evaluated."""
+
+    def scales(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        curvature = self.H.flatten(1).norm(dim=1)
+        return self.g.norm(dim=1) + curvature * (z.norm(dim=1) + self.at.norm(dim=1)), curvature
+
+
 def _affine(values: Sequence[Any], special: str, ready: Tensor) -> Tensor:
     plain = [0.0 if value == special else number(value) for value in values]
     chosen = torch.tensor([value == special for value in values])
@@ -59,7 +69,7 @@ def batch_of(instances: Sequence[Instance]) -> Batch:
     gamma = _affine([i.gamma for i in instances], "s", stats.s.squeeze(-1))
     beta = _affine([i.beta for i in instances], "mu", stats.mu.squeeze(-1))
     z = stats.yhat * gamma.unsqueeze(-1) + beta.unsqueeze(-1)
-    loss = DenseQuadratic(g=_tensor([i.g for i in instances]), H=H, at=z)
+    loss = Around(g=_tensor([i.g for i in instances]), H=H, at=z)
     vectors: dict[str, Tensor] = {}
     symbols: dict[str, Tensor] = {}
     other = None

@@ -79,3 +79,19 @@ def test_numbers_and_exact_points_judge_alike() -> None:
         verdict = compare(reading.says(q), q)[0]
         assert (code == Finding.VIOLATED) <= (verdict == -1)
         assert (code == Finding.HOLDS) <= (verdict == 1)
+
+
+def test_rounding_in_y_does_not_convict_where_the_gradient_is_zero() -> None:
+    reading = registry()["ext-weight-fixed-X.scale-invariance-eps"].readings[0]
+    instance = Instance(
+        X=((0, "-2/3"), (1, "-2/3"), (-1, "4/3")),
+        W=(1, 2),
+        y=("-4/3", "-1/3", "5/3"),
+        g=(0, 0, 0),
+        H=((-1, 0, 0), (0, -1, 0), (0, 0, -1)),
+        gamma=-1,
+        beta=1,
+        eps="1/2",
+    )
+    room = batch_of([instance])
+    assert Finding.VIOLATED not in judge(sides(reading.says, room), room).tolist()
