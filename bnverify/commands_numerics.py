@@ -144,11 +144,13 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Measure speed and memory of `check` against a plain loop, vmap and curvlinops, side by side in one run."""
-    from bnverify.numerics.bench import Conditions, conditions, extend, run, show
+    from bnverify.experiments import bench as training
+    from bnverify.numerics.bench import SECTIONS, Conditions, conditions, extend, run, show
     from bnverify.numerics.check import validated
     from bnverify.terminal import console
 
     extend()
+    SECTIONS.update(training.SECTIONS)
     asked: Conditions = conditions(validated(1, device), seconds, seed)
     found = run(section or (), asked, out)
     if as_json:
