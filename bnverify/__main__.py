@@ -17,7 +17,7 @@ def main() -> None:
         application()(prog_name="bnverify")
     except KeyboardInterrupt:
         print("bnverify: interrupted", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -35,8 +35,11 @@ class Front(TyperGroup):
             print(f"bnverify: {error}", file=sys.stderr)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
-            print("bnverify: interrupted; nothing was left half-written", file=sys.stderr)
-            raise typer.Exit(130) from None
+            print(
+                "bnverify: interrupted; nothing was left half-written, the same command starts again",
+                file=sys.stderr,
+            )
+            raise typer.Exit(2) from None
 
 
 def version(wanted: bool) -> None:

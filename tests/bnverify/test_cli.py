@@ -57,12 +57,12 @@ def with_command(function):
     return CliRunner().invoke(app, ["probe"])
 
 
-def test_an_interrupt_is_one_line_and_exit_code_130():
+def test_an_interrupt_is_one_line_and_exit_code_2():
     def interrupted():
         raise KeyboardInterrupt
 
     done = with_command(interrupted)
-    assert done.exit_code == 130
+    assert done.exit_code == 2
     assert done.stderr.count("\n") == 1
 
 
@@ -98,7 +98,7 @@ def test_an_interrupted_run_leaves_no_half_written_evidence():
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 2
     assert "Traceback" not in errors
     assert store.EVIDENCE.read_bytes() == before
     assert not list(store.FOLDER.glob(".evidence.json.*"))
