@@ -101,7 +101,8 @@ def _show_statement(statement: StatementFindings, claim: ClaimFindings, out: Con
     if graded:
         bad = [worst for worst in graded if worst.finding == Finding.VIOLATED.name] or graded
         worst = min(bad, key=lambda w: w.slack / (abs(w.lhs) + abs(w.rhs) or 1.0))
-        out.print(f"  {worst.finding}, {worst.lhs:.6g} {sign} {worst.rhs:.6g}: {claim.replay(worst)}")
+        sides = f"{worst.lhs:.6g} {sign} {worst.rhs:.6g}"
+        out.print(f"  {worst.finding}, {sides}: {claim.replay(worst)}", soft_wrap=True)
 
 
 def _summary(claims: list[ClaimFindings]) -> Table:

@@ -81,22 +81,22 @@ PLAIN_MINIMUM = (
 )
 
 NO_BIAS = Instance(
-    X=((0, 0), (1, 0), (0, 1)),
-    W=(1, 0),
-    y=(0, 1, 0),
-    g=(1, 0, 0),
-    H=((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    X=((1, 0), (0, 0), (0, 1)),
+    W=(0, 1),
+    y=(0, 0, 1),
+    g=(0, 1, 0),
+    H=((1, 0, 0), (0, 0, 0), (0, 0, 1)),
     gamma="s",
     beta="mu",
-    extra=(("c", (0, 1)),),
-    note="least squares without intercept: W* is its strict minimum, the BatchNorm gradient there is not 0",
+    extra=(("c", (1, 0)),),
+    note="W* is a strict minimum of the plain loss, the BatchNorm gradient there is not 0",
 )
 NO_BIAS_ONE_INPUT = Instance(
-    X=((0,), (1,)),
+    X=((1,), (0,)),
     W=(1,),
-    y=(0, 1),
-    g=(1, 0),
-    H=((1, 0), (0, 1)),
+    y=(1, 0),
+    g=(0, 1),
+    H=((1, 0), (0, 0)),
     gamma="s",
     beta="mu",
     note="one input feature, no intercept: the gradient in beta is <1, g> = 1",

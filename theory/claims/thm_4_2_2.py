@@ -71,12 +71,26 @@ NO_HYPOTHESIS = Instance(
 NO_HYPOTHESIS_GENERIC = Instance(
     y=(0, 0, 1), g=(0, 1, 1), H=((1, 0, 0), (0, 0, 0), (0, 0, -1)), note="m = 3, every term non-zero"
 )
-STRETCHED = Instance(
+ORDER_KEPT = Instance(
+    y=(0, 1, 0),
+    g=(1, 0, 0),
+    H=((0, 0, 0), (0, 0, 0), (0, 0, 1)),
+    note="gamma > sigma makes v longer than g, and H agrees",
+)
+ORDER_KEPT_GENERIC = Instance(
+    y=(0, 0, 1), g=(0, 1, 0), H=((0, 0, 0), (0, 1, 0), (0, 0, 0)), note="the same with every term non-zero"
+)
+RATIO_KEPT = Instance(
     y=(0, 0, 1),
-    g=(0, 1, 1),
-    H=((1, 0, 0), (0, 1, 0), (0, 0, 1)),
-    gamma=2,
-    note="H = I preserves every norm; gamma > sigma makes v longer than g",
+    g=(0, 1, 0),
+    H=((1, 0, 0), (0, 1, 0), (0, 0, 0)),
+    note="H keeps the norms of both; gamma > sigma makes v longer than g",
+)
+IMAGES_KEPT = Instance(
+    y=(1, 0, 0),
+    g=(0, 0, 1),
+    H=((0, 0, 0), (0, 1, 0), (0, 0, 1)),
+    note="H keeps the norms of both; gamma > sigma makes v longer than g",
 )
 
 IDENTITY_OF_THE_FIRST_PART = Step(text="the first part, an equality", says=first_part)
@@ -116,7 +130,7 @@ CLAIM = Claim(
             says=printed,
             data=Data(norm="Euclidean, and the form induced by H"),
             hypotheses=(ORDER,),
-            refutation=Refutation(STRETCHED, STRETCHED),
+            refutation=Refutation(ORDER_KEPT, ORDER_KEPT_GENERIC),
         ),
         Reading(
             slug="ratio-preserved",
@@ -124,7 +138,7 @@ CLAIM = Claim(
             says=printed,
             data=Data(norm="ratio of the form induced by H to the Euclidean one"),
             hypotheses=(RATIO,),
-            refutation=Refutation(STRETCHED, STRETCHED),
+            refutation=Refutation(NO_HYPOTHESIS, RATIO_KEPT),
         ),
         Reading(
             slug="image-norms-preserved",
@@ -132,7 +146,7 @@ CLAIM = Claim(
             says=printed,
             data=Data(norm="Euclidean norm of the images Hv, Hg"),
             hypotheses=(IMAGES,),
-            refutation=Refutation(STRETCHED, STRETCHED),
+            refutation=Refutation(NO_HYPOTHESIS, IMAGES_KEPT),
         ),
     ),
     corrected=Corrected(

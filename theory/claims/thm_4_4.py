@@ -73,6 +73,14 @@ def _norm_below_lambda(q: Setting) -> Relation:
 
 SMALLEST = Instance(y=(0, 1), g=(0, 1), note="m = 2: the left side is 0, the printed right side negative")
 GENERIC = Instance(y=(0, 0, 1), g=(0, 1, 1), lam="1/2", note="m = 3, every term non-zero")
+OTHER_INPUT_SMALLEST = Instance(
+    X=((1,), (0,)),
+    W=(1,),
+    y=(1, 0),
+    g=(1, 0),
+    extra=(("X_other", ((0,), ("-1/2",))),),
+    note="m = 2: the gradient is 0 at every input, the printed right side negative",
+)
 OTHER_INPUT = Instance(
     X=((0, 0), (0, 0), (1, 0)),
     W=(1, 0),
@@ -123,7 +131,7 @@ CLAIM = Claim(
                 parameters="weights of one unit",
             ),
             hypotheses=(Hypothesis("norm", r"\|X'\|_F \le \lambda", _norm_below_lambda),),
-            refutation=Refutation(OTHER_INPUT, OTHER_INPUT),
+            refutation=Refutation(OTHER_INPUT_SMALLEST, OTHER_INPUT),
             setting="inputs",
         ),
     ),

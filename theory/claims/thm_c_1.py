@@ -92,6 +92,19 @@ GENERIC = Instance(
     extra=(("inputs", (((0,), (1,), (0,)),)),),
     note="H is positive semi-definite, <g, y-hat> > 0, v'Hv <= g'Hg; the input X = (0, 1, 0)' beats lambda I",
 )
+NEGATIVE_RIGHT_SIDE = Instance(
+    y=(1, 0, 0),
+    g=(1, 0, -1),
+    H=((1, 0, 0), (0, 0, 0), (0, 0, 0)),
+    gamma=2,
+    note="the input X = 0 gives 0 on the left, the right side is negative",
+)
+NEGATIVE_WITH_OUTER = Instance(
+    y=(0, -1, 0),
+    g=(1, 0, 0),
+    H=((-1, 0, 0), (0, 0, 0), (0, 0, 0)),
+    note="the input X = 0 gives 0 on the left, the right side is negative",
+)
 OTHER_INPUT = Instance(
     X=((0, 0), (0, 0), (1, 0)),
     W=(1, 0),
@@ -126,7 +139,7 @@ CLAIM = Claim(
             says=not_strict,
             data=Data(fixed="g, H, y-hat, sigma, gamma", varies="X", norm="spectral, not strict"),
             hypotheses=(NOT_INCREASED,),
-            refutation=Refutation(GENERIC, GENERIC),
+            refutation=Refutation(NEGATIVE_RIGHT_SIDE, GENERIC),
         ),
         Reading(
             slug="separation-of-4.2.1",
@@ -134,7 +147,7 @@ CLAIM = Claim(
             says=other_separation,
             data=Data(fixed="g, H, y-hat, sigma, gamma", varies="X", norm="spectral, kappa of 4.2.1"),
             hypotheses=(NOT_INCREASED,),
-            refutation=Refutation(GENERIC, GENERIC),
+            refutation=Refutation(NEGATIVE_WITH_OUTER, GENERIC),
         ),
         Reading(
             slug="X-moves-everything",
