@@ -3,11 +3,22 @@
 
 from __future__ import annotations
 
+import math
+
 from bnverify.experiments.figures import panels, style
+from bnverify.experiments.recipes import SWEEP
 from bnverify.experiments.verdicts import Shelf
+from bnverify.experiments.views import View, geometric_mean
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 LR = 0.1
+CAPTION = (
+    "Figure 1. Training (a) and test (b) accuracy of VGG with and without BatchNorm, every seed thin, their median "
+    "thick. (c) Distribution over the batch of one sampled activation of a layer, seed 0: 1–99 %, 5–95 %, 25–75 % and "
+    "the median, both networks of a layer on one scale. Below, what the accuracy does not show: the training loss, "
+    "and the loss at equal steps against the learning rate (triangles: diverged)."
+)
 
 
 def draw(shelf: Shelf) -> Figure | None:
@@ -17,18 +28,61 @@ def draw(shelf: Shelf) -> Figure | None:
     if plain is None or normed is None:
         return None
     figure, axes = style.canvas(2, 4)
-    for norm, seeds in networks.items():
-        panels.curves(axes[0][0], seeds, norm, lambda row: 100 * row["accuracy"]["train"])
-        panels.curves(axes[0][1], seeds, norm, lambda row: 100 * row["accuracy"]["test"])
-        panels.training_loss(axes[1][0], seeds, norm)
-        for rate in (0.01, 0.3, 1.0):
-            panels.training_loss(axes[1][1], shelf.seeds("vgg", norm, rate), norm)
-    axes[0][0].set(xlabel="step", ylabel="training accuracy (%)", title="(a)")
-    axes[0][1].set(xlabel="step", ylabel="test accuracy (%)", title="(b)")
-    axes[1][1].set(title="learning rates 0.01, 0.3, 1")
-    style.legend(axes[0][0])
-    for row, (norm, view) in enumerate((("none", plain), ("batchnorm", normed))):
-        for column, layer in enumerate(panels.layers_shown(view, 2)):
+    panels.accuracy(axes[0][0], networks, "train", title="(a)")
+    panels.accuracy(axes[0][1], networks, "test", title="(b)")
+    panels.training_loss(axes[1][0], networks)
+    _over_rates(axes[1][1], shelf)
+    for column, layer in enumerate(panels.layers_shown(plain, 2)):
+        for row, (norm, view) in enumerate((("none", plain), ("batchnorm", normed))):
             panels.distribution(axes[row][2 + column], view, layer, norm)
-            axes[row][2 + column].set(title=f"(c) layer {layer + 1}, {style.NAMES[norm]}")
+            axes[row][2 + column].set_title(f"(c) layer {layer + 1}, {style.NAMES[norm]}")
+        panels.same_scale(line[2 + column] for line in axes)
     return figure
+
+
+def _over_rates(axes: Axes, shelf: Shelf) -> None:
+    """The loss at the last step that all learning rates reached, against the learning rate."""
+    found = {
+        (norm, lr, seed): view
+        for norm in ("none", "batchnorm")
+        for lr in (*SWEEP, LR)
+        for seed, view in shelf.seeds("vgg", norm, lr).items()
+    }
+    if len({lr for _, lr, _ in found}) < 2:
+        style.empty(axes, "no sweep of learning rates")
+        return
+    steps = min(view.recipe.steps for view in found.values())
+    values = {key: _loss_at(view, steps) for key, view in found.items()}
+    top = max(value for value in values.values() if math.isfinite(value)) * 3
+    for norm in ("none", "batchnorm"):
+        points = sorted((lr, value) for (of, lr, _), value in values.items() if of == norm)
+        middles: dict[float, list[float]] = {}
+        for lr, value in points:
+            middles.setdefault(lr, []).append(value)
+            diverged = math.isinf(value)
+            axes.plot(
+                lr,
+                top if diverged else value,
+                "^" if diverged else "o",
+                color=style.COLOURS[norm],
+                markersize=3.5,
+                alpha=0.6,
+                markeredgewidth=0,
+            )
+        medians = [sorted(ones)[len(ones) // 2] for ones in middles.values()]
+        axes.plot(
+            list(middles),
+            [min(m, top) for m in medians],
+            color=style.COLOURS[norm],
+            linestyle=style.STYLES[norm],
+        )
+    axes.set(xlabel="learning rate", ylabel=f"training loss at step {steps}")
+    style.tick(axes, "x")
+    style.tick(axes, "y")
+
+
+def _loss_at(view: View, step: int) -> float:
+    """Geometric mean over the last fiftieth of the first ``step`` steps; inf if the network diverged."""
+    window = view.losses[max(0, step - max(1, step // 50)) : step]
+    known = [loss for loss in window if loss is not None]
+    return geometric_mean(known) if known and len(known) == len(window) else math.inf

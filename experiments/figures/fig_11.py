@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 from bnverify.experiments.figures import panels, style
 from bnverify.experiments.verdicts import Shelf
 from matplotlib.figure import Figure
 
 LR = 0.1
+CAPTION = (
+    "Figure 11. VGG: ‖g′ − g‖ against the distance moved along the gradient, at four steps of the training, a line "
+    "per seed. A network is probed at [1/2, 4] × learning rate × its own gradient's norm, so that the lines of two "
+    "networks may cover different distances. Both axes are logarithmic."
+)
 
 
 def draw(shelf: Shelf) -> Figure | None:
@@ -24,16 +31,17 @@ def draw(shelf: Shelf) -> Figure | None:
                 if i < len(one.rows) and one.rows[i]["ray"]["direction_norm"]:
                     ray = one.rows[i]["ray"]
                     distances = [t * ray["direction_norm"] for t in ray["lengths"]]
-                    changes = [float("nan") if c is None else c for c in ray["changes"]]
+                    changes = [math.nan if c is None else c for c in ray["changes"]]
                     panel.plot(
                         distances,
                         changes,
                         color=style.COLOURS[norm],
                         linestyle=style.STYLES[norm],
+                        linewidth=1,
                         label=label,
                     )
                     label = None
-        panel.set(title=f"step {view.rows[i]['step']}", xlabel="distance", ylabel="gradient change")
-        panel.set(xscale="log", yscale="log")
-    style.legend(axes[0][0])
+        panel.set(title=f"step {view.rows[i]['step'] + 1}", xlabel="distance", ylabel="gradient change")
+        style.tick(panel, "x")
+        style.tick(panel, "y")
     return figure

@@ -8,6 +8,12 @@ from matplotlib.figure import Figure
 
 LR = 0.1
 NORMS = ("none", "batchnorm", "noisy-batchnorm")
+CAPTION = (
+    "Figure 2. Left: training accuracy, training loss and test accuracy of VGG networks, with the same noise on the "
+    "standard network as well; every seed thin, their median thick. The loss has the noise of its step, the accuracy "
+    "is without noise and with running statistics. Right: distributions of one sampled activation of a layer, seed 0 "
+    "(1–99 %, 5–95 %, 25–75 %, median), one scale for a layer."
+)
 
 
 def draw(shelf: Shelf) -> Figure | None:
@@ -18,16 +24,13 @@ def draw(shelf: Shelf) -> Figure | None:
     if any(view is None for view in views.values()):
         return None
     figure, axes = style.canvas(3, 3)
-    for norm, seeds in networks.items():
-        panels.curves(axes[0][0], seeds, norm, lambda row: 100 * row["accuracy"]["train"])
-        panels.training_loss(axes[1][0], seeds, norm)
-        panels.curves(axes[2][0], seeds, norm, lambda row: 100 * row["accuracy"]["test"])
-    axes[0][0].set(xlabel="step", ylabel="training accuracy (%)")
-    axes[2][0].set(xlabel="step", ylabel="test accuracy (%)")
-    style.legend(axes[0][0])
+    panels.accuracy(axes[0][0], networks, "train")
+    panels.training_loss(axes[1][0], networks)
+    panels.accuracy(axes[2][0], networks, "test")
     for row, (norm, view) in enumerate(views.items()):
         assert view is not None
         for column, layer in enumerate(panels.layers_shown(view, 2)):
             panels.distribution(axes[row][1 + column], view, layer, norm)
-            axes[row][1 + column].set(title=f"layer {layer + 1}, {style.NAMES[norm]}")
+    for column in (1, 2):
+        panels.same_scale(line[column] for line in axes)
     return figure

@@ -4,9 +4,15 @@ networks."""
 from __future__ import annotations
 
 from bnverify.experiments.figures import panels, style
+from bnverify.experiments.labels import MODELS, power
 from bnverify.experiments.verdicts import Shelf
 from bnverify.experiments.views import View
 from matplotlib.figure import Figure
+
+CAPTION = (
+    "Figure 3. Internal covariate shift of Definition 2.1 at two layers: cosine of G and G′ (ideally 1) and "
+    "‖G − G′‖ (ideally 0), every seed thin, their median thick. Left of it the performance of the same networks."
+)
 
 
 def draw(shelf: Shelf) -> Figure | None:
@@ -19,19 +25,23 @@ def draw(shelf: Shelf) -> Figure | None:
     rows = [row for row in rows if all(row[2].values())]
     if not rows:
         return None
-    figure, axes = style.canvas(len(rows), 4)
+    figure, axes = style.canvas(len(rows), 5)
     for (model, lr, networks), line in zip(rows, axes, strict=True):
-        shown = _layers(next(iter(networks["none"].values())))
-        for column, layer in enumerate(shown):
+        name = f"{MODELS[model]}, learning rate {power(lr)}"
+        if model == "vgg":
+            panels.accuracy(line[0], networks, "train", title=name)
+        else:
+            panels.training_loss(line[0], networks, title=name)
+        for column, layer in enumerate(_layers(next(iter(networks["none"].values())))):
+            cosine, difference = line[1 + 2 * column], line[2 + 2 * column]
             for norm, seeds in networks.items():
-                panels.curves(line[2 * column], seeds, norm, panels.picked("ics", layer, "cosine"))
-                panels.curves(line[2 * column + 1], seeds, norm, panels.picked("ics", layer, "l2"))
-            line[2 * column].set(ylabel="cosine", title=f"{model}, learning rate {lr:g}, layer {layer + 1}")
-            line[2 * column + 1].set(ylabel="l2 difference", yscale="log")
-    for line in axes:
-        for panel in line:
-            panel.set(xlabel="step", xscale="log")
-    style.legend(axes[0][0])
+                panels.curves(cosine, seeds, norm, panels.picked("ics", layer, "cosine"))
+                panels.curves(difference, seeds, norm, panels.picked("ics", layer, "l2"))
+            cosine.set(ylabel="cosine", title=f"layer {layer + 1}", xlabel="step", ylim=(-1.05, 1.05))
+            difference.set(ylabel="ℓ₂ difference", title=f"layer {layer + 1}", xlabel="step")
+            for panel in (cosine, difference):
+                style.tick(panel, "x")
+            style.tick(difference, "y")
     return figure
 
 

@@ -7,6 +7,11 @@ from bnverify.experiments.verdicts import Shelf
 from matplotlib.figure import Figure
 
 LR = 0.1
+CAPTION = (
+    "Figure 4. VGG at learning rate 0.1, moving along the gradient by [1/2, 4] × the step size: range of the loss (a) "
+    "and of ‖g′ − g‖ (b), medians over the seeds of the smallest and the largest value; effective β (c), the largest "
+    "‖g′ − g‖ over distance, every seed thin. Both axes are logarithmic."
+)
 
 
 def draw(shelf: Shelf) -> Figure | None:
@@ -16,5 +21,6 @@ def draw(shelf: Shelf) -> Figure | None:
         return None
     figure, axes = style.canvas(1, 3)
     panels.landscape(axes[0], networks, full_batch=False)
-    style.legend(axes[0][0])
+    for panel, letter in zip(axes[0], "abc", strict=True):
+        panel.set_title(f"({letter})")
     return figure

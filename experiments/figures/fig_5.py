@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from bnverify.experiments.figures import panels, style
+from bnverify.experiments.labels import MODELS, power
 from bnverify.experiments.verdicts import Shelf
 from matplotlib.figure import Figure
 
 NORMS = ("none", "batchnorm", "l1", "l2", "linf")
+CAPTION = (
+    "Figure 5. Training of VGG (accuracy and loss) and of the 25-layer deep linear network (loss) with ℓₚ "
+    "normalisations; every seed thin, their median thick."
+)
 
 
 def draw(shelf: Shelf) -> Figure | None:
@@ -16,10 +21,10 @@ def draw(shelf: Shelf) -> Figure | None:
     networks = [group for group in networks if panels.any_seed(group[2].values())]
     if not networks:
         return None
-    figure, axes = style.canvas(1, len(networks))
-    for (model, lr, of_norm), panel in zip(networks, axes[0], strict=True):
-        for norm, seeds in of_norm.items():
-            panels.training_loss(panel, seeds, norm)
-        panel.set(title=f"{model}, learning rate {lr:g}")
-    style.legend(axes[0][0])
+    vgg = networks[0][0] == "vgg"
+    figure, axes = style.canvas(1, len(networks) + vgg)
+    for (model, lr, of_norm), panel in zip(networks, axes[0][vgg:], strict=True):
+        panels.training_loss(panel, of_norm, title=f"{MODELS[model]}, learning rate {power(lr)}")
+    if vgg:
+        panels.accuracy(axes[0][0], networks[0][2], "train", title=axes[0][1].get_title())
     return figure

@@ -8,6 +8,10 @@ from matplotlib.figure import Figure
 
 LR = 0.1
 NORMS = ("none", "batchnorm", "l1", "l2", "linf")
+CAPTION = (
+    "Figure 6. Distribution over the batch of one sampled activation of VGG under different normalisations, along the "
+    "training, seed 0: 1–99 %, 5–95 %, 25–75 % and the median. One scale for a layer (a column)."
+)
 
 
 def draw(shelf: Shelf) -> Figure | None:
@@ -20,5 +24,6 @@ def draw(shelf: Shelf) -> Figure | None:
     for line, (norm, view) in zip(axes, found.items(), strict=True):
         for panel, layer in zip(line, panels.layers_shown(view, 3), strict=True):
             panels.distribution(panel, view, layer, norm)
-            panel.set(title=f"layer {layer + 1}, {style.NAMES[norm]}")
+    for column in zip(*axes, strict=True):
+        panels.same_scale(column)
     return figure

@@ -2,48 +2,95 @@
 
 from __future__ import annotations
 
+import math
+import statistics
+
 import numpy as np
 from bnverify.experiments.figures import style
+from bnverify.experiments.labels import QUANTITIES
+from bnverify.experiments.record import Row
 from bnverify.experiments.verdicts import Shelf
 from bnverify.experiments.views import View
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 LR = 0.1
+CAPTION = (
+    "Figure 7, made an experiment. Into a plain VGG, at the layer on the vertical axis and at the step on the "
+    "horizontal one, one BatchNorm is inserted that changes neither activations nor loss. In each field: the value "
+    "with it over the value without, geometric mean over the seeds; blue: smaller with BatchNorm, red: larger; one "
+    "scale for all panels, its ends at a factor of ten. Curvature (along the gradient) is compared in size; ± marks "
+    "fields where it has another sign with BatchNorm in at least half of the seeds."
+)
+COLOURS = colormaps["RdBu_r"].resampled(41)
+# More columns than this leave no room for numbers.
+WRITTEN = 10
 
-QUANTITIES = {
-    "activation_grad": "gradient norm, activations",
-    "activation_curvature": "curvature, activations",
-    "layer_grad": "gradient norm, layer's weights",
-    "layer_curvature": "curvature, layer's weights",
-    "beta_max": "effective beta, all weights",
-}
+
+def log_ratios(view: View, quantity: str) -> dict[tuple[int, int], float]:
+    """log10 of |inserted| / |plain| by (step, layer), of one seed; where either is 0 or unknown there is none."""
+    return {
+        (row["step"], one["layer"]): math.log10(abs(one["inserted"][quantity]) / abs(one["plain"][quantity]))
+        for row, one in _insertions(view)
+        if one["inserted"][quantity] and one["plain"][quantity]
+    }
+
+
+def flips(view: View, quantity: str) -> set[tuple[int, int]]:
+    """(step, layer) at which the quantity has another sign with the BatchNorm than without."""
+    return {
+        (row["step"], one["layer"])
+        for row, one in _insertions(view)
+        if (one["inserted"][quantity] or 0) * (one["plain"][quantity] or 0) < 0
+    }
+
+
+def _insertions(view: View) -> list[tuple[Row, Row]]:
+    return [(row, one) for row in view.rows for one in row.get("insertions", [])]
 
 
 def draw(shelf: Shelf) -> Figure | None:
-    """For every quantity log10 of inserted / plain, averaged over seeds, by layer and step; None without
-    runs."""
+    """For every quantity inserted / plain, averaged over seeds, by layer and step; None without runs."""
     seeds = shelf.seeds("insert", "none", LR)
-    if not seeds:
+    if not any(_insertions(view) for view in seeds.values()):
         return None
-    steps = [row["step"] for row in next(iter(seeds.values())).rows]
-    figure, axes = style.canvas(1, len(QUANTITIES))
-    for panel, (quantity, title) in zip(axes[0], QUANTITIES.items(), strict=True):
-        ratios = np.nanmean([_log_ratios(view, quantity) for view in seeds.values()], axis=0)
-        most = np.nanmax(np.abs(ratios))
-        picture = panel.imshow(ratios.T, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto", origin="lower")
-        figure.colorbar(picture, ax=panel)
+    figure, axes = style.canvas(2, 4)
+    every = [*axes[0], *axes[1]]
+    for panel, (quantity, title) in zip(every, QUANTITIES.items(), strict=True):
+        picture = _panel(panel, list(seeds.values()), quantity)
         panel.set(title=title, xlabel="step", ylabel="layer")
-        panel.set_xticks(range(len(steps)), [str(step) for step in steps], rotation=60)
-        panel.set_yticks(range(ratios.shape[1]), [str(i + 1) for i in range(ratios.shape[1])])
-    figure.suptitle(
-        "log10 of the value with BatchNorm over the value without, red: larger with BatchNorm", fontsize=7
-    )
+    bar = figure.colorbar(picture, ax=every, aspect=40, pad=0.01, ticks=[-1, 0, 1])
+    bar.ax.set_yticklabels(["1/10", "1", "10"])
+    bar.outline.set_visible(False)
     return figure
 
 
-def _log_ratios(view: View, quantity: str) -> np.ndarray:
-    pairs = [
-        [(one["inserted"][quantity], one["plain"][quantity]) for one in row["insertions"]]
-        for row in view.rows
-    ]
-    return np.array([[np.log10(abs(a) / abs(b)) if a and b else np.nan for a, b in row] for row in pairs])
+def _panel(panel: Axes, views: list[View], quantity: str) -> QuadMesh:
+    found = [log_ratios(view, quantity) for view in views]
+    turned = [flips(view, quantity) for view in views]
+    everywhere = {(row["step"], one["layer"]) for view in views for row, one in _insertions(view)}
+    steps, layers = (sorted({key[part] for key in everywhere}) for part in (0, 1))
+    field = np.full((len(layers), len(steps)), np.nan)
+    for x, step in enumerate(steps):
+        for y, layer in enumerate(layers):
+            values = [of_seed[step, layer] for of_seed in found if (step, layer) in of_seed]
+            if values:
+                field[y, x] = statistics.fmean(values)
+            if values and len(steps) <= WRITTEN:
+                sign = "±" if 2 * sum((step, layer) in t for t in turned) >= len(views) else ""
+                dark = abs(field[y, x]) > 0.6
+                colour = "#FFFFFF" if dark else "#111111"
+                panel.text(
+                    x, y, sign + _short(10 ** field[y, x]), ha="center", va="center", fontsize=5, color=colour
+                )
+    picture = panel.pcolormesh(field, cmap=COLOURS, vmin=-1, vmax=1, shading="nearest")
+    kept = range(0, len(steps), 1 + (len(steps) - 1) // WRITTEN)
+    panel.set_xticks(list(kept), [str(steps[i] + 1) for i in kept])
+    panel.set_yticks(range(len(layers)), [str(layer) for layer in layers])
+    return picture
+
+
+def _short(ratio: float) -> str:
+    return f"{ratio:.2f}" if 0.095 <= ratio < 9.95 else f"{ratio:.1g}" if ratio < 0.095 else f"{ratio:.0f}"

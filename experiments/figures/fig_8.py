@@ -8,6 +8,11 @@ from matplotlib.figure import Figure
 
 LR = 0.1
 NORMS = ("none", "batchnorm", "noisy-batchnorm")
+CAPTION = (
+    "Figure 8. Change of the mean and of the variance of an activation of VGG between two successive steps. Top: one "
+    "sampled activation, seed 0. Bottom: root mean square over all units of the layer, every seed thin, their median "
+    "thick."
+)
 
 
 def draw(shelf: Shelf) -> Figure | None:
@@ -19,7 +24,7 @@ def draw(shelf: Shelf) -> Figure | None:
         return None
     figure, axes = style.canvas(2, 4)
     for column, layer in enumerate(panels.layers_shown(view, 2)):
-        for part, name in enumerate(("mean", "var")):
+        for part, (name, word) in enumerate((("mean", "mean"), ("var", "variance"))):
             top, bottom = axes[0][2 * column + part], axes[1][2 * column + part]
             for norm, seeds in networks.items():
                 one = panels.first(seeds)
@@ -27,7 +32,9 @@ def draw(shelf: Shelf) -> Figure | None:
                 changes = panels.series(one, panels.picked("moments", layer, f"{name}_change"))
                 top.plot(*changes, color=style.COLOURS[norm], linestyle=style.STYLES[norm])
                 panels.curves(bottom, seeds, norm, panels.picked("moments", layer, f"{name}_shift"))
-            top.set(title=f"layer {layer + 1}", ylabel=f"change in {name}", xscale="log", yscale="symlog")
-            bottom.set(xlabel="step", ylabel=f"change in {name}, layer", xscale="log", yscale="log")
-    style.legend(axes[1][0])
+            top.set(title=f"layer {layer + 1}, {word}", xlabel="step", ylabel="change, one activation")
+            bottom.set(xlabel="step", ylabel="root mean square change")
+            style.tick(top, "x")
+            style.tick(bottom, "x")
+            style.tick(bottom, "y")
     return figure

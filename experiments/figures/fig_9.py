@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from bnverify.experiments.figures import panels, style
+from bnverify.experiments.labels import power
 from bnverify.experiments.verdicts import Shelf
 from matplotlib.figure import Figure
+
+CAPTION = (
+    "Figure 9. Distribution over the batch of one sampled activation of the deep linear network, along the training, "
+    "seed 0: 1–99 %, 5–95 %, 25–75 % and the median. One scale for a layer (a column)."
+)
 
 
 def draw(shelf: Shelf) -> Figure | None:
@@ -21,5 +27,7 @@ def draw(shelf: Shelf) -> Figure | None:
     for line, (norm, lr, view) in zip(axes, found, strict=True):
         for panel, layer in zip(line, panels.layers_shown(view, 3), strict=True):
             panels.distribution(panel, view, layer, norm)
-            panel.set(title=f"layer {layer + 1}, {style.NAMES[norm]}, rate {lr:g}")
+            panel.set_title(f"{panel.get_title()}\nlearning rate {power(lr)}")
+    for column in zip(*axes, strict=True):
+        panels.same_scale(column)
     return figure

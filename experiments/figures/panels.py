@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+import statistics
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from bnverify.experiments import views as v
-from bnverify.experiments.figures.style import COLOURS, NAMES, STYLES
+from bnverify.experiments.figures.style import COLOURS, MUTED, NAMES, STYLES, tick
 from bnverify.experiments.record import Row
 from bnverify.experiments.views import View
 from matplotlib.axes import Axes
 
 Series = tuple[list[int], list[float]]
+Seeds = dict[int, View]
+# A logarithmic axis is cut this far above the medians; what lies beyond is marked at its edge.
+ROOM = 30.0
 
 
 def picked(*keys: str | int) -> Callable[[Row], float]:
@@ -38,85 +42,158 @@ def series(view: View, of: Callable[[Row], float]) -> Series:
 def _value(of: Callable[[Row], float], row: Row) -> float:
     try:
         return of(row)
-    except (TypeError, KeyError):
+    except (TypeError, KeyError, IndexError):
         return math.nan
 
 
-def curves(axes: Axes, seeds: dict[int, View], norm: str, of: Callable[[Row], float]) -> None:
-    """Every seed thin, their median thick."""
-    drawn = [series(view, of) for view in seeds.values()]
+def median(drawn: Sequence[Series]) -> Series:
+    """The median over the seeds at every step that at least half of them reached; inf where half are infinite,
+    nan is left out."""
+    at: dict[int, list[float]] = {}
+    for steps, values in drawn:
+        for step, value in zip(steps, values, strict=True):
+            if not math.isnan(value):
+                at.setdefault(step, []).append(value)
+    kept = sorted(step for step, values in at.items() if 2 * len(values) >= len(drawn))
+    return kept, [statistics.median(at[step]) for step in kept]
+
+
+def curves(axes: Axes, seeds: Seeds, norm: str, of: Callable[[Row], float]) -> list[float]:
+    """Every seed thin, their median thick; returns the median's values."""
+    return _curves(axes, [series(view, of) for view in seeds.values()], norm)
+
+
+def _curves(axes: Axes, drawn: list[Series], norm: str) -> list[float]:
     for steps, values in drawn:
         axes.plot(steps, values, color=COLOURS[norm], linewidth=0.4, alpha=0.5)
-    _median(axes, drawn, norm)
+    if not drawn:
+        return []
+    steps, middle = median(drawn)
+    axes.plot(steps, middle, color=COLOURS[norm], linestyle=STYLES[norm], label=NAMES[norm])
+    return middle
 
 
-def _median(axes: Axes, drawn: list[Series], norm: str) -> None:
-    if drawn:
-        length = min(len(values) for _, values in drawn)
-        stacked = np.array([values[:length] for _, values in drawn])
-        finite = np.isfinite(stacked).any(axis=0)
-        steps = np.array(drawn[0][0][:length])[finite]
-        median = np.nanmedian(stacked[:, finite], axis=0)
-        axes.plot(steps, median, color=COLOURS[norm], linestyle=STYLES[norm], label=NAMES[norm])
+def accuracy(axes: Axes, networks: dict[str, Seeds], part: str, **labels: Any) -> None:
+    """Accuracy on the training or test part (``train``, ``test``) in per cent, against the step."""
+    for norm, seeds in networks.items():
+        curves(axes, seeds, norm, lambda row: 100 * float(row["accuracy"][part]))
+    name = "training" if part == "train" else "test"
+    axes.set(xlabel="step", ylabel=f"{name} accuracy (%)", ylim=(0, 103), **labels)
 
 
-def training_loss(axes: Axes, seeds: dict[int, View], norm: str) -> None:
-    """Training loss, geometric mean over windows of 1/50 of the training; every seed and the median."""
-    drawn: list[Series] = []
-    for view in seeds.values():
-        width = max(1, view.recipe.steps // 50)
-        windows = [view.losses[i : i + width] for i in range(0, len(view.losses), width)]
-        means = [
-            v.geometric_mean([x for x in w if x is not None]) if None not in w else math.nan for w in windows
-        ]
-        drawn.append(([i * width + 1 for i in range(len(windows))], means))
-    for steps, values in drawn:
-        axes.plot(steps, values, color=COLOURS[norm], linewidth=0.4, alpha=0.5)
-    _median(axes, drawn, norm)
-    axes.set(xlabel="step", ylabel="training loss", yscale="log")
+def training_loss(axes: Axes, networks: dict[str, Seeds], **labels: Any) -> None:
+    """Training loss, geometric mean over windows of 1/50 of the training; every seed and the median. A line ends
+    where its network diverged."""
+    for norm, seeds in networks.items():
+        drawn: list[Series] = []
+        for view in seeds.values():
+            width = max(1, view.recipe.steps // 50)
+            windows = [view.losses[i : i + width] for i in range(0, len(view.losses), width)]
+            means = [
+                v.geometric_mean([x for x in w if x is not None]) if None not in w else math.nan
+                for w in windows
+            ]
+            drawn.append(([i * width + 1 for i in range(len(windows))], means))
+        _curves(axes, drawn, norm)
+    axes.set(xlabel="step", ylabel="training loss", **labels)
+    tick(axes, "y")
 
 
-def ray_band(axes: Axes, seeds: dict[int, View], norm: str, values: Callable[[Row], list[float]]) -> None:
-    """Shaded from the smallest to the largest value over the probes: geometric means over the seeds."""
-    low: list[list[float]] = []
-    high: list[list[float]] = []
-    steps: list[int] = []
-    for view in seeds.values():
-        steps, lows = series(view, lambda row: min(values(row["ray"])))
-        _, highs = series(view, lambda row: max(values(row["ray"])))
-        low.append(lows)
-        high.append(highs)
-    if not low:
+def _known(value: Any) -> float:
+    """A recorded number; what overflowed was recorded as null."""
+    return math.inf if value is None else float(value)
+
+
+def _edges(seeds: Seeds, values: Callable[[Row], list[Any]]) -> tuple[list[int], list[float], list[float]]:
+    """Medians over the seeds of the smallest and of the largest value along the line."""
+    low = median([series(view, lambda row: min(map(_known, values(row["ray"])))) for view in seeds.values()])
+    high = median([series(view, lambda row: max(map(_known, values(row["ray"])))) for view in seeds.values()])
+    return low[0], low[1], high[1]
+
+
+def bands(axes: Axes, of_norm: dict[str, Seeds], values: Callable[[Row], list[Any]]) -> None:
+    """Shaded from the smallest to the largest value over the probes, medians over the seeds; a band whose
+    largest value overflowed is open upwards."""
+    found = {norm: _edges(seeds, values) for norm, seeds in of_norm.items() if seeds}
+    finite = [x for _, low, high in found.values() for x in (*low, *high) if math.isfinite(x) and x > 0]
+    if not finite:
         return
-    length = min(map(len, low))
-    bottom = [v.geometric_mean([seed[i] for seed in low]) for i in range(length)]
-    top = [v.geometric_mean([seed[i] for seed in high]) for i in range(length)]
-    axes.fill_between(
-        steps[:length], bottom, top, color=COLOURS[norm], alpha=0.35, label=NAMES[norm], linewidth=0
-    )
-    for edge in (bottom, top):
-        axes.plot(steps[:length], edge, color=COLOURS[norm], linestyle=STYLES[norm], linewidth=0.8)
+    top = max(finite) * ROOM
+    overflow = any(math.isinf(x) for _, _, high in found.values() for x in high)
+    for norm, (steps, low, high) in found.items():
+        cut = [min(x, 10 * top) for x in high]
+        alpha = 0.3 if len(found) < 3 else 0.13
+        axes.fill_between(steps, low, cut, color=COLOURS[norm], alpha=alpha, linewidth=0, label="_nolegend_")
+        for edge, label in ((low, NAMES[norm]), (cut, "_nolegend_")):
+            axes.plot(steps, edge, color=COLOURS[norm], linestyle=STYLES[norm], linewidth=1.0, label=label)
+    if overflow:
+        axes.set_ylim(top=top)
 
 
-def landscape(row: list[Axes], of_norm: dict[str, dict[int, View]], *, full_batch: bool) -> None:
+def landscape(row: Sequence[Axes], of_norm: dict[str, Seeds], *, full_batch: bool) -> None:
     """Loss variation, gradient predictiveness and effective beta along the gradient, as Figures 4 and 10
     arrange them.
 
-    Where training is full-batch, the third panel has the largest eigenvalue of the Hessian (thin) and 2 /
+    Where training is full-batch, the third panel has the largest eigenvalue of the Hessian (dots) and 2 /
     learning rate.
     """
-    for norm, seeds in of_norm.items():
-        ray_band(row[0], seeds, norm, lambda ray: [float(x) for x in (ray["loss"], *ray["losses"])])
-        ray_band(row[1], seeds, norm, lambda ray: [float(c) for c in ray["changes"]])
-        curves(row[2], seeds, norm, lambda r: v.beta_max(r["ray"]))
-        if full_batch:
-            for view in list(seeds.values())[:1]:
-                steps, top = series(view, lambda r: float(r["lambda_max"]))
-                row[2].plot(steps, top, color=COLOURS[norm], linewidth=0.6, linestyle=":")
-                row[2].axhline(2 / view.recipe.lr, color="grey", linewidth=0.6)
-    labels = ("loss along the gradient", "gradient change", "effective beta")
+    bands(row[0], of_norm, lambda ray: [ray["loss"], *ray["losses"]])
+    bands(row[1], of_norm, lambda ray: ray["changes"])
+    middles = [curves(row[2], seeds, norm, _beta) for norm, seeds in of_norm.items() if seeds]
+    if full_batch:
+        middles += _curvature(row[2], of_norm)
+    labels = ("loss along the gradient", "gradient change", "effective β")
     for axes, label in zip(row, labels, strict=True):
-        axes.set(xlabel="step", ylabel=label, xscale="log", yscale="log")
+        axes.set(xlabel="step", ylabel=label)
+        tick(axes, "x")
+        tick(axes, "y")
+    cap(row[2], [x for middle in middles for x in middle])
+
+
+def _beta(row: Row) -> float:
+    beta = v.beta_max(row["ray"])
+    overflow = any(change is None for change in row["ray"]["changes"])
+    return math.inf if math.isnan(beta) and overflow else beta
+
+
+def _curvature(axes: Axes, of_norm: dict[str, Seeds]) -> list[list[float]]:
+    rates = {view.recipe.lr for seeds in of_norm.values() for view in seeds.values()}
+    for rate in rates:
+        axes.axhline(2 / rate, color=MUTED, linewidth=0.8, label="2 / learning rate", zorder=1)
+    middles = [[2 / rate for rate in rates]]
+    # A grey example for the legend; the dots have the colours of their networks.
+    axes.plot([], [], ".", color=MUTED, markersize=3, label="largest eigenvalue (Lanczos)")
+    for norm, seeds in of_norm.items():
+        steps, top = median([series(view, lambda row: float(row["lambda_max"])) for view in seeds.values()])
+        axes.plot(steps, top, ".", color=COLOURS[norm], markersize=3, label="_nolegend_")
+        middles.append(top)
+    return middles
+
+
+def cap(axes: Axes, kept: Iterable[float]) -> None:
+    """End a logarithmic axis a little beyond the values of ``kept``; mark single seeds that leave it at its
+    edge."""
+    finite = [x for x in kept if math.isfinite(x) and x > 0]
+    if not finite:
+        return
+    low, high = min(finite) / ROOM, max(finite) * ROOM
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(max(bottom, low), min(top, high))
+    tick(axes, "y")
+    bottom, top = axes.get_ylim()
+    for line in list(axes.lines):
+        points = np.column_stack(line.get_data()).astype(float)
+        for marker, at, off in (("^", top, points[:, 1] > top), ("v", bottom, points[:, 1] < bottom)):
+            if line.get_linewidth() < 1 and off.any():
+                axes.plot(
+                    points[off, 0],
+                    np.full(off.sum(), at),
+                    marker,
+                    color=line.get_color(),
+                    markersize=3,
+                    clip_on=False,
+                    label="_nolegend_",
+                )
 
 
 def distribution(axes: Axes, view: View, layer: int, norm: str) -> None:
@@ -129,7 +206,16 @@ def distribution(axes: Axes, view: View, layer: int, norm: str) -> None:
     for low, high, alpha in ((1, 7, 0.2), (2, 6, 0.3), (3, 5, 0.4)):
         axes.fill_between(steps, columns[low], columns[high], color=COLOURS[norm], alpha=alpha, linewidth=0)
     axes.plot(steps, columns[4], color=COLOURS[norm], linewidth=0.8)
-    axes.set(xlabel="step", xscale="log", ylabel="activation")
+    axes.set(xlabel="step", ylabel="activation", title=f"layer {layer + 1}, {NAMES[norm]}")
+    tick(axes, "x")
+
+
+def same_scale(column: Iterable[Axes]) -> None:
+    """One vertical scale for panels that are to be compared: one layer in several networks."""
+    panels = list(column)
+    limits = [axes.get_ylim() for axes in panels]
+    for axes in panels:
+        axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
 
 
 def layers_shown(view: View, count: int = 3) -> list[int]:
@@ -138,11 +224,11 @@ def layers_shown(view: View, count: int = 3) -> list[int]:
     return sorted({round(i * (total - 1) / max(1, count - 1)) for i in range(count)})
 
 
-def first(seeds: dict[int, View]) -> View | None:
+def first(seeds: Seeds) -> View | None:
     """The view of the smallest seed."""
     return seeds[min(seeds)] if seeds else None
 
 
-def any_seed(groups: Iterable[dict[int, View]]) -> bool:
+def any_seed(groups: Iterable[Seeds]) -> bool:
     """Whether there is anything to draw."""
     return any(bool(group) for group in groups)

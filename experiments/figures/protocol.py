@@ -8,49 +8,77 @@ import math
 from bnverify.experiments.figures import panels, style
 from bnverify.experiments.recipes import SWEEP
 from bnverify.experiments.verdicts import Shelf
-from bnverify.experiments.views import max_change
+from bnverify.experiments.views import View, max_change
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 LR = 0.1
+CAPTION = (
+    "Other protocols on the same VGG networks. (a) The paper's gradient predictiveness: the largest ‖g′ − g‖ on one "
+    "batch along its own gradient. (b) The change between the gradients of two successive steps, each on its own "
+    "batch. (c) The paper's range of the loss along the gradient. (d) The range of the training losses of separately "
+    "trained networks of different learning rates, seed 0; where one of them diverged, the band is open upwards."
+)
 
 
 def draw(shelf: Shelf) -> Figure | None:
-    """Three panels: the paper's gradient change at one batch; the change between the gradients of two
-    successive steps, each on its own batch; the band of the losses of networks trained at different learning
-    rates."""
+    """Four panels: what the paper measures, and what stands in for it elsewhere; None without runs."""
     networks = {norm: shelf.seeds("vgg", norm, LR) for norm in ("none", "batchnorm")}
     if not all(networks.values()):
         return None
-    figure, axes = style.canvas(1, 3)
+    figure, axes = style.canvas(1, 4)
     for norm, seeds in networks.items():
         panels.curves(axes[0][0], seeds, norm, lambda row: max_change(row["ray"]))
         panels.curves(axes[0][1], seeds, norm, lambda row: row["across_batches"]["change"])
-        _band(axes[0][2], shelf, norm)
-    titles = ("one batch, along the gradient", "successive batches", "band over trained networks")
+    panels.bands(axes[0][2], networks, lambda ray: [ray["loss"], *ray["losses"]])
+    _bands(axes[0][3], shelf)
+    titles = (
+        "(a) one batch, along the gradient",
+        "(b) successive batches",
+        "(c) one network, one batch",
+        "(d) several learning rates",
+    )
     for panel, title in zip(axes[0], titles, strict=True):
-        panel.set(title=title, xlabel="step", ylabel="gradient change", xscale="log", yscale="log")
-    axes[0][2].set(ylabel="training loss")
-    style.legend(axes[0][0])
+        panel.set_title(title)
+        if panel.axison:
+            panel.set(xlabel="step", ylabel="gradient change" if panel in axes[0][:2] else "training loss")
+            style.tick(panel, "x")
+            style.tick(panel, "y")
     return figure
 
 
-def _band(axes: Axes, shelf: Shelf, norm: str) -> None:
-    trained = [shelf.seeds("vgg", norm, lr).get(0) for lr in (*SWEEP, LR)]
-    losses = [[math.inf if x is None else x for x in view.losses] for view in trained if view is not None]
-    if not losses:
+def band(trained: list[View]) -> tuple[list[float], list[float]]:
+    """Smallest and largest loss at every step up to the shortest recipe's last; inf after a divergence."""
+    steps = min(view.recipe.steps for view in trained)
+    losses = [[math.inf if x is None else x for x in view.losses[:steps]] for view in trained]
+    columns = [[run[i] if i < len(run) else math.inf for run in losses] for i in range(steps)]
+    return [min(c) for c in columns], [max(c) for c in columns]
+
+
+def trained(shelf: Shelf, norm: str, seed: int) -> list[View]:
+    """The networks of this seed at every learning rate there is; empty for less than two."""
+    found = [shelf.seeds("vgg", norm, lr).get(seed) for lr in (*SWEEP, LR)]
+    views = [view for view in found if view is not None]
+    return views if len(views) > 1 else []
+
+
+def _bands(axes: Axes, shelf: Shelf) -> None:
+    found = {norm: band(views) for norm in ("none", "batchnorm") if (views := trained(shelf, norm, 0))}
+    if not found:
+        style.empty(axes, "no sweep of learning rates")
         return
-    length = max(map(len, losses))
-    # A network that diverged leaves the band open upwards.
-    columns = [[run[i] if i < len(run) else math.inf for run in losses] for i in range(length)]
-    top = [min(max(column), 1e3) for column in columns]
-    steps = range(1, length + 1)
-    axes.fill_between(
-        steps,
-        [min(c) for c in columns],
-        top,
-        color=style.COLOURS[norm],
-        alpha=0.35,
-        label=style.NAMES[norm],
-        linewidth=0,
-    )
+    top = 10 * max(x for _, high in found.values() for x in high if math.isfinite(x))
+    for norm, (low, high) in found.items():
+        steps = range(1, len(low) + 1)
+        cut = [min(x, 10 * top) for x in high]
+        axes.fill_between(steps, low, cut, color=style.COLOURS[norm], alpha=0.3, linewidth=0)
+        for edge, label in ((low, style.NAMES[norm]), (cut, "_nolegend_")):
+            axes.plot(
+                steps,
+                edge,
+                color=style.COLOURS[norm],
+                linestyle=style.STYLES[norm],
+                linewidth=0.6,
+                label=label,
+            )
+    axes.set_ylim(top=top)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,20 +13,23 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+from bnverify.experiments.labels import NETWORKS as NAMES
+from bnverify.experiments.labels import power
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 # Okabe and Ito's palette; line styles differ too, for readers who see no colours.
 COLOURS = {
     "none": "#D55E00",
     "batchnorm": "#0072B2",
     "noisy-batchnorm": "#009E73",
-    "noise": "#000000",
+    "noise": "#4D4D4D",
     "l1": "#E69F00",
     "l2": "#56B4E9",
     "linf": "#CC79A7",
 }
-STYLES = {
+STYLES: dict[str, Any] = {
     "none": "-",
     "batchnorm": "--",
     "noisy-batchnorm": "-.",
@@ -34,31 +38,40 @@ STYLES = {
     "l2": ":",
     "linf": (0, (5, 1, 1, 1, 1, 1)),
 }
-NAMES = {
-    "none": "Standard",
-    "batchnorm": "Standard + BatchNorm",
-    "noisy-batchnorm": 'Standard + "Noisy" BatchNorm',
-    "noise": "Standard + noise",
-    "l1": r"Standard + $\ell_1$",
-    "l2": r"Standard + $\ell_2$",
-    "linf": r"Standard + $\ell_\infty$",
-}
+INK, MUTED = "#1C1C1E", "#606066"
 RC: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8,
-    "axes.titlesize": 7,
-    "axes.labelsize": 7,
-    "xtick.labelsize": 6,
-    "ytick.labelsize": 6,
-    "legend.fontsize": 7,
-    "lines.linewidth": 1.2,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.3,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.edgecolor": MUTED,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "figure.max_open_warning": 0,
     "svg.hashsalt": "bnverify",
     "svg.fonttype": "path",
     "pdf.fonttype": 42,
 }
-PANEL = (2.7, 2.1)  # Inches.
+PANEL = (2.6, 2.1)  # Inches.
 FORMATS = ("pdf", "svg", "png")
+__all__ = ["COLOURS", "NAMES", "STYLES", "canvas", "empty", "footnote", "legend", "look", "save", "tick"]
 
 
 @contextmanager
@@ -70,26 +83,58 @@ def look() -> Iterator[None]:
 
 def canvas(rows: int, columns: int) -> tuple[Figure, list[list[Axes]]]:
     """A figure of ``rows`` x ``columns`` panels."""
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(PANEL[0] * columns, PANEL[1] * rows + 0.3),
-        squeeze=False,
-        layout="constrained",
-    )
+    figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows + 0.45), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
     return figure, [list(row) for row in axes]
 
 
-def legend(axes: Axes) -> None:
-    """What ``axes`` shows, named once above the whole figure."""
-    handles, labels = axes.get_legend_handles_labels()
-    figure = axes.get_figure()
-    if handles and isinstance(figure, Figure):
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(handles), frameon=False)
+def legend(figure: Figure) -> None:
+    """Everything that any panel shows, named once above the figure."""
+    found: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    if found:
+        # Inches of a sample of its line and of a letter at this size.
+        needed = sum(0.5 + 0.07 * len(label) for label in found)
+        lines = math.ceil(needed / figure.get_figwidth())
+        figure.legend(
+            list(found.values()),
+            list(found),
+            loc="outside upper center",
+            ncols=math.ceil(len(found) / lines),
+            frameon=False,
+        )
+
+
+def footnote(figure: Figure, text: str) -> None:
+    """A muted line below the panels: the data and what a line stands for."""
+    figure.supxlabel(text, fontsize=6.5, color=MUTED, x=0.995, ha="right")
+
+
+def empty(axes: Axes, why: str) -> None:
+    """A panel without runs says so instead of showing bare axes."""
+    axes.set_axis_off()
+    axes.text(
+        0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=MUTED, wrap=True, fontsize=7
+    )
+
+
+def tick(axes: Axes, which: str) -> None:
+    """A logarithmic axis (``x`` or ``y``) with at most six labels, written 0.01, 1, 100, 10⁶."""
+    axis = {"x": axes.xaxis, "y": axes.yaxis}[which]
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+    axis.set_major_locator(LogLocator(10, numticks=6))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
+    low, high = sorted(axis.get_view_interval())
+    if high < 20 * low:
+        # Less than a decade or so has too few powers of ten to be read by.
+        axis.set_major_locator(LogLocator(10, subs=(1, 2, 5), numticks=6))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write ``name`` as PDF, SVG and PNG (200 dots per inch), without a date, and close the figure."""
+    """Write ``name`` as PDF, SVG and PNG (200 dots per inch), without a date."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for kind in FORMATS:
@@ -97,5 +142,4 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
         metadata = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}[kind]
         figure.savefig(path, dpi=200, metadata=metadata)
         paths.append(path)
-    plt.close(figure)
     return paths
