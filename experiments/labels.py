@@ -1,0 +1,96 @@
+"""How results are named for people: data sets, networks, statistics, learning rates."""
+
+from __future__ import annotations
+
+import math
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_DATA = {
+    "digits": "scikit-learn's digits",
+    "cifar10": "CIFAR-10",
+    "cifar10 (JPEG copy)": "CIFAR-10, JPEG copy",
+    "fashion-mnist": "Fashion-MNIST",
+}
+NETWORKS = {
+    "none": "Standard",
+    "batchnorm": "Standard + BatchNorm",
+    "noisy-batchnorm": "Standard + “Noisy” BatchNorm",
+    "noise": "Standard + noise",
+    "l1": "Standard + ℓ₁",
+    "l2": "Standard + ℓ₂",
+    "linf": "Standard + ℓ∞",
+}
+MODELS = {"vgg": "VGG", "dln": "DLN", "insert": "VGG, one BatchNorm inserted"}
+SYNTHETIC = "synthetic Gaussian data"
+"""What the deep linear networks (DLN) are trained on, whatever the pictures are."""
+
+
+def data_set(name: str) -> str:
+    """The data set that a run's environment calls ``name``; a name of another origin stays as it is."""
+    return _DATA.get(name, name)
+
+
+def data_sets(names: list[str]) -> str:
+    """The data of a summary; it names none where only linear networks were trained."""
+    return ", ".join(map(data_set, names)) or SYNTHETIC
+
+
+def power(value: float) -> str:
+    """A number with its power of ten raised: 10⁻⁶, 2.5·10⁻⁷; from 0.001 to 10,000 without."""
+    if value == 0 or not math.isfinite(value) or 1e-3 <= abs(value) < 1e4:
+        return f"{value:g}".replace("-", "−")
+    mantissa, exponent = f"{value:e}".split("e")
+    head = f"{float(mantissa):g}".replace("-", "−")
+    raised = f"10{str(int(exponent)).translate(_RAISED)}"
+    return raised if head == "1" else f"−{raised}" if head == "−1" else f"{head}·{raised}"
+
+
+_STATISTICS = {
+    "loss": "training loss",
+    "final_loss": "final training loss",
+    "train_accuracy": "training accuracy",
+    "test_accuracy": "test accuracy",
+    "test_error": "test error",
+    "mean_shift": "step-to-step change of the mean",
+    "var_shift": "step-to-step change of the variance",
+    "deviation": "standard deviation of the activations",
+    "ics_l2": "‖G − G′‖",
+    "ics_relative": "‖G − G′‖ / ‖G‖",
+    "ics_angle": "1 − cos(G, G′)",
+    "ics_cosine": "|cos(G, G′)|",
+    "loss_range": "range of the loss",
+    "max_change": "largest ‖g′ − g‖",
+    "relative_change": "largest ‖g′ − g‖ / ‖g‖",
+    "beta_max": "effective β",
+    "beta_pairs": "effective β over pairs",
+    "beta_farthest": "effective β at the farthest probe",
+    "change_at_common_distance": "‖g′ − g‖ at a common distance",
+    "largest_usable_lr": "largest usable learning rate",
+    "smallest_diverging_lr": "smallest diverging learning rate",
+    "sigma": "σ",
+    "proj_cosine": "|cos(g, ŷ)|",
+    "proj_positive": "share of units with ⟨g, ŷ⟩ > 0",
+    "across_batches": "change of g between successive batches",
+}
+QUANTITIES = {
+    "activation_grad": "gradient norm, activations",
+    "layer_grad": "gradient norm, layer's weights",
+    "grad": "gradient norm, all weights",
+    "beta_max": "effective β, all weights",
+    "activation_curvature": "curvature, activations",
+    "layer_curvature": "curvature, layer's weights",
+    "curvature": "curvature, all weights",
+    "beta_pairs": "effective β over pairs",
+}
+"""What a matched insertion compares."""
+_SCALED = {"gradient": "random direction", "filter": "random direction by filters"}
+
+
+def statistic(name: str) -> str:
+    """A statistic of `bnverify.experiments.views` in words; one without words keeps its name."""
+    if name.startswith("insert_"):
+        return QUANTITIES.get(name.removeprefix("insert_"), name)
+    if name.startswith("random_"):
+        _, scaling, rest = name.split("_", 2)
+        return f"{statistic(rest)}, {_SCALED.get(scaling, scaling)}"
+    return _STATISTICS.get(name, name)
