@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -33,6 +34,15 @@ def verdict_text(verdict: str) -> Text:
 
 def spelt(text: str) -> str:
     """Letters and signs of a scope or an assumption as people write them."""
+    return outside_formulas(text, _spelt)
+
+
+def outside_formulas(text: str, change: Callable[[str], str]) -> str:
+    """``change`` applied to the words; a formula between $ stays LaTeX."""
+    return "".join(part if part.startswith("$") else change(part) for part in re.split(r"(\$[^$]*\$)", text))
+
+
+def _spelt(text: str) -> str:
     for sign, written in _SIGNS.items():
         text = text.replace(sign, written)
     text = re.sub(r"sqrt\((\w+)\)", r"√\1", text).replace("y-hat", "ŷ")
@@ -66,13 +76,17 @@ def claims_table(entries: list[Stored]) -> Table:
     return table
 
 
+def _runs(names: tuple[str, ...]) -> str:
+    return f"by the runs {', '.join(names)}" if names else "by no runs yet"
+
+
 def prove_line(derived: Derived, before: Stored | None) -> Text:
     """One line on a claim that was derived afresh."""
     line = Text(f"{derived.id:<24} ")
     if derived.stored is not None and not derived.failures:
         verdict = derived.stored.item["verdict"]
         line.append_text(verdict_text(f"{verdict:<15}"))
-        line.append(f" {derived.seconds:6.2f} s")
+        line.append(f" {derived.seconds:6.2f} s" if derived.runs is None else f" {_runs(derived.runs)}")
         if before is not None and before.item["verdict"] != verdict:
             line.append(f"  was {before.item['verdict']}", style="bold")
         return line

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from bnverify.display import scope_text, spelt, verdict_text
+from bnverify.display import outside_formulas, scope_text, spelt, verdict_text
 
 if TYPE_CHECKING:
     from bnverify.theory.store import Stored
@@ -58,6 +58,10 @@ def show_claim(entry: Stored, out: Console) -> None:
 
 def spelt_formula(text: str) -> str:
     """The few LaTeX commands that occur in running words, and spelt letters, as Unicode."""
+    return outside_formulas(text, _spelt_commands)
+
+
+def _spelt_commands(text: str) -> str:
     for command, sign in {
         r"\\widehat\{\\mathcal\{L\}\}": "L̂",
         r"\\mathcal\{L\}": "L",

@@ -48,6 +48,10 @@ def test_latex_in_running_words_is_spelt():
     assert spelt_formula(r"v^\top H v \le g^\top H g") == "vᵀH v ≤ gᵀH g"
 
 
+def test_a_formula_between_dollars_stays_latex():
+    assert spelt_formula(r"sigma^2, see $\frac{\gamma}{m\sigma^2}$") == r"σ², see $\frac{\gamma}{m\sigma^2}$"
+
+
 def test_a_verdict_on_stale_evidence_says_so():
     item = {"verdict": "refuted", "tight": False, "scope": {}}
     entry = Stored("thm-4.1", "claims/gone.py", "0", item, {"why": "because"})
