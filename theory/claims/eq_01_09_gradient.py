@@ -217,7 +217,7 @@ CLAIMS = (
         step(
             from_8_to_9,
             "from (8): <g, y-hat/|y-hat|>^2 is written as <g, y-hat>^2/sqrt(m)",
-            refutation=Refutation(SMALLEST, GENERIC),
+            refutation=Refutation(SMALLEST, SMALLEST),
         ),
         corrected=Corrected(
             says=line_9_corrected,

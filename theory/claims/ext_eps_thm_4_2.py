@@ -178,7 +178,7 @@ FIRST_PART = Claim(
             first_part_with_s,
             (SIGN, SMALL_VARIANCE),
             Instance(
-                y=(0, 2), g=(0, 1), H=((0, 0), (0, -1)), eps=1, note="H negative: damping raises the form"
+                y=(0, 1), g=(0, 1), H=((0, 1), (1, 0)), eps=1, note="H indefinite: damping raises the form"
             ),
         ),
     ),

@@ -84,8 +84,13 @@ STRETCH = Instance(
     y=(0, 0, 1), g=(0, 1, 0), note="gamma = 1 exceeds sigma = sqrt(2)/3: |v|^2 = 9/4, |g|^2 = 1"
 )
 NO_REDUCTION = Instance(y=(0, 0, 1), g=(1, -1, 0), note="g is orthogonal to 1 and to y-hat")
-ZERO_MEAN = Instance(y=(0, 1), g=(1, -1), note="a gradient with mean 0")
-CONSTANT_GRADIENT = Instance(y=(0, 1), g=(1, 1), note="a constant gradient is orthogonal to y-hat")
+NO_GRADIENT = Instance(
+    y=(0, 1), g=(0, 0), note="without a gradient nothing can be reduced; the next instance has one"
+)
+ZERO_MEAN = Instance(y=(0, 1), g=(1, -1), note="a gradient with mean 0; g = 0 is smaller and says less")
+CONSTANT_GRADIENT = Instance(
+    y=(0, 1), g=(1, 1), note="a constant gradient is orthogonal to y-hat; g = 0 is smaller and says less"
+)
 MATCHED = Instance(
     y=(0, 0, 1), g=(1, 0, 0), gamma="s", beta="mu", note="gamma = sigma: |v|^2 < |g|^2 all the same"
 )
@@ -154,7 +159,7 @@ CLAIMS = (
                 slug="always-has-effect",
                 summary="the reduction is never 0",
                 says=always_effective,
-                refutation=Refutation(NO_REDUCTION, NO_REDUCTION),
+                refutation=Refutation(NO_GRADIENT, NO_REDUCTION),
                 admitted=False,
                 why="the sentence before names the condition: y-hat correlates with g, or the mean of g is not 0",
             ),

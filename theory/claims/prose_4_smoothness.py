@@ -85,14 +85,22 @@ def _predictive_terms(q: Setting) -> list[Term]:
     ]
 
 
-NEGATIVE = Instance(
-    y=(0, 0, 1), g=(1, 0, 0), H=((1, 0, 0), (0, 0, 0), (0, 0, 0)), note="gamma <g, y-hat> is negative"
+NEGATIVE = Instance(y=(0, 0, 1), g=(1, 0, 0), note="a linear loss; gamma <g, y-hat> is negative")
+NEGATIVE_GENERIC = Instance(
+    y=(0, 0, 1), g=(1, 0, 0), H=((1, 0, 0), (0, 0, 0), (0, 0, 0)), note="the same with every term non-zero"
 )
 TWO_CONDITIONS = Instance(
-    y=(-1, -1, 1, 1),
-    g=(0, 0, 1, 0),
-    H=((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 9)),
-    note="H positive definite, <g, y-hat> = 1, gamma = sigma = 1: 19/8 against 1",
+    y=(0, 0, 1),
+    g=(0, -1, 0),
+    H=((0, 0, 0), (0, 1, 0), (0, 0, 0)),
+    note="H positive semi-definite, <g, y-hat> > 0",
+)
+TWO_CONDITIONS_MATCHED = Instance(
+    y=(-1, 0, 1),
+    g=(0, 0, 1),
+    H=((0, 0, 0), (0, 10, 0), (0, 0, 1)),
+    gamma="s",
+    note="the same at gamma = sigma",
 )
 WRONG_SIDE = Instance(
     y=(-1, 1),
@@ -125,7 +133,7 @@ CLAIMS = (
                 slug="always",
                 summary="v'Bv <= gamma^2/sigma^2 v'Hv for every loss",
                 says=decreased,
-                refutation=Refutation(NEGATIVE, NEGATIVE),
+                refutation=Refutation(NEGATIVE, NEGATIVE_GENERIC),
             ),
             Reading(
                 slug="correlated",
@@ -266,7 +274,7 @@ CLAIMS = (
                 summary="H positive semi-definite and gamma <g, y-hat> >= 0 give v'Bv <= g'Hg",
                 says=predictive,
                 hypotheses=(PSD, CORRELATED),
-                refutation=Refutation(TWO_CONDITIONS, TWO_CONDITIONS),
+                refutation=Refutation(TWO_CONDITIONS, TWO_CONDITIONS_MATCHED),
             ),
             Reading(
                 slug="with-relative-norms",

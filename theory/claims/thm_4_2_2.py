@@ -69,7 +69,7 @@ NO_HYPOTHESIS = Instance(
     y=(0, 1), g=(0, 1), H=((0, 0), (0, -1)), note="m = 2: the left side is 0, g'Hg is negative"
 )
 NO_HYPOTHESIS_GENERIC = Instance(
-    y=(0, 0, 1), g=(0, 1, 1), H=((1, 0, 0), (0, 0, 0), (0, 0, -1)), note="m = 3, every term non-zero"
+    y=(0, 0, 1), g=(0, 1, 0), H=((0, 0, 0), (0, 1, 0), (0, 0, 0)), note="m = 3, every term non-zero"
 )
 ORDER_KEPT = Instance(
     y=(0, 1, 0),

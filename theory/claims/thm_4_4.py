@@ -72,7 +72,7 @@ def _norm_below_lambda(q: Setting) -> Relation:
 
 
 SMALLEST = Instance(y=(0, 1), g=(0, 1), note="m = 2: the left side is 0, the printed right side negative")
-GENERIC = Instance(y=(0, 0, 1), g=(0, 1, 1), lam="1/2", note="m = 3, every term non-zero")
+GENERIC = Instance(y=(0, 0, 1), g=(0, 1, 0), lam="1/2", note="m = 3, every term non-zero")
 OTHER_INPUT_SMALLEST = Instance(
     X=((1,), (0,)),
     W=(1,),
