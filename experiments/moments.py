@@ -50,14 +50,14 @@ def activations(objective: Objective, w: Tensor) -> Activations:
     for block in network.blocks:
         assert isinstance(block, Block)
         hooks += [block.linear.register_forward_hook(keep_y), block.norm.register_forward_hook(keep_z)]
-    leaves = objective.leaves(w)
-    try:
-        loss = objective.loss_at(leaves)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    grads = torch.autograd.grad(loss, [*leaves.values(), *y])
-    grad, dy = flat(grads[: len(leaves)]), grads[len(leaves) :]
+    with objective.standing(w) as parameters:
+        try:
+            loss = objective.loss_fn(network(objective.x), objective.y)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        grads = torch.autograd.grad(loss, [*parameters, *y])
+    grad, dy = flat(grads[: len(parameters)]), grads[len(parameters) :]
     return Activations(
         loss.detach(), grad, [v.detach() for v in y], [v.detach() for v in dy], [v.detach() for v in z]
     )

@@ -12,7 +12,7 @@ from bnverify.experiments import data, insert, landscape, moments, record, terms
 from bnverify.experiments.landscape import Objective, Ray
 from bnverify.experiments.models import vgg
 from bnverify.experiments.recipes import VggRecipe
-from bnverify.experiments.shift import internal_covariate_shift, layer_slices
+from bnverify.experiments.shift import internal_covariate_shift
 from bnverify.numerics.norms import Noise
 from torch import Tensor, nn
 
@@ -97,11 +97,9 @@ class NetworkTask:
             "accuracy": self._accuracies(),
         }
         if recipe.ics:
-            moved, weights = layer_slices(self.model)
-            shifts = internal_covariate_shift(
-                lambda v: now.value_and_grad(v)[1], w, w_next, before.grad, moved, weights
-            )
-            row["ics"] = [asdict(shift) for shift in shifts]
+            shifts = internal_covariate_shift(now, w, w_next, before.grad)
+            row["ics"] = [asdict(shift) for shift in shifts.layers]
+            row["ics_weights"] = [asdict(shift) for shift in shifts.weights]
         if recipe.directions:
             row["random"] = [asdict(r) | {"scaling": s} for s, r in self._random(now, w, before, ray)]
         if recipe.audit:

@@ -4,9 +4,10 @@ have moved."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+from bnverify.experiments.landscape import Objective, flat
 from bnverify.experiments.models import Network
 from torch import Tensor
 
@@ -51,29 +52,46 @@ def layer_slices(model: Network) -> tuple[list[slice], list[slice]]:
     return everything, weights
 
 
-def internal_covariate_shift(
-    grad: Callable[[Tensor], Tensor],
-    old: Tensor,
-    new: Tensor,
-    g: Tensor,
-    moved: list[slice],
-    measured: list[slice],
-) -> list[Shift]:
-    """Definition 2.1 for every layer, on one batch.
+@dataclass(frozen=True)
+class Shifts:
+    """One `Shift` per layer; the first is exactly 0, since no layer precedes it.
+
+    Attributes:
+        layers: G is the gradient of all parameters of a layer. weights: of the weight of its linear map alone.
+    """
+
+    layers: list[Shift]
+    weights: list[Shift]
+
+
+def internal_covariate_shift(objective: Objective, old: Tensor, new: Tensor, g: Tensor) -> Shifts:
+    """Definition 2.1 for every layer, on the batch and noise of ``objective``.
+
+    What layer i sees of the moved layers before it is one forward pass at ``new``, shared by all layers; from
+    layer i on the network is at ``old``.
 
     Args:
-        grad: flat parameters -> flat gradient, ``(P,)``, always on the batch and noise of step t.
-        old: W^(t). new: W^(t+1), after the actual update of the optimiser. g: grad(old), reused.
-        moved: for each layer the parameters that count as its own when it takes its update.
-        measured: for each layer the parameters whose gradient is compared.
-
-    Returns:
-        One `Shift` per layer; the first is exactly 0, since no layer precedes it.
+        objective: the loss of a `Network`.
+        old: W^(t), ``(P,)``. new: W^(t+1), after the actual update of the optimiser. g: gradient at old, reused.
     """
-    shifts = []
-    mixed = old.clone()
-    for i, (own, part) in enumerate(zip(moved, measured, strict=True)):
-        after = g if i == 0 else grad(mixed)
-        shifts.append(compare(g[part], after[part]))
-        mixed[own] = new[own]
+    network = objective.model
+    assert isinstance(network, Network)
+    blocks = list(network.blocks)
+    everything, weights = layer_slices(network)
+    seen = [objective.x]
+    with torch.no_grad(), objective.standing(new):
+        for block in blocks[:-1]:
+            seen.append(block(seen[-1]))
+    shifts = Shifts([], [])
+    with objective.standing(old):
+        for i, (own, weight) in enumerate(zip(everything, weights, strict=True)):
+            after = g[own]
+            if i > 0:
+                out = seen[i]
+                for block in blocks[i:]:
+                    out = block(out)
+                loss = objective.loss_fn(out, objective.y)
+                after = flat(torch.autograd.grad(loss, list(blocks[i].parameters())))
+            shifts.layers.append(compare(g[own], after))
+            shifts.weights.append(compare(g[weight], after[: weight.stop - weight.start]))
     return shifts

@@ -10,7 +10,7 @@ import torch
 from bnverify.experiments.landscape import Objective
 from bnverify.experiments.models import Network, vgg
 from bnverify.experiments.recipes import NormKind, VggRecipe
-from bnverify.experiments.shift import compare, internal_covariate_shift, layer_slices
+from bnverify.experiments.shift import compare, internal_covariate_shift
 from torch import Tensor, nn
 
 CE = nn.functional.cross_entropy
@@ -39,15 +39,8 @@ def test_only_layers_before_i_are_new(norm: NormKind, own: str) -> None:
             p.sub_(0.5 * g)
     objective = Objective(model, x, y, CE)
     old, g = objective.point(), torch.cat([v.reshape(-1) for v in old_g])
-    everything, weights = layer_slices(model)
-    shifts = internal_covariate_shift(
-        lambda w: objective.value_and_grad(w)[1],
-        old,
-        old - 0.5 * g,
-        g,
-        everything,
-        everything if own == "everything" else weights,
-    )
+    found = internal_covariate_shift(objective, old, old - 0.5 * g, g)
+    shifts = found.layers if own == "everything" else found.weights
     assert len(shifts) == 9
     assert shifts[0].l2 == 0
     for i, shift in enumerate(shifts):
@@ -76,3 +69,11 @@ def test_cosine_and_relative_change_are_undefined_at_norm_0() -> None:
 def test_cosine_of_tiny_gradients_does_not_underflow() -> None:
     g = torch.full((4,), 1e-30, dtype=torch.float32) * 1e-5
     assert compare(g, g).cosine == pytest.approx(1, rel=1e-2)
+
+
+def test_a_step_of_length_0_shifts_nothing() -> None:
+    model, x, y = network("noisy-batchnorm")
+    objective = Objective(model, x, y, CE)
+    w = objective.point()
+    g = objective.value_and_grad(w)[1]
+    assert all(shift.l2 == 0 for shift in internal_covariate_shift(objective, w, w, g).layers)
