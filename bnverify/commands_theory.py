@@ -50,12 +50,17 @@ def claims(
 def show(
     identifier: Annotated[str, typer.Argument(metavar="ID", help="An id such as thm-4.1.")],
 ) -> None:
-    """One claim in full: quotation, readings, proof, counterexample, corrected statement, LaTeX."""
+    """One claim in full: quotation, readings, proof, counterexample, corrected statement, LaTeX.
+
+    Of an empirical claim: what was measured, by which statistic and margin, and every comparison.
+    """
     from bnverify.display_claim import show_claim
+    from bnverify.display_empirical import show_empirical
     from bnverify.terminal import console
 
     (entry,) = _stored([identifier])
-    show_claim(entry, console())
+    show = show_empirical if "measured" in entry.detail else show_claim
+    show(entry, console())
     _warn([entry], everything=False)
 
 
@@ -70,14 +75,20 @@ def prove(
         typer.Option(help="Also write the evidence there, for `python -I theory/kernel.py DIR` to check."),
     ] = None,
 ) -> None:
-    """Re-derive every certificate and counterexample from nothing; exit 1 if one no longer holds."""
+    """Re-derive every certificate and counterexample from nothing; exit 1 if one no longer holds.
+
+    Empirical claims are not proved: their verdicts are computed again from the committed summaries of training runs.
+    """
     from bnverify.display import prove_line
     from bnverify.terminal import console, track
     from bnverify.theory import store
+    from bnverify.theory.empirical import committed
     from bnverify.theory.registry import registry
 
     known = sorted(registry(), key=store.position)
     chosen = select(ids or (), known)
+    if any(registry()[name].measured for name in chosen):
+        committed()  # a damaged summary is said at once, not after the proofs
     before = _load_or_nothing()
     out = console()
     found: list[Derived] = []
@@ -95,16 +106,36 @@ def prove(
             print(f"bnverify: the evidence is not stored: {error}", file=sys.stderr)
     seconds = time.perf_counter() - start
     failed = [item for item in found if item.failures]
-    out.print(f"{len(found) - len(failed)} of {len(found)} claims verified in {seconds:.1f} s")
+    out.print(_tally(found, failed, seconds), soft_wrap=True)
     if export is not None:
         from bnverify.theory.export import export_all
 
-        written = export_all(export, chosen)
+        written = export_all(export, [name for name in chosen if not registry()[name].measured])
         out.print(
             f"{len(written)} files in {export}; `python -I {kernel_file()} {export}` checks them independently"
         )
     if failed:
         raise typer.Exit(1)
+
+
+def _tally(found: list[Derived], failed: list[Derived], seconds: float) -> str:
+    """How many claims were verified, and how many rest on summaries of runs instead."""
+    proved, judged = (
+        [item for item in found if item.runs is None],
+        [item for item in found if item.runs is not None],
+    )
+    lines = []
+    if proved:
+        lines.append(f"{len(proved) - len(failed)} of {len(proved)} claims verified in {seconds:.1f} s")
+    if judged:
+        runs = sorted({name for item in judged for name in item.runs or ()})
+        noun = "claim rests" if len(judged) == 1 else "claims rest"
+        lines.append(
+            f"{len(judged)} empirical {noun} on summaries of training runs"
+            + (f" ({', '.join(runs)})" if runs else ", of which there is none yet")
+            + ": judged again, not proved; `bnverify reproduce` makes such runs"
+        )
+    return "\n".join(lines)
 
 
 def kernel_file() -> str:

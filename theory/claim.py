@@ -206,6 +206,11 @@ class Claim:
 
     scope: structured, e.g. {"m": ">= 2", "gamma": "any real", "sigma": "> 0", "eps": "= 0"}.
     notation: slips that change no value.
+    state: definition, open or absent where no evidence is asked for; every other word is computed.
+    measured: what training runs measure, where they judge the statement (see `empirical`); it has no readings then.
+
+    Raises:
+        ValueError: ``state`` is a verdict that evidence decides, or stands beside runs that decide.
     """
 
     id: str
@@ -222,6 +227,18 @@ class Claim:
     remarks: tuple[str, ...] = ()
     state: str = ""
     part_of: str = ""
+    measured: str = ""
+
+    def __post_init__(self) -> None:
+        if self.state not in STATES or (self.state and self.measured):
+            raise ValueError(
+                f"{self.id} has the state {self.state!r}; expected one of {', '.join(STATES[1:])}, or none "
+                f"where evidence decides"
+            )
+
+
+STATES = ("", "definition", "open", "absent")
+"""What a claim may say of itself; every other verdict is computed from evidence."""
 
 
 class Status(StrEnum):
@@ -271,7 +288,8 @@ class Evidence:
 def status_of(claim: Claim, evidence: tuple[Evidence, ...]) -> Status:
     """The verdict of the printed statement from the evidence on its admitted readings.
 
-    proved or refuted only if every admitted reading is; conditional where readings differ.
+    proved or refuted only if every admitted reading is; conditional where readings differ. A statement that runs
+    judge has no readings and is open here; its verdict is `empirical.overall`.
     """
     if claim.state:
         return Status(claim.state)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from bnverify.theory import claims
+from bnverify.theory import claims, empirical, empirical_items
 from bnverify.theory.claim import Evidence
 from bnverify.theory.items import detail_of, item_of
 from bnverify.theory.prove import evidence_of
@@ -21,12 +21,14 @@ class Derived:
     """Evidence derived from nothing, what does not hold in it, and the seconds it took.
 
     stored: None where the evidence could not even be evaluated.
+    runs: summaries of training runs that the verdict rests on instead of a proof; None for what is proved or refuted.
     """
 
     id: str
     stored: Stored | None
     failures: tuple[str, ...]
     seconds: float
+    runs: tuple[str, ...] | None = None
 
 
 @cache
@@ -52,12 +54,27 @@ def failures_of(evidence: tuple[Evidence, ...]) -> tuple[str, ...]:
 
 
 def derive(identifier: str) -> Derived:
-    """Verify every certificate and counterexample of one claim from nothing."""
+    """Verify every certificate and counterexample of one claim from nothing; judge an empirical one by its summaries.
+
+    Raises:
+        InputError: a summary or the preregistration is damaged.
+    """
     claim = registry()[identifier]
     start = time.perf_counter()
+    file = files()[identifier]
+    if claim.measured:
+        found = empirical.measured_for(identifier, empirical.committed())
+        stored = Stored(
+            identifier,
+            file,
+            digest(file),
+            empirical_items.item_of(claim, found),
+            empirical_items.detail_of(claim, found),
+        )
+        runs = tuple(item.summary.name for item in found)
+        return Derived(identifier, stored, (), time.perf_counter() - start, runs)
     try:
         evidence = evidence_of(claim)
-        file = files()[identifier]
         item, detail = item_of(claim, evidence), detail_of(claim, evidence)
     except Exception as error:  # evidence that cannot be evaluated does not verify, whatever went wrong
         reason = f"{type(error).__name__}: {error}"

@@ -18,6 +18,13 @@ PREFACE = (
     "of Theorem 4.2 are equalities."
 )
 
+JUDGED = (
+    "By a statistic and a margin that `notes/preregistration.toml` fixed before the first result; `bnverify show ID` "
+    "gives every comparison, and what made it. A run is named by its summary, `notes/results/reproduce-<run>.json`. "
+    "`reproduced`: on every data set that judges the claim; `partly`: in places, or on some of them; `open`: nothing "
+    "has judged it."
+)
+
 PAPER_ORDER = (
     "def-2.1",
     "prose-4.1-whitened",
@@ -94,7 +101,10 @@ def _scope(item: Mapping[str, Any]) -> str:
 
 
 def claims_table(entries: Iterable[Stored]) -> str:
-    """notes/claims.md: every claim with its verdict, scope and one line of why."""
+    """notes/claims.md: every claim with its verdict, scope and one line of why; those that runs judge in a table of
+    their own."""
+    known = list(entries)
+    measured = [entry for entry in known if "measured" in entry.detail]
     lines = [
         "# Claims and verdicts",
         "",
@@ -105,17 +115,23 @@ def claims_table(entries: Iterable[Stored]) -> str:
         "| id | verdict | tight | scope | why |",
         "|---|---|---|---|---|",
     ]
-    for entry in entries:
+    for entry in known:
         item = entry.item
-        cells = (
-            f"`{entry.id}`",
-            item["verdict"],
-            "yes" if item["tight"] else "",
-            _scope(item),
-            entry.detail["why"],
-        )
-        lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+        if entry not in measured:
+            tight = "yes" if item["tight"] else ""
+            lines.append(_row(f"`{entry.id}`", item["verdict"], tight, _scope(item), entry.detail["why"]))
+    lines += ["", "## Claims that training runs judge", "", JUDGED, ""]
+    lines += ["| id | verdict | judged on | what is measured | what the runs say |", "|---|---|---|---|---|"]
+    for entry in measured:
+        item, detail = entry.item, entry.detail
+        judged_on = item["scope"]["judged on"]
+        what = detail["measured"]["what"]
+        lines.append(_row(f"`{entry.id}`", item["verdict"], judged_on, what, detail["why"]))
     return "\n".join(lines) + "\n"
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
 
 
 def _point(found: Mapping[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 ``evidence.json`` holds per claim the file that states it, a digest of the sources the evidence rests on, the item
 of `items.item_of` and the detail of `items.detail_of`. The sources of a claim are its own file, the prover, and
-every module of `bnverify.theory` that these import, directly or not.
+every module of `bnverify.theory` that these import, directly or not. Evidence on an empirical claim also rests on
+the preregistration and on the committed summaries of training runs.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from bnverify.files import write_text
 
 FOLDER = Path(__file__).resolve().parent
 EVIDENCE = FOLDER / "evidence.json"
+NOTES = FOLDER.parent / "notes"
 FORMAT = 1
 _PROVER = ("prove.py", "items.py")
+_JUDGE = ("empirical.py", "empirical_items.py")
 _IMPORT = re.compile(
     r"^\s*(?:from|import) bnverify\.theory([\w.]*)(?: import (\([^)]*\)|[^\n]*))?", re.MULTILINE
 )
@@ -62,10 +65,21 @@ def _source(file: str) -> str:
     return (FOLDER / file).read_text(encoding="utf-8")
 
 
+def rests_on_runs(file: str) -> bool:
+    """Whether training runs judge the claims in ``file``: it states them through `empirical`."""
+    return _JUDGE[0] in _imports(file)
+
+
+def results() -> tuple[Path, ...]:
+    """What the evidence on empirical claims rests on besides sources: what was fixed beforehand, and every summary."""
+    found = (NOTES / "preregistration.toml", *sorted((NOTES / "results").glob("reproduce-*.json")))
+    return tuple(path for path in found if path.is_file())
+
+
 def sources(file: str) -> tuple[str, ...]:
     """The files that the evidence on the claims in ``file`` rests on, sorted."""
     found: set[str] = set()
-    waiting = [file, *_PROVER]
+    waiting = [file, *_PROVER, *(_JUDGE if rests_on_runs(file) else ())]
     while waiting:
         name = waiting.pop()
         if name not in found:
@@ -76,12 +90,15 @@ def sources(file: str) -> tuple[str, ...]:
 
 @cache
 def digest(file: str) -> str:
-    """SHA-256 over the names and texts of `sources`; empty where the file is gone."""
+    """SHA-256 over the names and contents of `sources`, and of `results` where runs judge the claims; empty where the
+    file is gone."""
     if not (FOLDER / file).is_file():
         return ""
     total = hashlib.sha256()
     for name in sources(file):
         total.update(f"{name}\n{_source(name)}\0".encode())
+    for path in results() if rests_on_runs(file) else ():
+        total.update(path.name.encode() + b"\n" + path.read_bytes() + b"\0")
     return total.hexdigest()
 
 
