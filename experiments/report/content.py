@@ -190,10 +190,13 @@ def tally_of(entries: Iterable[Entry]) -> dict[str, int]:
 
 
 def heading_of(item: dict[str, Any]) -> str:
-    """ "Theorem 4.1: title" where the id carries a number, the title alone elsewhere."""
+    """ "Theorem 4.1: title" or "Figure 4(a): title" where the id carries a number, the title alone elsewhere."""
     prefix, _, rest = item["id"].partition("-")
     if prefix == "eq":
         return f"Equation ({rest}): {item['title']}"
+    if figure := re.fullmatch(r"(\d+)([a-z]?)(\..*)?", rest) if prefix == "fig" else None:
+        panel = f"({figure[2]})" if figure[2] else ""
+        return f"Figure {figure[1]}{panel}: {item['title']}"
     number = re.match(r"[A-Z0-9]+\.\d+", rest)
     if prefix in _NUMBERED and number:
         part = rest[number.end() + 1 :]
