@@ -8,6 +8,7 @@ only the landscape changes. Both networks are compared at the same weights, on t
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -93,22 +94,31 @@ def _curvature(grad: Tensor, at: Tensor) -> tuple[float, float]:
     return square**0.5, float((g * hg).sum()) / square
 
 
-def _side(
-    network: Network, layer: int, x: Tensor, y: Tensor, loss_fn: LossFn, step_lengths: list[float]
-) -> Side:
+@dataclass(frozen=True)
+class _Whole:
+    """The part of a `Side` that all parameters have in common, whichever layer is looked at."""
+
+    loss: float
+    grad: float
+    curvature: float
+    beta_max: float
+    beta_pairs: float
+
+
+def _whole(network: Network, x: Tensor, y: Tensor, loss_fn: LossFn, step_lengths: list[float]) -> _Whole:
     objective = Objective(network, x, y, loss_fn)
     w = objective.point().requires_grad_()
     loss = objective.loss(w)
     (grad,) = torch.autograd.grad(loss, w, create_graph=True)
     norm, curvature = _curvature(grad, w)
     ray = along(objective, step_lengths, (w.detach(), loss.detach(), grad.detach()))
+    return _Whole(float(loss.detach()), norm, curvature, ray.beta_max, ray.beta_pairs)
 
+
+def _side(network: Network, layer: int, inputs: Tensor, y: Tensor, loss_fn: LossFn, whole: _Whole) -> Side:
+    """``inputs`` go into the linear map of ``blocks[layer]``."""
     block = network.blocks[layer]
     assert isinstance(block, Block)
-    with torch.no_grad():
-        inputs = x
-        for earlier in list(network.blocks)[:layer]:
-            inputs = earlier(inputs)
     linear = block.linear
     assert isinstance(linear, nn.Conv2d | nn.Linear)
     weight = linear.weight.detach().clone().requires_grad_()
@@ -124,46 +134,53 @@ def _side(
     free = outputs.detach().requires_grad_()
     (activation_grad,) = torch.autograd.grad(tail(free), free, create_graph=True)
     return Side(
-        float(loss.detach()),
+        whole.loss,
         *_curvature(activation_grad, free),
         *_curvature(layer_grad, weight),
-        norm,
-        curvature,
-        ray.beta_max,
-        ray.beta_pairs,
+        whole.grad,
+        whole.curvature,
+        whole.beta_max,
+        whole.beta_pairs,
     )
 
 
 def insert(
-    network: Network, layer: int, x: Tensor, y: Tensor, loss_fn: LossFn, step_lengths: list[float]
-) -> Insertion:
-    """Compare ``network`` with itself plus one matched BatchNorm after the linear map of ``blocks[layer]``.
+    network: Network, layers: Iterable[int], x: Tensor, y: Tensor, loss_fn: LossFn, step_lengths: list[float]
+) -> list[Insertion]:
+    """Compare ``network`` with itself plus one matched BatchNorm after the linear map of ``blocks[layer]``,
+    for every one of ``layers``.
 
     Args:
         network: plain, without normalisation; it is not changed.
-        layer: index into ``network.blocks``.
+        layers: indices into ``network.blocks``.
         x, y: the batch.
         step_lengths: of the probes along the gradient.
     """
     plain = copy.deepcopy(network).double()
     x = x.double() if x.is_floating_point() else x
     y = y.double() if y.is_floating_point() else y
-    with torch.no_grad():
-        inputs = x
-        for earlier in list(plain.blocks)[:layer]:
-            inputs = earlier(inputs)
-        block = plain.blocks[layer]
-        assert isinstance(block, Block)
-        out = block.linear(inputs)
-        norm = MatchedNorm(out)
-        gap = float((norm(out) - out).abs().max() / out.abs().max().clamp_min(1e-300))
-    changed = Block(block.linear, norm, block.act, block.tail)
-    inserted = Network([changed if b is block else b for b in plain.blocks])  # type: ignore[misc]
-    return Insertion(
-        layer + 1,
-        out.shape[1],
-        int((norm.gamma == 0).sum()),
-        gap,
-        _side(plain, layer, x, y, loss_fn, step_lengths),
-        _side(inserted, layer, x, y, loss_fn, step_lengths),
-    )
+    without = _whole(plain, x, y, loss_fn, step_lengths)
+    found = []
+    for layer in layers:
+        with torch.no_grad():
+            inputs = x
+            for earlier in list(plain.blocks)[:layer]:
+                inputs = earlier(inputs)
+            block = plain.blocks[layer]
+            assert isinstance(block, Block)
+            out = block.linear(inputs)
+            norm = MatchedNorm(out)
+            gap = float((norm(out) - out).abs().max() / out.abs().max().clamp_min(1e-300))
+        changed = Block(block.linear, norm, block.act, block.tail)
+        normed = Network([changed if b is block else b for b in plain.blocks])  # type: ignore[misc]
+        found.append(
+            Insertion(
+                layer + 1,
+                out.shape[1],
+                int((norm.gamma == 0).sum()),
+                gap,
+                _side(plain, layer, inputs, y, loss_fn, without),
+                _side(normed, layer, inputs, y, loss_fn, _whole(normed, x, y, loss_fn, step_lengths)),
+            )
+        )
+    return found

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
-from bnverify.experiments import deep_linear, landscape, record
+from bnverify.experiments import deep_linear, insert, landscape, record, second_order, terms
+from bnverify.experiments.landscape import LossFn
+from bnverify.experiments.models import Network, linear_network
 from bnverify.experiments.moments import QUANTILES, sampled_unit
-from bnverify.experiments.recipes import DlnRecipe
+from bnverify.experiments.recipes import DlnRecipe, curved_steps
 from bnverify.experiments.shift import compare
 from torch import Tensor
+
+from bnverify.errors import InputError
 
 Rows = list[Any]
 
@@ -25,6 +30,7 @@ class LinearTask:
         self.step = 0
         self.problem = deep_linear.problem(recipe)
         self.theta = deep_linear.initial(recipe)
+        self.curved = curved_steps(recipe)
 
     def advance(self, until: int) -> Rows:
         seen = []
@@ -56,7 +62,14 @@ class LinearTask:
             )
             for s in range(recipe.seeds)
         ]
-        row: record.Row = {"ray": [asdict(ray) for ray in rays], "moments": self._moments(theta, after)}
+        weights = theta[..., : recipe.dim**2]
+        row: record.Row = {
+            "ray": [asdict(ray) for ray in rays],
+            "weight_norm": weights.flatten(1).norm(dim=1).tolist(),
+            "moments": self._moments(theta, after),
+        }
+        if recipe.audit and recipe.norm != "none":
+            row |= self._terms()
         if recipe.ics:
             row["ics"] = self._shift(theta, after, grad)
         if recipe.lanczos:
@@ -111,6 +124,40 @@ class LinearTask:
                 )
         return rows
 
+    def networks(self) -> Iterator[tuple[Network, Tensor, Tensor, LossFn]]:
+        """Every seed's network by itself, as it is now, with its data and its loss."""
+        recipe = self.recipe
+        share = {"sum": 1.0, "sample-mean": 1 / recipe.samples, "mean": 1 / (recipe.samples * recipe.dim)}
+        for s in range(recipe.seeds):
+            network = linear_network(replace(recipe, seed=recipe.seed + s))
+            with torch.no_grad():
+                for block, row in zip(network.blocks, self.theta[s], strict=True):
+                    at = 0
+                    for p in block.parameters():
+                        p.copy_(row[at : at + p.numel()].view_as(p))
+                        at += p.numel()
+            x, target = self.problem.x[s], self.problem.x[s] @ self.problem.a[s].mT
+            yield network, x, target, lambda out, y: (out - y).square().sum() * share[recipe.loss]
+
+    def _terms(self) -> record.Row:
+        """What `NetworkTask` records of the theorems, for every seed; a seed whose numbers no audit takes has
+        none."""
+        found: Rows = []
+        curved: Rows = []
+        for network, x, target, loss_fn in self.networks():
+            try:
+                first = terms.theorem_terms(network, x, target, loss_fn, self.step)
+                second = (
+                    second_order.second_order(network, x, target, loss_fn, self.recipe.psd)
+                    if self.step in self.curved
+                    else []
+                )
+            except InputError:
+                first, second = [], []
+            found.append([asdict(one) for one in first])
+            curved.append([asdict(one) for one in second])
+        return {"terms": found, "second_order": curved}
+
     def final(self) -> record.Row:
         return {"loss": deep_linear.losses(self.recipe, self.problem, self.theta).tolist()}
 
@@ -122,3 +169,18 @@ class LinearTask:
 
     def data(self) -> record.Row | None:
         return None
+
+
+class LinearInsertionTask(LinearTask):
+    """The same training; what is measured is one matched BatchNorm at every layer but the last."""
+
+    def measure(self) -> record.Row:
+        recipe = self.recipe
+        lengths = landscape.lengths(recipe.probe_low, recipe.probe_high, recipe.lr, recipe.probes)
+        layers = range(recipe.layers - 1)
+        return {
+            "insertions": [
+                [asdict(one) for one in insert.insert(network, layers, x, y, loss_fn, lengths)]
+                for network, x, y, loss_fn in self.networks()
+            ]
+        }

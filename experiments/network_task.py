@@ -8,10 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from bnverify.experiments import data, insert, landscape, moments, record, terms
+from bnverify.experiments import data, insert, landscape, moments, record, second_order, terms
 from bnverify.experiments.landscape import Objective, Ray
 from bnverify.experiments.models import vgg
-from bnverify.experiments.recipes import VggRecipe
+from bnverify.experiments.recipes import VggRecipe, curved_steps
 from bnverify.experiments.shift import internal_covariate_shift
 from bnverify.numerics.norms import Noise
 from torch import Tensor, nn
@@ -44,6 +44,7 @@ class NetworkTask:
         _require(recipe.device)
         self.set = _loaded(recipe.data, recipe.size, recipe.device)
         self.model = vgg(recipe, self.set.train_x.shape[1], self.set.classes).to(recipe.device)
+        self.curved = curved_steps(recipe)
         self.noises = [module for module in self.model.modules() if isinstance(module, Noise)]
         self.optimiser = torch.optim.SGD(
             self.model.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
@@ -87,6 +88,7 @@ class NetworkTask:
         ray = landscape.along(now, lengths, (w, before.loss, before.grad))
         row: record.Row = {
             "ray": asdict(ray),
+            "weight_norm": weight_norm(self.model),
             "moments": moments.moments(before.z, next_batch.z, recipe.seed),
             "activation_beta": moments.activation_beta(before, after),
             # What one sees who compares gradients of successive steps, each on its own batch.
@@ -102,7 +104,7 @@ class NetworkTask:
             row["ics_weights"] = [asdict(shift) for shift in shifts.weights]
         if recipe.directions:
             row["random"] = [asdict(r) | {"scaling": s} for s, r in self._random(now, w, before, ray)]
-        if recipe.audit:
+        if recipe.audit and terms.normalises(self.model):
             row |= self._terms(now)
         if recipe.lanczos:
             row["lambda_max"] = float(landscape.lambda_max(now.hvp(w), before.grad, recipe.lanczos))
@@ -124,12 +126,17 @@ class NetworkTask:
         return w - recipe.lr * grad
 
     def _terms(self, now: Objective) -> record.Row:
+        model, batch = self.model, (now.x, now.y, now.loss_fn)
         try:
-            found = terms.theorem_terms(self.model, now.x, now.y, now.loss_fn, now.step)
+            row: record.Row = {"terms": [asdict(one) for one in terms.theorem_terms(model, *batch, now.step)]}
+            if self.step in self.curved:
+                with terms.noise_of(model, now.step):
+                    layers = second_order.second_order(model, *batch, self.recipe.psd)
+                row["second_order"] = [asdict(one) for one in layers]
         except InputError as error:
             # A network on its way to divergence has numbers that no audit takes; the run goes on.
             return {"terms": [], "terms_missing": str(error)}
-        return {"terms": [asdict(one) for one in found]}
+        return row
 
     def _random(
         self, now: Objective, w: Tensor, before: moments.Activations, ray: Ray
@@ -180,11 +187,14 @@ class InsertionTask(NetworkTask):
         recipe = self.recipe
         x, y = self.batch(self.step)
         lengths = landscape.lengths(recipe.probe_low, recipe.probe_high, recipe.lr, recipe.probes)
-        found = [
-            insert.insert(self.model, layer, x, y, nn.functional.cross_entropy, lengths)
-            for layer in range(len(self.model.blocks) - 1)
-        ]
+        layers = range(len(self.model.blocks) - 1)
+        found = insert.insert(self.model, layers, x, y, nn.functional.cross_entropy, lengths)
         return {"insertions": [asdict(one) for one in found], "accuracy": self._accuracies()}
+
+
+def weight_norm(model: nn.Module) -> float:
+    """|W|, Euclidean, over the weights of all linear maps of ``model``."""
+    return float(torch.cat([p.detach().reshape(-1) for p in model.parameters() if p.dim() > 1]).norm())
 
 
 def accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:

@@ -6,10 +6,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from bnverify.experiments.recipes import (
+    DEPTHS,
+    EFFECTS,
     NORMS_DLN,
     NORMS_VGG,
     RECIPES,
     SWEEP,
+    SWEEP_DLN,
     DlnRecipe,
     NormKind,
     VggRecipe,
@@ -20,7 +23,9 @@ from bnverify.errors import InputError
 
 Preset = Literal["quick", "paper"]
 # Model and normalisations of the runs that each figure shows; "sweep" is VGG at the other learning rates,
-# half as long, since it is asked only whether they train.
+# half as long, since it is asked only whether they train; "depth" is linear networks of several depths at several
+# learning rates; "effects" is linear networks with one field of the recipe changed.
+NORMALISED = tuple(norm for norm in NORMS_DLN if norm != "none")
 NEEDS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "1": (("vgg", ("none", "batchnorm")), ("sweep", ("none", "batchnorm"))),
     "2": (("vgg", ("none", "batchnorm", "noisy-batchnorm", "noise")),),
@@ -28,16 +33,25 @@ NEEDS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "4": (("vgg", ("none", "batchnorm")),),
     "5": (("vgg", ("none", "batchnorm", "l1", "l2", "linf")), ("dln", tuple(NORMS_DLN))),
     "6": (("vgg", ("none", "batchnorm", "l1", "l2", "linf")),),
-    "7": (("insert", ("none",)),),
+    "7": (("insert", ("none",)), ("insert-dln", ("none",))),
     "8": (("vgg", ("none", "batchnorm", "noisy-batchnorm")),),
     "9": (("dln", ("none", "batchnorm")),),
     "10": (("dln", ("none", "batchnorm")),),
     "11": (("vgg", ("none", "batchnorm")),),
     "12": (("vgg", ("none", "batchnorm", "l1", "l2", "linf")),),
     "13": (("dln", tuple(NORMS_DLN)),),
+    "predict": (("vgg", ("batchnorm", "noisy-batchnorm", "l1", "l2", "linf")), ("depth", NORMALISED)),
+    "effects": (("effects", ("none", "batchnorm")),),
 }
 # No figure and no claim has the shift, random directions or curvature of these networks.
 UNSHOWN: tuple[NormKind, ...] = ("noise", "l1", "l2", "linf")
+# The unchanged network among the effects, effects that a plain network does not have, and steps with the quick
+# preset.
+DEFAULT = "default"
+OF_NORMALISATION = ("last-norm", "no-affine")
+EFFECT_STEPS = 500
+# Fields that tell the runs of the family "depth" apart; no override changes them.
+STUDIED = {"layers", "lr"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +85,7 @@ def plan(
         data: digits for quick, cifar10 for paper, unless given.
         device: of the VGG runs; cpu for quick, cuda for paper, unless given.
         figures: numbers of figures; none means all.
-        overrides: ``field=value`` texts, for every recipe that has the field.
+        overrides: ``field=value`` texts, for every recipe that has the field (but `STUDIED` ones).
 
     Raises:
         InputError: a figure has no such number, there are fewer than two seeds, or no recipe has a field.
@@ -102,6 +116,8 @@ def plan(
     for norm in NORMS_VGG:
         for seed in range(network_seeds):
             recipe = replace(vgg, norm=norm, seed=seed)
+            if norm != "batchnorm":
+                recipe = replace(recipe, psd=False)
             if norm in UNSHOWN:
                 recipe = replace(recipe, ics=False, directions=0, lanczos=0)
             runs.append(Planned(f"vgg/{norm}-lr{recipe.lr:g}-seed{seed}", "vgg", recipe))
@@ -112,11 +128,43 @@ def plan(
             for seed in range(network_seeds):
                 bare = replace(vgg, norm=norm, lr=lr, seed=seed, checkpoints=0, steps=vgg.steps // 2)
                 runs.append(Planned(f"vgg/{norm}-lr{lr:g}-seed{seed}", "sweep", bare))
+    runs += _linear_parts(preset, linear_seeds)
     return [_overridden(run, overrides) for run in runs if (run.family, run.recipe.norm) in wanted]
 
 
+def _linear(name: str, seeds: int) -> DlnRecipe:
+    recipe = RECIPES[name]
+    assert isinstance(recipe, DlnRecipe)
+    return replace(recipe, seeds=seeds)
+
+
+def _linear_parts(preset: Preset, seeds: int) -> list[Planned]:
+    """Insertions into linear networks, their depths and learning rates, and the effects of single fields."""
+    runs = [Planned("insert-dln/none", "insert-dln", _linear(f"insert-dln-{preset}", seeds))]
+    base = _linear("dln-depth", seeds)
+    for norm in NORMALISED:
+        for layers in DEPTHS:
+            for lr in (base.lr, *SWEEP_DLN):
+                recipe = replace(base, norm=norm, layers=layers, lr=lr)
+                if lr != base.lr:
+                    recipe = replace(recipe, checkpoints=0)
+                runs.append(Planned(f"depth/{norm}-layers{layers}-lr{lr:g}", "depth", recipe))
+    plain = replace(_linear(f"dln-{preset}", seeds), checkpoints=9)
+    if preset == "quick":
+        plain = replace(plain, steps=EFFECT_STEPS)
+    for norm in ("none", "batchnorm"):
+        unchanged = replace(plain, norm=norm)
+        runs.append(Planned(f"effects/{norm}-{DEFAULT}", "effects", unchanged))
+        runs += [
+            Planned(f"effects/{norm}-{name}", "effects", override(unchanged, (change,)))
+            for name, change in EFFECTS.items()
+            if norm != "none" or name not in OF_NORMALISATION
+        ]
+    return runs
+
+
 def _overridden(run: Planned, overrides: tuple[str, ...]) -> Planned:
-    own = {f.name for f in fields(run.recipe)}
+    own = {f.name for f in fields(run.recipe)} - (STUDIED if run.family == "depth" else set())
     everything = {f.name for kind in (VggRecipe, DlnRecipe) for f in fields(kind)}
     # What is in neither kind goes through, so that `override` names it.
     fitting = [

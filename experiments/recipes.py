@@ -48,11 +48,20 @@ class Recipe:
     save_every: int = _ranged(500, 1, 10**9)
     probes: int = _ranged(8, 2, 1000)
     ics: bool = True
+    # Theorem terms at every normalisation layer, and at every n-th measured step the second order (0: never).
+    audit: bool = True
+    curvature_every: int = _ranged(3, 0, 10_000)
+    # Then negative curvature downstream of every normalisation layer is looked for as well.
+    psd: bool = True
+    # Measure matched insertions (Figure 7) of one BatchNorm at every layer instead of everything else.
+    insert: bool = False
 
     def __post_init__(self) -> None:
         ranges = {f.name: f.metadata.get("range", (-math.inf, math.inf)) for f in dataclasses.fields(self)}
         for name, kind in get_type_hints(type(self)).items():
             object.__setattr__(self, name, _checked(name, getattr(self, name), kind, *ranges[name]))
+        if self.insert and self.norm != "none":
+            raise InputError(f"insert needs a plain network, but norm = {self.norm}; set norm=none")
 
 
 @dataclass(frozen=True)
@@ -83,15 +92,6 @@ class VggRecipe(Recipe):
     directions: int = _ranged(2, 0, 1000)
     lanczos: int = _ranged(8, 0, 1000)
     evaluate: bool = True
-    # Theorem terms at every normalisation layer.
-    audit: bool = True
-    # Measure matched insertions (Figure 7) of one BatchNorm at every layer instead of everything else.
-    insert: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.insert and self.norm != "none":
-            raise InputError(f"insert needs a plain network, but norm = {self.norm}; set norm=none")
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,7 @@ class DlnRecipe(Recipe):
     probes: int = _ranged(12, 2, 1000)
     bias: bool = False  # A.1: the loss is |W_1 ... W_k x - A x|^2
     lanczos: int = _ranged(8, 0, 1000)
+    audit: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -170,12 +171,38 @@ RECIPES: dict[str, VggRecipe | DlnRecipe] = {
     ),
     "dln-quick": DlnRecipe(steps=2000),
     "dln-quick-slow": DlnRecipe(steps=2000, lr=1e-7),
+    "insert-dln-paper": DlnRecipe(seeds=10, checkpoints=6, insert=True),
+    "insert-dln-quick": DlnRecipe(steps=2000, checkpoints=6, probes=3, insert=True),
+    # How the terms of the theorems, learning rate and smoothness go together, at several depths.
+    "dln-depth": DlnRecipe(
+        samples=200,
+        lr=1e-5,
+        steps=120,
+        checkpoints=4,
+        probes=6,
+        ics=False,
+        audit=True,
+        curvature_every=1,
+        psd=False,
+    ),
 }
 
 NORMS_VGG: tuple[NormKind, ...] = ("none", "batchnorm", "noisy-batchnorm", "noise", "l1", "l2", "linf")
 NORMS_DLN: tuple[NormKind, ...] = ("none", "batchnorm", "l1", "l2", "linf")
 # Learning rates beside 0.1, of "a broader range of (and thus larger) learning rates" (Section 3.1).
 SWEEP: tuple[float, ...] = (0.01, 0.3, 1.0, 3.0)
+# Depths and further learning rates of the linear networks from which smoothness is predicted.
+DEPTHS: tuple[int, ...] = (5, 10, 20)
+SWEEP_DLN: tuple[float, ...] = (3e-5, 1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3)
+# Fields of the linear networks' recipe whose effect is shown once, one at a time.
+EFFECTS: dict[str, str] = {
+    "last-norm": "last_norm=true",
+    "no-affine": "affine=false",
+    "bias": "bias=true",
+    "glorot-normal": "init=glorot-normal",
+    "loss-sample-mean": "loss=sample-mean",
+    "loss-mean": "loss=mean",
+}
 
 
 def override(recipe: R, assignments: Iterable[str]) -> R:
@@ -246,3 +273,9 @@ def measured_steps(recipe: VggRecipe | DlnRecipe) -> list[int]:
         if len(grid) >= wanted:
             return sorted(grid)
         points += 1
+
+
+def curved_steps(recipe: VggRecipe | DlnRecipe) -> set[int]:
+    """The measured steps at which the second order of Theorem 4.2 is measured as well."""
+    every = recipe.curvature_every
+    return set(measured_steps(recipe)[::every]) if every else set()

@@ -64,7 +64,33 @@ def _section(name: str, found: Row) -> str:
             "|---|---|---|---|---|",
         ]
         lines += _rows(claim["cells"])
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *_effects(found.get("effects", [])), ""])
+
+
+def _effects(rows: list[Row]) -> list[str]:
+    """The table of `bnverify.experiments.effects`."""
+    if not rows:
+        return []
+    lines = [
+        "",
+        "### What single fields of the linear networks' recipe change",
+        "",
+        "Loss left: final over first loss. Ratios to the unchanged network, paired by seed.",
+        "",
+        "| network | field | steps | loss left | its ratio | ratio of beta x learning rate | ratio of relative ICS |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        ratios = [row["against_default"].get(q) for q in row["values"]]
+        cells = [row["values"]["loss_left"], *ratios]
+        shown = [_interval(cell) if cell else "" for cell in cells]
+        change = f"`{row['change']}`" if row["change"] else "unchanged"
+        lines.append(f"| {row['norm']} | {change} | {row['steps']} | " + " | ".join(shown) + " |")
+    return lines
+
+
+def _interval(found: Row) -> str:
+    return f"{found['ratio']:.3g} [{_number(found['low'])}, {_number(found['high'])}]"
 
 
 def _rows(cells: list[Row]) -> list[str]:
@@ -88,7 +114,7 @@ def _ratio(cell: Row) -> str:
     comparison = cell["comparison"]
     if comparison is None:
         return f"{phase}not measured"
-    interval = f"{comparison['ratio']:.3g} [{_number(comparison['low'])}, {_number(comparison['high'])}]"
+    interval = _interval(comparison)
     missing = f", {cell['missing']}" if cell["missing"] else ""
     return f"{phase}{interval} **{cell['decision']}**{missing}"
 

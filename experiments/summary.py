@@ -10,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bnverify.experiments import record
+from bnverify.experiments import effects, record
 from bnverify.experiments.record import Row, Run
-from bnverify.experiments.verdicts import Cell, Judged, judge, preregistration
+from bnverify.experiments.verdicts import Cell, Judged, Shelf, judge, preregistration
 
 from bnverify.errors import InputError
 from bnverify.files import write_text
@@ -41,6 +41,7 @@ def summarise(runs: list[Run], judged: list[Judged], command: str, note: str = "
         "diverged": sorted(
             str(run.folder.name) for run in finished if run.result and run.result["status"] == "diverged"
         ),
+        "effects": [_rounded(row) for row in effects.table(Shelf(runs))],
         "training_seconds": round(sum(run.result["seconds"] for run in finished if run.result)),
         "claims": [_claim(one) for one in judged],
     }
@@ -70,6 +71,12 @@ def _cell(cell: Cell) -> Row:
 
 def _short(value: Any) -> Any:
     return float(f"{value:.4g}") if isinstance(value, float) and math.isfinite(value) else value
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return _short(value)
 
 
 def text(summary: Row) -> str:

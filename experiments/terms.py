@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bnverify.experiments.landscape import LossFn
@@ -21,8 +23,9 @@ class Terms:
     Attributes:
         layer: the module's name. units: those that vary on the batch.
         sigma: geometric mean of the units' standard deviations.
-        actual: sum over units of |dL/dy|^2. scaled: sum of gamma^2/s^2 |g|^2, what it would be without
-        reductions. term_mean, term_yhat, kept: shares of ``scaled`` that the two reductions remove and leave.
+        actual: sum over units of |dL/dy|^2. grad_sq: sum of |g|^2. scaled: sum of gamma^2/s^2 |g|^2, what it
+        would be without reductions. term_mean, term_yhat, kept: shares of ``scaled`` that the two reductions
+        remove and leave.
         positive: share of units with <g, y-hat> > 0. cosine: mean of |cos(g, y-hat)|.
         failed: rows at which a proved statement is contradicted by the numbers; 0 is what is claimed.
     """
@@ -31,6 +34,7 @@ class Terms:
     units: int
     sigma: float
     actual: float
+    grad_sq: float
     scaled: float
     term_mean: float
     term_yhat: float
@@ -46,16 +50,28 @@ def theorem_terms(model: nn.Module, x: Tensor, y: Tensor, loss_fn: LossFn, step:
 
     A plain network has no such layer and gives an empty list. The model is left untouched to the bit.
     """
-    if not any(isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d | LpNorm) for m in model.modules()):
+    if not normalises(model):
         return []
+    with noise_of(model, step):
+        report = audit(model, loss_fn, x, y, mode="train", skip_constant=True)
+    return [_terms(layer) for layer in report.layers]
+
+
+def normalises(model: nn.Module) -> bool:
+    """Whether ``model`` has a normalisation layer."""
+    return any(isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d | LpNorm) for m in model.modules())
+
+
+@contextmanager
+def noise_of(model: nn.Module, step: int) -> Iterator[None]:
+    """``model`` with the noise draw of ``step``; the one it had is put back."""
     before = {m: m.step for m in model.modules() if isinstance(m, Noise)}
     set_noise_step(model, step)
     try:
-        report = audit(model, loss_fn, x, y, mode="train", skip_constant=True)
+        yield
     finally:
         for noise, old in before.items():
             noise.step = old
-    return [_terms(layer) for layer in report.layers]
 
 
 def _terms(layer: LayerAudit) -> Terms:
@@ -69,6 +85,7 @@ def _terms(layer: LayerAudit) -> Terms:
         len(alive),
         geometric_mean([columns["sigma"][i] for i in alive]),
         layer.total("grad_in_sq"),
+        layer.total("grad_sq"),
         math.fsum(scaled),
         **layer.shares,
         positive=sum(p > 0 for p in projections) / len(alive) if alive else math.nan,

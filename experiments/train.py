@@ -69,9 +69,9 @@ def make_task(recipe: VggRecipe | DlnRecipe) -> Task:
         from bnverify.experiments.network_task import InsertionTask, NetworkTask
 
         return InsertionTask(recipe) if recipe.insert else NetworkTask(recipe)
-    from bnverify.experiments.linear_task import LinearTask
+    from bnverify.experiments.linear_task import LinearInsertionTask, LinearTask
 
-    return LinearTask(recipe)
+    return LinearInsertionTask(recipe) if recipe.insert else LinearTask(recipe)
 
 
 def run(

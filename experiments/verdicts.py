@@ -6,11 +6,13 @@ from __future__ import annotations
 import itertools
 import math
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from bnverify.experiments import predict
+from bnverify.experiments.rates import OVER_RATES
 from bnverify.experiments.recipes import VggRecipe
 from bnverify.experiments.record import Run
 from bnverify.experiments.statistics import LEVEL, Comparison, Decision, Direction, compare, holm
@@ -19,15 +21,15 @@ from bnverify.experiments.views import View, change_at, statistic, views
 from bnverify.errors import InputError
 
 Verdict = Literal["reproduced", "partly", "not-reproduced", "open", "not judged on this data"]
-# A learning rate is usable if the final loss is below this share of the first one.
-USABLE = 0.75
+# Folders of a reproduction whose runs differ in a field that the others share; the model's name says in which.
+PARTS = ("depth", "effects")
 
 
 @dataclass(frozen=True)
 class CellBlock:
     """One block of cells of a claim; the fields are those of the preregistration."""
 
-    model: Literal["vgg", "dln", "insert"]
+    model: Literal["vgg", "dln", "insert", "insert-dln", "predict-vgg", "predict-dln"]
     statistics: tuple[str, ...]
     of: tuple[str, ...]
     against: str | float
@@ -114,8 +116,7 @@ class Shelf:
                 continue
             if run.environment.get("data"):
                 self.data.add(run.environment["data"]["name"])
-            recipe = run.recipe
-            model = ("insert" if recipe.insert else "vgg") if isinstance(recipe, VggRecipe) else "dln"
+            recipe, model = run.recipe, model_of(run)
             for view in views(run):
                 seeds = self._views.setdefault((model, recipe.norm, recipe.lr), {})
                 if view.seed in seeds:
@@ -138,35 +139,22 @@ class Shelf:
         return dict(sorted(found.items()))
 
 
-def _usable(view: View) -> bool:
-    first = view.losses[0]
-    return (
-        view.status == "finished"
-        and first is not None
-        and statistic("final_loss", view, "all") < USABLE * first
-    )
-
-
-def _diverges(view: View) -> bool:
-    first = view.losses[0]
-    return view.status == "diverged" or first is None or statistic("final_loss", view, "all") >= first
-
-
-_OVER_RATES: dict[str, Callable[[dict[float, View]], float]] = {
-    "largest_usable_lr": lambda rates: max(
-        (r for r, view in rates.items() if _usable(view)), default=math.nan
-    ),
-    "smallest_diverging_lr": lambda rates: min(
-        (r for r, view in rates.items() if _diverges(view)), default=math.nan
-    ),
-}
+def model_of(run: Run) -> str:
+    """What a run is a run of: ``vgg``, ``dln``, ``insert``, ``insert-dln``; ``depth/<layers>`` and
+    ``effects/<folder>`` for the runs that `PARTS` names."""
+    recipe, part = run.recipe, run.folder.parent.name
+    if isinstance(recipe, VggRecipe):
+        return "insert" if recipe.insert else "vgg"
+    if part in PARTS:
+        return f"{part}/{recipe.layers if part == 'depth' else run.folder.name}"
+    return "insert-dln" if recipe.insert else "dln"
 
 
 def _value(shelf: Shelf, test: CellBlock, name: str, norm: str, seed: int, phase: str, lr: float) -> float:
-    if name in _OVER_RATES:
+    if name in OVER_RATES:
         rates = shelf.rates(test.model, norm, seed)
         # One rate is no sweep.
-        return _OVER_RATES[name](rates) if len(rates) > 1 else math.nan
+        return OVER_RATES[name](rates) if len(rates) > 1 else math.nan
     return statistic(name, shelf.seeds(test.model, norm, lr)[seed], phase)
 
 
@@ -204,13 +192,20 @@ def _log_ratio(shelf: Shelf, test: CellBlock, name: str, of: str, seed: int, pha
     return math.log(value / base)
 
 
+def _ratios(shelf: Shelf, test: CellBlock, name: str, of: str, phase: str, lr: float) -> dict[int, float]:
+    """Seed -> log ratio of a cell."""
+    if test.model.startswith("predict-"):
+        return predict.log_ratios(shelf, test.model, lr, name, of, str(test.against))
+    seeds = set(shelf.seeds(test.model, of, lr))
+    if isinstance(test.against, str):
+        seeds &= set(shelf.seeds(test.model, test.against, lr))
+    return {seed: _log_ratio(shelf, test, name, of, seed, phase, lr) for seed in sorted(seeds)}
+
+
 def _cells(shelf: Shelf, test: CellBlock) -> list[Cell]:
     cells = []
     for lr, name, of, phase in itertools.product(test.lr, test.statistics, test.of, test.phases):
-        seeds = set(shelf.seeds(test.model, of, lr))
-        if isinstance(test.against, str):
-            seeds &= set(shelf.seeds(test.model, test.against, lr))
-        ratios = {seed: _log_ratio(shelf, test, name, of, seed, phase, lr) for seed in sorted(seeds)}
+        ratios = _ratios(shelf, test, name, of, phase, lr)
         good = [r for r in ratios.values() if math.isfinite(r)]
         comparison, missing = None, ""
         if len(good) < 2 or len(good) < len(ratios):

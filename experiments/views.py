@@ -24,6 +24,8 @@ PHASES: dict[str, tuple[float, float]] = {
     "all": (0.0, 1.0),
 }
 CHANCE = 0.1  # Accuracy of a diverged network on ten classes.
+# Negative curvature downstream, as a share of the largest, that is taken for rounding in float64, or for little.
+ROUNDING, NEARLY = 1e-9, 1e-2
 FLOOR = 1e-3  # Smallest error rate told apart from 0.
 
 
@@ -59,7 +61,8 @@ def views(run: Run) -> Iterator[View]:
         yield View(run.recipe, run.recipe.seed + s, "diverged" if diverged else status, of_seed, own, {})
 
 
-def _number(value: Any) -> float:
+def number(value: Any) -> float:
+    """A recorded number; nan where it is None."""
     return math.nan if value is None else float(value)
 
 
@@ -69,25 +72,25 @@ def _largest(values: list[float]) -> float:
 
 def loss_range(ray: Row) -> float:
     """Loss variation: max - min of the loss over the start and the probes."""
-    values = [_number(v) for v in (ray["loss"], *ray["losses"])]
+    values = [number(v) for v in (ray["loss"], *ray["losses"])]
     return max(values) - min(values) if all(map(math.isfinite, values)) else math.nan
 
 
 def max_change(ray: Row) -> float:
     """Gradient predictiveness: the largest |g_t - g| over the probes; nan if one is not finite."""
-    return _largest([_number(c) for c in ray["changes"]])
+    return _largest([number(c) for c in ray["changes"]])
 
 
 def relative_change(ray: Row) -> float:
     """The same without a scale: the largest |g_t - g| / |g|."""
-    norm = _number(ray["grad_norm"])
+    norm = number(ray["grad_norm"])
     return max_change(ray) / norm if norm > 0 else math.nan
 
 
 def slopes(ray: Row) -> list[float]:
     """|g_t - g| over the distance t |d|, at every probe."""
-    distances = [t * _number(ray["direction_norm"]) for t in ray["lengths"]]
-    return [_number(c) / d if d > 0 else math.nan for c, d in zip(ray["changes"], distances, strict=True)]
+    distances = [t * number(ray["direction_norm"]) for t in ray["lengths"]]
+    return [number(c) / d if d > 0 else math.nan for c, d in zip(ray["changes"], distances, strict=True)]
 
 
 def beta_max(ray: Row) -> float:
@@ -98,9 +101,9 @@ def beta_max(ray: Row) -> float:
 def change_at(ray: Row, distance: float) -> float:
     """|g_t - g| at a distance, interpolated linearly in both logarithms; nan outside the probes."""
     points = [
-        (math.log(t * _number(ray["direction_norm"])), math.log(_number(c)))
+        (math.log(t * number(ray["direction_norm"])), math.log(number(c)))
         for t, c in zip(ray["lengths"], ray["changes"], strict=True)
-        if _number(ray["direction_norm"]) > 0 and _number(c) > 0
+        if number(ray["direction_norm"]) > 0 and number(c) > 0
     ]
     at = math.log(distance)
     for (x0, y0), (x1, y1) in itertools.pairwise(points):
@@ -111,10 +114,10 @@ def change_at(ray: Row, distance: float) -> float:
 
 def prediction_error(ray: Row) -> float:
     """|1 - actual / predicted decrease| at the longest probe; predicted is t |g| |d|."""
-    predicted = ray["lengths"][-1] * _number(ray["grad_norm"]) * _number(ray["direction_norm"])
+    predicted = ray["lengths"][-1] * number(ray["grad_norm"]) * number(ray["direction_norm"])
     if not predicted > 0:
         return math.nan
-    return abs(1 - (_number(ray["loss"]) - _number(ray["losses"][-1])) / predicted)
+    return abs(1 - (number(ray["loss"]) - number(ray["losses"][-1])) / predicted)
 
 
 RAY: dict[str, Callable[[Row], float]] = {
@@ -123,8 +126,8 @@ RAY: dict[str, Callable[[Row], float]] = {
     "relative_change": relative_change,
     "beta_max": beta_max,
     "beta_farthest": lambda ray: slopes(ray)[-1],
-    "beta_pairs": lambda ray: _number(ray["beta_pairs"]),
-    "grad_norm": lambda ray: _number(ray["grad_norm"]),
+    "beta_pairs": lambda ray: number(ray["beta_pairs"]),
+    "grad_norm": lambda ray: number(ray["grad_norm"]),
     "prediction_error": prediction_error,
 }
 
@@ -141,7 +144,7 @@ def _moment(view: View, phase: str, of: Callable[[Row], float]) -> float:
 
 def _losses(view: View, phase: str) -> list[float]:
     """Losses of a phase; a step without a finite loss, or not reached, counts as the loss at step 0."""
-    first = _number(view.losses[0])
+    first = number(view.losses[0])
     low, high = (round(share * view.recipe.steps) for share in PHASES[phase])
     padded = view.losses[low:high] + [None] * (high - max(low, len(view.losses)))
     return [first if v is None else v for v in padded]
@@ -150,7 +153,7 @@ def _losses(view: View, phase: str) -> list[float]:
 def _accuracy(view: View, part: str) -> float:
     if view.status == "diverged":
         return CHANCE
-    return _number(view.final.get("accuracy", {}).get(part))
+    return number(view.final.get("accuracy", {}).get(part))
 
 
 def statistic(name: str, view: View, phase: str) -> float:
@@ -160,7 +163,8 @@ def statistic(name: str, view: View, phase: str) -> float:
     ``ics_relative``, ``ics_angle`` (1 - cos), ``ics_cosine`` (arithmetic mean of |cos|); ``mean_shift``,
     ``var_shift``, ``deviation``; ``loss``, ``final_loss``, ``train_accuracy``, ``test_accuracy``,
     ``test_error``; ``insert_<quantity>``, the ratio of the network with a matched BatchNorm to the plain one;
-    ``across_batches``, ``lambda_max``.
+    ``across_batches``, ``lambda_max``; ``sigma``, ``proj_positive``, ``proj_cosine``, ``term_kept``,
+    ``downstream_psd``, ``downstream_nearly_psd``, ``hess_bn_positive``.
 
     Raises:
         KeyError: no statistic has this name.
@@ -175,19 +179,25 @@ def statistic(name: str, view: View, phase: str) -> float:
     if name.startswith("insert_"):
         quantity = name.removeprefix("insert_")
         pairs = [(one["inserted"], one["plain"]) for row in rows for one in row.get("insertions", [])]
-        ratios = [abs(_number(a[quantity])) / abs(_number(b[quantity])) for a, b in pairs if b[quantity]]
+        ratios = [abs(number(a[quantity])) / abs(number(b[quantity])) for a, b in pairs if b[quantity]]
         return geometric_mean(ratios)
     return _OTHER[name](view, phase)
 
 
 def _mean_cosine(view: View, phase: str) -> float:
     return _mean(
-        [abs(_number(layer["cosine"])) for row in view.during(phase) for layer in row.get("ics", [])[1:]]
+        [abs(number(layer["cosine"])) for row in view.during(phase) for layer in row.get("ics", [])[1:]]
     )
 
 
 def _term(view: View, phase: str, name: str) -> list[float]:
-    return [_number(layer[name]) for row in view.during(phase) for layer in row.get("terms", [])]
+    return [number(layer[name]) for row in view.during(phase) for layer in row.get("terms", [])]
+
+
+def _probed(view: View, phase: str, holds: Callable[[Row], bool]) -> float:
+    """Share of layers and steps with a probed Hessian at which ``holds``."""
+    layers = [one for row in view.during(phase) for one in row.get("second_order", [])]
+    return _mean([float(holds(one)) for one in layers if one["smallest"] is not None])
 
 
 def _mean(values: list[float]) -> float:
@@ -196,24 +206,27 @@ def _mean(values: list[float]) -> float:
 
 
 _OTHER: dict[str, Callable[[View, str], float]] = {
-    "ics_l2": lambda v, p: _ics(v, p, lambda layer: _number(layer["l2"])),
-    "ics_relative": lambda v, p: _ics(v, p, lambda layer: _number(layer["relative"])),
-    "ics_angle": lambda v, p: _ics(v, p, lambda layer: 1 - _number(layer["cosine"])),
+    "ics_l2": lambda v, p: _ics(v, p, lambda layer: number(layer["l2"])),
+    "ics_relative": lambda v, p: _ics(v, p, lambda layer: number(layer["relative"])),
+    "ics_angle": lambda v, p: _ics(v, p, lambda layer: 1 - number(layer["cosine"])),
     "ics_cosine": _mean_cosine,
-    "mean_shift": lambda v, p: _moment(v, p, lambda layer: _number(layer["mean_shift"])),
-    "var_shift": lambda v, p: _moment(v, p, lambda layer: _number(layer["var_shift"])),
-    "deviation": lambda v, p: _moment(v, p, lambda layer: math.sqrt(_number(layer["var"]))),
+    "mean_shift": lambda v, p: _moment(v, p, lambda layer: number(layer["mean_shift"])),
+    "var_shift": lambda v, p: _moment(v, p, lambda layer: number(layer["var_shift"])),
+    "deviation": lambda v, p: _moment(v, p, lambda layer: math.sqrt(number(layer["var"]))),
     "loss": lambda v, p: geometric_mean(_losses(v, p)),
     "final_loss": lambda v, _: geometric_mean(_losses(v, "late")[-max(1, v.recipe.steps // 100) :]),
     "train_accuracy": lambda v, _: _accuracy(v, "train"),
     "test_accuracy": lambda v, _: _accuracy(v, "test"),
     "test_error": lambda v, _: max(FLOOR, 1 - _accuracy(v, "test")),
     "across_batches": lambda v, p: geometric_mean(
-        [_number(row["across_batches"]["change"]) for row in v.during(p) if "across_batches" in row]
+        [number(row["across_batches"]["change"]) for row in v.during(p) if "across_batches" in row]
     ),
     "sigma": lambda v, p: geometric_mean(_term(v, p, "sigma")),
     "proj_positive": lambda v, p: _mean(_term(v, p, "positive")),
     "proj_cosine": lambda v, p: _mean(_term(v, p, "cosine")),
+    "downstream_psd": lambda v, p: _probed(v, p, lambda o: o["smallest"] >= -ROUNDING * o["largest"]),
+    "downstream_nearly_psd": lambda v, p: _probed(v, p, lambda o: o["smallest"] >= -NEARLY * o["largest"]),
+    "hess_bn_positive": lambda v, p: _probed(v, p, lambda o: o["hess_bn"] >= 0),
     "term_kept": lambda v, p: geometric_mean(_term(v, p, "kept")),
-    "lambda_max": lambda v, p: geometric_mean([_number(row.get("lambda_max")) for row in v.during(p)]),
+    "lambda_max": lambda v, p: geometric_mean([number(row.get("lambda_max")) for row in v.during(p)]),
 }

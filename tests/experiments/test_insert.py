@@ -32,7 +32,7 @@ def block_of(model: Network, layer: int) -> Block:
 @pytest.mark.parametrize("layer", range(9))
 def test_activations_and_loss_are_equal_to_rounding_at_every_layer(layer: int) -> None:
     model, x, y = plain()
-    found = insert(model, layer, x, y, CE, LENGTHS)
+    (found,) = insert(model, [layer], x, y, CE, LENGTHS)
     assert found.layer == layer + 1
     assert found.activation_gap < 1e-13
     assert found.inserted.loss == pytest.approx(found.plain.loss, rel=1e-13)
@@ -41,7 +41,7 @@ def test_activations_and_loss_are_equal_to_rounding_at_every_layer(layer: int) -
 def test_the_plain_side_is_a_dense_hessian_at_the_weights_of_the_layer() -> None:
     model, x, y = plain()
     layer = 2
-    found = insert(model, layer, x, y, CE, LENGTHS).plain
+    found = insert(model, [layer], x, y, CE, LENGTHS)[0].plain
     double = copy.deepcopy(model).double()
     inputs = x.double()
     for earlier in list(double.blocks)[:layer]:
@@ -68,7 +68,7 @@ def test_the_inserted_gradient_is_the_projection_that_batchnorm_makes() -> None:
     """With gamma = sigma the gradient loses its mean and its part along y-hat (equation 5), and nothing
     else."""
     model, x, y = plain()
-    found = insert(model, 7, x, y, CE, LENGTHS)
+    (found,) = insert(model, [7], x, y, CE, LENGTHS)
     double = copy.deepcopy(model).double()
     inputs = x.double()
     for block in list(double.blocks)[:7]:
@@ -103,7 +103,7 @@ def test_units_that_do_not_vary_pass_unchanged_and_are_counted() -> None:
 def test_the_network_is_not_changed() -> None:
     model, x, y = plain()
     before = copy.deepcopy(model.state_dict())
-    insert(model, 3, x, y, CE, LENGTHS)
+    insert(model, [3], x, y, CE, LENGTHS)
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert all(p.grad is None for p in model.parameters())
     assert isinstance(model.blocks[3].norm, nn.Identity)

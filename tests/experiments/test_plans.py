@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from bnverify.experiments.plans import NEEDS, plan
-from bnverify.experiments.recipes import DlnRecipe, VggRecipe, digest
+from bnverify.experiments.recipes import DEPTHS, DlnRecipe, VggRecipe, digest
 
 from bnverify.errors import InputError
 
@@ -12,7 +12,7 @@ from bnverify.errors import InputError
 def test_quick_has_five_seeds_of_every_network_and_both_rates_of_the_linear_ones() -> None:
     runs = plan("quick")
     assert sum(r.family == "vgg" for r in runs) == 7 * 5
-    assert {(r.recipe.norm, r.recipe.lr) for r in runs if isinstance(r.recipe, DlnRecipe)} == {
+    assert {(r.recipe.norm, r.recipe.lr) for r in runs if r.family == "dln"} == {
         (norm, lr) for norm in ("none", "batchnorm", "l1", "l2", "linf") for lr in (1e-6, 1e-7)
     }
     assert all(r.recipe.seeds == 5 for r in runs if isinstance(r.recipe, DlnRecipe))
@@ -49,7 +49,10 @@ def test_seeds_data_device_and_fields_are_taken_over() -> None:
     vgg = [r.recipe for r in runs if isinstance(r.recipe, VggRecipe)]
     assert {(r.data, r.device, r.width, r.steps) for r in vgg} == {("/pictures", "cuda:1", 0.5, 7)}
     assert {r.seed for r in vgg} == {0, 1}
-    assert {(r.recipe.layers, r.recipe.steps) for r in runs if isinstance(r.recipe, DlnRecipe)} == {(3, 7)}
+    linear = [r for r in runs if isinstance(r.recipe, DlnRecipe)]
+    assert {r.recipe.steps for r in linear} == {7}
+    assert {r.recipe.layers for r in linear if r.family != "depth"} == {3}
+    assert {r.recipe.layers for r in linear if r.family == "depth"} == set(DEPTHS)
 
 
 def test_unknown_figures_fields_and_single_seeds_are_refused() -> None:

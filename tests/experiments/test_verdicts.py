@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bnverify.experiments import predict
 from bnverify.experiments.recipes import DlnRecipe, NormKind, VggRecipe, measured_steps
 from bnverify.experiments.record import Run
 from bnverify.experiments.statistics import Direction
 from bnverify.experiments.summary import PREREGISTRATION
-from bnverify.experiments.verdicts import CellBlock, Claim, Judged, judge, preregistration
+from bnverify.experiments.verdicts import CellBlock, Claim, Judged, judge, model_of, preregistration
 from bnverify.experiments.views import change_at, statistic, views
 
 from bnverify.errors import InputError
@@ -183,6 +184,27 @@ def test_seeds_of_a_batched_run_are_seen_one_by_one() -> None:
     assert statistic("final_loss", second, "all") == pytest.approx(2.0)
 
 
+def test_the_family_of_a_run_tells_apart_what_the_recipes_of_others_share() -> None:
+    def model(recipe: VggRecipe | DlnRecipe, folder: str) -> str:
+        return model_of(Run(Path(folder), recipe, [], None, {}))
+
+    assert model(RECIPE, "out/vgg/none-lr0.1-seed0") == "vgg"
+    assert model(replace(RECIPE, insert=True), "out/insert/seed0") == "insert"
+    assert model(DlnRecipe(), "out/dln/none-lr1e-06") == "dln"
+    assert model(DlnRecipe(insert=True), "out/insert-dln/none") == "insert-dln"
+    assert model(DlnRecipe(layers=5), "out/depth/l1-layers5-lr1e-05") == "depth/5"
+    assert model(DlnRecipe(bias=True), "out/effects/none-bias") == "effects/none-bias"
+
+
+def test_shares_of_probed_layers_are_counted_with_their_tolerance() -> None:
+    probed = [{"smallest": s, "largest": 1.0, "hess_bn": s} for s in (0.5, -1e-12, -1e-3, -0.5)]
+    rows = [{"step": 0, "second_order": [*probed, {"smallest": None, "largest": None, "hess_bn": None}]}]
+    (view,) = views(replace(run("batchnorm", 0, 1.0), rows=[*rows, {"from": 0, "losses": [1.0]}]))
+    assert statistic("downstream_psd", view, "all") == 0.5
+    assert statistic("downstream_nearly_psd", view, "all") == 0.75
+    assert statistic("hess_bn_positive", view, "all") == 0.25
+
+
 def test_the_preregistration_is_readable_and_every_statistic_in_it_exists() -> None:
     if not PREREGISTRATION.is_file():
         pytest.skip("the installed package has no notes/ beside it")
@@ -192,8 +214,14 @@ def test_the_preregistration_is_readable_and_every_statistic_in_it_exists() -> N
     judge(claims, runs)
     (view,) = views(runs[0])
     special = {"largest_usable_lr", "smallest_diverging_lr", "change_at_common_distance"}
-    for name in {s for c in claims for t in c.test for s in t.statistics} - special:
+    tests = [t for c in claims for t in c.test]
+    for name in {s for t in tests for s in t.statistics if not t.model.startswith("predict-")} - special:
         statistic(name, view, "all")
+    for t in tests:
+        if t.model.startswith("predict-"):
+            assert {name.rpartition("_new_")[0] for name in t.statistics} <= set(predict.TARGETS)
+            assert {name.rpartition("_new_")[2] for name in t.statistics} <= {"seed", "norm"}
+            assert {*t.of, t.against} <= set(predict.FEATURES)
     with pytest.raises(KeyError):
         statistic("beauty", view, "all")
 
