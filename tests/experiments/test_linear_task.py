@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from bnverify.experiments import deep_linear
-from bnverify.experiments.linear_task import LinearTask
+from bnverify.experiments.linear_task import LinearInsertionTask, LinearTask
 from bnverify.experiments.recipes import DlnRecipe, NormKind
 from bnverify.experiments.shift import compare
 
@@ -74,6 +74,42 @@ def test_the_batched_ray_and_curvature_are_those_of_each_seed_alone() -> None:
         assert together["ray"][s]["changes"] == pytest.approx(alone["ray"][0]["changes"], rel=1e-9)
         assert together["lambda_max"][s] == pytest.approx(alone["lambda_max"][0], rel=1e-8)
         assert together["moments"][s][2]["quantiles"] == pytest.approx(alone["moments"][0][2]["quantiles"])
+
+
+@pytest.mark.parametrize("loss", ["sum", "sample-mean", "mean"])
+def test_the_network_of_every_seed_by_itself_has_the_loss_of_the_batched_computation(loss: str) -> None:
+    recipe = DlnRecipe(layers=4, dim=3, samples=30, seeds=2, seed=3, norm="l1", bias=True, loss=loss)  # type: ignore[arg-type]
+    task = LinearTask(recipe)
+    task.advance(3)
+    alone = [loss_fn(network(x), target).item() for network, x, target, loss_fn in task.networks()]
+    assert alone == pytest.approx(task.advance(4)[0], rel=1e-12)
+
+
+def test_terms_of_every_seed_stand_in_its_own_row_where_they_are_asked_for() -> None:
+    recipe = DlnRecipe(
+        layers=4, dim=3, samples=30, seeds=2, norm="batchnorm", probes=2, ics=False, audit=True
+    )
+    row = LinearTask(recipe).measure()
+    assert [len(of_seed) for of_seed in row["terms"]] == [3, 3]
+    assert [len(of_seed) for of_seed in row["second_order"]] == [3, 3]
+    assert row["terms"][0] != row["terms"][1]
+    assert all(one["failed"] == 0 for of_seed in row["terms"] for one in of_seed)
+    assert len(row["weight_norm"]) == 2
+    assert "terms" not in LinearTask(replace(recipe, audit=False)).measure()
+
+
+def test_insertion_into_a_linear_network_changes_nothing_but_the_landscape_at_every_layer_and_step() -> None:
+    recipe = DlnRecipe(layers=5, dim=4, samples=40, seeds=2, probes=2, insert=True, lr=1e-4)
+    task = LinearInsertionTask(recipe)
+    for step in (10, 20):
+        found = task.measure()["insertions"]
+        assert [[one["layer"] for one in of_seed] for of_seed in found] == [[1, 2, 3, 4]] * 2
+        for of_seed in found:
+            for one in of_seed:
+                assert one["activation_gap"] < 1e-12
+                assert one["inserted"]["loss"] == pytest.approx(one["plain"]["loss"], rel=1e-12)
+                assert one["inserted"]["activation_grad"] < one["plain"]["activation_grad"]
+        task.advance(step)
 
 
 def test_measuring_leaves_the_parameters_and_the_generator_alone() -> None:
