@@ -33,6 +33,7 @@ class Problem:
         mean: of x, ``(S, d)``. root: L, ``(S, d, d)``. white: u, ``(S, n, d)``, mean 0 and covariance 1.
         lifted: u with a column of ones, ``(S, n, d + 1)``; lifted_t: its transpose, contiguous.
         target: A L, ``(S, d, d)``. target_mean: A mean, ``(S, d)``.
+        start: [L | mean], what the first layer is given, and goal: [A L | A mean], ``(S, d, d + 1)``.
     """
 
     x: Tensor
@@ -44,6 +45,8 @@ class Problem:
     lifted_t: Tensor
     target: Tensor
     target_mean: Tensor
+    start: Tensor
+    goal: Tensor
 
 
 def problem(recipe: DlnRecipe) -> Problem:
@@ -64,12 +67,16 @@ def of_data(x: Tensor, a: Tensor) -> Problem:
     root: Tensor = torch.linalg.cholesky(centred.mT @ centred / x.shape[1])
     white = torch.linalg.solve_triangular(root, centred.mT, upper=False).mT.contiguous()
     lifted = torch.cat([white, torch.ones_like(white[..., :1])], dim=-1)
-    target_mean = (a @ mean[..., None])[..., 0]
-    return Problem(x, a, mean, root, white, lifted, lifted.mT.contiguous(), a @ root, target_mean)
+    start = torch.cat([root, mean[..., None]], dim=-1)
+    goal = a @ start
+    return Problem(
+        x, a, mean, root, white, lifted, lifted.mT.contiguous(), goal[..., :-1], goal[..., -1], start, goal
+    )
 
 
 @functools.cache
-def _sizes(dim: int, bias: bool, affine: bool) -> tuple[int, ...]:
+def sizes(dim: int, bias: bool, affine: bool) -> tuple[int, ...]:
+    """Numbers of a layer's weight, bias, gamma and beta in ``theta``, without those that do not exist."""
     return (dim * dim, *[dim] * bias, *[dim] * (2 * affine))
 
 
@@ -84,13 +91,14 @@ def initial(recipe: DlnRecipe) -> Tensor:
     for seed in range(recipe.seed, recipe.seed + recipe.seeds):
         network = linear_network(replace(recipe, seed=seed))
         flat = [torch.cat([p.detach().reshape(-1) for p in block.parameters()]) for block in network.blocks]
-        width = sum(_sizes(recipe.dim, recipe.bias, _affine(recipe)))
+        width = sum(sizes(recipe.dim, recipe.bias, is_affine(recipe)))
         ones = torch.cat([torch.ones(recipe.dim), torch.zeros(recipe.dim)]).double()
         rows.append(torch.stack([f if len(f) == width else torch.cat([f, ones]) for f in flat]))
     return torch.stack(rows)
 
 
-def _affine(recipe: DlnRecipe) -> bool:
+def is_affine(recipe: DlnRecipe) -> bool:
+    """Whether there are gamma and beta."""
     return recipe.affine and recipe.norm != "none"
 
 
@@ -100,8 +108,8 @@ def losses(recipe: DlnRecipe, data: Problem, theta: Tensor) -> Tensor:
 
 
 def _run(recipe: DlnRecipe, data: Problem, theta: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    d, n = recipe.dim, data.x.shape[1]
-    parts = theta.split(_sizes(d, recipe.bias, _affine(recipe)), dim=-1)
+    d = recipe.dim
+    parts = theta.split(sizes(d, recipe.bias, is_affine(recipe)), dim=-1)
     weights = parts[0].unflatten(-1, (d, d)).unbind(-3)
     vectors = [part.unbind(-2) for part in parts[1:]]
     m, e = data.root, data.mean
@@ -119,7 +127,12 @@ def _run(recipe: DlnRecipe, data: Problem, theta: Tensor) -> tuple[Tensor, list[
             e = vectors[-1][i] if recipe.affine else torch.zeros_like(e)
         seen.append((m, e))
     total = (m - data.target).square().sum((-2, -1)) + (e - data.target_mean).square().sum(-1)
-    return total * {"sum": n, "sample-mean": 1, "mean": 1 / d}[recipe.loss], seen
+    return total * loss_factor(recipe, data), seen
+
+
+def loss_factor(recipe: DlnRecipe, data: Problem) -> float:
+    """The loss over |M - A L|_F^2 + |e - A mean|^2, in each reading of the loss."""
+    return {"sum": data.x.shape[1], "sample-mean": 1.0, "mean": 1 / recipe.dim}[recipe.loss]
 
 
 def _scale(recipe: DlnRecipe, data: Problem, m: Tensor, e: Tensor) -> Tensor:
@@ -137,31 +150,41 @@ def _scale(recipe: DlnRecipe, data: Problem, m: Tensor, e: Tensor) -> Tensor:
         second = m.square().sum(-1)
         scale = (second + e.square() if raw else second).add(eps).sqrt()
     else:
-        slopes = _slopes(data, m.detach(), e.detach() if raw else torch.zeros_like(e), p)
-        scale = (slopes[..., :-1] * m).sum(-1)
-        scale = scale + slopes[..., -1] * e if raw else scale
+        rows = torch.cat([m, (e if raw else torch.zeros_like(e))[..., None]], dim=-1)
+        scale = (slopes(data, rows.detach(), p) * rows).sum(-1)
         scale = scale + math.sqrt(eps) if p == 1 else scale.clamp_min(math.sqrt(eps))
     if average == "norm-over-m":
         return scale * data.white.shape[-2] ** (1 / p - 1)
     return scale.mean(-1, keepdim=True) if average == "layer-mean" else scale
 
 
+TOGETHER = 400
+"""Rows whose values on all samples are held at a time, so that they stay in the cache."""
+
+
 @torch.no_grad()
-def _slopes(data: Problem, m: Tensor, e: Tensor, p: float) -> Tensor:
-    """Coefficients ``(..., S, d, d + 1)`` of the l_1 or l_inf norm, which is linear in (m_j, e_j) near a
-    point.
+def slopes(data: Problem, rows: Tensor, p: float) -> Tensor:
+    """Gradient of the l_1 or l_inf norm in each row [m_j | e_j] of ``rows``, ``(..., S, d, d + 1)``.
 
     mean |v_j| = <mean(s u), m_j> + mean(s) e_j with s the sign of v_j = <u, m_j> + e_j on each sample;
-    max |v_j| is the same with the one sample where |v_j| is largest. Derivatives of every order are the
-    norm's.
+    max |v_j| is the same with the one sample where |v_j| is largest. The norm is linear near a point, so that
+    its value is <slope, row>.
     """
-    values = torch.cat([m, e[..., None]], dim=-1) @ data.lifted_t
+    seeds, width = rows.shape[-3], rows.shape[-1]
+    # All networks of a seed share its samples: one product for them together.
+    by_seed = rows.reshape(-1, seeds, rows.shape[-2], width).transpose(0, 1).reshape(seeds, -1, width)
+    found = [_slopes(data, part, p) for part in by_seed.split(max(1, TOGETHER // seeds), dim=1)]
+    joined = torch.cat(found, dim=1) if len(found) > 1 else found[0]
+    return joined.view(seeds, -1, rows.shape[-2], width).transpose(0, 1).reshape(rows.shape)
+
+
+def _slopes(data: Problem, rows: Tensor, p: float) -> Tensor:
+    values = torch.bmm(rows, data.lifted_t)
     if p == 1:
-        return values.sign_() @ data.lifted / values.shape[-1]
-    largest = values.abs().argmax(-1, keepdim=True)
-    samples = data.lifted.expand(*m.shape[:-2], *data.lifted.shape[-2:])
-    rows = samples.gather(-2, largest.expand(*m.shape[:-1], samples.shape[-1]))
-    return values.gather(-1, largest).sign() * rows
+        return torch.bmm(values.sign_(), data.lifted).div_(values.shape[-1])
+    largest = values.abs_().max(-1).indices
+    sample = data.lifted.gather(1, largest[..., None].expand(*rows.shape))
+    return sample * (sample * rows).sum(-1, keepdim=True).sign()
 
 
 def losses_and_grads(recipe: DlnRecipe, data: Problem, theta: Tensor) -> tuple[Tensor, Tensor]:

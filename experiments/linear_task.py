@@ -8,12 +8,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import torch
-from bnverify.experiments import deep_linear, insert, landscape, record, second_order, terms
+from bnverify.experiments import deep_linear, insert, landscape, linear_backward, record, second_order, terms
 from bnverify.experiments.landscape import LossFn
 from bnverify.experiments.models import Network, linear_network
 from bnverify.experiments.moments import QUANTILES, sampled_unit
 from bnverify.experiments.recipes import DlnRecipe, curved_steps
-from bnverify.experiments.shift import compare
+from bnverify.experiments.shift import compare_all
 from torch import Tensor
 
 from bnverify.errors import InputError
@@ -47,7 +47,7 @@ class LinearTask:
         return next((i for i, row in enumerate(losses) if not any(map(math.isfinite, row))), None)
 
     def _grads(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        return deep_linear.losses_and_grads(self.recipe, self.problem, theta)
+        return linear_backward.losses_and_grads(self.recipe, self.problem, theta)
 
     def measure(self) -> record.Row:
         recipe, theta = self.recipe, self.theta
@@ -79,13 +79,10 @@ class LinearTask:
         return row
 
     def _shift(self, old: Tensor, new: Tensor, grad: Tensor) -> Rows:
-        """Definition 2.1 for every seed and layer: all k mixtures of old and new layers as one batch."""
-        k = self.recipe.layers
-        earlier = torch.ones(k, k, dtype=torch.bool).tril(-1)
-        _, after = self._grads(torch.where(earlier[:, None, :, None], new, old))
-        return [
-            [asdict(compare(grad[s, i], after[i, s, i])) for i in range(k)] for s in range(self.recipe.seeds)
-        ]
+        """Definition 2.1 for every seed and layer; the first layer has none before it."""
+        moved = linear_backward.shifted_grads(self.recipe, self.problem, old, new)
+        after = torch.cat([grad[:, :1], moved], dim=1)
+        return [[asdict(one) for one in compare_all(*both)] for both in zip(grad, after, strict=True)]
 
     def _hvp(self, theta: Tensor) -> Any:
         theta = theta.detach().requires_grad_()
@@ -107,21 +104,23 @@ class LinearTask:
         for layer, (a, b) in enumerate(zip(before, after, strict=True)):
             mean0, mean1 = a.mean(1), b.mean(1)
             var0, var1 = a.var(1, unbiased=False), b.var(1, unbiased=False)
-            mean_shift = (mean1 - mean0).square().mean(1).sqrt()
-            var_shift = (var1 - var0).square().mean(1).sqrt()
-            for s in range(self.recipe.seeds):
-                j = sampled_unit(self.recipe.seed + s, layer, self.recipe.dim)
-                rows[s].append(
-                    {
-                        "mean": float(mean0[s, j]),
-                        "var": float(var0[s, j]),
-                        "quantiles": torch.quantile(a[s, :, j], points).tolist(),
-                        "mean_change": float(mean1[s, j] - mean0[s, j]),
-                        "var_change": float(var1[s, j] - var0[s, j]),
-                        "mean_shift": float(mean_shift[s]),
-                        "var_shift": float(var_shift[s]),
-                    }
-                )
+            units = [
+                sampled_unit(self.recipe.seed + s, layer, self.recipe.dim) for s in range(self.recipe.seeds)
+            ]
+            seeds = torch.arange(self.recipe.seeds)
+            shown = a[seeds, :, units]
+            columns = {
+                "mean": mean0[seeds, units],
+                "var": var0[seeds, units],
+                "quantiles": torch.quantile(shown, points, dim=1).T,
+                "mean_change": (mean1 - mean0)[seeds, units],
+                "var_change": (var1 - var0)[seeds, units],
+                "mean_shift": (mean1 - mean0).square().mean(1).sqrt(),
+                "var_shift": (var1 - var0).square().mean(1).sqrt(),
+            }
+            values = {name: column.tolist() for name, column in columns.items()}
+            for s, row in enumerate(rows):
+                row.append({name: column[s] for name, column in values.items()})
         return rows
 
     def networks(self) -> Iterator[tuple[Network, Tensor, Tensor, LossFn]]:

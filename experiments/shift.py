@@ -28,12 +28,18 @@ class Shift:
 
 def compare(g: Tensor, g_after: Tensor) -> Shift:
     """The three distances between two gradients of one layer, flat vectors of one length."""
+    return compare_all(g[None], g_after[None])[0]
+
+
+def compare_all(g: Tensor, g_after: Tensor) -> list[Shift]:
+    """`compare` for every row of two tensors ``(n, q)``."""
     # Squares of small float32 gradients underflow.
     g, g_after = g.double(), g_after.double()
-    difference, norm, norm_after = float((g - g_after).norm()), float(g.norm()), float(g_after.norm())
-    relative = difference / norm if norm > 0 else math.nan
-    cosine = float((g / norm) @ (g_after / norm_after)) if norm > 0 and norm_after > 0 else math.nan
-    return Shift(difference, relative, cosine)
+    norm, norm_after = g.norm(dim=1), g_after.norm(dim=1)
+    difference = (g - g_after).norm(dim=1)
+    relative = torch.where(norm > 0, difference / norm, math.nan)
+    cosine = ((g / norm[:, None]) * (g_after / norm_after[:, None])).sum(1)
+    return [Shift(*row) for row in torch.stack([difference, relative, cosine], dim=1).tolist()]
 
 
 def layer_slices(model: Network) -> tuple[list[slice], list[slice]]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 import torch
-from bnverify.experiments import deep_linear
+from bnverify.experiments import deep_linear, linear_backward
 from bnverify.experiments.models import linear_network
 from bnverify.experiments.recipes import NORMS_DLN, DlnRecipe, NormKind
 from bnverify.numerics.norms import AVERAGES, Average
@@ -49,12 +49,13 @@ def perturbed(recipe: DlnRecipe) -> Tensor:
 
 def agree(recipe: DlnRecipe, rel: float = 1e-12) -> None:
     data, theta = deep_linear.problem(recipe), perturbed(recipe)
-    loss, grad = deep_linear.losses_and_grads(recipe, data, theta)
+    found = [of.losses_and_grads(recipe, data, theta) for of in (deep_linear, linear_backward)]
     for s in range(recipe.seeds):
         expected, g = plain(recipe, data, s, theta[s])
-        assert float((loss[s] - expected).abs() / expected) < rel
-        for i in range(recipe.layers):
-            assert float((grad[s, i] - g[i]).norm() / g[i].norm()) < rel
+        for loss, grad in found:
+            assert float((loss[s] - expected).abs() / expected) < rel
+            for i in range(recipe.layers):
+                assert float((grad[s, i] - g[i]).norm() / g[i].norm()) < rel
 
 
 @pytest.mark.parametrize("norm", NORMS_DLN)
@@ -89,10 +90,10 @@ def test_every_reading_of_the_loss_agrees(loss: Literal["sum", "sample-mean", "m
 def test_networks_of_one_batch_do_not_see_one_another() -> None:
     recipe = replace(SMALL, norm="batchnorm")
     data, theta = deep_linear.problem(recipe), perturbed(recipe)
-    _, alone = deep_linear.losses_and_grads(recipe, data, theta)
+    _, alone = linear_backward.losses_and_grads(recipe, data, theta)
     broken = torch.stack([theta, theta.clone()])
     broken[1, 0] = torch.nan
-    _, together = deep_linear.losses_and_grads(recipe, data, broken)
+    _, together = linear_backward.losses_and_grads(recipe, data, broken)
     torch.testing.assert_close(together[0], alone, rtol=1e-13, atol=0)
     torch.testing.assert_close(together[1, 1:], alone[1:], rtol=1e-13, atol=0)
 
