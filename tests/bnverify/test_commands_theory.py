@@ -143,3 +143,69 @@ def test_a_folder_that_cannot_be_written_is_exit_code_2(bnverify, shelf, tmp_pat
     done = bnverify("prove", "thm-4.1", "--export", tmp_path / "file" / "out")
     assert done.exit_code == 2
     assert "name a folder that can be written" in done.stderr
+
+
+def measured():
+    return [entry for entry in store.load().values() if "measured" in entry.detail]
+
+
+def test_the_json_of_an_empirical_claim_has_its_verdict_and_no_counterexample(bnverify):
+    for item in json.loads(bnverify("claims", "--json", *(entry.id for entry in measured())).stdout):
+        assert tuple(item) == PROMISED
+        assert item["verdict"] in {"reproduced", "partly", "not-reproduced", "open"}
+        assert item["counterexample"] is None
+        for reading in item["readings"]:
+            made = reading["data"]
+            assert made["command"].startswith("bnverify")
+            assert made["date"]
+            assert made["machine"]
+            assert {"statistic", "margin", "seeds", "ratio", "interval", "p_holm"} <= set(made["cells"][0])
+
+
+def test_show_gives_what_was_measured_its_margin_and_what_made_it(bnverify):
+    text = bnverify("show", "fig-2").stdout
+    (item,) = json.loads(bnverify("claims", "fig-2", "--json").stdout)
+    assert f"By training runs: {item['verdict']}" in text
+    assert "almost non-existent" in text
+    assert "fixed beforehand in notes/preregistration.toml" in text
+    assert "between 0.952 and 1.05" in text
+    for reading in item["readings"]:
+        assert f"Runs {reading['slug']}" in text
+        assert reading["data"]["command"] in text
+        assert reading["data"]["date"] in text
+
+
+def test_an_unknown_figure_suggests_its_panels(bnverify):
+    done = bnverify("show", "fig-4")
+    assert done.exit_code == 2
+    assert all(name in done.stderr for name in ("fig-4a", "fig-4b", "fig-4c"))
+
+
+def test_prove_counts_what_rests_on_runs_apart_from_what_it_proves(bnverify, shelf):
+    done = bnverify("prove", "thm-4.1", "fig-2", "fig-9")
+    assert done.exit_code == 0
+    assert "1 of 1 claims verified" in done.stdout
+    assert "2 empirical claims rest on summaries of training runs" in done.stdout
+    assert "judged again, not proved" in done.stdout
+    alone = bnverify("prove", "fig-2").stdout
+    assert "verified" not in alone
+    assert "1 empirical claim rests on" in alone
+
+
+def test_prove_is_exit_code_2_where_a_summary_is_damaged(bnverify, shelf, tmp_path, monkeypatch):
+    from bnverify.theory import empirical
+
+    (tmp_path / "reproduce-x.json").write_text("{")
+    monkeypatch.setattr(empirical, "committed", lambda: empirical.summaries(tmp_path))
+    before = shelf.read_bytes()
+    done = bnverify("prove", "fig-2")
+    assert done.exit_code == 2
+    assert "reproduce-x.json is not the summary of a reproduction" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert shelf.read_bytes() == before
+    assert bnverify("prove", "thm-4.1").exit_code == 0
+
+
+def test_empirical_claims_are_not_exported_to_the_checker(bnverify, shelf, tmp_path):
+    assert bnverify("prove", "fact-C.1", "fig-2", "--export", tmp_path / "out").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["fact-C.1.json", "manifest.json"]

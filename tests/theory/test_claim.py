@@ -6,7 +6,18 @@ from dataclasses import fields, replace
 from fractions import Fraction
 
 import pytest
-from bnverify.theory.claim import Claim, Evidence, Instance, Reading, Status, eq, rational, status_of, veq
+from bnverify.theory.claim import (
+    STATES,
+    Claim,
+    Evidence,
+    Instance,
+    Reading,
+    Status,
+    eq,
+    rational,
+    status_of,
+    veq,
+)
 from bnverify.theory.observe import Gram, Syntax
 from bnverify.theory.registry import registry
 
@@ -48,9 +59,20 @@ def test_proved_and_refuted_at_once_is_a_contradiction() -> None:
         evidence("0", proved=True, refuted=True).status  # noqa: B018
 
 
-def test_no_claim_types_in_a_verdict_that_evidence_decides() -> None:
-    decided = {Status.PROVED, Status.REFUTED, Status.CONDITIONAL}
-    assert not [c.id for c in registry().values() if c.state and Status(c.state) in decided]
+@pytest.mark.parametrize("word", [*sorted(set(Status) - set(STATES)), "maybe", "Open", " "])
+def test_no_claim_types_in_a_verdict_that_evidence_decides(word: str) -> None:
+    with pytest.raises(ValueError, match="expected one of definition, open, absent"):
+        replace(claim(), state=word)
+
+
+@pytest.mark.parametrize("word", STATES)
+def test_a_claim_may_say_that_no_evidence_is_asked_for(word: str) -> None:
+    assert status_of(replace(claim(), state=word), ()) == (word or "open")
+
+
+def test_what_runs_judge_has_no_state_of_its_own() -> None:
+    with pytest.raises(ValueError, match="where evidence decides"):
+        replace(claim(), state="open", measured="the loss")
 
 
 def test_floats_are_refused() -> None:

@@ -70,6 +70,47 @@ def test_a_change_to_another_claim_leaves_evidence_fresh(copy):
     assert changed(copy, "claims/fact_c_1.py") == before
 
 
+@pytest.fixture
+def measured(copy, monkeypatch):
+    """A copy of the package with what was fixed beforehand and a summary of runs beside it."""
+    notes = copy.parent / "notes"
+    (notes / "results").mkdir(parents=True)
+    (notes / "preregistration.toml").write_text("# fixed")
+    (notes / "results" / "reproduce-a.json").write_text("{}")
+    monkeypatch.setattr(store, "NOTES", notes)
+    store.digest.cache_clear()
+    return notes
+
+
+@pytest.mark.parametrize(
+    "name", ["preregistration.toml", "results/reproduce-a.json", "results/reproduce-b.json"]
+)
+def test_a_changed_or_a_new_summary_makes_the_evidence_on_empirical_claims_stale(measured, name):
+    file = "claims/fig_section_2.py"
+    proved, judged = (
+        dataclasses.replace(ENTRY, file=it, rests_on=store.digest(it)) for it in ("claims/thm_4_1.py", file)
+    )
+    assert not judged.stale
+    path = measured / name
+    path.write_text((path.read_text() if path.exists() else "") + " ")
+    store.digest.cache_clear()
+    assert judged.stale
+    assert not proved.stale
+
+
+def test_files_beside_the_summaries_do_not_matter(measured):
+    before = store.digest("claims/fig_section_2.py")
+    (measured / "results" / "bench.json").write_text("{}")
+    store.digest.cache_clear()
+    assert store.digest("claims/fig_section_2.py") == before
+
+
+def test_evidence_on_empirical_claims_rests_on_what_judges_them():
+    needed = {"empirical.py", "empirical_items.py", "summaries.py", "paired.py", "preregistered.py"}
+    assert needed <= set(store.sources("claims/fig_section_3.py"))
+    assert not needed & set(store.sources("claims/thm_4_1.py"))
+
+
 def test_evidence_on_a_claim_whose_file_is_gone_is_stale():
     assert dataclasses.replace(ENTRY, file="claims/gone.py").stale
 
