@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import torch
 from bnverify.numerics.audit_report import LayerAudit, SecondOrder, StatementRows
 from bnverify.numerics.capture import Call
@@ -11,9 +14,11 @@ from bnverify.numerics.layer_statements import Answer, Asked, ask, statements
 from bnverify.numerics.layers import Family
 from torch import Tensor
 
+T = TypeVar("T")
+
 _MEASURED = (
-    *("g.g", "1.g", "g.yhat", "v.v", "1.v", "v.yhat", "g.v", "1.yhat"),
-    *("g.nu", "1.nu", "nu.nu", "nu.v", "nu.yhat"),
+    *("g.g", "1.g", "g.yhat", "v.v", "1.v", "v.yhat", "1.yhat"),
+    *("g.nu", "1.nu", "nu.nu", "nu.v"),
 )
 """The products of `first_order`; those with nu only where the layer divides by an l_p norm."""
 
@@ -99,15 +104,7 @@ def answers(call: Call, room: LayerSetting) -> list[Answer]:
     return [answer for answer in asked if answer is not None]
 
 
-def statement_rows(answer: Answer, keep: list[int]) -> StatementRows:
-    def kept(values: Tensor) -> tuple[float, ...]:
-        listed = values.tolist()
-        return (
-            tuple(listed)
-            if len(keep) == len(listed) and keep == sorted(keep)
-            else tuple(listed[j] for j in keep)
-        )
-
+def statement_rows(answer: Answer, keep: list[int] | None) -> StatementRows:
     statement = answer.statement
     return StatementRows(
         id=statement.id,
@@ -115,11 +112,16 @@ def statement_rows(answer: Answer, keep: list[int]) -> StatementRows:
         text=statement.text,
         op=answer.op,
         asserted=statement.asserted,
-        lhs=kept(answer.lhs),
-        rhs=kept(answer.rhs),
-        residual=kept(answer.residual),
-        finding=tuple(answer.findings[j].value for j in keep),
+        lhs=kept(answer.lhs.tolist(), keep),
+        rhs=kept(answer.rhs.tolist(), keep),
+        residual=kept(answer.residual.tolist(), keep),
+        finding=kept(answer.findings, keep),
     )
+
+
+def kept(values: Sequence[T], keep: list[int] | None) -> tuple[T, ...]:
+    """The values at these places; all of them where ``keep`` is None."""
+    return tuple(values) if keep is None else tuple([values[j] for j in keep])
 
 
 def first_order_rows(
@@ -128,9 +130,7 @@ def first_order_rows(
     """The table of one call."""
     spec = call.spec
     assert spec is not None
-    keep = list(range(spec.groups)) if channels is None else list(channels)
-    labels = spec.labels()
-    columns = _columns(call)
+    keep = None if channels is None else list(channels)
     return LayerAudit(
         name=call.name,
         kind=call.kind.name,
@@ -142,8 +142,8 @@ def first_order_rows(
         dtype=str(call.dtype).removeprefix("torch."),
         folded=spec.fold is not None,
         synchronised=spec.synchronised,
-        labels=tuple(labels[j] for j in keep),
-        columns={name: tuple(values[j] for j in keep) for name, values in columns.items()},
+        labels=kept(spec.labels(), keep),
+        columns={name: kept(values, keep) for name, values in _columns(call).items()},
         statements=tuple(statement_rows(answer, keep) for answer in answers(call, layer_setting(call))),
         second=second,
     )
@@ -212,7 +212,7 @@ def second_order_rows(
     spec = call.spec
     assert spec is not None
     labels = spec.labels()
-    keep = list(range(spec.groups)) if channels is None else list(channels)
+    keep = None if channels is None else list(channels)
     forms: dict[str, tuple[float, ...]] = {}
     asked: tuple[StatementRows, ...] = ()
     if exact is not None:
@@ -221,16 +221,15 @@ def second_order_rows(
         }
         if exact.smoothness is not None:
             forms["smoothness"] = tuple(exact.smoothness.tolist())
-        own = list(range(len(exact.index)))
         asked = tuple(
-            statement_rows(answer, own)
+            statement_rows(answer, None)
             for answer in answers(call, layer_setting(call, exact, depth))
             if answer.order == 2
         )
 
     def of(values: dict[str, Tensor]) -> dict[str, tuple[float, ...]]:
         listed = {name: values[key].tolist() for name, key in _EXACT.items() if key in values}
-        return {name: tuple(numbers[j] for j in keep) for name, numbers in listed.items()}
+        return {name: kept(numbers, keep) for name, numbers in listed.items()}
 
     return SecondOrder(
         whole={

@@ -166,7 +166,7 @@ class Auditor:
         return steps, values
 
 
-_POWERS = {"grad_out_sq": 2, "g.g": 2, "v.v": 2, "g.v": 2}
+_POWERS = {"grad_out_sq": 2, "g.g": 2, "v.v": 2}
 _POWERS |= dict.fromkeys(("1.g", "g.yhat", "1.v", "v.yhat", "g.nu", "nu.v", "shared"), 1)
 
 

@@ -74,7 +74,7 @@ class Asked:
 class Answer:
     """One statement asked of every group of a layer; tensors are ``(G,)``.
 
-    order: of the derivatives that it needed. residual: |lhs - rhs| relative to the scale that the sides had before
+    order: of the derivatives that it needed. findings: values of `Finding`. residual: |lhs - rhs| relative to the scale that the sides had before
     their cancellations.
     """
 
@@ -84,7 +84,7 @@ class Answer:
     lhs: Tensor
     rhs: Tensor
     residual: Tensor
-    findings: tuple[Finding, ...]
+    findings: tuple[str, ...]
 
 
 def gradient_fixed(q: Setting) -> Relation:
@@ -273,7 +273,7 @@ def ask(statement: Statement, q: LayerSetting, dtype: torch.dtype) -> Answer | N
     inside = met & q.defined & (scale > 0) & torch.isfinite(slack)
     if statement.asserted and statement.eps in ("= 0", "> 0"):
         inside &= (q.symbols["eps"] == 0) == (statement.eps == "= 0")
-    findings = tuple(_FINDINGS[code] for code in _codes(op, slack, allowed, inside).tolist())
+    findings = tuple([_FINDINGS[code] for code in _codes(op, slack, allowed, inside).tolist()])
     residual = torch.where((scale > 0) & torch.isfinite(slack), slack.abs() / scale, torch.zeros_like(scale))
     return Answer(statement, order, op, lhs.value, rhs.value, residual, findings)
 
@@ -287,7 +287,10 @@ def _hypotheses_met(statement: Statement, q: LayerSetting) -> Tensor:
     return met
 
 
-_FINDINGS = (Finding.OUTSIDE_ASSUMPTIONS, Finding.HOLDS, Finding.VIOLATED, Finding.WITHIN_ROUNDOFF)
+_FINDINGS = tuple(
+    item.value
+    for item in (Finding.OUTSIDE_ASSUMPTIONS, Finding.HOLDS, Finding.VIOLATED, Finding.WITHIN_ROUNDOFF)
+)
 
 
 def _codes(op: str, slack: Tensor, allowed: Tensor, inside: Tensor) -> Tensor:
