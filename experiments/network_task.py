@@ -54,7 +54,7 @@ class NetworkTask:
         """Pictures and labels of the batch of ``step``, on the device."""
         index = data.batch_indices(self.recipe.seed, step, len(self.set.train_y), self.recipe.batch_size)
         index = index.to(self.set.train_x.device)
-        return self.set.train_x[index], self.set.train_y[index]
+        return self.set.train_x.index_select(0, index), self.set.train_y.index_select(0, index)
 
     def advance(self, until: int) -> list[Any]:
         losses = []
