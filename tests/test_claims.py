@@ -1,5 +1,7 @@
 """Every claim of the registry, one by one: its evidence verifies from nothing and is what is stored."""
 
+from functools import cache
+
 import pytest
 from bnverify.theory import derive, store
 from bnverify.theory.items import PROMISED
@@ -22,8 +24,13 @@ VERDICTS = {
 KINDS = {"theorem", "lemma", "fact", "equation", "prose", "figure", "definition", "extension"}
 
 
+@cache
+def shelf():
+    return store.load()
+
+
 def stored(identifier):
-    entry = store.load().get(identifier)
+    entry = shelf().get(identifier)
     assert entry is not None, f"run `bnverify prove {identifier}` and commit theory/evidence.json"
     return entry
 
