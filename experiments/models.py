@@ -41,6 +41,19 @@ class Block(nn.Module):
         return out
 
 
+class Pool(nn.Module):
+    """2x2 max-pooling, ``(m, J, h, w)`` to ``(m, J, h/2, w/2)``.
+
+    On the CPU only the kernel for channels_last is vectorised; values and gradients are the same to the bit.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.is_cuda:
+            return nn.functional.max_pool2d(x, 2)
+        last = x.contiguous(memory_format=torch.channels_last)
+        return nn.functional.max_pool2d(last, 2).contiguous()
+
+
 class Network(nn.Module):
     """Blocks one after the other; ``blocks[i]`` is layer i + 1 of the paper."""
 
@@ -109,7 +122,7 @@ def vgg(recipe: VggRecipe, channels: int, classes: int) -> Network:
         units = max(1, round(here * width))
         tail: nn.Module = nn.Identity()
         if after == "M" and side > 1:
-            tail, side = nn.MaxPool2d(2), side // 2
+            tail, side = Pool(), side // 2
         convolution = nn.Conv2d(channels, units, 3, padding=1, bias=recipe.bias)
         blocks.append(Block(convolution, build_norm(recipe, units, True, len(blocks)), nn.ReLU(), tail))
         channels = units

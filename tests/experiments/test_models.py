@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from bnverify.experiments.models import Network, linear_network, vgg
+from bnverify.experiments.models import Network, Pool, linear_network, vgg
 from bnverify.experiments.recipes import NORMS_VGG, DlnRecipe, NormKind, VggRecipe
 from bnverify.numerics.norms import LpNorm, Noise, NoisyBatchNorm
 from torch import nn
@@ -75,3 +75,15 @@ def test_the_linear_network_is_25_square_layers_in_float64_normalised_after_the_
     assert linear_maps(model)[0].weight.dtype == torch.float64
     assert isinstance(model.blocks[-1].norm, nn.Identity)
     assert isinstance(linear_network(DlnRecipe(norm="l1", last_norm=True)).blocks[-1].norm, LpNorm)
+
+
+def test_pooling_in_another_layout_is_pytorchs_to_the_bit() -> None:
+    x = torch.randn(3, 5, 8, 8, generator=torch.Generator().manual_seed(0)).relu_().requires_grad_()
+    cotangent = torch.randn(3, 5, 4, 4, generator=torch.Generator().manual_seed(1))
+    found = []
+    for pool in (Pool(), nn.MaxPool2d(2)):
+        out = pool(x)
+        (grad,) = torch.autograd.grad(out, x, cotangent)
+        found.append((out, grad))
+    assert found[0][0].is_contiguous()
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
