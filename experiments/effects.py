@@ -14,10 +14,10 @@ from bnverify.experiments.views import View, number, statistic
 
 LR = 1e-6
 
-# Each a positive number a seed; beta times the learning rate has no unit, so that it can be compared between losses.
+# Each a positive number a seed; lambda_max times the learning rate has no unit, so that losses can be compared.
 QUANTITIES: dict[str, Callable[[View], float]] = {
     "loss_left": lambda v: statistic("final_loss", v, "all") / number(v.losses[0]),
-    "beta_max_times_lr": lambda v: statistic("beta_max", v, "all") * v.recipe.lr,
+    "lambda_max_times_lr": lambda v: statistic("lambda_max", v, "all") * v.recipe.lr,
     "ics_relative": lambda v: statistic("ics_relative", v, "all"),
 }
 

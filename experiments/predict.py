@@ -130,10 +130,10 @@ def predictions(found: Sequence[Sample], names: Sequence[str], new_norm: bool) -
     return pairs
 
 
-def errors(found: Sequence[Sample], features_of: str, new_norm: bool) -> dict[int, float]:
+def errors(found: Sequence[Sample], names: Sequence[str], new_norm: bool) -> dict[int, float]:
     """Seed -> root mean square error of the log of the target over its samples, each predicted without it."""
     squares: dict[int, list[float]] = {}
-    for sample, value in predictions(found, FEATURES[features_of], new_norm):
+    for sample, value in predictions(found, names, new_norm):
         squares.setdefault(sample.seed, []).append((sample.target - value) ** 2)
     return {seed: math.sqrt(math.fsum(v) / len(v)) for seed, v in squares.items()}
 
@@ -148,7 +148,7 @@ def log_ratios(
     """
     target, _, scheme = statistic.rpartition("_new_")
     found = samples(shelf, model.removeprefix("predict-"), lr, target)
-    one, other = (errors(found, name, scheme == "norm") for name in (of, against))
+    one, other = (errors(found, FEATURES[name], scheme == "norm") for name in (of, against))
     return {
         seed: math.log(one[seed] / other[seed]) if one[seed] > 0 and other[seed] > 0 else math.nan
         for seed in sorted(one.keys() & other.keys())

@@ -193,7 +193,7 @@ NORMS_DLN: tuple[NormKind, ...] = ("none", "batchnorm", "l1", "l2", "linf")
 SWEEP: tuple[float, ...] = (0.01, 0.3, 1.0, 3.0)
 # Depths and further learning rates of the linear networks from which smoothness is predicted.
 DEPTHS: tuple[int, ...] = (5, 10, 20)
-SWEEP_DLN: tuple[float, ...] = (3e-5, 1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3)
+SWEEP_DLN: tuple[float, ...] = (1e-4, 2e-4, 2.5e-4, 3.2e-4, 4e-4, 5e-4, 6.3e-4)
 # Fields of the linear networks' recipe whose effect is shown once, one at a time.
 EFFECTS: dict[str, str] = {
     "last-norm": "last_norm=true",

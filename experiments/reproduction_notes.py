@@ -77,7 +77,7 @@ def _effects(rows: list[Row]) -> list[str]:
         "",
         "Loss left: final over first loss. Ratios to the unchanged network, paired by seed.",
         "",
-        "| network | field | steps | loss left | its ratio | ratio of beta x learning rate | ratio of relative ICS |",
+        "| network | field | steps | loss left | its ratio | ratio of lambda_max x learning rate | ratio of relative ICS |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:

@@ -17,19 +17,11 @@ from bnverify.experiments.verdicts import Shelf
 RECIPE = DlnRecipe(steps=100, seeds=3, checkpoints=1)
 
 
-def run(name: str, left: list[float | None], beta: float, **change: Any) -> Run:
+def run(name: str, left: list[float | None], curvature: float, **change: Any) -> Run:
     """Three seeds whose loss ends at ``left`` times its first value."""
-    ray = {
-        "lengths": [0.5],
-        "changes": [0.5 * beta],
-        "direction_norm": 1.0,
-        "grad_norm": 1.0,
-        "loss": 1.0,
-        "losses": [1.0],
-    }
     ics = [{"relative": 0.0, "cosine": 1.0, "l2": 0.0}, {"relative": 0.5, "cosine": 0.9, "l2": 1.0}]
     rows = [
-        {"step": 0, "ray": [ray] * 3, "ics": [ics] * 3},
+        {"step": 0, "lambda_max": [curvature] * 3, "ics": [ics] * 3},
         {"from": 0, "losses": [[8.0, 8.0, 8.0]] + [[None if v is None else 8 * v for v in left]] * 99},
     ]
     recipe = replace(RECIPE, norm="batchnorm", **change)
@@ -47,8 +39,8 @@ def test_ratios_are_paired_by_seed_with_their_interval() -> None:
     assert changed["against_default"]["loss_left"] == pytest.approx(
         {"seeds": 3, "ratio": 2.0, "low": 2.0, "high": 2.0}
     )
-    assert changed["values"]["beta_max_times_lr"]["ratio"] == pytest.approx(6e-6)
-    assert changed["against_default"]["beta_max_times_lr"]["ratio"] == pytest.approx(3.0)
+    assert changed["values"]["lambda_max_times_lr"]["ratio"] == pytest.approx(6e-6)
+    assert changed["against_default"]["lambda_max_times_lr"]["ratio"] == pytest.approx(3.0)
 
 
 def test_a_diverged_seed_counts_as_no_progress_and_runs_that_are_missing_as_none() -> None:

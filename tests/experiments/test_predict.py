@@ -66,7 +66,7 @@ def runs(seeds: int = 5) -> list[Run]:
                     | {"step": t}
                     for t in range(3)
                 ]
-                ends = [0.1 if lr < 3e-4 / curvatures[s, 0] else 2.0 for s in range(seeds)]
+                ends = [0.1 if lr < 3.5e-4 / curvatures[s, 0] else 2.0 for s in range(seeds)]
                 losses = {"from": 0, "losses": [[1.0] * seeds, [1.0] * seeds, ends]}
                 measured = rows if lr == BASE else []
                 found.append(
@@ -86,9 +86,9 @@ def test_the_feature_that_carries_the_target_predicts_it_and_noise_does_not() ->
     for target in ("beta_max", "lambda_max"):
         found = predict.samples(shelf, "dln", BASE, target)
         assert len(found) == 4 * 3 * 5 * 3
-        assert max(predict.errors(found, "curvature", False).values()) < 1e-9
-        assert max(predict.errors(found, "curvature", True).values()) < 1e-9
-        assert min(predict.errors(found, "baselines", False).values()) > 0.3
+        assert max(predict.errors(found, predict.FEATURES["curvature"], False).values()) < 1e-9
+        assert max(predict.errors(found, predict.FEATURES["curvature"], True).values()) < 1e-9
+        assert min(predict.errors(found, predict.FEATURES["baselines"], False).values()) > 0.3
     ratios = predict.log_ratios(shelf, "predict-dln", BASE, "usable_lr_new_norm", "terms", "baselines")
     assert len(ratios) == 5
     assert all(ratio < 0 for ratio in ratios.values())

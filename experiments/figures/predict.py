@@ -1,0 +1,105 @@
+"""What predicts effective beta, lambda_max and the largest usable learning rate on runs that a fit has not seen."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from bnverify.experiments import predict
+from bnverify.experiments.figures import style
+from bnverify.experiments.predict import Sample
+from bnverify.experiments.verdicts import Shelf
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+LR = {"vgg": 0.1, "dln": 1e-5}
+PANELS = (
+    ("vgg", "beta_max", "VGG, effective β"),
+    ("vgg", "lambda_max", "VGG, λ max"),
+    ("dln", "beta_max", "DLN, effective β"),
+    ("dln", "lambda_max", "DLN, λ max"),
+    ("dln", "usable_lr", "DLN, largest learning rate"),
+)
+WORDS = {
+    "scale": "γ²/σ²",
+    "kept": "share kept (4.1)",
+    "curvature": "curvature (4.2)",
+    "terms": "all three terms",
+    "grad_sq": "‖g‖², activations",
+    "weight_grad_sq": "‖g‖², weights",
+    "depth": "depth",
+    "weight_norm": "‖W‖",
+    "baselines": "all four baselines",
+    "both": "terms and baselines",
+}
+CAPTION = (
+    "Do the terms of the theorems predict smoothness in weight space? Above: root mean square error of the predicted "
+    "logarithm, as a factor, of fits with the features named on the left; a dot per seed, held out (filled), or held "
+    "out with its normalisation (open); dashed: no feature, the mean of what the fit saw. Below: predicted from the "
+    "three terms, seed and normalisation held out, against measured; a colour per normalisation."
+)
+
+
+def draw(shelf: Shelf) -> Figure | None:
+    """Errors of all fits above, predicted against measured below; None without runs of at least two seeds."""
+    found = {(model, target): predict.samples(shelf, model, LR[model], target) for model, target, _ in PANELS}
+    if not any(_usable(samples) for samples in found.values()):
+        return None
+    figure, axes = style.canvas(2, len(PANELS))
+    for column, (model, target, title) in enumerate(PANELS):
+        above, below = axes[0][column], axes[1][column]
+        samples = found[model, target]
+        if not _usable(samples):
+            for panel in (above, below):
+                style.empty(panel, "no runs")
+            continue
+        _errors(above, samples, first=column == 0)
+        _scatter(below, samples)
+        above.set_title(title)
+        below.set(xlabel="measured", ylabel="predicted")
+    return figure
+
+
+def _usable(samples: list[Sample]) -> bool:
+    return len({s.seed for s in samples}) > 1 and np.ptp([s.target for s in samples]) > 0
+
+
+def _errors(panel: Axes, samples: list[Sample], *, first: bool) -> None:
+    mean = predict.errors(samples, (), new_norm=False)
+    panel.axvline(math.exp(np.mean(list(mean.values()))), color=style.MUTED, linestyle="--", linewidth=0.8)
+    for line, name in enumerate(WORDS):
+        for new_norm, shift in ((False, -0.15), (True, 0.15)):
+            factors = [
+                math.exp(e) for e in predict.errors(samples, predict.FEATURES[name], new_norm).values()
+            ]
+            colour = style.COLOURS["batchnorm" if name in ("terms", *predict.TERMS) else "none"]
+            colour = style.COLOURS["noisy-batchnorm"] if name == "both" else colour
+            panel.plot(
+                factors,
+                [line + shift] * len(factors),
+                linestyle="",
+                marker="o",
+                markersize=2.5,
+                markerfacecolor="none" if new_norm else colour,
+                markeredgecolor=colour,
+                markeredgewidth=0.6,
+            )
+    panel.set_yticks(range(len(WORDS)), list(WORDS.values()) if first else [""] * len(WORDS))
+    panel.invert_yaxis()
+    panel.set_xlabel("error, as a factor")
+    style.tick(panel, "x")
+
+
+def _scatter(panel: Axes, samples: list[Sample]) -> None:
+    pairs = predict.predictions(samples, predict.TERMS, new_norm=True)
+    for norm in predict.NORMS:
+        own = [(math.exp(s.target), math.exp(min(p, 700.0))) for s, p in pairs if s.norm == norm]
+        if own:
+            measured, guessed = zip(*own, strict=True)
+            panel.scatter(
+                measured, guessed, s=4, color=style.COLOURS[norm], label=style.NAMES[norm], linewidths=0
+            )
+    for axis in ("x", "y"):
+        style.tick(panel, axis)
+    ends = [math.exp(f(s.target for s in samples)) for f in (min, max)]
+    panel.plot(ends, ends, color=style.MUTED, linewidth=0.6)
