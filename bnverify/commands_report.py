@@ -1,4 +1,5 @@
-"""``report``: verdicts, proofs, counterexamples and bound versus actual, in one folder of pages."""
+"""``report``: verdicts, proofs, counterexamples and bound versus actual in one folder of pages; or, of a folder that
+``reproduce`` wrote, the page of the reproduction."""
 
 from __future__ import annotations
 
@@ -8,7 +9,10 @@ from typing import Annotated
 
 import typer
 
+from bnverify.errors import InputError
+
 STAGES = ("random batches", "a real network", "mutants", "pictures", "pages")
+TRIALS, SEED, DEVICE = 10_000, 0, "cpu"
 
 
 def register(app: typer.Typer) -> None:
@@ -17,16 +21,68 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    out: Annotated[Path, typer.Option("--out", help="A new or empty folder, or an earlier report.")] = Path(
-        "report"
-    ),
-    trials: Annotated[int, typer.Option("--trials", help="Random instances per theorem.")] = 10_000,
-    seed: Annotated[int, typer.Option("--seed", help="Of the random instances and the real network.")] = 0,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]",
+            help="A folder that bnverify reproduce wrote: its results as one page, DIR/index.html.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="A new or empty folder, or an earlier report; ./report by default, with DIR that folder.",
+            show_default=False,
+        ),
+    ] = None,
+    trials: Annotated[int, typer.Option("--trials", help="Random instances per theorem.")] = TRIALS,
+    seed: Annotated[int, typer.Option("--seed", help="Of the random instances and the real network.")] = SEED,
     device: Annotated[
         str, typer.Option("--device", help="Where the numbers are computed: cpu, cuda ...")
-    ] = "cpu",
+    ] = DEVICE,
 ) -> None:
-    """Write index.html, report.md and report.json; exit 1 if numbers contradict a certificate."""
+    """Write index.html, report.md and report.json; exit 1 if numbers contradict a certificate.
+
+    With DIR, write the page of that reproduction instead: claims, figures, insertions, protocols, definitions. Where
+    runs are missing it shows what is there, names them, and exits with 2.
+    """
+    if folder is None:
+        _verification(out or Path("report"), trials, seed, device)
+    elif (trials, seed, device) != (TRIALS, SEED, DEVICE):
+        raise InputError("--trials, --seed and --device are for the report without DIR; leave them out")
+    else:
+        _reproduction(folder, out)
+
+
+def _reproduction(folder: Path, out: Path | None) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+    from bnverify.terminal import console
+
+    columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def tick(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        from bnverify.experiments.report import reproduction_page
+
+        made = reproduction_page.write(folder, out, tick)
+    console().print(f"{made.judged} claims judged: {made.page.resolve()}", soft_wrap=True)
+    if made.missing:
+        shown = "; ".join(made.missing[:3]) + ("; ..." if len(made.missing) > 3 else "")
+        raise InputError(
+            f"{len(made.missing)} parts of the reproduction are missing, the page names them ({shown}); "
+            f"go on with {made.resume}"
+        )
+
+
+def _verification(out: Path, trials: int, seed: int, device: str) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
     from bnverify.display import claims_table

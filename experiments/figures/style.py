@@ -71,7 +71,12 @@ RC: dict[Any, Any] = {
 }
 PANEL = (2.6, 2.1)  # Inches.
 FORMATS = ("pdf", "svg", "png")
-__all__ = ["COLOURS", "NAMES", "STYLES", "canvas", "empty", "footnote", "legend", "look", "save", "tick"]
+__all__ = ["COLOURS", "NAMES", "STYLES", "canvas", "empty", "footnote", "inks", "legend", "look", "save", "tick"]
+
+
+def inks() -> dict[str, str]:
+    """Variables of the report's style sheet, and the colour that stands for each of them in a figure."""
+    return {"fg": INK, "muted": MUTED, **{f"net-{norm}": colour for norm, colour in COLOURS.items()}}
 
 
 @contextmanager

@@ -14,7 +14,7 @@ _INLINE = re.compile(r"`([^`]+)`|\*([^*\s][^*]*?)\*|\[([^\]]+)\]\(([^)\s]+)\)")
 
 
 def body(markdown: str, link: Link = lambda name: None) -> Markup:
-    """Markdown as HTML: headings, paragraphs, lists, quotations, code, emphasis and mathematics.
+    """Markdown as HTML: headings, paragraphs, lists, tables, quotations, code, emphasis and mathematics.
 
     Comments are dropped, all else is escaped. ``link`` says where an id in backquotes leads, if anywhere.
     """
@@ -63,12 +63,31 @@ def _block(block: str, link: Link, taken: set[str]) -> Markup:
     if all(line.startswith(">") for line in lines):
         quoted = "\n".join(line.removeprefix(">").removeprefix(" ") for line in lines)
         return Markup("<blockquote>{}</blockquote>").format(body(quoted, link))
+    if len(lines) > 1 and lines[0].startswith("|") and re.fullmatch(r"[|:\s-]+", lines[1]):
+        return _table([_cells(line) for line in (lines[0], *lines[2:])], setting)
     for kind, start in (("ul", r"[-*] +"), ("ol", r"\d+\. +")):
         if re.match(start, lines[0]):
             items = re.split(rf"(?m)^{start}", block)[1:]
             made = (Markup("<li>{}</li>").format(_unwrapped(prose(item.strip(), setting))) for item in items)
             return Markup("<{0}>{1}</{0}>").format(Markup(kind), Markup("").join(made))
     return prose(block, setting)
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of a line of a table; a bar after a backslash is a bar."""
+    inside = line.strip().removeprefix("|").removesuffix("|")
+    return [cell.replace(r"\|", "|").strip() for cell in re.split(r"(?<!\\)\|", inside)]
+
+
+def _table(rows: list[list[str]], setting: Callable[[str], Markup]) -> Markup:
+    def row(cells: list[str], tag: str) -> Markup:
+        made = (Markup("<{0}>{1}</{0}>").format(Markup(tag), setting(cell)) for cell in cells)
+        return Markup("<tr>{}</tr>").format(Markup("").join(made))
+
+    body = Markup("").join(row(cells, "td") for cells in rows[1:])
+    return Markup(
+        '<div class="table-box" tabindex="0"><table><thead>{}</thead><tbody>{}</tbody></table></div>'
+    ).format(row(rows[0], "th"), body)
 
 
 def _unwrapped(paragraphs: Markup) -> Markup:

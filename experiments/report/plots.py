@@ -19,6 +19,8 @@ from markupsafe import escape
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _FLOOR = 1e-12
+# In places, not in words: two digits after the point are a hundredth of a point, more only weighs.
+_TAG, _LONG = re.compile(r"<[^>]+>"), re.compile(r"(\d\.\d{2})\d+")
 
 WIDTH, HEIGHT = 3.75, 2.9
 """Inches at 96 pixels: 360 x 278."""
@@ -114,10 +116,10 @@ def _canvas(width: float = WIDTH, height: float = HEIGHT) -> tuple[Any, Any]:
     return figure, figure.add_subplot()
 
 
-def finish(figure: Any, name: str, caption: str) -> Picture:
-    """The figure as a `Picture`: inline SVG with the page's colours, and a file with a background of its own."""
+def themed(figure: Any, name: str, caption: str, inks: Mapping[str, str] = INK) -> str:
+    """The figure as SVG for a page, with the page's colours: ``inks`` says which code stands for which variable."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = re.sub(r"^.*?(?=<svg)", "", text, flags=re.DOTALL)
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -125,14 +127,18 @@ def finish(figure: Any, name: str, caption: str) -> Picture:
     text = re.sub(r'id="([^"]+)"', rf'id="{safe}-\1"', text)
     text = re.sub(r'href="#([^"]+)"', rf'href="#{safe}-\1"', text)
     text = re.sub(r"url\(#([^)]+)\)", rf"url(#{safe}-\1)", text)
-    # Three digits after the point are a thousandth of a point; more only weighs.
-    text = re.sub(r"(\d\.\d{2})\d+", r"\1", text)
-    label = escape(ascii_math(caption))
-    inline = text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
-    standalone = text
-    for ink, code in INK.items():
-        inline = inline.replace(code, f"var(--{ink})")
-        standalone = standalone.replace(code, _LIGHT[ink])
+    text = _TAG.sub(lambda tag: _LONG.sub(r"\1", tag[0]), text)
+    for ink, code in inks.items():
+        text = text.replace(code.lower(), f"var(--{ink})")
+    return text.replace("<svg ", f'<svg role="img" aria-label="{escape(ascii_math(caption))}" ', 1)
+
+
+def finish(figure: Any, name: str, caption: str) -> Picture:
+    """The figure as a `Picture`: inline SVG with the page's colours, and a file with a background of its own."""
+    inline = themed(figure, name, caption)
+    standalone = re.sub(r' role="img" aria-label="[^"]*"', "", inline, count=1)
+    for ink, colour in _LIGHT.items():
+        standalone = standalone.replace(f"var(--{ink})", colour)
     standalone = re.sub(
         r"(<svg [^>]*>)", r'\1<rect width="100%" height="100%" fill="#ffffff"/>', standalone, count=1
     )

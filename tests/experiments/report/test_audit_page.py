@@ -5,8 +5,6 @@ from __future__ import annotations
 import html.parser
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,29 +115,6 @@ def test_a_share_is_never_rounded_to_nothing_or_all(share: float, text: str) -> 
     assert audit_words.percent(share) == text
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if binary is None or driver is None:
-        pytest.skip("no Chromium with its driver is installed")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is in the extra [dev]")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for flag in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--window-size=1100,1400",
-    ):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    session = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver))
-    yield session
-    session.quit()
-
-
 @pytest.mark.browser
 def test_in_a_browser_the_table_sorts_and_a_claim_opens(
     report: AuditReport, browser: Any, tmp_path: Path
@@ -181,4 +156,3 @@ def test_in_a_browser_it_fits_a_phone(report: AuditReport, browser: Any, tmp_pat
         {"width": 375, "height": 700, "deviceScaleFactor": 1, "mobile": True},
     )
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 375
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

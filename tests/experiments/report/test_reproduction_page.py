@@ -1,0 +1,278 @@
+"""The page of a reproduction says what the runs and summaries say, contrary evidence included, and works offline."""
+
+from __future__ import annotations
+
+import html.parser
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bnverify.experiments import figures, record
+from bnverify.experiments.recipes import DlnRecipe, VggRecipe
+from bnverify.experiments.report import reproduction_content as content
+from bnverify.experiments.report import reproduction_page, reproduction_runs
+from bnverify.experiments.report.strips import axis_of, strip
+from bnverify.experiments.verdicts import Shelf
+
+from bnverify.errors import InputError
+
+CELL: dict[str, Any] = {
+    "model": "vgg",
+    "statistic": "max_change",
+    "of": "batchnorm",
+    "against": "none",
+    "claim": "below",
+    "bound": 1.0,
+    "phase": "early",
+    "lr": 0.1,
+    "log_ratios": {"0": -1.6, "1": 0.7, "2": None},
+    "comparison": {"n": 2, "ratio": 0.64, "low": 1e-6, "high": None, "p": 0.4, "fails": False},
+    "decision": "undecided",
+    "missing": "1 of 3 seeds have no such value",
+}
+HOLDS = CELL | {"phase": "middle", "decision": "holds"}
+FAILS = CELL | {"phase": "late", "decision": "fails", "log_ratios": {"0": 1.0, "1": 1.1, "2": 1.2}}
+UNMEASURED = CELL | {"phase": "late", "comparison": None, "log_ratios": {"0": None}}
+
+
+def found(*cells: dict[str, Any], name: str = "fig-4b", data: str = "fashion-mnist") -> dict[str, Any]:
+    claim = {
+        "id": name,
+        "place": "Section 3.2, Figure 4(b)",
+        "quotation": "a <significant> difference",
+        "paper": "close to two orders of magnitude",
+        "verdict": "partly",
+        "p": 0.4,
+        "p_holm": 1.0,
+        "cells": list(cells),
+    }
+    machine = dict.fromkeys(("processor", "cores", "device", "python", "torch"), "m") | {"commit": None}
+    return {
+        "command": "bnverify reproduce --data <here>",
+        "date": "2026-01-01",
+        "note": "busy & loud",
+        "machine": machine,
+        "data": [data] if data else [],
+        "runs": 3,
+        "finished": 3,
+        "diverged": ["none-lr3-seed1"],
+        "training_seconds": 7,
+        "claims": [claim],
+    }
+
+
+class Links(html.parser.HTMLParser):
+    """What a page would load or jump to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.jumps: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag in ("script", "img", "iframe", "link") and (values.get("src") or values.get("href")):
+            self.loads.append(str(values.get("src") or values.get("href")))
+        if tag == "a" and values.get("href"):
+            self.jumps.append(str(values["href"]))
+        if values.get("id"):
+            self.ids.append(str(values["id"]))
+
+
+@pytest.fixture(scope="module")
+def few_figures() -> Iterator[None]:
+    """Two figures stand for all; each takes a second."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(figures, "MODULES", ("fig_4", "fig_7"))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def written(
+    made_up: Path, few_figures: None, tmp_path_factory: pytest.TempPathFactory
+) -> reproduction_page.Written:
+    return reproduction_page.write(made_up, tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="module")
+def text(written: reproduction_page.Written) -> str:
+    return written.page.read_text(encoding="utf-8")
+
+
+def test_it_loads_nothing_and_every_jump_lands(text: str) -> None:
+    links = Links()
+    links.feed(text)
+    assert links.loads == []
+    assert all(jump.startswith("#") for jump in links.jumps)
+    assert {jump.removeprefix("#") for jump in links.jumps} <= set(links.ids)
+    assert len(links.ids) == len(set(links.ids))
+
+
+def test_every_part_is_there_and_the_data_has_its_full_name(text: str) -> None:
+    for part in ("claims", "figures", "insertion", "protocols", "networks", "definitions", "made"):
+        assert f'<h2 id="{part}"' in text
+    assert "CIFAR-10, JPEG copy" in text
+    assert 'id="figure-fig-4"' in text
+    assert "range of the losses of networks trained at several learning rates" in text
+
+
+def test_a_whole_reproduction_misses_nothing(written: reproduction_page.Written, text: str) -> None:
+    assert written.missing == ()
+    assert 'id="missing"' not in text
+
+
+def test_a_diverged_network_is_listed_as_a_result(text: str) -> None:
+    assert "seed 1 at step 5" in text
+    assert "none-lr1-seed1: recorded as results" in text
+
+
+def test_what_a_figure_says_in_words_is_not_rounded(text: str) -> None:
+    assert ">0.001<" in text or ">0.01<" in text
+    assert ">0.00<" not in text
+
+
+def test_the_theme_reaches_the_figures(text: str) -> None:
+    assert "var(--net-batchnorm)" in text
+    assert "#0072b2" not in text.partition('id="figures"')[2]
+
+
+def test_cells_keep_every_seed_the_interval_and_what_is_missing() -> None:
+    [claim] = content.claims([content.source("x", found(CELL, HOLDS, FAILS, UNMEASURED))])
+    [seen] = claim.found
+    assert seen.rows[0].seeds == "0.202 · 2.01 · –"
+    assert seen.rows[0].ratio == "0.640 [10⁻⁶, ∞]"
+    assert seen.rows[0].missing == "1 of 3 seeds have no such value"
+    assert seen.rows[3].ratio == "not measured"
+    assert seen.counts == {"holds": 1, "fails": 1, "undecided": 2}
+    assert seen.where["fails"] == ("largest ‖g′ − g‖; late",)
+    assert claim.figure == "fig-4"
+
+
+def test_where_it_fails_is_as_visible_as_where_it_holds() -> None:
+    page = reproduction_page.html([content.source("x", found(HOLDS, FAILS))])
+    where = page.partition('<div class="where">')[2].partition("</div>\n</div>")[0]
+    assert where.index("holds") < where.index("fails")
+    assert where.count("<li>") == 2
+
+
+def test_the_papers_number_stands_beside_what_was_measured() -> None:
+    [claim] = content.claims([content.source("x", found(HOLDS))])
+    assert claim.found[0].headline == "the paper's words come to a ratio of 0.01; measured: 0.640 [10⁻⁶, ∞]"
+    assert 'class="paper"' in claim.found[0].rows[0].picture
+
+
+@pytest.mark.parametrize("claim", ["below", "above", "within"])
+def test_a_strip_shades_what_is_claimed_and_has_a_dot_for_every_seed(claim: str) -> None:
+    cell = FAILS | {"claim": claim, "bound": 2.0}
+    axis = axis_of([cell])
+    picture = strip(cell, axis)
+    assert picture.count("<circle") == 3
+    shaded = picture.partition('class="claimed" x="')[2]
+    start, width = float(shaded.partition('"')[0]), float(shaded.partition('width="')[2].partition('"')[0])
+    inside = start <= axis.at(0.0) <= start + width
+    assert inside == (claim != "above")
+
+
+def test_several_data_sets_stand_side_by_side() -> None:
+    sources = [
+        content.source("a", found(HOLDS, data="digits")),
+        content.source("b", found(FAILS, data="cifar10 (JPEG copy)")),
+        content.source("c", found(CELL, name="fig-11", data="")),
+    ]
+    assert [claim.id for claim in content.claims(sources)] == ["fig-4b", "fig-11"]
+    page = reproduction_page.html(sources)
+    head = page.partition('id="verdict-table">')[2].partition("</thead>")[0]
+    for name in ("scikit-learn&#39;s digits", "CIFAR-10, JPEG copy", "synthetic Gaussian data"):
+        assert name in head
+    assert page.count("not trained") == 3
+    assert "a &lt;significant&gt; difference" in page
+    assert "busy &amp; loud" in page
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"), [(0.1, 0.9, "smoother"), (1.1, None, "rougher"), (0.9, 1.1, "uncertain")]
+)
+def test_protocols_are_compared_in_words(low: float, high: float | None, word: str) -> None:
+    cell = CELL | {"comparison": CELL["comparison"] | {"low": low, "high": high}}
+    [row] = content.protocols(found(cell))
+    assert row.cells["early"][1] == word
+
+
+def test_an_insertion_counts_changes_of_sign(made_up: Path) -> None:
+    shelf = Shelf(record.runs_under(made_up))
+    table = reproduction_runs.insertions(shelf, "insert", 0.1)
+    assert table is not None
+    columns = [column.name for column in table.columns]
+    curvature = [row[columns.index("curvature, all weights")] for row in table.rows]
+    assert "± 6/6" in curvature[0]
+    assert "±" not in curvature[1]
+    assert reproduction_runs.insertions(shelf, "insert", 0.5) is None
+
+
+def test_runs_on_their_way_and_seeds_not_begun_are_missing(
+    make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    recipe = VggRecipe(steps=20, checkpoints=3, data="digits")
+    make_run(tmp_path / "vgg" / "none-lr0.1-seed0", recipe)
+    make_run(tmp_path / "vgg" / "none-lr0.1-seed1", replace(recipe, seed=1), finished=False)
+    make_run(tmp_path / "vgg" / "l1-lr0.1-seed0", replace(recipe, norm="l1"))
+    assert reproduction_runs.missing(record.runs_under(tmp_path), tmp_path) == (
+        "vgg/l1-lr0.1: seed 1 not begun",
+        "vgg/none-lr0.1-seed1 stands at step 20 of 20",
+    )
+
+
+def test_bad_folders_are_one_line_with_the_way_out(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no runs; name a folder that bnverify reproduce"):
+        reproduction_page.write(tmp_path)
+    make_run(tmp_path / "dln" / "none-lr1e-06", DlnRecipe(steps=20, checkpoints=3), finished=False)
+    with pytest.raises(InputError, match=r"none of the 1 runs .* has ended; go on with `bnverify reproduce"):
+        reproduction_page.write(tmp_path)
+
+
+def test_runs_that_no_claim_rests_on_are_no_reproduction(
+    make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    make_run(tmp_path / "own" / "run", DlnRecipe(steps=20, checkpoints=3, lr=3e-6))
+    with pytest.raises(InputError, match="no claim rests on the 1 runs"):
+        reproduction_page.write(tmp_path)
+
+
+def test_the_committed_summaries_give_a_page() -> None:
+    sources = reproduction_page.summaries()
+    if not sources:
+        pytest.skip("no summary has been committed")
+    page = reproduction_page.html(sources, home="index.html#verdicts")
+    assert all(f'id="{claim["id"]}"' in page for one in sources for claim in one.summary["claims"])
+
+
+def test_no_summaries_are_no_sources(tmp_path: Path) -> None:
+    assert reproduction_page.summaries(tmp_path) == ()
+    assert reproduction_page.definitions(tmp_path / "none.md") is None
+
+
+@pytest.mark.browser
+def test_in_a_browser_the_page_is_legible_in_both_themes_and_fits_a_phone(
+    written: reproduction_page.Written, browser: Any
+) -> None:
+    browser.get(written.page.as_uri())
+    ink = "return getComputedStyle(document.querySelector('#figure-fig-4 svg text')).fill"
+    before = browser.execute_script(ink)
+    browser.find_element("css selector", ".toggle").click()
+    assert browser.execute_script(ink) != before
+    browser.find_element("css selector", ".toggle").click()
+    assert browser.execute_script(ink) == before
+    fold = browser.find_element("css selector", "#fig-13 details")
+    fold.find_element("css selector", "summary").click()
+    assert fold.find_element("css selector", "svg.strip circle").is_displayed()
+    metrics = {"width": 375, "height": 700, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_script("document.querySelectorAll('details').forEach((item) => { item.open = true; })")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 375
+    letters = "[...document.querySelectorAll('figure svg text')].map((t) => t.getBoundingClientRect().height)"
+    assert browser.execute_script(f"return Math.min(...{letters})") > 5
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
