@@ -42,12 +42,14 @@ def _show_second(data: dict[str, Any], out: Console) -> None:
 def _show_channels(data: dict[str, Any], out: Console) -> None:
     for place in data["places"]:
         out.print(
-            f"{data['model']}, layer {place['layer']}, {place['channels']} channels, batch {data['batch']}:"
+            f"{data['model']}, layer {place['layer']} ({place['downstream']} of the model lies downstream), "
+            f"{place['channels']} channels, batch {data['batch']}:"
         )
         for which, spread in place["ratio"].items():
             gap = place["largest_disagreement"][which]
             out.print(
-                f"  ours is {_ranged(spread)} faster than {which} (largest relative disagreement {gap:.0e})"
+                f"  ours is {_ranged(spread)} faster than {which} (asked: {place['limit']:g}x; largest "
+                f"relative disagreement {gap:.0e})"
             )
     for name, why in data["absent"].items():
         out.print(f"  {name}: {why}", style="dim")

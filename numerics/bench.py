@@ -284,7 +284,9 @@ def extend() -> None:
 
 
 def run(names: Iterable[str], asked: Conditions, out: Path) -> dict[str, Any]:
-    """Run the sections, write ``bench.json`` and ``bench.svg`` to the folder ``out``, and return the findings.
+    """Run the sections, write ``bench.json`` and the pictures of growth to ``out``, and return the findings.
+
+    ``bench.svg`` is written where the section growth ran, ``audit.svg`` where audit-growth did.
 
     Raises:
         InputError: an unknown section, or a folder that cannot be written.
@@ -306,6 +308,10 @@ def run(names: Iterable[str], asked: Conditions, out: Path) -> dict[str, Any]:
         from bnverify.numerics.bench_picture import draw_growth
 
         draw_growth(bench.sections["growth"], bench.sections.get("memory"), out / "bench.svg")
+    if "audit-growth" in bench.sections:
+        from bnverify.numerics.audit_bench_picture import draw_audit_growth
+
+        draw_audit_growth(bench.sections["audit-growth"], out / "audit.svg")
     return asdict(bench)
 
 

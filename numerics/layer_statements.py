@@ -74,8 +74,8 @@ class Asked:
 class Answer:
     """One statement asked of every group of a layer; tensors are ``(G,)``.
 
-    order: of the derivatives that it needed. findings: values of `Finding`. residual: |lhs - rhs| relative to the scale that the sides had before
-    their cancellations.
+    order: of the derivatives that it needed. findings: values of `Finding`. residual: |lhs - rhs| relative to the
+    scale that the sides had before their cancellations.
     """
 
     statement: Statement

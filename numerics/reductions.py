@@ -83,7 +83,7 @@ def first_order(spec: Spec, y: Tensor, g: Tensor, v: Tensor) -> dict[str, Tensor
 
 
 def _pivot(spec: Spec, y: Tensor, wide: torch.dtype) -> Tensor:
-    """``(G,)``: the running mean, 0 where no mean is taken, or else the mean of the first sample; one for all processes."""
+    """``(G,)``: running mean; 0 where no mean is taken; else the mean of the first sample, one for all processes."""
     if spec.family is Family.FIXED:
         assert spec.mean is not None
         return spec.mean.to(wide)

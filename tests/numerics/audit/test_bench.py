@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from bnverify.numerics import audit_bench, audit_bench_show
-from bnverify.numerics.audit_bench_picture import draw_audit_growth
+from bnverify.numerics import audit_bench, audit_bench_show, bench
 from bnverify.numerics.audit_models import resnet, vgg
 from bnverify.numerics.bench import Conditions
 from rich.console import Console
@@ -55,7 +54,7 @@ def test_first_order_is_measured_against_a_plain_pass(small: Conditions) -> None
 def test_second_order_is_measured_at_every_layer(small: Conditions) -> None:
     found = audit_bench.second_order(small, batch=4)
     assert [len(model["layers"]) for model in found["models"]] == [6, 2]
-    assert "passes a layer" in printed("audit-second-order", found)
+    assert "(asked: 5)" in printed("audit-second-order", found)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
@@ -64,22 +63,29 @@ def test_single_channels_agree_with_the_other_libraries(small: Conditions) -> No
     assert len(found["places"]) == 2
     for place in found["places"]:
         assert all(gap < 1e-3 for gap in place["largest_disagreement"].values())
-    assert "faster than torch.func" in printed("audit-per-channel", found)
+    shown = printed("audit-per-channel", found)
+    assert "faster than torch.func (asked: 1.5x" in shown
+    assert "faster than torch.func (asked: 10x" in shown
 
 
 def test_the_recorders_share_of_a_run_is_measured(small: Conditions) -> None:
     found = audit_bench.recorder(small, batch=4)
     assert 0 < found["share_in_hooks_and_tables"] < 1
-    assert "every 3 steps" in printed("audit-recorder", found)
+    shown = printed("audit-recorder", found)
+    assert "every 3 steps" in shown
+    assert "(asked: 2 %)" in shown
 
 
-def test_growth_has_a_slope_and_a_picture(small: Conditions, tmp_path: Path) -> None:
-    found = audit_bench.growth(small)
+def test_growth_has_a_slope_and_a_picture(
+    small: Conditions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "SECTIONS", {})
+    bench.extend()
+    found = bench.run(["audit-growth"], small, tmp_path)["sections"]["audit-growth"]
     assert {(line["work"], line["against"]) for line in found["series"]} == {
         (work, against)
         for work in ("plain", "first order", "second order")
         for against in ("depth", "width", "batch")
     }
     assert "slope" in printed("audit-growth", found)
-    draw_audit_growth(found, tmp_path / "growth.svg")
-    assert "<svg" in (tmp_path / "growth.svg").read_text(encoding="utf-8")
+    assert "<svg" in (tmp_path / "audit.svg").read_text(encoding="utf-8")
