@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bnverify.errors import InputError
+
 if TYPE_CHECKING:
     from bnverify.numerics.mutants import Row
     from bnverify.theory.claim import Claim, Instance, Reading
@@ -157,6 +159,10 @@ def falsify(
 
     (name,) = select([identifier], registry())
     claim = registry()[name]
+    if not claim.readings:
+        raise InputError(
+            f"{name} has no reading that an instance could violate; `bnverify show {name}` says what it rests on"
+        )
     by_slug = {item.slug: item for item in claim.readings}
     chosen = select([reading] if reading else (), by_slug, f"reading of {name}")
     found = [_searched(by_slug[slug], seed, trials) for slug in chosen]

@@ -25,6 +25,8 @@ from bnverify.numerics.instances import LOSSES, SIZES, Drawn, Kind, blocks, chun
 from bnverify.numerics.observe import Batch
 from bnverify.numerics.pieces import Piece, loss_findings, piece_of, samples_of
 from bnverify.numerics.statements import Stated, stated
+from bnverify.theory.claim import Claim, status_of
+from bnverify.theory.empirical import committed, measured_for, overall
 from bnverify.theory.registry import registry
 from numpy.typing import NDArray
 
@@ -157,7 +159,7 @@ def check_claims(
         ClaimFindings(
             id=claim.id,
             title=claim.title,
-            verdict=stated(claim)[0].claim_verdict if stated(claim) else "open",
+            verdict=_verdict(claim),
             statements=tuple(item.findings() for item in gathered[claim.id]),
             trials=trials,
             seed=seed,
@@ -167,6 +169,14 @@ def check_claims(
         )
         for claim in claims
     ]
+
+
+def _verdict(claim: Claim) -> str:
+    """That of the evidence; what training runs judge has no statement to check."""
+    if claim.measured:
+        return str(overall(measured_for(claim.id, committed())))
+    found = stated(claim)
+    return found[0].claim_verdict if found else str(status_of(claim, ()))
 
 
 __all__ = [

@@ -70,6 +70,10 @@ def show(claims: list[ClaimFindings], out: Console) -> None:
         )
         for statement in claim.statements:
             _show_statement(statement, claim, out)
+        if not claim.statements:
+            out.print(
+                f"  nothing to check on random instances; `bnverify show {claim.id}` says what it rests on"
+            )
         out.print()
     out.print(_summary(claims))
 

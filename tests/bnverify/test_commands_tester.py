@@ -50,6 +50,13 @@ def test_falsify_finds_nothing_against_a_fact_and_says_so(bnverify):
     assert "no violation found" in found.stdout
 
 
+@pytest.mark.parametrize("name", ["fig-2", "def-2.1"])
+def test_falsify_refuses_what_states_nothing_that_an_instance_could_violate(bnverify, name):
+    found = bnverify("falsify", name)
+    assert found.exit_code == 2
+    assert f"`bnverify show {name}` says what it rests on" in found.stderr
+
+
 def test_falsify_says_why_it_does_not_search(bnverify):
     found = bnverify("falsify", "ext-unbiased.gradient")
     assert found.exit_code == 0

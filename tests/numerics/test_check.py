@@ -15,6 +15,7 @@ from bnverify.numerics.findings import Finding
 from bnverify.numerics.instances import LOSSES, SIZES, Kind, draw, locate
 from bnverify.numerics.replay import replay
 from bnverify.numerics.statements import stated
+from bnverify.theory import store
 from bnverify.theory.claim import le
 from bnverify.theory.registry import registry
 from typer.testing import CliRunner
@@ -142,6 +143,16 @@ def test_a_linear_loss_is_counted_as_vacuous_for_the_second_order() -> None:
     shares = {loss.loss: loss.non_vacuous for loss in statement(found, "same-point").losses}
     assert shares.pop("linear") == 0
     assert all(share > 50 for share in shares.values())
+
+
+@pytest.mark.parametrize("name", ["fig-2", "def-2.1", "prose-summary-noise"])
+def test_what_no_instance_can_decide_keeps_the_verdict_of_its_evidence(name: str) -> None:
+    (found,) = check_claims([name], trials=70)
+    assert found.statements == ()
+    assert found.verdict == store.load()[name].item["verdict"]
+    result = CliRunner().invoke(application(), ["check", name, "--trials", "70"])
+    assert result.exit_code == 0
+    assert "nothing to check on random instances" in result.stdout
 
 
 @pytest.fixture
