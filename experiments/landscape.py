@@ -116,13 +116,19 @@ class Objective:
 
     def hvp(self, w: Tensor) -> Callable[[Tensor], Tensor]:
         """The function v -> H v at ``w``, with H the Hessian over the moving parameters."""
-        w = w.detach().requires_grad_()
-        (grad,) = torch.autograd.grad(self.loss(w), w, create_graph=True)
+        # Leaves, since the gradient of a slice of w would be filled up to P numbers.
+        leaves = {name: p.requires_grad_() for name, p in self.named(w.detach()).items()}
+        at = list(leaves.values())
+        grads = torch.autograd.grad(self.loss_at(leaves), at, create_graph=True)
         mask = self.mask()
 
         def apply(v: Tensor) -> Tensor:
-            (product,) = torch.autograd.grad(grad, w, v if mask is None else v * mask, retain_graph=True)
-            return product.detach() if mask is None else product.detach() * mask
+            parts = (v if mask is None else v * mask).split([p.numel() for p in at])
+            shaped = [part.view_as(p) for part, p in zip(parts, at, strict=True)]
+            product = flat(
+                torch.autograd.grad(grads, at, shaped, retain_graph=True, materialize_grads=True)
+            ).detach()
+            return product if mask is None else product * mask
 
         return apply
 
