@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bnverify.display import scope_text, verdict_text
+from bnverify.display import scope_text, spelt, verdict_text
 
 if TYPE_CHECKING:
     from bnverify.theory.store import Stored
@@ -30,14 +30,14 @@ def show_empirical(entry: Stored, out: Console) -> None:
     if item["quotation"]:
         _part(out, "Quotation", [item["quotation"]])
     tests = [f"{number}. {test['plain']}" for number, test in enumerate(detail["measured"]["tests"], 1)]
-    _part(out, "What is measured", [f"{detail['measured']['what']}."])
+    _part(out, "What is measured", [f"{spelt(detail['measured']['what'])}."])
     _part(out, "What has to hold, fixed beforehand in notes/preregistration.toml", tests)
     if detail["measured"]["paper"]:
         _part(out, "The paper gives", [detail["measured"]["paper"]])
-    _part(out, "How its words are read", [f"- {text}" for text in item["assumptions"]])
+    _part(out, "How its words are read", [f"- {spelt(text)}" for text in item["assumptions"]])
     for data, more in zip(item["readings"], detail["readings"], strict=True):
         _summary(out, data, more)
-    _part(out, "Remarks", [f"- {text}" for text in detail["remarks"]])
+    _part(out, "Remarks", [f"- {spelt(text)}" for text in detail["remarks"]])
 
 
 def _part(out: Console, heading: str, lines: list[str]) -> None:

@@ -211,9 +211,9 @@ def _agrees(entry: dict[str, Any], judged: Judged, data: str) -> None:
     for cell, mine, theirs in zip(judged.cells, found, said, strict=True):
         if mine != theirs:
             raise ValueError(f"{judged.fixed.id}, {_named(cell.key)}: it says {theirs}, its numbers {mine}")
-    for name, mine in (("p", judged.p), ("p_holm", judged.p_holm)):
-        if not abs(entry[name] - mine) <= 1e-3 * mine:
-            raise ValueError(f"{judged.fixed.id}: it says {name} = {entry[name]:g}, its numbers {mine:g}")
+    for name, p in (("p", judged.p), ("p_holm", judged.p_holm)):
+        if not abs(entry[name] - p) <= 1e-3 * p:
+            raise ValueError(f"{judged.fixed.id}: it says {name} = {entry[name]:g}, its numbers {p:g}")
     verdict = str(judged.verdict) if judged.fixed.judged_on(data) else NOT_JUDGED
     if entry["verdict"] != verdict:
         raise ValueError(f"{judged.fixed.id}: it says {entry['verdict']}, its numbers {verdict}")
