@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from bnverify.experiments.verdicts import Shelf
     from matplotlib.figure import Figure
 
-MODULES = (*(f"fig_{number}" for number in range(1, 14)), "protocol", "terms")
+MODULES = (*(f"fig_{number}" for number in range(1, 14)), "protocol", "terms", "predict")
 LINEAR = ("fig_9", "fig_10", "fig_13")
-BOTH = ("fig_3", "fig_5")
+BOTH = ("fig_3", "fig_5", "fig_7", "predict")
 
 
 def caption(name: str) -> str:
@@ -28,7 +28,7 @@ def _data(name: str, pictures: str) -> str:
     """What the networks of a figure were trained on."""
     if name in LINEAR:
         return SYNTHETIC
-    return f"VGG: {pictures}; DLN: {SYNTHETIC}" if name in BOTH else pictures
+    return f"VGG: {pictures}; DLN: {SYNTHETIC}" if name in BOTH and pictures != SYNTHETIC else pictures
 
 
 def draw(shelf: Shelf) -> Iterator[tuple[str, Figure]]:

@@ -7,10 +7,12 @@ import math
 import numpy as np
 from bnverify.experiments import predict
 from bnverify.experiments.figures import style
+from bnverify.experiments.labels import power
 from bnverify.experiments.predict import Sample
 from bnverify.experiments.verdicts import Shelf
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 LR = {"vgg": 0.1, "dln": 1e-5}
 PANELS = (
@@ -54,9 +56,8 @@ def draw(shelf: Shelf) -> Figure | None:
                 style.empty(panel, "no runs")
             continue
         _errors(above, samples, first=column == 0)
-        _scatter(below, samples)
         above.set_title(title)
-        below.set(xlabel="measured", ylabel="predicted")
+        _scatter(below, samples, rates=target == "usable_lr")
     return figure
 
 
@@ -87,19 +88,29 @@ def _errors(panel: Axes, samples: list[Sample], *, first: bool) -> None:
     panel.set_yticks(range(len(WORDS)), list(WORDS.values()) if first else [""] * len(WORDS))
     panel.invert_yaxis()
     panel.set_xlabel("error, as a factor")
-    style.tick(panel, "x")
+    panel.xaxis.set_major_locator(MaxNLocator(5))
 
 
-def _scatter(panel: Axes, samples: list[Sample]) -> None:
+def _scatter(panel: Axes, samples: list[Sample], *, rates: bool) -> None:
     pairs = predict.predictions(samples, predict.TERMS, new_norm=True)
+    if not pairs:
+        style.empty(panel, "no second normalisation")
+        return
+    # Learning rates span less than a decade.
+    unit = 1e-4 if rates else 1.0
     for norm in predict.NORMS:
-        own = [(math.exp(s.target), math.exp(min(p, 700.0))) for s, p in pairs if s.norm == norm]
+        own = [
+            (math.exp(s.target) / unit, math.exp(min(p, 700.0)) / unit) for s, p in pairs if s.norm == norm
+        ]
         if own:
             measured, guessed = zip(*own, strict=True)
             panel.scatter(
                 measured, guessed, s=4, color=style.COLOURS[norm], label=style.NAMES[norm], linewidths=0
             )
-    for axis in ("x", "y"):
-        style.tick(panel, axis)
-    ends = [math.exp(f(s.target for s in samples)) for f in (min, max)]
+    ends = [math.exp(f(s.target for s in samples)) / unit for f in (min, max)]
     panel.plot(ends, ends, color=style.MUTED, linewidth=0.6)
+    words = f", {power(unit)}" if rates else ""
+    panel.set(xlabel=f"measured{words}", ylabel=f"predicted{words}")
+    if not rates:
+        for axis in ("x", "y"):
+            style.tick(panel, axis)

@@ -69,6 +69,9 @@ def vgg_row(recipe: VggRecipe, at: int) -> dict[str, Any]:
     probed = ray(effect, 0.5 * recipe.lr, 4 * recipe.lr, norm, seed, step)
     layer = {"sigma": 0.6, "actual": 0.1, "grad_sq": 0.2, "scaled": 0.3, "term_mean": 0.05, "term_yhat": 0.1}
     layer |= {"kept": 0.85, "positive": 0.5, "cosine": 0.04, "failed": 0, "layer": "x", "units": 4}
+    curved = {"layer": "x", "chain": effect * wobble(seed, step), "bend": -0.01, "hess_bn": effect}
+    curved |= {"smallest": -1e-4 * effect, "largest": effect}
+    normalised = 0 if norm in ("none", "noise") else LAYERS - 1
     return {
         "step": step,
         "ray": probed,
@@ -77,7 +80,8 @@ def vgg_row(recipe: VggRecipe, at: int) -> dict[str, Any]:
         "random": [probed | {"scaling": "gradient-norm"}],
         "accuracy": {"train": 0.2 + 0.3 * at, "test": 0.1 + 0.3 * at},
         "across_batches": {"change": 0.5 * effect * wobble(norm, seed), "distance": 0.1},
-        "terms": [] if norm in ("none", "noise") else [layer for _ in range(LAYERS - 1)],
+        "terms": [layer] * normalised,
+        "second_order": [curved] * normalised,
         "lambda_max": 5.0 * effect,
         "weight_norm": 3.0,
     }
