@@ -185,7 +185,7 @@ def _listed(manifest: Path) -> dict[str, str]:
 
 
 def export_all(directory: Path, identifiers: Iterable[str] | None = None) -> tuple[Path, ...]:
-    """Write the files of the given claims (all of them by default) and the manifest; returns their paths.
+    """Write the files of the given claims (by default all but those that runs judge) and the manifest; returns paths.
 
     Files of an earlier export that the new manifest does not list are removed, so that the folder holds what
     the manifest says.
@@ -193,7 +193,8 @@ def export_all(directory: Path, identifiers: Iterable[str] | None = None) -> tup
     Raises:
         InputError: the folder or a file in it cannot be written.
     """
-    chosen = list(registry()) if identifiers is None else list(identifiers)
+    stated = (name for name, claim in registry().items() if not claim.measured)
+    chosen = list(stated if identifiers is None else identifiers)
     written = _listed(directory / MANIFEST)
     paths: list[Path] = []
     for identifier in chosen:

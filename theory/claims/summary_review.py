@@ -63,7 +63,7 @@ CLAIMS = (
         "though batch norm boosted the network training",
         state="open",
         scope=(("kind", "empirical"),),
-        why="a question for training runs (Figure 1c)",
+        why="a question for training runs: fig-1c has the verdict on the paper's own sentence",
     ),
     Claim(
         id="prose-summary-noise",
@@ -74,7 +74,7 @@ CLAIMS = (
         "that the training converged at the same rate",
         state="open",
         scope=(("kind", "empirical"),),
-        why="a question for training runs (Figure 2)",
+        why="a question for training runs: fig-2 has the verdict on the paper's own sentence",
     ),
     Claim(
         id="prose-review-no-effect",
