@@ -20,7 +20,27 @@ NETWORKS = {
     "l2": "Standard + ℓ₂",
     "linf": "Standard + ℓ∞",
 }
-MODELS = {"vgg": "VGG", "dln": "DLN", "insert": "VGG, one BatchNorm inserted"}
+MODELS = {
+    "vgg": "VGG",
+    "insert": "VGG",
+    "predict-vgg": "VGG",
+    "dln": "DLN",
+    "insert-dln": "DLN",
+    "predict-dln": "DLN",
+}
+FEATURES = {
+    "scale": "γ²/σ²",
+    "kept": "share kept (4.1)",
+    "curvature": "curvature (4.2)",
+    "terms": "the theorems' terms",
+    "grad_sq": "‖g‖², activations",
+    "weight_grad_sq": "‖g‖², weights",
+    "depth": "depth",
+    "weight_norm": "‖W‖",
+    "baselines": "all baselines",
+    "both": "terms and baselines",
+}
+"""What a prediction of smoothness is made from."""
 SYNTHETIC = "synthetic Gaussian data"
 """What the deep linear networks (DLN) are trained on, whatever the pictures are."""
 
@@ -71,6 +91,11 @@ _STATISTICS = {
     "proj_cosine": "|cos(g, ŷ)|",
     "proj_positive": "share of units with ⟨g, ŷ⟩ > 0",
     "across_batches": "change of g between successive batches",
+    "lambda_max": "largest eigenvalue of the Hessian",
+    "usable_lr": "largest usable learning rate",
+    "downstream_psd": "share with a positive semi-definite downstream Hessian",
+    "downstream_nearly_psd": "the same up to 1 % of the largest eigenvalue",
+    "hess_bn_positive": "share with vᵀHv ≥ 0",
 }
 QUANTITIES = {
     "activation_grad": "gradient norm, activations",
@@ -83,6 +108,7 @@ QUANTITIES = {
     "beta_pairs": "effective β over pairs",
 }
 """What a matched insertion compares."""
+_HELD_OUT = {"_new_seed": "seed held out", "_new_norm": "seed and normalisation held out"}
 _SCALED = {"gradient": "random direction", "filter": "random direction by filters"}
 
 
@@ -93,4 +119,7 @@ def statistic(name: str) -> str:
     if name.startswith("random_"):
         _, scaling, rest = name.split("_", 2)
         return f"{statistic(rest)}, {_SCALED.get(scaling, scaling)}"
+    for ending, words in _HELD_OUT.items():
+        if name.endswith(ending):
+            return f"error of predicting the {statistic(name.removesuffix(ending))}, {words}"
     return _STATISTICS.get(name, name)

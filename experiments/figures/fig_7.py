@@ -7,7 +7,7 @@ import statistics
 
 import numpy as np
 from bnverify.experiments.figures import style
-from bnverify.experiments.labels import QUANTITIES
+from bnverify.experiments.labels import MODELS, QUANTITIES
 from bnverify.experiments.record import Row
 from bnverify.experiments.verdicts import Shelf
 from bnverify.experiments.views import View
@@ -16,16 +16,16 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-LR = 0.1
+GROUPS = (("insert", 0.1), ("insert-dln", 1e-6))
 CAPTION = (
-    "Figure 7, made an experiment. Into a plain VGG, at the layer on the vertical axis and at the step on the "
+    "Figure 7, made an experiment. Into a plain network, at the layer on the vertical axis and at the step on the "
     "horizontal one, one BatchNorm is inserted that changes neither activations nor loss. In each field: the value "
     "with it over the value without, geometric mean over the seeds; blue: smaller with BatchNorm, red: larger; one "
     "scale for all panels, its ends at a factor of ten. Curvature (along the gradient) is compared in size; ± marks "
     "fields where it has another sign with BatchNorm in at least half of the seeds."
 )
 COLOURS = colormaps["RdBu_r"].resampled(41)
-# More columns than this leave no room for numbers.
+# More rows or columns than this leave no room for numbers.
 WRITTEN = 10
 
 
@@ -52,15 +52,18 @@ def _insertions(view: View) -> list[tuple[Row, Row]]:
 
 
 def draw(shelf: Shelf) -> Figure | None:
-    """For every quantity inserted / plain, averaged over seeds, by layer and step; None without runs."""
-    seeds = shelf.seeds("insert", "none", LR)
-    if not any(_insertions(view) for view in seeds.values()):
+    """For every quantity inserted / plain, averaged over seeds, by layer and step, two rows a model; None without
+    runs."""
+    found = {(model, lr): list(shelf.seeds(model, "none", lr).values()) for model, lr in GROUPS}
+    found = {key: views for key, views in found.items() if any(_insertions(view) for view in views)}
+    if not found:
         return None
-    figure, axes = style.canvas(2, 4)
-    every = [*axes[0], *axes[1]]
-    for panel, (quantity, title) in zip(every, QUANTITIES.items(), strict=True):
-        picture = _panel(panel, list(seeds.values()), quantity)
-        panel.set(title=title, xlabel="step", ylabel="layer")
+    figure, axes = style.canvas(2 * len(found), 4)
+    every = [panel for line in axes for panel in line]
+    for at, ((model, _), views) in enumerate(found.items()):
+        for panel, (quantity, title) in zip(every[8 * at :], QUANTITIES.items(), strict=False):
+            picture = _panel(panel, views, quantity)
+            panel.set(title=f"{MODELS[model]}, {title}", xlabel="step", ylabel="layer")
     bar = figure.colorbar(picture, ax=every, aspect=40, pad=0.01, ticks=[-1, 0, 1])
     bar.ax.set_yticklabels(["1/10", "1", "10"])
     bar.outline.set_visible(False)
@@ -72,23 +75,25 @@ def _panel(panel: Axes, views: list[View], quantity: str) -> QuadMesh:
     turned = [flips(view, quantity) for view in views]
     everywhere = {(row["step"], one["layer"]) for view in views for row, one in _insertions(view)}
     steps, layers = (sorted({key[part] for key in everywhere}) for part in (0, 1))
+    written = len(steps) <= WRITTEN and len(layers) <= WRITTEN
     field = np.full((len(layers), len(steps)), np.nan)
     for x, step in enumerate(steps):
         for y, layer in enumerate(layers):
             values = [of_seed[step, layer] for of_seed in found if (step, layer) in of_seed]
-            if values:
-                field[y, x] = statistics.fmean(values)
-            if values and len(steps) <= WRITTEN:
-                sign = "±" if 2 * sum((step, layer) in t for t in turned) >= len(views) else ""
-                dark = abs(field[y, x]) > 0.6
-                colour = "#FFFFFF" if dark else "#111111"
-                panel.text(
-                    x, y, sign + _short(10 ** field[y, x]), ha="center", va="center", fontsize=5, color=colour
-                )
+            if not values:
+                continue
+            field[y, x] = statistics.fmean(values)
+            sign = "±" if 2 * sum((step, layer) in t for t in turned) >= len(views) else ""
+            colour = "#FFFFFF" if abs(field[y, x]) > 0.6 else "#111111"
+            text = sign + _short(10 ** field[y, x]) if written else sign
+            panel.text(x, y, text, ha="center", va="center", fontsize=5, color=colour)
     picture = panel.pcolormesh(field, cmap=COLOURS, vmin=-1, vmax=1, shading="nearest")
-    kept = range(0, len(steps), 1 + (len(steps) - 1) // WRITTEN)
-    panel.set_xticks(list(kept), [str(steps[i] + 1) for i in kept])
-    panel.set_yticks(range(len(layers)), [str(layer) for layer in layers])
+    for count, labels, place in (
+        (len(steps), [step + 1 for step in steps], panel.set_xticks),
+        (len(layers), layers, panel.set_yticks),
+    ):
+        kept = range(0, count, 1 + (count - 1) // WRITTEN)
+        place(list(kept), [str(labels[i]) for i in kept])
     return picture
 
 

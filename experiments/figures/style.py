@@ -71,7 +71,19 @@ RC: dict[Any, Any] = {
 }
 PANEL = (2.6, 2.1)  # Inches.
 FORMATS = ("pdf", "svg", "png")
-__all__ = ["COLOURS", "NAMES", "STYLES", "canvas", "empty", "footnote", "inks", "legend", "look", "save", "tick"]
+__all__ = [
+    "COLOURS",
+    "NAMES",
+    "STYLES",
+    "canvas",
+    "empty",
+    "footnote",
+    "inks",
+    "legend",
+    "look",
+    "save",
+    "tick",
+]
 
 
 def inks() -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from bnverify.experiments import labels
 from bnverify.experiments.record import Row
+from bnverify.experiments.report.content import Column, Table
 from bnverify.experiments.report.numbers import number
 from bnverify.experiments.report.strips import Axis, axis_of, strip
 from markupsafe import Markup
@@ -121,8 +122,10 @@ def _found(one: Source, claim: Row, axis: Axis) -> Found:
 def compared(cell: Row) -> str:
     """What is divided by what: "BatchNorm / Standard", or the network alone where it is held against 1."""
     of = _short(cell["of"])
-    if cell["model"] == "insert":
+    if cell["model"].startswith("insert"):
         return "with / without the BatchNorm"
+    if cell["model"].startswith("predict"):
+        return f"{_features(cell['of'])} / {_features(cell['against'])}"
     if isinstance(cell["against"], str):
         return f"{of} / {_short(cell['against'])}"
     return of if cell["against"] == 1 else f"{of} / {cell['against']:g}"
@@ -130,6 +133,10 @@ def compared(cell: Row) -> str:
 
 def _short(norm: str) -> str:
     return labels.NETWORKS.get(norm, norm).removeprefix("Standard + ")
+
+
+def _features(name: str) -> str:
+    return labels.FEATURES.get(name, name)
 
 
 def claimed(cell: Row) -> str:
@@ -178,26 +185,35 @@ def _row(cell: Row, axis: Axis, paper: float | None) -> CellRow:
 
 def places(cells: Sequence[Row], decision: str) -> tuple[str, ...]:
     """Where a decision was taken, one line for every statistic and learning rate: networks and phases."""
-    rates = {cell["lr"] for cell in cells}
-    networks = {cell["of"] for cell in cells}
-    grouped: dict[tuple[str, float, str], list[str]] = {}
+    models = {cell["model"] for cell in cells}
+    rates = {(cell["model"], cell["lr"]) for cell in cells}
+    networks = {_who(cell) for cell in cells}
+    grouped: dict[tuple[str, str, float, str], list[str]] = {}
     for cell in cells:
         if cell["decision"] == decision:
-            grouped.setdefault((cell["statistic"], cell["lr"], cell["of"]), []).append(cell["phase"])
-    merged: dict[tuple[str, float, tuple[str, ...]], list[str]] = {}
-    for (name, lr, of), phases in grouped.items():
-        merged.setdefault((name, lr, tuple(phases)), []).append(of)
+            key = (cell["statistic"], cell["model"], cell["lr"], _who(cell))
+            grouped.setdefault(key, []).append(cell["phase"])
+    merged: dict[tuple[str, str, float, tuple[str, ...]], list[str]] = {}
+    for (name, model, lr, who), phases in grouped.items():
+        merged.setdefault((name, model, lr, tuple(phases)), []).append(who)
     lines = []
-    for (name, lr, phases), ofs in merged.items():
+    for (name, model, lr, phases), everyone in merged.items():
         parts = [labels.statistic(name)]
+        if len(models) > 1:
+            parts.insert(0, labels.MODELS.get(model, model))
         if len(networks) > 1:
-            parts.append(", ".join(map(_short, ofs)))
-        if len(rates) > 1:
+            parts.append(", ".join(everyone))
+        if len(rates) > len(models):
             parts.append(f"learning rate {labels.power(lr)}")
         if phases != ("all",):
             parts.append(", ".join(phases))
         lines.append("; ".join(parts))
     return tuple(lines)
+
+
+def _who(cell: Row) -> str:
+    """What tells the tests of one statistic apart: the network, or what a prediction is compared with."""
+    return compared(cell) if cell["model"].startswith("predict") else _short(cell["of"])
 
 
 def _headline(claim: Row) -> str:
@@ -213,6 +229,28 @@ def _headline(claim: Row) -> str:
         low, *_, high = sorted(cell["comparison"]["ratio"] for cell in measured)
         said = [f"ratios from {number(low)} to {number(high)} in {len(measured)} tests"]
     return (f"the paper's words come to a ratio of {own:g}; " if own else "") + f"measured: {said[0]}"
+
+
+def effects(summary: Row) -> Table | None:
+    """What single fields of the linear networks' recipe change; None where it was not measured."""
+    columns = (
+        Column("network"),
+        Column("field", code=True),
+        Column("steps", True),
+        Column("final / first loss", True),
+        *(
+            Column(f"ratio: {words}", True)
+            for words in ("loss left", "λ max × learning rate", "relative ICS")
+        ),
+    )
+    rows = []
+    for row in summary.get("effects", []):
+        own = row["values"]
+        found = [own["loss_left"], *(row["against_default"].get(quantity) for quantity in own)]
+        shown = ["–" if one is None else f"{number(one['ratio'])}\n{_ends(one)}" for one in found]
+        name = labels.NETWORKS.get(row["norm"], row["norm"])
+        rows.append((name, row["change"] or "unchanged", f"{row['steps']:,}", *shown))
+    return Table(columns, tuple(rows)) if rows else None
 
 
 PROTOCOLS = (

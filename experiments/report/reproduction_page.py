@@ -44,7 +44,7 @@ class FromRuns:
     """What a folder of runs adds to its summary. missing: a line for everything that is not at its end."""
 
     figures: tuple[Figure, ...]
-    networks: Table
+    networks: tuple[tuple[str, Table], ...]
     insertions: tuple[tuple[str, Table], ...]
     band: content.ProtocolRow | None
     missing: tuple[str, ...]
@@ -73,6 +73,7 @@ def html(sources: Sequence[content.Source], runs: FromRuns | None = None, home: 
         "reproduction.html",
         sources=sources,
         claims=content.claims(sources),
+        effects=[(one, content.effects(one.summary)) for one in sources],
         tallies=[Counter(claim["verdict"] for claim in one.summary["claims"]) for one in sources],
         protocols=[(one, content.protocols(one.summary)) for one in sources],
         runs=runs,
@@ -149,7 +150,7 @@ def from_runs(
     )
     return FromRuns(
         figures(shelf, folder, place, progress),
-        read.networks(runs),
+        tuple((title, table) for title in read.GROUPS if (table := read.networks(runs, title)).rows),
         tuple((name, table) for name, table in tables if table is not None),
         read.learning_rate_bands(shelf),
         read.missing(runs, folder),

@@ -20,6 +20,12 @@ from bnverify.experiments.statistics import compare, geometric_mean
 from bnverify.experiments.verdicts import Claim, Judged, Shelf
 from bnverify.experiments.views import PHASES, View, statistic, views
 
+GROUPS = {
+    "The paper's networks": ("vgg", "dln"),
+    "Networks for insertions": ("insert", "insert-dln"),
+    "Linear networks of other depths, and with one field changed": ("depth", "effects"),
+}
+"""Networks by folder, and what they are for."""
 _FAMILIES = {
     "vgg": "VGG",
     "dln": "DLN",
@@ -58,11 +64,11 @@ def _ended(view: View) -> str | None:
     return f"seed {view.seed} at step {step + 1}"
 
 
-def networks(runs: Sequence[Run]) -> Table:
-    """Every network that was trained to its end: losses, accuracies, and which seeds diverged."""
+def networks(runs: Sequence[Run], group: str) -> Table:
+    """Every network of a group that was trained to its end: losses, accuracies, and which seeds diverged."""
     groups: dict[tuple[str, str], list[View]] = {}
     for run in runs:
-        if run.result is not None:
+        if run.result is not None and run.folder.parent.name in GROUPS[group]:
             groups.setdefault((_family(run), _variant(run)), []).extend(views(run))
     rows = []
     known = list(_FAMILIES.values())

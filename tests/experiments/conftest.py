@@ -103,25 +103,23 @@ def dln_row(recipe: DlnRecipe, at: int) -> dict[str, Any]:
     }
 
 
-def insert_row(recipe: VggRecipe, at: int) -> dict[str, Any]:
+def insert_row(recipe: VggRecipe | DlnRecipe, at: int) -> dict[str, Any]:
     quantities = ("activation_grad", "activation_curvature", "layer_grad", "layer_curvature")
     plain = dict.fromkeys((*quantities, "grad", "curvature", "beta_max", "beta_pairs"), 2.0) | {"loss": 1.0}
     inserted = {key: value * 0.5 * wobble(key, recipe.seed, at) for key, value in plain.items()}
     turned = inserted | {"curvature": -inserted["curvature"]}
-    return {
-        "step": MEASURED[at],
-        "insertions": [
-            {
-                "layer": layer,
-                "units": 4,
-                "constant_units": 0,
-                "activation_gap": 1e-16,
-                "plain": plain,
-                "inserted": turned if layer == 1 else inserted,
-            }
-            for layer in range(1, LAYERS)
-        ],
-    }
+    found = [
+        {
+            "layer": layer,
+            "units": 4,
+            "constant_units": 0,
+            "activation_gap": 1e-16,
+            "plain": plain,
+            "inserted": turned if layer == 1 else inserted,
+        }
+        for layer in range(1, LAYERS)
+    ]
+    return {"step": MEASURED[at], "insertions": [found] if isinstance(recipe, DlnRecipe) else found}
 
 
 def losses(recipe: VggRecipe | DlnRecipe, diverged: int | None) -> list[Any]:
@@ -139,10 +137,10 @@ def write_run(
     folder.mkdir(parents=True)
     rows: list[dict[str, Any]] = [{"from": 0, "losses": losses(recipe, diverged)}]
     for at in range(len(MEASURED) if recipe.checkpoints and diverged is None else 0):
-        if isinstance(recipe, DlnRecipe):
-            rows.append(dln_row(recipe, at))
+        if recipe.insert:
+            rows.append(insert_row(recipe, at))
         else:
-            rows.append((insert_row if recipe.insert else vgg_row)(recipe, at))
+            rows.append(dln_row(recipe, at) if isinstance(recipe, DlnRecipe) else vgg_row(recipe, at))
     data = {"name": recipe.data, "sha256": "0"} if isinstance(recipe, VggRecipe) else None
     machine = {"processor": "x", "cores": 2, "device": "cpu", "python": "3", "torch": "2", "commit": "0" * 40}
     (folder / "recipe.json").write_text(json.dumps(recipes.to_json(recipe)))
@@ -174,6 +172,11 @@ def reproduction(folder: Path, data: str = "cifar10 (JPEG copy)", seeds: int = 2
                 lost = 4 if (norm, lr, seed) == ("none", 1.0, 1) else None
                 write_run(folder / "vgg" / f"{norm}-lr{lr:g}-seed{seed}", bare, lost)
         write_run(folder / "insert" / f"seed{seed}", replace(insertion, seed=seed, data=data, **small))
+        alone = replace(linear, seed=seed, seeds=1, layers=LAYERS, insert=True, **small)
+        write_run(folder / "insert-dln" / f"seed{seed}", alone)
+    for name, change in {"default": {}, "bias": {"bias": True}}.items():
+        changed = replace(linear, seeds=seeds, layers=LAYERS, **small, **change)
+        write_run(folder / "effects" / f"none-{name}", changed)
     for norm in NORMS_DLN:
         for lr in (1e-6, 1e-7):
             recipe = replace(linear, norm=norm, lr=lr, seeds=seeds, layers=LAYERS, **small)

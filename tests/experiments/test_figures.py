@@ -29,11 +29,9 @@ def drawn(runs: list[Run]) -> Iterator[dict[str, Figure]]:
 
 
 def linear(runs: list[Run], *norms: str) -> list[Run]:
-    return [
-        run
-        for run in runs
-        if isinstance(run.recipe, DlnRecipe) and run.recipe.norm in (norms or labels.NETWORKS)
-    ]
+    """The paper's linear networks, those of ``norms`` if any are named."""
+    wanted = norms or tuple(labels.NETWORKS)
+    return [run for run in runs if run.folder.parent.name == "dln" and run.recipe.norm in wanted]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -125,6 +123,17 @@ def test_a_band_over_learning_rates_ends_with_the_shortest_and_opens_where_one_d
     low, high = protocol.band(protocol.trained(shelf, "none", 1))
     assert [math.isinf(x) for x in high] == [False] * 4 + [True] * 6
     assert protocol.trained(shelf, "l1", 0) == []
+
+
+def test_insertions_into_both_models_are_drawn_and_a_change_of_sign_is_marked(
+    drawn: dict[str, Figure],
+) -> None:
+    panels_of = {axes.get_title(): axes for axes in drawn["fig_7"].axes if axes.get_title()}
+    assert len(panels_of) == 2 * len(labels.QUANTITIES)
+    for model in ("VGG", "DLN"):
+        written = [text.get_text() for text in panels_of[f"{model}, curvature, all weights"].texts]
+        assert sum(text.startswith("±") for text in written) == 3
+        assert len(written) == 12
 
 
 def test_everything_any_panel_shows_is_in_the_legend(drawn: dict[str, Figure]) -> None:

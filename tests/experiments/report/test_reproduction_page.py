@@ -120,6 +120,12 @@ def test_every_part_is_there_and_the_data_has_its_full_name(text: str) -> None:
     assert "range of the losses of networks trained at several learning rates" in text
 
 
+def test_what_single_fields_change_is_a_table(text: str) -> None:
+    table = text.partition('<h2 id="effects"')[2].partition("</table>")[0]
+    assert "bias=true" in table
+    assert "unchanged" in table
+
+
 def test_a_whole_reproduction_misses_nothing(written: reproduction_page.Written, text: str) -> None:
     assert written.missing == ()
     assert 'id="missing"' not in text
