@@ -80,7 +80,8 @@ def lp_scale(y: Tensor, p: float, average: Average = "power-mean", eps: float = 
     if math.isinf(p):
         n = a.amax(dims).clamp_min(math.sqrt(eps))
     else:
-        n = (eps ** (p / 2) + (a if p == 1 else y * y).mean(dims)) ** (1 / p)
+        # The sum is divided, not each element on the way back.
+        n = (eps ** (p / 2) + (a if p == 1 else y * y).sum(dims) / m) ** (1 / p)
     if average == "norm-over-m":
         return n * m ** ((0.0 if math.isinf(p) else 1 / p) - 1)
     return n.mean() if average == "layer-mean" else n
@@ -140,7 +141,7 @@ class LpNorm(nn.Module):
     def forward(self, y: Tensor) -> Tensor:
         _require_batch(y, self.num_features)
         if self.training:
-            mu = y.mean(_batch_dims(y))
+            mu = y.sum(_batch_dims(y)) * (y.shape[1] / y.numel())
             centred = y - per_unit(mu, y)
             n = lp_scale(y if self.of == "raw" else centred, self.p, self.average, self.eps)
             with torch.no_grad():
@@ -148,10 +149,9 @@ class LpNorm(nn.Module):
                 self.running_scale.lerp_(n, self.momentum)
         else:
             centred, n = y - per_unit(self.running_mean, y), self.running_scale
-        z = centred / per_unit(n, y)
         if self.weight is None or self.bias is None:
-            return z
-        return z * per_unit(self.weight, y) + per_unit(self.bias, y)
+            return centred * per_unit(1 / n, y)
+        return torch.addcmul(per_unit(self.bias, y), centred, per_unit(self.weight / n, y))
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, p={self.p}, average={self.average}, of={self.of}"
@@ -210,9 +210,9 @@ class Noise(nn.Module):
         mu = (2 * uniform((a.shape[1],)) - 1) * self.n_mu
         sigma = 1 + uniform((a.shape[1],)) * (self.n_sigma - 1)
         sd = self.r_sigma if self.sigma_reading == "sd" else math.sqrt(self.r_sigma)
-        shift = per_unit(mu, a) + (2 * uniform(tuple(a.shape)) - 1) * self.r_mu
+        shift = uniform(tuple(a.shape)).mul_(2 * self.r_mu).add_(per_unit(mu - self.r_mu, a))
         normal = torch.randn(a.shape, generator=generator, dtype=a.dtype, device=a.device)
-        scale = per_unit(sigma, a) + normal * sd
+        scale = normal.mul_(sd).add_(per_unit(sigma, a))
         self._drawn = (key, (scale, shift))
         return scale, shift
 
@@ -221,7 +221,7 @@ class Noise(nn.Module):
         if not self.training and not self.at_test:
             return a
         scale, shift = self.draw(a.detach())
-        return scale * a + shift
+        return torch.addcmul(shift, scale, a)
 
 
 class NoisyBatchNorm(nn.Module):
