@@ -149,7 +149,7 @@ def _linear_parts(preset: Preset, seeds: int) -> list[Planned]:
                 if lr != base.lr:
                     recipe = replace(recipe, checkpoints=0)
                 runs.append(Planned(f"depth/{norm}-layers{layers}-lr{lr:g}", "depth", recipe))
-    plain = replace(_linear(f"dln-{preset}", seeds), checkpoints=9)
+    plain = replace(_linear(f"dln-{preset}", seeds), checkpoints=5)
     if preset == "quick":
         plain = replace(plain, steps=EFFECT_STEPS)
     for norm in ("none", "batchnorm"):

@@ -171,8 +171,8 @@ RECIPES: dict[str, VggRecipe | DlnRecipe] = {
     ),
     "dln-quick": DlnRecipe(steps=2000),
     "dln-quick-slow": DlnRecipe(steps=2000, lr=1e-7),
-    "insert-dln-paper": DlnRecipe(seeds=10, checkpoints=6, insert=True),
-    "insert-dln-quick": DlnRecipe(steps=2000, checkpoints=6, probes=3, insert=True),
+    "insert-dln-paper": DlnRecipe(seeds=10, checkpoints=5, insert=True),
+    "insert-dln-quick": DlnRecipe(steps=2000, checkpoints=5, probes=3, insert=True),
     # How the terms of the theorems, learning rate and smoothness go together, at several depths.
     "dln-depth": DlnRecipe(
         samples=200,
