@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from bnverify.experiments import digits_case
 from bnverify.experiments.digits_case import DigitsCase
-from bnverify.experiments.report import digits_page, mutants_page
+from bnverify.experiments.report import digits_page, mutants_page, reproduction_page
 from bnverify.experiments.report.content import (
     INLINE,
     Entry,
@@ -36,6 +36,7 @@ from bnverify.theory.registry import registry
 from bnverify.errors import InputError
 
 MADE_BY = "bnverify report"
+REPRODUCTION = "reproduction.html"
 
 NOTES: dict[str, tuple[str, Callable[[dict[str, store.Stored]], str]]] = {
     "errata": ("Errata", lambda entries: errata(entries.values())),
@@ -117,6 +118,7 @@ def compose(trials: int, seed: int, device: str, progress: Progress, started: fl
         environment=environment,
         notes=_notes(stored),
         failures=_failures(findings, rows, derived, case),
+        reproduction=reproduction_page.summaries(),
         commands=_commands(trials, seed, device, findings),
     )
 
@@ -183,11 +185,13 @@ def write(report: Report, folder: Path, progress: Progress = lambda stage, done,
         ),
         "report.md": render("report.md", report=report),
     }
+    trained = {claim["id"] for one in report.reproduction for claim in one.summary["claims"]}
     progress("pages", 2, total)
     for index, entry in enumerate(pages):
         texts[entry.href] = render(
             "claim.html",
             claim=entry,
+            runs=REPRODUCTION if entry.item["id"] in trained else None,
             before=pages[index - 1].item["id"] if index else None,
             after=pages[index + 1].item["id"] if index + 1 < len(pages) else None,
             version=report.environment["bnverify"],
@@ -201,6 +205,10 @@ def write(report: Report, folder: Path, progress: Progress = lambda stage, done,
             title=note.title,
             body=body(note.markdown, lambda code: _link(report, code, page=True)),
             version=report.environment["bnverify"],
+        )
+    if report.reproduction:
+        texts[REPRODUCTION] = reproduction_page.html(
+            report.reproduction, home="index.html#verdicts", link=lambda name: _link(report, name, page=True)
         )
     figures = [picture for entry in report.claims for picture in entry.figures]
     figures += report.digits.figures if report.digits else ()

@@ -7,10 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bnverify.theory.lemmas import LEMMAS
 from bnverify.theory.store import Stored
+
+if TYPE_CHECKING:
+    from bnverify.experiments.report.reproduction_content import Source
 
 INLINE = ("thm", "obs", "lem", "fact")
 """Prefixes of the ids that stand on the first page; every other statement has a page of its own."""
@@ -145,7 +148,12 @@ class Note:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole report. failures: what contradicts a certificate; empty unless something is wrong."""
+    """The whole report.
+
+    Attributes:
+        failures: what contradicts a certificate; empty unless something is wrong.
+        reproduction: the committed summaries of training runs, for a page of their own.
+    """
 
     claims: tuple[Entry, ...]
     digits: Section | None
@@ -154,6 +162,7 @@ class Report:
     commands: tuple[str, ...]
     notes: tuple[Note, ...] = ()
     failures: tuple[str, ...] = ()
+    reproduction: tuple[Source, ...] = ()
     lemmas: dict[str, str] = field(default_factory=lambda: dict(LEMMAS))
 
     @property

@@ -15,7 +15,7 @@ from bnverify.experiments import record, summary, verdicts
 from bnverify.experiments.record import Row, Run
 from bnverify.experiments.report import reproduction_content as content
 from bnverify.experiments.report.content import Table
-from bnverify.experiments.report.notes_page import body
+from bnverify.experiments.report.notes_page import Link, body
 from bnverify.experiments.report.pages import render
 from bnverify.experiments.verdicts import Judged, Shelf
 from markupsafe import Markup
@@ -67,8 +67,13 @@ def summaries(folder: Path = NOTES / "results") -> tuple[content.Source, ...]:
     return tuple(content.source(path.stem.removeprefix("reproduce-"), summary.read(path)) for path in paths)
 
 
-def html(sources: Sequence[content.Source], runs: FromRuns | None = None, home: str | None = None) -> str:
-    """The page as text. home: a page to lead back to."""
+def html(
+    sources: Sequence[content.Source],
+    runs: FromRuns | None = None,
+    home: str | None = None,
+    link: Link = lambda name: None,
+) -> str:
+    """The page as text. home: a page to lead back to. link: where a claim has a page of its own, if anywhere."""
     return render(
         "reproduction.html",
         sources=sources,
@@ -81,6 +86,7 @@ def html(sources: Sequence[content.Source], runs: FromRuns | None = None, home: 
         definitions=definitions(),
         version=version("bnverify"),
         home=home,
+        link=link,
     )
 
 

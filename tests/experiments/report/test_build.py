@@ -158,3 +158,15 @@ def test_the_summary_counts_every_statement(small_report: Report) -> None:
     assert sum(small_report.tally.values()) == len(small_report.claims)
     assert small_report.summary.startswith(f"{len(small_report.claims)} statements")
     assert sum(len(group.entries) for group in small_report.groups) == len(small_report.claims)
+
+
+def test_the_committed_training_runs_have_a_page_that_leads_to_their_claims_and_back(
+    small_report: Report, folder: Path
+) -> None:
+    if not small_report.reproduction:
+        pytest.skip("no summary has been committed")
+    assert 'href="reproduction.html"' in (folder / "index.html").read_text()
+    page = (folder / "reproduction.html").read_text()
+    claim = next(entry for entry in small_report.claims if f'id="{entry.item["id"]}"' in page)
+    assert f'href="{claim.href}"' in page
+    assert f'href="../reproduction.html#{claim.item["id"]}"' in (folder / claim.href).read_text()

@@ -14,6 +14,11 @@ from bnverify.experiments.report.notes_page import body
         ("*Why.* because", "<p><em>Why.</em> because</p>"),
         ("- one\n- two\n  more", "<ul><li>one</li><li>two\n  more</li></ul>"),
         ("1. one\n2. two", "<ol><li>one</li><li>two</li></ol>"),
+        (
+            "| a | `b` |\n|---|---|\n| |x\\|| | 1 |",
+            '<div class="table-box" tabindex="0"><table><thead><tr><th>a</th><th><code>b</code></th></tr></thead>'
+            "<tbody><tr><td></td><td>x|</td><td></td><td>1</td></tr></tbody></table></div>",
+        ),
         ("> said", "<blockquote><p>said</p></blockquote>"),
         ("<!-- generated -->\nwords", "<p>words</p>"),
         ("[title](page.html)", '<p><a href="page.html">title</a></p>'),
