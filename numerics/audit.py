@@ -19,7 +19,7 @@ from typing import Any, Literal
 import torch
 from bnverify.numerics import diagnosis
 from bnverify.numerics.audit_report import AuditReport, LayerAudit, SecondOrder
-from bnverify.numerics.audit_rows import constant, first_order_rows, second_order_rows
+from bnverify.numerics.audit_rows import constant, first_order_answers, first_order_rows, second_order_rows
 from bnverify.numerics.capture import Call, Capture, choose, covered_layers
 from bnverify.numerics.curvature import Groups2, Point, estimated_groups, exact_groups, points, whole
 from bnverify.numerics.layers import NotCovered, not_covered
@@ -196,8 +196,8 @@ def _audit_mode(
         by_key = dict(zip(keys, calls, strict=True))
         second = _second_order(model, loss_fn, inputs, targets, chosen, mode, request, by_key)
     rows = [
-        first_order_rows(call, key[1], label, request.channels, second.get(key))
-        for key, call in zip(keys, calls, strict=True)
+        first_order_rows(call, key[1], label, asked, request.channels, second.get(key))
+        for key, call, asked in zip(keys, calls, first_order_answers(calls), strict=True)
     ]
     if any(_failed(layer) for layer in rows):
         with setting(model, mode):

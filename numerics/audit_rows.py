@@ -9,7 +9,7 @@ import torch
 from bnverify.numerics.audit_report import LayerAudit, SecondOrder, StatementRows
 from bnverify.numerics.capture import Call
 from bnverify.numerics.curvature import Groups2, Layer2
-from bnverify.numerics.layer_setting import LayerSetting, Word
+from bnverify.numerics.layer_setting import LayerSetting, Word, together
 from bnverify.numerics.layer_statements import Answer, Asked, ask, statements
 from bnverify.numerics.layers import Family
 from torch import Tensor
@@ -104,6 +104,23 @@ def answers(call: Call, room: LayerSetting) -> list[Answer]:
     return [answer for answer in asked if answer is not None]
 
 
+def first_order_answers(calls: Sequence[Call]) -> list[list[Answer]]:
+    """What every call answers; those of one formula, dtype, m and device are asked in one room."""
+    rooms = [layer_setting(call) for call in calls]
+    alike: dict[tuple[Asked, torch.dtype, int, torch.device], list[int]] = {}
+    for index, (call, room) in enumerate(zip(calls, rooms, strict=True)):
+        assert call.spec is not None
+        key = Asked.of(call.spec), call.dtype, room.length, room.defined.device
+        alike.setdefault(key, []).append(index)
+    found: list[list[Answer]] = [[] for _ in calls]
+    for indices in alike.values():
+        sizes = [len(rooms[index].defined) for index in indices]
+        for answer in answers(calls[indices[0]], together([rooms[index] for index in indices])):
+            for index, part in zip(indices, answer.split(sizes), strict=True):
+                found[index].append(part)
+    return found
+
+
 def statement_rows(answer: Answer, keep: list[int] | None) -> StatementRows:
     statement = answer.statement
     return StatementRows(
@@ -125,9 +142,14 @@ def kept(values: Sequence[T], keep: list[int] | None) -> tuple[T, ...]:
 
 
 def first_order_rows(
-    call: Call, number: int, mode: str, channels: tuple[int, ...] | None, second: SecondOrder | None
+    call: Call,
+    number: int,
+    mode: str,
+    asked: list[Answer],
+    channels: tuple[int, ...] | None = None,
+    second: SecondOrder | None = None,
 ) -> LayerAudit:
-    """The table of one call."""
+    """The table of one call; asked: its part of `first_order_answers`."""
     spec = call.spec
     assert spec is not None
     keep = None if channels is None else list(channels)
@@ -144,7 +166,7 @@ def first_order_rows(
         synchronised=spec.synchronised,
         labels=kept(spec.labels(), keep),
         columns={name: kept(values, keep) for name, values in _columns(call).items()},
-        statements=tuple(statement_rows(answer, keep) for answer in answers(call, layer_setting(call))),
+        statements=tuple(statement_rows(answer, keep) for answer in asked),
         second=second,
     )
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 from bnverify.numerics.audit_report import AuditReport
-from bnverify.numerics.audit_rows import first_order_rows
+from bnverify.numerics.audit_rows import first_order_answers, first_order_rows
 from bnverify.numerics.capture import Call, Capture, choose, covered_layers
 from bnverify.numerics.layers import not_covered
 from bnverify.numerics.passes import environment, measure, numbered, unwrap
@@ -140,8 +140,10 @@ class Auditor:
             _unscale(call, scale)
         label = "train" if self.model.training else "eval"
         rows = tuple(
-            first_order_rows(call, which, label, None, None)
-            for (_, which), call in zip(numbered(calls), calls, strict=True)
+            first_order_rows(call, which, label, asked)
+            for (_, which), call, asked in zip(
+                numbered(calls), calls, first_order_answers(calls), strict=True
+            )
         )
         facts = environment(self.model) | {"step": self.count, "loss": {label: number}}
         record = Recorded(self.count, number, AuditReport(rows, self.missing, facts))

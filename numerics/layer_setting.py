@@ -7,9 +7,10 @@ cannot be asked of the layer, and `NotMeasured` says which word.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -73,6 +74,11 @@ class LayerSetting(Setting):
     defined: Tensor
     depth: int = 0
 
+    @cached_property
+    def order(self) -> int:
+        """Of the derivatives that were measured."""
+        return max(order_of(word) for pair in self.products for word in pair)
+
     def vec(self, name: str) -> Combination:
         return Combination(((_ONE, name),))
 
@@ -133,6 +139,25 @@ class LayerSetting(Setting):
 
     def max_form(self, u: Any, operator: str) -> Any:
         raise NotMeasured("a maximum over inputs")
+
+
+def together(rooms: Sequence[LayerSetting]) -> LayerSetting:
+    """The groups of several layers in one room; the layers have the same products, length and depth."""
+    if len(rooms) == 1:
+        return rooms[0]
+
+    def joined(tables: Sequence[Mapping[Any, Tensor]]) -> dict[Any, Tensor]:
+        return {key: torch.cat([table[key] for table in tables]) for key in tables[0]}
+
+    first = rooms[0]
+    return LayerSetting(
+        joined([room.symbols for room in rooms]),
+        joined([room.products for room in rooms]),
+        joined([room.sizes for room in rooms]),
+        first.length,
+        torch.cat([room.defined for room in rooms]),
+        first.depth,
+    )
 
 
 def order_of(word: Word) -> int:

@@ -7,8 +7,8 @@ below, in the same vocabulary; v, B and H are measured in either case.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -85,6 +85,20 @@ class Answer:
     rhs: Tensor
     residual: Tensor
     findings: tuple[str, ...]
+
+    def split(self, sizes: Sequence[int]) -> Iterator[Answer]:
+        """The answer of each of several layers that were asked together."""
+        start = 0
+        for size in sizes:
+            own = slice(start, start + size)
+            yield replace(
+                self,
+                lhs=self.lhs[own],
+                rhs=self.rhs[own],
+                residual=self.residual[own],
+                findings=self.findings[own],
+            )
+            start += size
 
 
 def gradient_fixed(q: Setting) -> Relation:
@@ -259,6 +273,8 @@ def ask(statement: Statement, q: LayerSetting, dtype: torch.dtype) -> Answer | N
         dtype: of the layer; half precisions round what the layer hands over, not the sums.
     """
     order = _trees(statement.says)[-1]
+    if order > q.order:
+        return None
     try:
         op, lhs, rhs = sides(statement.says, q)
         met = _hypotheses_met(statement, q)
