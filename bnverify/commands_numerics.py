@@ -145,12 +145,13 @@ def bench(
 ) -> None:
     """Measure speed and memory of `check` against a plain loop, vmap and curvlinops, side by side in one run."""
     from bnverify.experiments import bench as training
-    from bnverify.numerics.bench import SECTIONS, Conditions, conditions, extend, run, show
+    from bnverify.numerics.bench import PRINTERS, SECTIONS, Conditions, conditions, extend, run, show
     from bnverify.numerics.check import validated
     from bnverify.terminal import console
 
     extend()
     SECTIONS.update(training.SECTIONS)
+    PRINTERS.update(training.PRINTERS)
     asked: Conditions = conditions(validated(1, device), seconds, seed)
     found = run(section or (), asked, out)
     if as_json:

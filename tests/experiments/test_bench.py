@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
 import torch
 from bnverify.experiments import bench
+from bnverify.experiments.recipes import VggRecipe
+from bnverify.experiments.roofline import Peaks
 from bnverify.numerics.bench import Conditions
+from rich.console import Console
 
 ASKED = Conditions(torch.device("cpu"), 0.1, 0)
 
@@ -36,4 +40,34 @@ def test_the_linear_half_is_extrapolated_for_one_and_ten_seeds() -> None:
     json.dumps(found)
     assert set(found["seeds"]) == {1, 10}
     assert found["seeds"][10]["core_seconds"] > 0
-    assert set(found["plain"]) == {"none", "batchnorm", "l1", "l2", "linf"}
+    assert set(found["plain_step"]) == {"none", "batchnorm", "l1", "l2", "linf"}
+    assert found["seeds"][10]["plain_two_cores"] == pytest.approx(10 * found["seeds"][1]["plain_two_cores"])
+
+
+def test_a_step_is_set_against_the_roofline_of_its_own_operations() -> None:
+    recipe = VggRecipe(depth=9, width=1 / 32, size=8, batch_size=32)
+    found = bench.against_roofline(ASKED, recipe, Peaks(flops=1e9, bytes=1e9), steps=1)
+    assert found["gigaflops"] + found["gigabytes"] >= found["roofline"] >= found["gigaflops"]
+    assert found["share_of_roofline"] == found["roofline"] / found["step"]
+
+
+def test_without_a_gpu_the_roofline_says_why_it_is_skipped() -> None:
+    assert "--device cuda" in bench.gpu_roofline(ASKED)["skipped"]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_step_on_a_gpu_takes_longer_than_a_tenth_of_its_roofline() -> None:
+    found = bench.gpu_roofline(Conditions(torch.device("cuda"), 0.1, 0))
+    assert all(0 < row["share_of_roofline"] < 10 for row in found["races"])
+
+
+def test_every_section_has_its_lines() -> None:
+    shown = Console(file=io.StringIO(), width=200)
+    found = {"training-loop": bench.training_loop(ASKED, steps=1), "roofline": bench.gpu_roofline(ASKED)}
+    for name, data in found.items():
+        bench.PRINTERS[name](data, shown)
+    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    assert "of bare (asked: 0.97)" in text
+    assert "skipped" in text
+    assert set(bench.PRINTERS) == set(bench.SECTIONS)
