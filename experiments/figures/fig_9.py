@@ -23,9 +23,10 @@ def draw(shelf: Shelf) -> Figure | None:
     found = [(norm, lr, view) for norm, lr, view in rows if view is not None]
     if not found:
         return None
-    figure, axes = style.canvas(len(found), 3)
+    shown = panels.layers_shown(found[0][2], 3)
+    figure, axes = style.canvas(len(found), len(shown))
     for line, (norm, lr, view) in zip(axes, found, strict=True):
-        for panel, layer in zip(line, panels.layers_shown(view, 3), strict=True):
+        for panel, layer in zip(line, shown, strict=True):
             panels.distribution(panel, view, layer, norm)
             panel.set_title(f"{panel.get_title()}\nlearning rate {power(lr)}")
     for column in zip(*axes, strict=True):

@@ -219,8 +219,8 @@ def same_scale(column: Iterable[Axes]) -> None:
 
 
 def layers_shown(view: View, count: int = 3) -> list[int]:
-    """``count`` layers spread over the depth, the output layer left out."""
-    total = len(next(row["moments"] for row in view.rows if "moments" in row)) - 1
+    """``count`` layers spread over the depth, the output layer left out; fewer where there are not as many."""
+    total = max(1, len(next(row["moments"] for row in view.rows if "moments" in row)) - 1)
     return sorted({round(i * (total - 1) / max(1, count - 1)) for i in range(count)})
 
 

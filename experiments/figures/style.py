@@ -138,7 +138,10 @@ def empty(axes: Axes, why: str) -> None:
 
 
 def tick(axes: Axes, which: str) -> None:
-    """A logarithmic axis (``x`` or ``y``) with at most six labels, written 0.01, 1, 100, 10⁶."""
+    """A logarithmic axis (``x`` or ``y``) with at most six labels, written 0.01, 1, 100, 10⁶; it stays linear where
+    nothing is positive."""
+    if not math.isfinite(axes.dataLim.minpos[int(which == "y")]):
+        return
     axis = {"x": axes.xaxis, "y": axes.yaxis}[which]
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     axis.set_major_locator(LogLocator(10, numticks=6))
