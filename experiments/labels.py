@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Mapping
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _DATA = {
@@ -53,6 +55,13 @@ def data_set(name: str) -> str:
 def data_sets(names: list[str]) -> str:
     """The data of a summary; it names none where only linear networks were trained."""
     return ", ".join(map(data_set, names)) or SYNTHETIC
+
+
+def titles(data: Mapping[str, list[str]]) -> dict[str, str]:
+    """Names of reproductions, each with its data -> a title: the data, with the name where two have the same."""
+    words = {name: data_sets(names) for name, names in data.items()}
+    twice = [title for title, count in Counter(words.values()).items() if count > 1]
+    return {name: f"{title} ({name})" if title in twice else title for name, title in words.items()}
 
 
 def power(value: float) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from bnverify.experiments import record, summary, verdicts
+from bnverify.experiments import labels, record, summary, verdicts
 from bnverify.experiments.record import Row, Run
 from bnverify.experiments.report import reproduction_content as content
 from bnverify.experiments.report.content import Table
@@ -64,7 +64,9 @@ class Written:
 def summaries(folder: Path = NOTES / "results") -> tuple[content.Source, ...]:
     """The committed summaries, by name; none where there is none."""
     paths = sorted(folder.glob("reproduce-*.json"))
-    return tuple(content.source(path.stem.removeprefix("reproduce-"), summary.read(path)) for path in paths)
+    found = {path.stem.removeprefix("reproduce-"): summary.read(path) for path in paths}
+    titles = labels.titles({name: one["data"] for name, one in found.items()})
+    return tuple(content.Source(name, titles[name], one) for name, one in found.items())
 
 
 def html(

@@ -77,13 +77,36 @@ def test_verdict_ratio_interval_machine_and_divergence_are_in_the_document(tmp_p
     text = reproduction_notes.render(tmp_path)
     for words in (
         "## reproduce-quick",
-        "`bnverify reproduce`, 2026-01-01, data: digits",
-        "| `fig-4c` | partly | 1 / 0 / 1 | two orders |",
+        "`bnverify reproduce`, 2026-01-01, data: scikit-learn's digits",
+        "| `fig-4c` | Section 3.2 | two orders | partly (1 / 0 / 1) |",
+        "### `fig-4c`: partly (1 / 0 / 1)",
         "early: 0.2 [0.1, inf] **holds**; late: not measured",
         "Diverged, as results: none-lr3.",
         "Note: busy.",
     ):
         assert words in text
+
+
+def test_data_sets_stand_side_by_side_and_the_copy_is_named_as_such(tmp_path: Path) -> None:
+    found = {
+        "digits": ["digits"],
+        "copy": ["cifar10 (JPEG copy)"],
+        "original": ["cifar10"],
+        "again": ["cifar10"],
+    }
+    for name, data in found.items():
+        summary_of = made_up() | {"data": data}
+        if name == "copy":
+            other = summary_of["claims"][0] | {"id": "fig-11", "verdict": "open", "cells": []}
+            summary_of["claims"] = [other]
+        (tmp_path / f"reproduce-{name}.json").write_text(summary.text(summary_of))
+    text = reproduction_notes.render(tmp_path)
+    head = next(line for line in text.splitlines() if line.startswith("| claim |"))
+    assert "[CIFAR-10, JPEG copy](#reproduce-copy)" in head
+    assert "[CIFAR-10 (reproduce-again)](#reproduce-again)" in head
+    rows = [line for line in text.splitlines() if line.startswith("| `fig-")]
+    assert [row.count("not trained") for row in rows] == [1, 3]
+    assert text.count("\n## reproduce-") == 4
 
 
 def test_missing_and_foreign_summaries_are_named(tmp_path: Path) -> None:
