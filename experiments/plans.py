@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
@@ -128,7 +129,8 @@ def plan(
             for seed in range(network_seeds):
                 bare = replace(vgg, norm=norm, lr=lr, seed=seed, checkpoints=0, steps=vgg.steps // 2)
                 runs.append(Planned(f"vgg/{norm}-lr{lr:g}-seed{seed}", "sweep", bare))
-    runs += _linear_parts(preset, linear_seeds)
+    runs.append(Planned("insert-dln/none", "insert-dln", _linear(f"insert-dln-{preset}", linear_seeds)))
+    runs += [*_depths(linear_seeds), *_effects(preset, linear_seeds)]
     return [_overridden(run, overrides) for run in runs if (run.family, run.recipe.norm) in wanted]
 
 
@@ -138,22 +140,26 @@ def _linear(name: str, seeds: int) -> DlnRecipe:
     return replace(recipe, seeds=seeds)
 
 
-def _linear_parts(preset: Preset, seeds: int) -> list[Planned]:
-    """Insertions into linear networks, their depths and learning rates, and the effects of single fields."""
-    runs = [Planned("insert-dln/none", "insert-dln", _linear(f"insert-dln-{preset}", seeds))]
+def _depths(seeds: int) -> list[Planned]:
+    """Normalised linear networks of several depths, each measured at one learning rate and trained at more."""
     base = _linear("dln-depth", seeds)
-    for norm in NORMALISED:
-        for layers in DEPTHS:
-            for lr in (base.lr, *SWEEP_DLN):
-                recipe = replace(base, norm=norm, layers=layers, lr=lr)
-                if lr != base.lr:
-                    recipe = replace(recipe, checkpoints=0)
-                runs.append(Planned(f"depth/{norm}-layers{layers}-lr{lr:g}", "depth", recipe))
-    plain = replace(_linear(f"dln-{preset}", seeds), checkpoints=5)
+    runs = []
+    for norm, layers, lr in itertools.product(NORMALISED, DEPTHS, (base.lr, *SWEEP_DLN)):
+        recipe = replace(base, norm=norm, layers=layers, lr=lr)
+        if lr != base.lr:
+            recipe = replace(recipe, checkpoints=0)
+        runs.append(Planned(f"depth/{norm}-layers{layers}-lr{lr:g}", "depth", recipe))
+    return runs
+
+
+def _effects(preset: Preset, seeds: int) -> list[Planned]:
+    """Linear networks with and without BatchNorm, unchanged and with one field changed at a time."""
+    base = replace(_linear(f"dln-{preset}", seeds), checkpoints=5)
     if preset == "quick":
-        plain = replace(plain, steps=EFFECT_STEPS)
-    for norm in ("none", "batchnorm"):
-        unchanged = replace(plain, norm=norm)
+        base = replace(base, steps=EFFECT_STEPS)
+    runs = []
+    for unchanged in (replace(base, norm="none"), replace(base, norm="batchnorm")):
+        norm = unchanged.norm
         runs.append(Planned(f"effects/{norm}-{DEFAULT}", "effects", unchanged))
         runs += [
             Planned(f"effects/{norm}-{name}", "effects", override(unchanged, (change,)))
