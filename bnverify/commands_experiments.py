@@ -228,14 +228,27 @@ def _draw(folder: Path) -> list[Path]:
     return figures.draw_all(record.runs_under(folder), folder / "figures")
 
 
-def _figures(folder: Annotated[Path, typer.Argument(help="Folder that bnverify reproduce wrote.")]) -> None:
-    """Draw every figure that the runs of a folder allow, as PDF, SVG and PNG, and judge the claims again."""
-    from bnverify.experiments import summary
+def _figures(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that bnverify reproduce wrote.")],
+) -> None:
+    """Draw every figure that the runs of a folder allow, as PDF, SVG and PNG, and judge the claims again.
 
+    They go to DIR/figures and DIR/summary.json; bnverify report DIR shows both as one page.
+    """
+    from bnverify.experiments import record, summary
+
+    found = record.runs_under(folder)
+    unfinished = sum(run.result is None for run in found)
+    if unfinished == len(found):
+        raise InputError(
+            f"none of the {unfinished} runs in {folder} has ended; go on with bnverify reproduce --resume"
+        )
     _, judged = summary.write(folder)
     _show(judged)
     for path in _draw(folder):
         print(path)
+    if unfinished:
+        print(f"{unfinished} of {len(found)} runs have not ended and are left out", file=sys.stderr)
 
 
 def _notes(

@@ -24,7 +24,7 @@ def report(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DIR]",
+            metavar="DIR",
             help="A folder that bnverify reproduce wrote: its results as one page, DIR/index.html.",
             show_default=False,
         ),

@@ -1,0 +1,36 @@
+"""The command `figures` leaves unfinished runs out, and says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bnverify.experiments import figures, train
+from bnverify.experiments.recipes import DlnRecipe
+from typer.testing import CliRunner, Result
+
+from bnverify.cli import application
+
+
+def draw(folder: Path) -> Result:
+    return CliRunner().invoke(application(), ["figures", str(folder)])
+
+
+def test_unfinished_runs_are_counted_and_none_at_its_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "MODULES", ("fig_9",))
+    recipe = DlnRecipe(steps=2, checkpoints=2, layers=2, dim=2, samples=9, seeds=2, lanczos=1)
+    for norm in ("none", "batchnorm"):
+        train.run(replace(recipe, norm=norm), tmp_path / "dln" / f"{norm}-lr1e-06")
+    (tmp_path / "dln" / "batchnorm-lr1e-06" / "result.json").unlink()
+    result = draw(tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "1 of 2 runs have not ended and are left out" in result.stderr
+    assert (tmp_path / "figures" / "fig-9.svg").is_file()
+    (tmp_path / "dln" / "none-lr1e-06" / "result.json").unlink()
+    result = draw(tmp_path)
+    assert result.exit_code == 2
+    assert "none of the 2 runs" in result.stderr
+    assert "--resume" in result.stderr
