@@ -15,11 +15,12 @@ import os
 import pickle
 import platform
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from bnverify.experiments import recipes
@@ -221,8 +222,13 @@ class Log:
 
 
 @contextmanager
-def hold(folder: Path, recipe: VggRecipe | DlnRecipe, *, resume: bool) -> Iterator[Log]:
+def hold(
+    folder: Path, recipe: VggRecipe | DlnRecipe, *, resume: bool, patience: float = 0.0
+) -> Iterator[Log]:
     """Take ``folder`` for a run of ``recipe``; no other process can until this one lets go or dies.
+
+    Args:
+        patience: seconds to wait for another process to let go of it.
 
     Raises:
         InputError: another process holds it; it belongs to another recipe; it holds a run already and
@@ -237,12 +243,11 @@ def hold(folder: Path, recipe: VggRecipe | DlnRecipe, *, resume: bool) -> Iterat
             f"cannot write {folder}: {error.strerror}; name a folder that can be written"
         ) from None
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(
-                f"{folder} is in use by another process; wait for it or name another folder"
-            ) from None
+        until = time.monotonic() + patience
+        while not _locked(lock):
+            if time.monotonic() >= until:
+                raise InputError(f"{folder} is in use by another process; wait for it or name another folder")
+            time.sleep(0.1)
         path = folder / "recipe.json"
         if path.exists():
             theirs = recipes.from_json(_read_json(path))
@@ -259,6 +264,14 @@ def hold(folder: Path, recipe: VggRecipe | DlnRecipe, *, resume: bool) -> Iterat
         else:
             write_text(path, json.dumps(recipes.to_json(recipe), indent=1) + "\n")
         yield Log(folder)
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _difference(theirs: VggRecipe | DlnRecipe, ours: VggRecipe | DlnRecipe) -> str:

@@ -81,6 +81,7 @@ def run(
     resume: bool = False,
     deadline: float | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
+    patience: float = 0.0,
 ) -> Outcome:
     """Train ``recipe`` in ``folder`` to its end, to divergence, or to the first stop after ``deadline``.
 
@@ -89,11 +90,12 @@ def run(
 
     Args:
         deadline: a `time.monotonic` value; None means no limit.
+        patience: seconds to wait for a process that holds the folder.
 
     Raises:
         InputError: see `record.hold`; the data or a value of the recipe is unusable.
     """
-    with record.hold(folder, recipe, resume=resume) as log:
+    with record.hold(folder, recipe, resume=resume, patience=patience) as log:
         if (folder / "result.json").exists():
             result = record.read(folder).result
             assert result is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -13,7 +14,7 @@ import pytest
 from bnverify.experiments import train
 from bnverify.experiments.plans import Planned
 from bnverify.experiments.recipes import DlnRecipe
-from bnverify.experiments.reproduce import run_all
+from bnverify.experiments.reproduce import Backend, run_all
 
 from bnverify.errors import InputError
 
@@ -57,50 +58,85 @@ def test_a_budget_stops_at_checkpoints_and_the_next_call_goes_on(tmp_path: Path,
     assert metrics(tmp_path / "out", planned()) == metrics(alone, planned())
 
 
-def test_a_worker_killed_in_the_middle_costs_no_more_than_its_last_checkpoint(tmp_path: Path) -> None:
-    runs = planned(2, steps=1500)
+def holder(folder: Path) -> int | None:
+    """The process that holds a run's folder."""
+    for open_file in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if os.readlink(open_file) == str(folder / "lock"):
+                return int(open_file.parts[2])
+        except OSError:
+            continue
+    return None
+
+
+class Killer(threading.Thread):
+    """Kills the worker of a run once it has written a checkpoint; ``seen`` is that checkpoint's step."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(daemon=True)
+        self.folder, self.seen = folder, 0
+
+    def run(self) -> None:
+        while not (written := sorted(self.folder.glob("checkpoint-*.pt"))):
+            time.sleep(0.002)
+        process = holder(self.folder)
+        if process is not None:
+            os.kill(process, signal.SIGKILL)
+            self.seen = int(written[-1].stem.removeprefix("checkpoint-"))
+
+
+def survives_a_kill(tmp_path: Path, backend: Backend) -> None:
+    runs = planned(2, steps=3000)
     for p in runs:
         train.run(p.recipe, tmp_path / "alone" / p.path)
-    killed: list[int] = []
-
-    def kill_one() -> None:
-        target = tmp_path / "out" / runs[0].path
-        while not list(target.glob("checkpoint-*.pt")):
-            time.sleep(0.005)
-        me = os.getpid()
-        for status in Path("/proc").glob("[0-9]*/status"):
-            try:
-                fields = dict(
-                    line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line
-                )
-                command = (status.parent / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if int(fields["PPid"]) == me and b"popen_loky" in command:
-                os.kill(int(fields["Pid"]), signal.SIGKILL)
-                killed.append(int(fields["Pid"]))
-                return
-
-    thread = threading.Thread(target=kill_one)
-    thread.start()
-    outcomes = run_all(runs, tmp_path / "out", workers=2)
-    thread.join()
-    assert killed
+    killer = Killer(tmp_path / "out" / runs[0].path)
+    killer.start()
+    outcomes = run_all(runs, tmp_path / "out", workers=2, backend=backend)
+    killer.join()
     assert {o.status for o in outcomes.values()} == {"finished"}
     assert metrics(tmp_path / "out", runs) == metrics(tmp_path / "alone", runs)
+    sitting = json.loads((killer.folder / "sessions.jsonl").read_text())
+    assert sitting["from"] >= killer.seen > 0
+
+
+def test_a_worker_killed_in_the_middle_costs_no_more_than_its_last_checkpoint(tmp_path: Path) -> None:
+    survives_a_kill(tmp_path, "loky")
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_a_cluster_of_two_dask_workers_gives_what_one_process_gives(tmp_path: Path, alone: Path) -> None:
+def test_a_cluster_of_two_dask_workers_gives_what_one_process_gives_though_one_is_killed(
+    tmp_path: Path,
+) -> None:
     distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster),
     ):
-        outcomes = run_all(planned(), tmp_path / "out", workers=2, backend="dask")
-    assert {o.status for o in outcomes.values()} == {"finished"}
-    assert metrics(tmp_path / "out", planned()) == metrics(alone, planned())
+        survives_a_kill(tmp_path, "dask")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_two_ray_workers_give_what_one_process_gives_though_one_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=80 * 2**20, log_to_driver=False)
+    try:
+        survives_a_kill(tmp_path, "ray")
+    finally:
+        ray.shutdown()
+
+
+def test_what_stops_one_run_is_said_in_its_own_words(tmp_path: Path) -> None:
+    run_all(planned(1), tmp_path)
+    (tmp_path / "dln/0/result.json").unlink()
+    other = [Planned("dln/0", "dln", replace(DLN, lr=0.5))]
+    with pytest.raises(InputError, match=r"^\S+dln/0 belongs to another recipe \(its lr"):
+        run_all(other, tmp_path)
 
 
 def test_bad_worker_counts_and_missing_backends_are_named(
