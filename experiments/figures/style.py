@@ -140,7 +140,7 @@ def empty(axes: Axes, why: str) -> None:
 def tick(axes: Axes, which: str) -> None:
     """A logarithmic axis (``x`` or ``y``) with at most six labels, written 0.01, 1, 100, 10⁶; it stays linear where
     nothing is positive."""
-    if not math.isfinite(axes.dataLim.minpos[int(which == "y")]):
+    if not math.isfinite(axes.dataLim.minposx if which == "x" else axes.dataLim.minposy):
         return
     axis = {"x": axes.xaxis, "y": axes.yaxis}[which]
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")

@@ -188,16 +188,17 @@ def places(cells: Sequence[Row], decision: str) -> tuple[str, ...]:
     models = {cell["model"] for cell in cells}
     rates = {(cell["model"], cell["lr"]) for cell in cells}
     networks = {_who(cell) for cell in cells}
-    grouped: dict[tuple[str, str, float, str], list[str]] = {}
+    margins = {claimed(cell) for cell in cells}
+    grouped: dict[tuple[str, str, float, str, str], list[str]] = {}
     for cell in cells:
         if cell["decision"] == decision:
-            key = (cell["statistic"], cell["model"], cell["lr"], _who(cell))
+            key = (cell["statistic"], cell["model"], cell["lr"], claimed(cell), _who(cell))
             grouped.setdefault(key, []).append(cell["phase"])
-    merged: dict[tuple[str, str, float, tuple[str, ...]], list[str]] = {}
-    for (name, model, lr, who), phases in grouped.items():
-        merged.setdefault((name, model, lr, tuple(phases)), []).append(who)
+    merged: dict[tuple[str, str, float, str, tuple[str, ...]], list[str]] = {}
+    for (name, model, lr, margin, who), phases in grouped.items():
+        merged.setdefault((name, model, lr, margin, tuple(phases)), []).append(who)
     lines = []
-    for (name, model, lr, phases), everyone in merged.items():
+    for (name, model, lr, margin, when), everyone in merged.items():
         parts = [labels.statistic(name)]
         if len(models) > 1:
             parts.insert(0, labels.MODELS.get(model, model))
@@ -205,8 +206,10 @@ def places(cells: Sequence[Row], decision: str) -> tuple[str, ...]:
             parts.append(", ".join(everyone))
         if len(rates) > len(models):
             parts.append(f"learning rate {labels.power(lr)}")
-        if phases != ("all",):
-            parts.append(", ".join(phases))
+        if len(margins) > 1:
+            parts.append(f"ratio {margin}")
+        if when != ("all",):
+            parts.append(", ".join(when))
         lines.append("; ".join(parts))
     return tuple(lines)
 
