@@ -123,10 +123,12 @@ def audit(
             model = converted(model, dtype, device)
             where = None if device is None else torch.device(device)
             inputs, targets = fresh(inputs, where, dtype), fresh(targets, where, dtype)
-        chosen = choose(covered_layers(model), None if layers is None else list(layers))
+        covered = covered_layers(model)
+        others = not_covered(model, set(covered))
+        chosen = choose(covered, None if layers is None else list(layers), others)
         modes = ("train", "eval") if mode == "both" else (mode,)
         found: list[LayerAudit] = []
-        missing: dict[NotCovered, None] = dict.fromkeys(not_covered(model, set(covered_layers(model))))
+        missing: dict[NotCovered, None] = dict.fromkeys(others)
         losses = {}
         for one in modes:
             label = one or ("train" if model.training else "eval")

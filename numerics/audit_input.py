@@ -54,18 +54,33 @@ def load_subject(target: str) -> Subject:
     fields = ("model", "loss_fn", "inputs", "targets")
     if isinstance(made, dict) and set(made) <= set(fields):
         subject = dict(made)
-    elif isinstance(made, tuple) and 1 <= len(made) <= 4:
+    elif isinstance(made, tuple | list) and 1 <= len(made) <= 4:
         subject = dict(zip(fields, made, strict=False))
     else:
         raise InputError(
-            f"{target} returned {type(made).__name__}; expected a torch.nn.Module, a tuple (model, loss_fn, inputs, "
+            f"{target} returned {_described(made)}; expected a torch.nn.Module, a tuple (model, loss_fn, inputs, "
             "targets) or a dict with these keys"
         )
     if not isinstance(subject.get("model"), nn.Module):
         raise InputError(
             f"{target} returned {type(subject.get('model')).__name__} as its model; expected a torch.nn.Module"
         )
+    loss_fn = subject.get("loss_fn")
+    if loss_fn is not None and not callable(loss_fn):
+        raise InputError(
+            f"{target} returned {type(loss_fn).__name__} as its loss_fn; expected a function of (outputs, targets)"
+        )
     return Subject(**subject)
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__} and not a module made of it"
+    if isinstance(value, dict):
+        return f"a dict with {', '.join(map(str, value)) or 'nothing'}"
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return type(value).__name__
 
 
 def _named(target: str, form: str) -> Callable[..., Any]:
@@ -105,6 +120,8 @@ def _module(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except InputError:
         raise
+    except SystemExit as error:
+        raise InputError(f"{path} ends the program when it is imported ({_ended(error)}") from None
     except Exception as error:
         raise InputError(
             f"{path} cannot be imported: {told(error)}; run it with python to see all of it"
@@ -117,6 +134,8 @@ def _call(function: Callable[..., Any], target: str) -> Any:
         return function()
     except InputError:
         raise
+    except SystemExit as error:
+        raise InputError(f"{target} ends the program ({_ended(error)}") from None
     except Exception as error:
         hint = (
             "it must take no arguments"
@@ -124,6 +143,10 @@ def _call(function: Callable[..., Any], target: str) -> Any:
             else "call it in Python to see all of it"
         )
         raise InputError(f"{target} raised {told(error)}; {hint}") from None
+
+
+def _ended(error: SystemExit) -> str:
+    return f"SystemExit: {error}); put what runs as a script under if __name__ == '__main__'"
 
 
 def _needs_arguments(function: Callable[..., Any]) -> bool:
@@ -196,7 +219,7 @@ def with_data(subject: Subject, data: str | None, batch_size: int, loss: str, se
         subject = replace(subject, inputs=inputs, targets=targets, notes=notes)
     elif subject.inputs is None:
         raise InputError(
-            "there is no data: the factory returns a model alone; return (model, loss_fn, inputs, targets) from it, or "
+            "there is no data: the factory returns no inputs; return (model, loss_fn, inputs, targets) from it, or "
             "give --data FILE.py:FUNCTION, --data FILE.pt or --data normal:3x32x32"
         )
     else:
@@ -255,7 +278,8 @@ def _stored(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise InputError(
-            f"--data {path} cannot be read: {told(error)}; expected tensors in .pt or arrays in .npz"
+            f"--data {path} cannot be read ({type(error).__name__}); expected tensors saved by torch.save in .pt, or "
+            "arrays in .npz"
         ) from None
 
 
@@ -271,24 +295,33 @@ def _first_batch(found: Any, batch_size: int, data: str) -> tuple[Any, Any]:
         return _head(inputs, batch_size), _head(targets, batch_size)
     if isinstance(found, Tensor):
         return _head(found, batch_size), None
-    if isinstance(found, tuple) and len(found) == 2:
-        return _head(found[0], batch_size), _head(found[1], batch_size)
-    if (
-        isinstance(found, torch.utils.data.Dataset)
-        and hasattr(found, "__getitem__")
-        and hasattr(found, "__len__")
-    ):
-        samples = [found[i] for i in range(min(batch_size, len(found)))]
-        return _first_batch(tuple(torch.utils.data.default_collate(samples)), batch_size, data)
-    if isinstance(found, Iterable):
+    if isinstance(found, tuple | list):
+        if len(found) == 2:
+            return _head(found[0], batch_size), _head(found[1], batch_size)
+        raise InputError(
+            f"--data {data} gave a {type(found).__name__} of {len(found)}; expected a pair (inputs, targets), where "
+            "inputs may be a tuple or a dict of several"
+        )
+    samples = _samples(found, batch_size)
+    if samples:
+        batch = torch.utils.data.default_collate(samples)
+        return _first_batch(batch, batch_size, data)
+    if isinstance(found, Iterable) and not isinstance(found, str | bytes):
         first = next(iter(islice(found, 1)), None)
-        if isinstance(first, list | tuple) and len(first) == 2:
-            return _head(first[0], batch_size), _head(first[1], batch_size)
-        if isinstance(first, dict | Tensor):
+        if isinstance(first, list | tuple | dict | Tensor):
             return _first_batch(first, batch_size, data)
     raise InputError(
         f"--data {data} gave {type(found).__name__}; expected (inputs, targets), a Dataset or a DataLoader"
     )
+
+
+def _samples(found: Any, count: int) -> list[Any]:
+    """The first samples of a Dataset, whichever its style; none of anything else."""
+    if isinstance(found, torch.utils.data.IterableDataset):
+        return list(islice(found, count))
+    if not isinstance(found, torch.utils.data.Dataset) or not hasattr(found, "__len__"):
+        return []
+    return [found[i] for i in range(min(count, len(found)))]
 
 
 def _head(value: Any, count: int) -> Any:
@@ -296,6 +329,8 @@ def _head(value: Any, count: int) -> Any:
         return value[:count] if value.dim() else value
     if isinstance(value, dict):
         return {key: _head(item, count) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_head(item, count) for item in value))
     if isinstance(value, list | tuple):
         return type(value)(_head(item, count) for item in value)
     return value

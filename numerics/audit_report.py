@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import median
 from typing import Any
 
 from bnverify.numerics.layer_statements import Finding
@@ -149,6 +150,25 @@ class LayerAudit:
         return sum(value >= 0 for value in values) / len(values)
 
 
+    @property
+    def conditions(self) -> dict[str, float] | None:
+        """The two conditions of Theorem 4.2: how often they hold here and how strongly; None under running statistics.
+
+        ``ascent``: share of the rows with <g, yhat> >= 0; ``cosine_*``: of g and yhat over the rows. With second order,
+        over the probed directions at z: ``psd``, the share with u'Hu >= 0; ``quotient_*``, of u'Hu/|u|^2.
+        """
+        if self.family == "fixed":
+            return None
+        found = {"ascent": self.ascent} | _spread("cosine", self.columns["cosine"])
+        if self.second is not None:
+            found |= {"psd": self.second.psd} | _spread("quotient", self.second.probes)
+        return found
+
+
+def _spread(name: str, values: Sequence[float]) -> dict[str, float]:
+    return {f"{name}_median": median(values), f"{name}_least": min(values), f"{name}_most": max(values)}
+
+
 @dataclass(frozen=True)
 class AuditReport:
     """Everything an audit measured.
@@ -182,7 +202,13 @@ class AuditReport:
             "columns": COLUMNS,
             "environment": self.environment,
             "layers": [
-                {**asdict(layer), "title": layer.title, "shares": layer.shares, "ascent": layer.ascent}
+                {
+                    **asdict(layer),
+                    "title": layer.title,
+                    "shares": layer.shares,
+                    "ascent": layer.ascent,
+                    "conditions": layer.conditions,
+                }
                 for layer in self.layers
             ],
             "not_covered": [asdict(item) for item in self.not_covered],

@@ -70,8 +70,9 @@ class Auditor:
             raise InputError(f"the model is {type(model).__name__}; expected a torch.nn.Module")
         self.model = unwrap(model)
         self.every, self.scale = every, scale
-        self.layers = choose(covered_layers(self.model), None if layers is None else list(layers))
-        self.missing = not_covered(self.model, set(self.layers))
+        covered = covered_layers(self.model)
+        self.missing = not_covered(self.model, set(covered))
+        self.layers = choose(covered, None if layers is None else list(layers), self.missing)
         self.records: list[Recorded] = []
         self.seconds = 0.0
         self.count = 0

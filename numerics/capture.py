@@ -8,7 +8,7 @@ The alias saves its input the way every autograd function does, so checkpointing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
-from bnverify.numerics.layers import Kind, Spec, kind_of
+from bnverify.numerics.layers import Kind, NotCovered, Spec, kind_of
 from torch import Tensor, nn
 
 from bnverify.errors import InputError
@@ -243,26 +243,36 @@ def _input_of(
 
 
 def choose(
-    layers: dict[str, tuple[nn.Module, Kind]], names: list[str] | None
+    layers: dict[str, tuple[nn.Module, Kind]], names: list[str] | None, others: Iterable[NotCovered] = ()
 ) -> dict[str, tuple[nn.Module, Kind]]:
     """The layers that ``names`` (exact names or shell patterns) select; all of them where it is None.
+
+    Args:
+        others: what else looks like normalisation, to be named where nothing is selected.
 
     Raises:
         InputError: the model has no covered layer, or a name selects none.
     """
     if not layers:
+        seen = "; ".join(f"{item.name or 'the model'} ({item.what}) {item.why}" for item in others)
         raise InputError(
             "the model has no normalisation layer that can be audited; expected BatchNorm1d/2d/3d, SyncBatchNorm, "
             "LayerNorm, GroupNorm, InstanceNorm1d/2d/3d, RMSNorm or a layer of bnverify.numerics.norms"
+            + (f"; not covered: {seen}" if seen else "")
         )
     if names is None:
         return layers
+    if not names:
+        raise InputError("layers is empty; name at least one, or leave it out for all of them")
     chosen: dict[str, tuple[nn.Module, Kind]] = {}
     for pattern in names:
         hits = {
             name: layer for name, layer in layers.items() if name == pattern or fnmatchcase(name, pattern)
         }
         if not hits:
+            other = next((item for item in others if item.name == pattern), None)
+            if other is not None:
+                raise InputError(f"layer {pattern} ({other.what}) is not covered: it {other.why}")
             near = get_close_matches(pattern, layers, n=1, cutoff=0.0)
             raise InputError(
                 f"no normalisation layer is called {pattern!r}; did you mean {near[0]!r}? "

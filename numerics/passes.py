@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -179,9 +180,9 @@ class FunctionalNorms(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = self._watched.get(func)
-        if name is not None and self.capture.depth == 0:
-            key = (name, _place())
-            self.found[key] = self.found.get(key, 0) + 1
+        place = _place() if name is not None and self.capture.depth == 0 else None
+        if name is not None and place is not None:
+            self.found[name, place] = self.found.get((name, place), 0) + 1
         return func(*args, **(kwargs or {}))
 
     def not_covered(self, modules: tuple[NotCovered, ...]) -> tuple[NotCovered, ...]:
@@ -196,15 +197,20 @@ class FunctionalNorms(TorchFunctionMode):
         )
 
 
-def _place() -> str:
-    """file:line of the nearest caller outside PyTorch and this file."""
+def _place() -> str | None:
+    """file:line of the caller of a function of PyTorch; None where that is a module of PyTorch or of this package."""
     frame = sys._getframe(2)
-    while frame.f_back is not None:
-        path = frame.f_code.co_filename
-        if f"{'/'}torch{'/'}" not in path and path != __file__:
-            break
+    while frame.f_back is not None and Path(frame.f_code.co_filename) in _DISPATCH:
         frame = frame.f_back
-    return f"{frame.f_code.co_filename.rsplit('/', 1)[-1]}:{frame.f_lineno}"
+    path = Path(frame.f_code.co_filename)
+    if path.parent == _HERE or path.is_relative_to(_TORCH):
+        return None
+    return f"{path.name}:{frame.f_lineno}"
+
+
+_HERE, _TORCH = Path(__file__).parent, Path(torch.__file__).parent
+_DISPATCH = {Path(F.__file__), _TORCH / "overrides.py"}
+"""Between a call of a function of PyTorch and the mode that sees it."""
 
 
 @contextmanager

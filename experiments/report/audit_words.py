@@ -16,6 +16,8 @@ def percent(share: float) -> str:
     """A share in percent; what is above nothing is not written as 0, what is below all not as 100."""
     if math.isnan(share):
         return "–"
+    if share < 0:
+        return f"−{percent(-share)}"
     value = round(100 * share, 6)
     if 0 < value < 0.1:
         return "<0.1 %"
@@ -56,8 +58,9 @@ def _gradient(layer: LayerAudit) -> str:
         by = low if low == high else f"{low} to {high}"
         return f"Running statistics: the layer scales the gradient by {by} and removes nothing."
     shares = layer.shares
-    what = "the divisor's term" if layer.family == "lp" else "the ŷ term"
-    removed = f"{percent(shares['term_yhat'])} of the squared gradient norm is removed by {what}"
+    what, share = "the divisor's term" if layer.family == "lp" else "the ŷ term", shares["term_yhat"]
+    does = "is removed" if share >= 0 else "is added"
+    removed = f"{percent(abs(share))} of the squared gradient norm {does} by {what}"
     if layer.family != "rms":
         removed += f" and {percent(shares['term_mean'])} by the mean"
     return f"{_bound(layer)}{removed}{_printed(layer)}."
