@@ -65,7 +65,7 @@ def draw(shelf: Shelf) -> Figure | None:
             picture = _panel(panel, views, quantity)
             panel.set(title=f"{MODELS[model]}, {title}", xlabel="step", ylabel="layer")
     bar = figure.colorbar(picture, ax=every, aspect=40, pad=0.01, ticks=[-1, 0, 1])
-    bar.ax.set_yticklabels(["1/10", "1", "10"])
+    bar.ax.set_yticklabels(["≤ 1/10", "1", "≥ 10"])
     bar.outline.set_visible(False)
     return figure
 

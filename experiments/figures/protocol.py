@@ -81,4 +81,5 @@ def _bands(axes: Axes, shelf: Shelf) -> None:
                 linewidth=0.6,
                 label=label,
             )
-    axes.set_ylim(top=top)
+    if any(math.isinf(x) for _, high in found.values() for x in high):
+        axes.set_ylim(top=top)

@@ -140,7 +140,7 @@ def _summary(folder: Path, runs: list[Run], judged: list[Judged]) -> Row:
     """The summary as it would be written now, with the command of the one that is there."""
     path = folder / "summary.json"
     kept = summary.read(path) if path.exists() else {}
-    command = kept.get("command", "unknown: no run of the command has come to its end")
+    command = kept.get("command", "unknown; the reproduction has not come to its end")
     found: Row = record.finite(summary.summarise(runs, judged, command, kept.get("note", "")))
     return found
 
