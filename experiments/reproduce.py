@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from bnverify.experiments import recipes, train
+from bnverify.experiments.engines import Backend, engine
 from bnverify.experiments.plans import Planned
 
 from bnverify.errors import InputError
 
-Backend = Literal["loky", "dask", "ray"]
 RETRIES = 3
 PATIENCE = 60.0
 """Seconds in which a worker that is being ended lets go of its folder."""
@@ -52,7 +52,7 @@ def run_all(
     given out again, up to three times. Ray has no news of single runs; there ``on_done`` is called at the end.
 
     Args:
-        workers: processes at a time. backend: ``dask`` and ``ray`` use the cluster of the present client.
+        workers: processes at a time. backend: see `engines.engine`.
         minutes: budget; runs stop at a checkpoint after it, and those not begun stay so.
         on_done: called with the run's path and outcome as each ends.
 
@@ -67,49 +67,33 @@ def run_all(
     if workers < 1:
         raise InputError(f"workers = {workers}; expected at least 1")
     deadline = None if minutes is None else time.time() + 60 * minutes
-    waiting = {str(out / p.path): p for p in planned}
+    # Workers of a cluster may stand elsewhere.
+    waiting = {str((out / p.path).absolute()): p for p in planned}
     outcomes: dict[str, train.Outcome] = {}
-    order = "list" if backend == "ray" else "generator_unordered"
-    lost = _lost_workers(backend)
-    for attempt in range(RETRIES + 1):
-        patience = PATIENCE if attempt else 0.0
-        jobs = [
-            joblib.delayed(_one)(recipes.to_json(p.recipe), at, deadline, patience)
-            for at, p in waiting.items()
-        ]
-        try:
-            with joblib.parallel_config(backend=backend, n_jobs=workers):
-                for folder, outcome in joblib.Parallel(return_as=order, batch_size=1)(jobs):
+    with engine(backend, workers) as lost:
+        for attempt in range(RETRIES + 1):
+            jobs = [
+                joblib.delayed(_one)(recipes.to_json(p.recipe), at, deadline, PATIENCE if attempt else 0.0)
+                for at, p in waiting.items()
+            ]
+            try:
+                for folder, outcome in _parallel(jobs, backend, workers):
                     if isinstance(outcome, str):
                         raise InputError(outcome)
-                    outcomes[waiting[folder].path] = outcome
-                    del waiting[folder]
-                    on_done(str(Path(folder).relative_to(out)), outcome)
-            return outcomes
-        except lost:
-            if attempt == RETRIES:
-                raise InputError(
-                    f"workers died {RETRIES + 1} times (out of memory?); use fewer --workers and add --resume"
-                ) from None
-    return outcomes
+                    path = waiting.pop(folder).path
+                    outcomes[path] = outcome
+                    on_done(path, outcome)
+                return outcomes
+            except lost:
+                continue
+    raise InputError(
+        f"workers died {RETRIES + 1} times (out of memory?); use fewer --workers and add --resume"
+    )
 
 
-def _lost_workers(name: Backend) -> tuple[type[Exception], ...]:
-    """What the backend raises when a worker has died; the backend is made ready."""
-    if name == "dask":
-        try:
-            from distributed import KilledWorker
-        except ImportError:
-            raise InputError("backend dask needs distributed; pip install 'bnverify[dask]'") from None
-        return (KilledWorker,)
-    if name == "ray":
-        try:
-            from ray.exceptions import RayActorError, WorkerCrashedError
-            from ray.util.joblib import register_ray
-        except ImportError:
-            raise InputError("backend ray needs ray; pip install 'bnverify[ray]'") from None
-        register_ray()
-        return (RayActorError, WorkerCrashedError)
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
+def _parallel(jobs: list[Any], backend: Backend, workers: int) -> Iterator[tuple[str, train.Outcome | str]]:
+    import joblib
 
-    return (TerminatedWorkerError,)
+    with joblib.parallel_config(backend=backend, n_jobs=workers):
+        order = "list" if backend == "ray" else "generator_unordered"
+        yield from joblib.Parallel(return_as=order, batch_size=1)(jobs)
