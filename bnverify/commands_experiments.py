@@ -91,13 +91,14 @@ def _insert(
     from rich.console import Console
     from rich.table import Table
 
-    from bnverify.experiments import recipes, record
+    from bnverify.experiments import recipes, record, views
     from bnverify.experiments.statistics import geometric_mean
 
     chosen = recipes.override(recipes.named(recipe), overrides or [])
     if not getattr(chosen, "insert", False):
         raise InputError(
-            f"recipe {recipe!r} inserts nothing; expected insert-quick or insert-paper, or --set insert=true"
+            f"recipe {recipe!r} inserts nothing; expected insert-quick, insert-dln-quick, insert-paper or "
+            "insert-dln-paper, or --set insert=true"
         )
     folder, _ = _run(chosen, recipe, out, resume, budget)
     quantities = (
@@ -111,7 +112,8 @@ def _insert(
     table = Table(title="with the BatchNorm / without it, geometric mean over the measured steps")
     for column in ("layer", *quantities):
         table.add_column(column, justify="right")
-    rows = [found for row in record.read(folder).measured() for found in row["insertions"]]
+    run = record.read(folder)
+    rows = [found for view in views.views(run) for row in view.rows for found in row["insertions"]]
     for layer in sorted({row["layer"] for row in rows}):
         here = [row for row in rows if row["layer"] == layer]
         ratios = [

@@ -61,11 +61,19 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
 
 
 @pytest.mark.slow
-def test_insert_prints_the_ratio_at_every_layer(tmp_path: Path) -> None:
-    done = bnverify("insert", *SMALL, "--out", "run", cwd=tmp_path)
+@pytest.mark.parametrize(
+    ("recipe", "settings", "layers"),
+    [("insert-quick", (), 8), ("insert-dln-quick", ("layers=4", "dim=3", "samples=20", "seeds=2"), 3)],
+)
+def test_insert_prints_the_ratio_at_every_layer(
+    recipe: str, settings: tuple[str, ...], layers: int, tmp_path: Path
+) -> None:
+    fields = [word for text in settings for word in ("--set", text)] or SMALL
+    steps = ["--set", "steps=3", "--set", "checkpoints=2", "--out", "run"]
+    done = bnverify("insert", recipe, *fields, *steps, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "with the BatchNorm / without it" in done.stdout
-    assert sum(line.startswith("│") for line in done.stdout.splitlines()) == 8
+    assert sum(line.startswith("│") for line in done.stdout.splitlines()) == layers
 
 
 @pytest.mark.slow
