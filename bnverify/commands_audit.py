@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bnverify.errors import InputError
+from bnverify.files import require_folder
 
 if TYPE_CHECKING:
     from bnverify.numerics.audit_input import Subject
@@ -69,6 +71,7 @@ def audit(
     ] = None,
 ) -> None:
     """Bound versus actual at every normalisation layer of your model; exit 1 if a proved statement is contradicted."""
+    from bnverify.display_audit import show
     from bnverify.terminal import console
 
     if dtype not in ("float64", "model"):
@@ -76,7 +79,10 @@ def audit(
     wanted = None if channels is None else parse_channels(channels)
     names = None if layers is None else [name.strip() for name in layers.split(",") if name.strip()]
     talk = console(stderr=True)
-    with talk.status("auditing") if talk.is_terminal else nullcontext():
+    if out is not None:
+        require_folder(out)
+    # What the person's own code prints is no part of the answer.
+    with talk.status("auditing") if talk.is_terminal else nullcontext(), redirect_stdout(sys.stderr):
         from bnverify.numerics.audit_input import load_subject, with_data
 
         subject = with_data(load_subject(target), data, batch_size, loss, seed)
@@ -105,38 +111,9 @@ def audit(
     if as_json:
         print(report.to_json(indent=2))
     else:
-        _show(report)
+        show(report)
     if report.failures:
         raise typer.Exit(1)
-
-
-_FIRST = {
-    "m": "m",
-    "rows": "rows",
-    "ŷ term": "ŷ",
-    "mean": "mean",
-    "kept": "kept",
-    "4.1 printed exceeded": "4.1 broken",
-    "4.1 corrected slack": "slack",
-    "⟨g, ŷ⟩ ≥ 0": "⟨g,ŷ⟩≥0",
-    "worst residual": "residual",
-}
-_SECOND = {
-    "v′Bv": "v′Bv",
-    "(Jv)′H(Jv)": "chain",
-    "bend of the layer": "bend",
-    "|Bv|/|v|": "|Bv|/|v|",
-    "|Hg|/|g|": "|Hg|/|g|",
-    "u′Hu ≥ 0 along probes": "psd",
-}
-_LEGEND = (
-    "ŷ, mean: shares of γ²/s² |dL/dz|² that the two reductions of Theorem 4.1 remove; 4.1 broken: rows that exceed its "
-    "printed bound; slack: of the corrected one; residual: the worst identity."
-)
-_LEGEND_SECOND = (
-    "v′Bv = chain + bend: what comes from downstream, (Jv)′H(Jv), and from the layer itself; psd: probed directions "
-    "with u′Hu ≥ 0."
-)
 
 
 def parse_channels(text: str) -> list[int]:
@@ -152,7 +129,10 @@ def parse_channels(text: str) -> list[int]:
             raise InputError(
                 f"channels {text!r}: {part.strip()!r} is no number; expected something like 0,3,8-11"
             )
-        found += range(int(first), int(last) + 1) if dash else [int(first)]
+        low, high = int(first), int(last or first)
+        if low > high:
+            raise InputError(f"channels {text!r}: {part.strip()!r} runs backwards; write {high}-{low}")
+        found += range(low, high + 1)
     return list(dict.fromkeys(found))
 
 
@@ -170,53 +150,29 @@ def _measured(subject: Subject, dtype: str, options: dict[str, Any]) -> AuditRep
     started = time.perf_counter()
     try:
         report = measure(model, subject.loss_fn, inputs, targets, dtype=double, **options)
-        cost = (
-            "" if double is None else cost_of_copy(model, subject.loss_fn, inputs, targets, options["device"])
-        )
+        with redirect_stdout(StringIO()):
+            cost = (
+                ""
+                if double is None
+                else cost_of_copy(model, subject.loss_fn, inputs, targets, options["device"])
+            )
     except InputError:
         raise
     except Exception as error:
         if not raised_by_subject(error):
             raise
-        raise InputError(
-            f"the model or its loss raised {told(error)}; run it on this batch in Python, then audit again"
-        ) from None
+        way_out = "run it on this batch in Python, then audit again"
+        if double is not None and _about_dtypes(error):
+            way_out = "a float64 copy was audited, and they use numbers of a fixed dtype: try --dtype model"
+        raise InputError(f"the model or its loss raised {told(error)}; {way_out}") from None
     report.environment.update(cost=cost, seconds=time.perf_counter() - started)
     return report
 
 
-def _show(report: AuditReport) -> None:
-    from rich.table import Table
-
-    from bnverify.experiments.report import audit_page
-    from bnverify.terminal import console
-
-    rows = [audit_page.row(index, layer) for index, layer in enumerate(report.layers)]
-    screen = console()
-    for part, columns, legend in (("table", _FIRST, _LEGEND), ("second", _SECOND, _LEGEND_SECOND)):
-        if not any(row[part] for row in rows):
-            continue
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("mode", "layer", "kind"):
-            table.add_column(name, no_wrap=True)
-        for name in columns.values():
-            table.add_column(name, justify="right", no_wrap=True)
-        for row in rows:
-            if row[part]:
-                values = (row[part][name].text for name in columns)
-                table.add_row(row["mode"], row["title"], row["kind"], *values)
-        screen.print(table)
-        screen.print(legend + "\n", style="dim", markup=False)
-    if report.not_covered:
-        screen.print("[bold]not covered[/bold]")
-        for item in report.not_covered:
-            screen.print(f"  {item.name} ({item.what}): {item.why}", markup=False)
-        screen.print()
-    for line in audit_page.summary(report):
-        screen.print(line)
-    for layer, statement in report.failures:
-        print(
-            f"bnverify: {layer.mode}, {layer.title}: {statement.key} is contradicted in {statement.failed} rows; "
-            f"{layer.diagnosis}",
-            file=sys.stderr,
-        )
+def _about_dtypes(error: Exception) -> bool:
+    words = str(error).lower()
+    return (
+        isinstance(error, RuntimeError)
+        and "dtype" in words.replace("scalar type", "dtype")
+        and ("double" in words or "float64" in words)
+    )

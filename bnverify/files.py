@@ -39,6 +39,23 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise
 
 
+def require_folder(path: Path) -> None:
+    """Make the folder ``path`` before the work whose results it is for.
+
+    Raises:
+        InputError: it cannot be made or written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path)
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {path}: {error.strerror or error}; name a folder that can be written"
+        ) from None
+    os.close(handle)
+    Path(name).unlink()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8 to ``path`` atomically; raises like `write_bytes`."""
     write_bytes(path, text.encode("utf-8"))

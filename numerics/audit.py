@@ -120,7 +120,7 @@ def audit(
         require_eager(model)
         check_finite(model, inputs, targets)
         if dtype is not None or device is not None:
-            model = converted(model, dtype, device)
+            model, loss_fn = converted(model, dtype, device), converted_loss(loss_fn, dtype, device)
             where = None if device is None else torch.device(device)
             inputs, targets = fresh(inputs, where, dtype), fresh(targets, where, dtype)
         covered = covered_layers(model)
@@ -174,6 +174,13 @@ def converted(model: nn.Module, dtype: torch.dtype | None, device: torch.device 
             f"the model cannot be copied ({str(error).splitlines()[0]}); use --dtype model, which needs no copy"
         ) from None
     return twin.to(device=device, dtype=dtype)
+
+
+def converted_loss(
+    loss_fn: LossFn, dtype: torch.dtype | None, device: torch.device | str | None
+) -> LossFn:
+    """A loss that is a module, such as one with class weights, in another dtype or on another device."""
+    return converted(loss_fn, dtype, device) if isinstance(loss_fn, nn.Module) else loss_fn
 
 
 def _audit_mode(

@@ -8,7 +8,7 @@ buffers, flags, hooks, plain attributes), and the random number generators their
 from __future__ import annotations
 
 import random
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -44,6 +44,11 @@ def untouched(model: nn.Module) -> Iterator[nn.Module]:
             for name, value in list(module.__dict__.items()):
                 if isinstance(value, Tensor) and value.is_leaf:
                     module.__dict__[name] = _clone(value, clones)
+                elif type(value) is list and any(isinstance(item, nn.Parameter) for item in value):
+                    # A recurrent layer reads its weights from such a list.
+                    module.__dict__[name] = [
+                        _clone(item, clones) if isinstance(item, Tensor) else item for item in value
+                    ]
         yield model
     finally:
         for module, state in zip(modules, saved, strict=True):
@@ -66,18 +71,21 @@ def require_eager(model: nn.Module) -> None:
 
 
 def _shallow(module: nn.Module) -> dict[str, Any]:
-    """The module's dictionary, with copies of the dictionaries in it (parameters, buffers, hooks)."""
+    """The module's dictionary, with copies of the containers in it (parameters, buffers, hooks, a person's own)."""
     return {
-        key: (value, value.copy()) if type(value) in (dict, OrderedDict) else (value, None)
+        key: (value, value.copy()) if type(value) in _CONTAINERS else (value, None)
         for key, value in module.__dict__.items()
     }
+
+
+_CONTAINERS = (dict, OrderedDict, list, set, deque)
 
 
 def _put_back(module: nn.Module, state: dict[str, Any]) -> None:
     for value, content in state.values():
         if content is not None:
             value.clear()
-            value.update(content)
+            (value.extend if isinstance(value, list | deque) else value.update)(content)
     module.__dict__.clear()
     module.__dict__.update({key: value for key, (value, _) in state.items()})
 

@@ -47,7 +47,7 @@ def html(report: AuditReport) -> str:
             for layer, rows in report.failures
         ],
         layers=[row(index, layer) for index, layer in enumerate(report.layers)],
-        modes=_modes(report),
+        modes=side_by_side(report),
         second=any(layer.second for layer in report.layers),
         claims=_claims(report),
         not_covered=report.not_covered,
@@ -58,7 +58,7 @@ def summary(report: AuditReport) -> list[str]:
     """What was audited and what came out, in a few lines."""
     lines = []
     rows = sum(len(layer.labels) for layer in report.layers)
-    lines.append(f"{len(report.layers)} layer calls, {rows} rows.")
+    lines.append(f"{_counted(len(report.layers), 'layer call')}, {_counted(rows, 'row')}.")
     for key, text in ((words.PRINTED, "as printed"), (words.CORRECTED, "corrected, with ε > 0")):
         asked = [found for layer in report.layers if (found := layer.statement(key)) is not None]
         total = sum(len(found.finding) for found in asked)
@@ -68,10 +68,24 @@ def summary(report: AuditReport) -> list[str]:
     normalising = [layer for layer in report.layers if layer.family != "fixed"]
     if normalising:
         ascent = [value >= 0 for layer in normalising for value in layer.columns["grad_proj"]]
+        everywhere = sum(layer.ascent == 1 for layer in normalising)
         lines.append(
-            f"⟨g, ŷ⟩ ≥ 0 in {words.percent(sum(ascent) / len(ascent))} of the rows with statistics of their own."
+            f"⟨g, ŷ⟩ ≥ 0 in {words.percent(sum(ascent) / len(ascent))} of the rows with statistics of their own, "
+            f"and in all rows of {everywhere} of {_counted(len(normalising), 'layer')}."
+        )
+    curved = [layer.second for layer in normalising if layer.second is not None]
+    if curved:
+        along = [value >= 0 for second in curved for value in second.probes]
+        everywhere = sum(second.psd == 1 for second in curved)
+        lines.append(
+            f"u′Hu ≥ 0 along {words.percent(sum(along) / len(along))} of {_counted(len(along), 'probed direction')}, "
+            f"and along all of them in {everywhere} of {_counted(len(curved), 'layer')}."
         )
     return lines
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 @dataclass(frozen=True)
@@ -157,24 +171,26 @@ def row(index: int, layer: LayerAudit) -> dict[str, Any]:
 def _conditions(layer: LayerAudit) -> dict[str, Cell] | None:
     if layer.family == "fixed":
         return None
-    cosines = layer.columns["cosine"]
+    held = layer.conditions
+    assert held is not None
     found = {
-        "⟨g, ŷ⟩ ≥ 0": _share(layer.ascent),
-        "median cosine": _number(median(cosines)),
-        "smallest": _number(min(cosines)),
-        "largest": _number(max(cosines)),
+        "⟨g, ŷ⟩ ≥ 0": _share(held["ascent"]),
+        "median cosine": _number(held["cosine_median"]),
+        "smallest": _number(held["cosine_least"]),
+        "largest": _number(held["cosine_most"]),
     }
     second = layer.second
     if second is not None:
         for name, form in (("v′Hv ≥ 0", "hess_bn"), ("g′Hg ≥ 0", "hess_grad")):
             values = second.exact.get(form) or second.estimate.get(form)
             found[f"{name}, rows"] = _share(sum(v >= 0 for v in values) / len(values) if values else math.nan)
-        found["u′Hu ≥ 0 along probes"] = _share(second.psd)
-        found["smallest u′Hu/|u|²"] = _number(min(second.probes))
+        found["u′Hu ≥ 0 along probes"] = _share(held["psd"])
+        found["smallest u′Hu/|u|²"] = _number(held["quotient_least"])
+        found["largest u′Hu/|u|²"] = _number(held["quotient_most"])
     return found
 
 
-def _modes(report: AuditReport) -> list[dict[str, Any]]:
+def side_by_side(report: AuditReport) -> list[dict[str, Any]]:
     """Train beside eval, layer by layer; empty where one mode was audited."""
     by_mode = {
         mode: {layer.title: layer for layer in report.layers if layer.mode == mode}
@@ -199,13 +215,33 @@ def _modes(report: AuditReport) -> list[dict[str, Any]]:
     return found
 
 
+def identities(report: AuditReport) -> list[dict[str, Any]]:
+    """Every identity that some row was asked: rows in which it holds, its largest relative residual, and where."""
+    found: dict[str, dict[str, Any]] = {}
+    for layer in report.layers:
+        for rows in (*layer.statements, *(layer.second.statements if layer.second else ())):
+            if rows.op != "eq" or not rows.asserted:
+                continue
+            item = found.setdefault(
+                rows.key, {"key": rows.key, "holds": 0, "rows": 0, "most": -1.0, "at": "–"}
+            )
+            item["holds"] += rows.count(Finding.HOLDS)
+            item["rows"] += len(rows.finding) - rows.count(Finding.OUTSIDE_ASSUMPTIONS)
+            most = words.largest_residual(rows)
+            if most > item["most"]:
+                item |= {"most": most, "at": f"{layer.title}, {layer.mode} mode"}
+    for item in found.values():
+        item["residual"] = _number(item["most"] if item["rows"] else math.nan)
+    return list(found.values())
+
+
 def _claims(report: AuditReport) -> list[dict[str, Any]]:
     """Every statement that some layer was asked: what it says, how to cite it, and how it fared."""
     asked: dict[str, list[StatementRows]] = {}
     for layer in report.layers:
         for rows in (*layer.statements, *(layer.second.statements if layer.second else ())):
             asked.setdefault(rows.key, []).append(rows)
-    known = _every_statement()
+    known, exact = _every_statement(), {item["key"]: item for item in identities(report)}
     entries = []
     for key, tables in asked.items():
         statement, claim = known[key], registry().get(tables[0].id)
@@ -220,6 +256,7 @@ def _claims(report: AuditReport) -> list[dict[str, Any]]:
                 "title": claim.title if claim is not None else statement.text,
                 "quotation": claim.quotation if claim is not None else "",
                 "registered": claim is not None,
+                "identity": exact.get(key),
                 "counts": {
                     finding.value: count
                     for finding in Finding

@@ -125,11 +125,15 @@ def _failed(layer: LayerAudit) -> str:
 def worst_residual(layer: LayerAudit) -> float:
     """The largest relative residual among the identities of the layer."""
     second = layer.second.statements if layer.second else ()
-    found = [
+    exact = [rows for rows in (*layer.statements, *second) if rows.op == "eq" and rows.asserted]
+    return max((value for rows in exact if (value := largest_residual(rows)) >= 0), default=math.nan)
+
+
+def largest_residual(rows: StatementRows) -> float:
+    """Over the rows to which the statement applies; -1 where there is none."""
+    inside = (
         residual
-        for rows in (*layer.statements, *second)
-        if rows.op == "eq" and rows.asserted
         for residual, finding in zip(rows.residual, rows.finding, strict=True)
         if finding != Finding.OUTSIDE_ASSUMPTIONS
-    ]
-    return max(found, default=math.nan)
+    )
+    return max(inside, default=-1.0)
