@@ -13,9 +13,9 @@ from typing import Any
 from bnverify.numerics.drawing import draw, needs_of
 from bnverify.numerics.falsify import Target, searchable
 from bnverify.theory.export import instance_data, statement_data
-from bnverify.theory.kernel import Point, Surd, sides
 from bnverify.theory.mutate import Statement
 from bnverify.theory.observe import Syntax
+from bnverify.theory.surds import Surd, sides_at
 from bnverify.theory.syntax import walk
 
 SIZES = tuple(range(2, 13))
@@ -61,7 +61,7 @@ def at_points(statement: Statement, points: int = 100, seed: int = 0) -> Tested:
         data = random_point(rng, statement, SIZES[tries % len(SIZES)])
         tries += 1
         try:
-            lhs, rhs = sides(Point(data), stored)
+            lhs, rhs = sides_at(data, stored)
         except ZeroDivisionError:
             continue
         done += 1

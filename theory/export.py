@@ -1,8 +1,8 @@
 """Certificates and counterexamples as small JSON files for the independent checker `kernel`.
 
-One file a claim: the expression trees of the statements, the hypotheses, the terms of the certificates, the exact
-instances. ``manifest.json`` lists the SHA-256 digest of every file. Nothing of what the kernel of this package
-found is in them: the checker starts from the statement.
+One file a claim: the statements, the hypotheses, the terms of the certificates, the exact instances.
+``manifest.json`` lists the SHA-256 digest of every file. Nothing of what the kernel of this package found is in them:
+the checker starts from the statement.
 """
 
 from __future__ import annotations
@@ -31,26 +31,50 @@ from bnverify.theory.observe import Syntax
 from bnverify.theory.prove import verify_relation
 from bnverify.theory.registry import registry
 from bnverify.theory.rooms import FORMAL, POINTS, formal
-from bnverify.theory.syntax import Vector, dump, scalar
+from bnverify.theory.syntax import Vector, scalar
 
 from bnverify.files import write_text
 
+_SIGNS = {"add": "+", "vadd": "+", "sub": "-", "vsub": "-", "mul": "*", "scale": "*", "div": "/", "dot": "@"}
 
-def statement_data(relation: Relation) -> dict[str, Any]:
+
+def source(node: Any) -> str:
+    """An expression as the checker reads it: 'u' is a vector, u a number, @ the inner product, A(u) an operator.
+
+    Raises:
+        TypeError: ``node`` is no expression with exact numbers.
+    """
+    if not isinstance(node, Vector):
+        node = scalar(node)
+    head, args = node.head, node.args
+    match head:
+        case "num":
+            number = f"{abs(args[0])}" if args[0].denominator == 1 else f"({abs(args[0])})"
+            return number if args[0] >= 0 else f"neg({number})"
+        case "sym":
+            return str(args[0])
+        case "vec":
+            return f"'{args[0]}'"
+        case "op":
+            return f"{args[0]}({source(args[1])})"
+        case "pow":
+            power = f"({source(args[0])} ** {abs(args[1])})"
+            return power if args[1] >= 0 else f"(1 / {power})"
+        case "neg" | "vneg" | "sqrt" | "abs" | "max_grad":
+            return f"{head.removeprefix('v')}({source(args[0])})"
+        case "max_form":
+            return f"max_form({source(args[0])}, {args[1]})"
+        case "derivative":
+            return f"derivative({source(args[0])}, {source(args[1])}, {args[2]})"
+    return f"({source(args[0])} {_SIGNS[head]} {source(args[1])})"
+
+
+def statement_data(relation: Relation) -> dict[str, str]:
     """A relation in the syntax room as plain data."""
-
-    def side(node: Any) -> Any:
-        return dump(node if isinstance(node, Vector) else scalar(node))
-
-    return {
-        "lhs": side(relation.lhs),
-        "op": relation.op,
-        "rhs": side(relation.rhs),
-        "vector": relation.vector,
-    }
+    return {"lhs": source(relation.lhs), "op": relation.op, "rhs": source(relation.rhs)}
 
 
-def _statement(says: Says) -> dict[str, Any]:
+def _statement(says: Says) -> dict[str, str]:
     return statement_data(says(Syntax()))
 
 
@@ -58,16 +82,20 @@ def _hypotheses(hypotheses: Iterable[Hypothesis]) -> list[dict[str, Any]]:
     return [{"name": h.name, "statement": _statement(h.says)} for h in hypotheses]
 
 
+def _factor(item: Any) -> list[str]:
+    """The slack of a hypothesis, given by its name, or the square of a number or of the length of a vector."""
+    return ["hypothesis", item] if isinstance(item, str) else ["square", source(item)]
+
+
 def _term(term: Term) -> dict[str, Any]:
-    factor = term.factor
-    kind = "product" if term.kind in {"hypothesis", "normsq"} else term.kind
-    if term.kind == "square":
-        factor = dump(scalar(factor))
-    elif term.kind in {"hypothesis", "normsq"}:
-        factor = [dump(factor)]
-    else:
-        factor = [dump(part) for part in factor]
-    return {"multiplier": dump(scalar(term.multiplier)), "kind": kind, "factor": factor}
+    match term.kind:
+        case "cauchy":
+            factors = [["cauchy", *map(source, term.factor)]]
+        case "product":
+            factors = [_factor(item) for item in term.factor]
+        case _:
+            factors = [_factor(term.factor)]
+    return {"multiplier": source(term.multiplier), "factors": factors}
 
 
 def _plain(value: Any) -> Any:
@@ -93,23 +121,24 @@ def instance_data(instance: Instance) -> dict[str, Any]:
     }
 
 
+def _setting(name: str, own: Mapping[str, Any]) -> str:
+    """The room of a reading: settings without one of their own are BatchNorm's."""
+    return name if name in own else "activations"
+
+
 def _certificate(
     about: str, reading: Reading | Corrected, says: Says, terms: Any, eps: bool, equality: bool = False
 ) -> dict[str, Any]:
     return {
         "about": about,
-        "kind": _kind("certificate", reading.setting, FORMAL),
+        "kind": "certificate",
+        "setting": _setting(reading.setting, FORMAL),
         "statement": _statement(says),
         "hypotheses": _hypotheses(reading.hypotheses),
         "eps": eps,
         "terms": [] if terms is None else [_term(term) for term in terms(Syntax())],
         "equality": equality,
     }
-
-
-def _kind(kind: str, setting: str, own: Mapping[str, Any]) -> str:
-    """The checker knows BatchNorm's own rooms; evidence about another normalisation is named by its setting."""
-    return f"{kind} in the setting {setting}" if setting in own else kind
 
 
 def _lemma(about: str, name: str, text: str) -> dict[str, Any]:
@@ -119,7 +148,8 @@ def _lemma(about: str, name: str, text: str) -> dict[str, Any]:
 def _point(about: str, kind: str, reading: Reading | Corrected, instance: Instance) -> dict[str, Any]:
     return {
         "about": about,
-        "kind": _kind(kind, reading.setting, POINTS),
+        "kind": kind,
+        "setting": _setting(reading.setting, POINTS),
         "statement": _statement(reading.says),
         "hypotheses": _hypotheses(reading.hypotheses),
         "instance": instance_data(instance),

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import json
+from fractions import Fraction
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bnverify.theory import export
 from bnverify.theory.claim import Instance
-from bnverify.theory.export import export_all, export_data, file_name, instance_data
-from bnverify.theory.kernel import FORMAT, MANIFEST, check
+from bnverify.theory.export import export_all, export_data, file_name, instance_data, source
+from bnverify.theory.kernel import FORMAT, MANIFEST, check, tree
 from bnverify.theory.observe import Syntax
 from bnverify.theory.registry import registry
 from bnverify.theory.rooms import FORMAL, POINTS
-from bnverify.theory.syntax import Vector, load, scalar
+from bnverify.theory.syntax import scalar
 
 from bnverify.errors import InputError
 
 CLAIMS = registry()
 
 
+@cache
+def exported(identifier: str) -> dict[str, Any]:
+    return export_data(CLAIMS[identifier])
+
+
 @pytest.mark.parametrize("identifier", CLAIMS)
 def test_nothing_that_is_exported_fails_the_independent_checker(identifier: str) -> None:
-    data = json.loads(json.dumps(export_data(CLAIMS[identifier])))
+    data = json.loads(json.dumps(exported(identifier)))
     assert data["claim"] == identifier
     assert data["format"] == FORMAT
     for item in data["items"]:
@@ -34,7 +42,7 @@ def test_nothing_that_is_exported_fails_the_independent_checker(identifier: str)
 @pytest.mark.parametrize("identifier", CLAIMS)
 def test_every_reading_with_evidence_is_in_the_file(identifier: str) -> None:
     claim = CLAIMS[identifier]
-    items = export_data(claim)["items"]
+    items = exported(identifier)["items"]
     for reading in claim.readings:
         assert any(item["about"].startswith(reading.slug) for item in items)
     assert (claim.corrected is not None) == any(item["about"].startswith("corrected") for item in items)
@@ -43,22 +51,67 @@ def test_every_reading_with_evidence_is_in_the_file(identifier: str) -> None:
 @pytest.mark.parametrize("identifier", CLAIMS)
 def test_the_exported_statement_is_the_statement(identifier: str) -> None:
     claim = CLAIMS[identifier]
-    items = {item["about"]: item for item in export_data(claim)["items"] if "statement" in item}
+    items = {item["about"]: item for item in exported(identifier)["items"] if "statement" in item}
     for reading in claim.readings:
         if reading.slug in items:
             relation, stored = reading.says(Syntax()), items[reading.slug]["statement"]
-            lhs = relation.lhs if isinstance(relation.lhs, Vector) else scalar(relation.lhs)
-            assert load(stored["lhs"]) == lhs
+            assert tree(stored["lhs"]) == as_read(relation.lhs)
+            assert tree(stored["rhs"]) == as_read(relation.rhs)
             assert stored["op"] == relation.op
 
 
-def test_other_normalisations_are_named_not_passed_off_as_batchnorm() -> None:
-    for claim in CLAIMS.values():
-        items = export_data(claim)["items"]
+HEADS = {
+    "add": "Add",
+    "sub": "Sub",
+    "mul": "Mult",
+    "scale": "Mult",
+    "div": "Div",
+    "dot": "MatMult",
+    "pow": "Pow",
+}
+
+
+def as_read(node: Any) -> Any:
+    """The tree that the checker should read for an expression."""
+    if isinstance(node, str):
+        return ["sym", node]
+    if isinstance(node, int | Fraction) and not isinstance(node, bool):
+        node = Fraction(node)
+        size: Any = ["num", abs(node.numerator)]
+        if node.denominator != 1:
+            size = ["Div", size, ["num", node.denominator]]
+        return size if node >= 0 else ["neg", size]
+    head, args = node.head.removeprefix("v") if node.head != "vec" else "vec", node.args
+    if head in {"num", "sym", "vec"}:
+        return as_read(args[0]) if head == "num" else [head, args[0]]
+    if head == "op":
+        return ["op", args[0], as_read(args[1])]
+    return [HEADS.get(head, head), *map(as_read, args)]
+
+
+def test_every_kind_of_expression_has_a_text() -> None:
+    q = Syntax()
+    half = scalar(Fraction(-1, 2))
+    assert source(q.g * half - q.H(q.yhat)) == "((neg((1/2)) * 'g') - H('yhat'))"
+    assert source(q.dot(q.one, -q.g) / q.m**2) == "(('1' @ neg('g')) / (m ** 2))"
+    assert source(q.s**-2) == "(1 / (s ** 2))"
+    assert source(q.max_form(q.v, "B") + q.max_grad(q.g)) == "(max_form('v', B) + max_grad('g'))"
+    assert source(q.derivative(lambda r: r.sqrt(r.m), q.b, "y")) == "derivative(sqrt(m), 'b', y)"
+    assert source(q.absolute(-q.gamma)) == "abs(neg(gamma))"
+    with pytest.raises(TypeError):
+        source(0.5)
+
+
+def test_every_statement_is_exported_in_its_own_setting() -> None:
+    seen = set()
+    for identifier, claim in CLAIMS.items():
         for reading in claim.readings:
-            kinds = {item["kind"] for item in items if item["about"] == reading.slug}
-            assert reading.setting not in FORMAL or "certificate" not in kinds
-            assert reading.setting not in POINTS or not kinds & {"counterexample", "witness"}
+            for item in exported(identifier)["items"]:
+                if item["about"] == reading.slug and "setting" in item:
+                    rooms = FORMAL if item["kind"] == "certificate" else POINTS
+                    assert item["setting"] == (reading.setting if reading.setting in rooms else "activations")
+                    seen.add(item["setting"])
+    assert {"activations", "unbiased", "layer", "rms-norm", "lp-1"} <= seen
 
 
 def test_the_manifest_lists_the_digest_of_every_file(tmp_path: Path) -> None:
