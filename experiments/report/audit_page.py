@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -120,7 +121,7 @@ def row(index: int, layer: LayerAudit) -> dict[str, Any]:
         "m": _number(max(layer.columns["size"])),
         "rows": _number(len(layer.labels)),
         "|dL̂/dy|²": _number(layer.total("grad_in_sq")),
-        "|dL̂/dy|²/|dL/dz|²": _number(gain),
+        "|dL̂/dy|² / |dL/dz|²": _number(gain),
         "ŷ term": _share(shares["term_yhat"]),
         "mean": _share(shares["term_mean"]),
         "kept": _share(shares["kept"]),
@@ -286,8 +287,9 @@ def _scatter(printed: StatementRows | None, corrected: StatementRows | None) -> 
     values = [value for points in pairs.values() for pair in points for value in pair]
     if not values:
         return None
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-    high = max(high, low + 1)
+    low, high = math.log10(min(values)), math.log10(max(values))
+    room = max(0.05 * (high - low), 0.1)
+    low, high = low - room, high + room
     step = max(1, -(-len(pairs["corrected"]) // POINTS))
     return {
         "svg": Markup(_svg(pairs, low, high, step)),
@@ -296,25 +298,41 @@ def _scatter(printed: StatementRows | None, corrected: StatementRows | None) -> 
     }
 
 
-SIZE, MARGIN = 260.0, 56.0
+SIZE, MARGIN, EDGE = 260.0, 66.0, 24.0
+TICKS = 5
+"""About so many on either axis."""
 
 
-def _svg(pairs: dict[str, list[tuple[float, float]]], low: int, high: int, step: int) -> str:
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers between two powers of ten, the finest that do not crowd; else every so many decades."""
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    found: list[float] = []
+    for digits in (_TENTHS, _TENTHS[::5], _TENTHS[::10], (1.0, 2.0, 5.0), (1.0,)):
+        found = [d * 10.0**k for k in decades for d in digits if low <= math.log10(d) + k <= high]
+        gaps = [math.log10(b / a) for a, b in pairwise(found)]
+        if min(gaps, default=1.0) >= (high - low) / TICKS / 1.5:
+            return found
+    return found[:: -(-len(found) // TICKS)]
+
+
+_TENTHS = tuple(tenth / 10 for tenth in range(10, 100))
+
+
+def _svg(pairs: dict[str, list[tuple[float, float]]], low: float, high: float, step: int) -> str:
     def at(value: float) -> float:
         return (math.log10(value) - low) / (high - low) * SIZE
 
-    side = SIZE + MARGIN + 10
-    every = max(1, (high - low) // 5)
     parts = [
-        f'<svg viewBox="0 0 {side:.0f} {side:.0f}" role="img" aria-label="actual against bound, logarithmic axes">',
+        f'<svg viewBox="0 0 {MARGIN + SIZE + EDGE:.0f} {SIZE + 46:.0f}" role="img" '
+        'aria-label="actual against bound, logarithmic axes">',
         f'<g transform="translate({MARGIN:.0f} 8)" font-size="11" fill="var(--muted)">',
+        f'<path d="M0 0V{SIZE:.0f}H{SIZE:.0f}" fill="none" stroke="var(--grid)"/>',
     ]
-    for power in range(low, high + 1, every):
-        x = at(10.0**power)
+    for tick in _ticks(low, high):
+        x, label = at(tick), words.number(tick)
         parts.append(f'<path d="M{x:.1f} 0V{SIZE:.0f}M0 {SIZE - x:.1f}H{SIZE:.0f}" stroke="var(--grid)"/>')
-        label = f'10<tspan dy="-5" font-size="8">{str(power).replace("-", "−")}</tspan>'
         parts.append(f'<text x="{x:.1f}" y="{SIZE + 17:.0f}" text-anchor="middle">{label}</text>')
-        parts.append(f'<text x="-5" y="{SIZE - x + 5:.1f}" text-anchor="end">{label}</text>')
+        parts.append(f'<text x="-5" y="{SIZE - x + 4:.1f}" text-anchor="end">{label}</text>')
     parts.append(f'<path d="M0 {SIZE:.0f}L{SIZE:.0f} 0" stroke="var(--muted)" stroke-dasharray="4 3"/>')
     for name, points in pairs.items():
         parts.append(f'<g fill="var(--{name})" fill-opacity=".7">')
@@ -325,7 +343,7 @@ def _svg(pairs: dict[str, list[tuple[float, float]]], low: int, high: int, step:
         parts.append("</g>")
     parts.append(f'<text x="{SIZE / 2:.0f}" y="{SIZE + 32:.0f}" text-anchor="middle">bound</text>')
     parts.append(
-        f'<text transform="translate(-42 {SIZE / 2:.0f}) rotate(-90)" text-anchor="middle">actual |dL̂/dy|²</text>'
+        f'<text transform="translate(-54 {SIZE / 2:.0f}) rotate(-90)" text-anchor="middle">actual |dL̂/dy|²</text>'
     )
     parts.append("</g></svg>")
     return "".join(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -100,10 +101,48 @@ def test_a_layer_without_gradient_has_a_row_and_a_sentence() -> None:
     assert "No gradient arrives here" in audit_page.html(found)
 
 
+def test_every_identity_is_listed_with_its_largest_residual(report: AuditReport) -> None:
+    found = {item["key"]: item for item in audit_page.identities(report)}
+    asked = [
+        rows for layer in report.layers for rows in layer.statements if rows.op == "eq" and rows.asserted
+    ]
+    assert set(found) == {rows.key for rows in asked}
+    item = found["ext-eps.gradient:formula"]
+    assert item["holds"] == item["rows"] == 6
+    want = max(max(rows.residual) for rows in asked if rows.key == "ext-eps.gradient:formula")
+    assert item["most"] == want < 1e-14
+    assert item["at"] == "1, train mode"
+    assert f"Largest relative residual: {item['residual'].text}, at 1, train mode" in audit_page.html(report)
+
+
+def test_the_conditions_of_theorem_4_2_are_told_how_often_and_how_strongly(report: AuditReport) -> None:
+    layer = report.layers[0]
+    held, cells = layer.conditions, audit_page.row(0, layer)["conditions"]
+    assert held is not None
+    assert layer.second is not None
+    assert held["ascent"] == sum(value >= 0 for value in layer.columns["grad_proj"]) / 6
+    assert held["cosine_least"] == min(layer.columns["cosine"]) < held["cosine_median"]
+    assert held["quotient_most"] == max(layer.second.probes)
+    assert cells["⟨g, ŷ⟩ ≥ 0"].text == audit_words.percent(held["ascent"])
+    assert cells["smallest u′Hu/|u|²"].sort == held["quotient_least"]
+    assert next(x for x in report.layers if x.family == "fixed").conditions is None
+    assert any("probed direction" in line for line in audit_page.summary(report))
+
+
+@pytest.mark.parametrize("spread", [0.2, 0.3, 0.65, 1.0, 3.0, 12.0])
+@pytest.mark.parametrize("low", [-9.3, -2.0, 0.4])
+def test_ticks_lie_on_the_axis_and_apart(low: float, spread: float) -> None:
+    ticks = audit_page._ticks(low, low + spread)
+    assert all(low <= math.log10(tick) <= low + spread + 1e-9 for tick in ticks)
+    assert len(ticks) <= 8
+    assert len(ticks) >= 2
+
+
 @pytest.mark.parametrize(
     ("share", "text"),
     [
         (0.0, "0 %"),
+        (-0.104, "−10 %"),
         (1.0, "100 %"),
         (0.0004, "<0.1 %"),
         (0.9996, ">99.9 %"),
