@@ -36,9 +36,9 @@ WORDS = {
 }
 CAPTION = (
     "Do the terms of the theorems predict smoothness in weight space? Above: root mean square error of the predicted "
-    "logarithm, as a factor, of fits with the features named on the left; a dot per seed, held out (filled), or held "
-    "out with its normalisation (open); dashed: no feature, the mean of what the fit saw. Below: predicted from the "
-    "three terms, seed and normalisation held out, against measured; a colour per normalisation."
+    "natural logarithm (0.7 is a factor of two) of fits with the features named on the left; a dot per seed, held out "
+    "(filled), or held out with its normalisation (open); dashed: no feature, the mean of what the fit saw. Below: "
+    "predicted from the three terms, seed and normalisation held out, against measured; a colour per normalisation."
 )
 
 
@@ -67,17 +67,15 @@ def _usable(samples: list[Sample]) -> bool:
 
 def _errors(panel: Axes, samples: list[Sample], *, first: bool) -> None:
     mean = predict.errors(samples, (), new_norm=False)
-    panel.axvline(math.exp(np.mean(list(mean.values()))), color=style.MUTED, linestyle="--", linewidth=0.8)
+    panel.axvline(float(np.mean(list(mean.values()))), color=style.MUTED, linestyle="--", linewidth=0.8)
     for line, name in enumerate(WORDS):
         for new_norm, shift in ((False, -0.15), (True, 0.15)):
-            factors = [
-                math.exp(e) for e in predict.errors(samples, predict.FEATURES[name], new_norm).values()
-            ]
+            found = list(predict.errors(samples, predict.FEATURES[name], new_norm).values())
             colour = style.COLOURS["batchnorm" if name in ("terms", *predict.TERMS) else "none"]
             colour = style.COLOURS["noisy-batchnorm"] if name == "both" else colour
             panel.plot(
-                factors,
-                [line + shift] * len(factors),
+                found,
+                [line + shift] * len(found),
                 linestyle="",
                 marker="o",
                 markersize=2.5,
@@ -87,7 +85,7 @@ def _errors(panel: Axes, samples: list[Sample], *, first: bool) -> None:
             )
     panel.set_yticks(range(len(WORDS)), list(WORDS.values()) if first else [""] * len(WORDS))
     panel.invert_yaxis()
-    panel.set_xlabel("error, as a factor")
+    panel.set_xlabel("error of the logarithm")
     panel.xaxis.set_major_locator(MaxNLocator(5))
 
 
