@@ -23,6 +23,10 @@ def digits():
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 6), nn.BatchNorm1d(6), nn.Linear(6, 10))
 
 
+def two():
+    return nn.Sequential(*images()[:3], nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 5))
+
+
 def whole():
     return {"model": digits(), "loss_fn": F.cross_entropy, "inputs": torch.randn(9, 64),
             "targets": torch.zeros(9, dtype=torch.long)}
@@ -85,7 +89,54 @@ def fixed_loss():
 
 
 CONSTANT = 3
+
+
+def a_list():
+    return [digits(), nn.CrossEntropyLoss(weight=torch.ones(10)), *torch.utils.data.default_collate(list(stream()))]
+
+
+def five():
+    return digits(), None, None, None, None
+
+
+def no_function():
+    return digits(), "cross-entropy"
+
+
+def ends():
+    raise SystemExit("no GPU")
+
+
+def own_norm():
+    class OwnNorm(nn.Module):
+        def forward(self, x):
+            return x / x.norm()
+
+    return nn.Sequential(nn.Flatten(), nn.Linear(192, 4), OwnNorm())
+
+
+def fixed_dtype():
+    weight = torch.ones(5)
+    return images(), lambda outputs, targets: F.cross_entropy(outputs, targets, weight=weight)
+
+
+def talks():
+    print("loading weights")
+    return images()
+
+
+class stream(torch.utils.data.IterableDataset):
+    def __iter__(self):
+        for row in range(12):
+            yield torch.randn(64, generator=torch.Generator().manual_seed(row)), row % 10
+
+
+def triple():
+    return *pair(), 3
 """
+
+
+DATA = ["--data", "normal:3x8x8", "--batch-size", "6"]
 
 
 @pytest.fixture
@@ -118,6 +169,42 @@ def test_json_holds_what_the_page_needs(bnverify, file, tmp_path):
     assert printed["layers"][0]["labels"] == printed["layers"][0]["second"]["labels"] == ["0", "2", "3"]
     assert printed["layers"][0]["dtype"] == "float64"
     assert (out / "index.html").read_text().startswith("<!doctype html>")
+
+
+def test_both_modes_stand_side_by_side_with_conditions_identities_and_words(bnverify, file, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    done = bnverify("audit", f"{file}:images", *DATA, "--mode", "both", "--second-order", "--probes", "2")
+    assert done.exit_code == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert all(len(line.rstrip()) <= 80 for line in lines)
+    assert "…" not in done.stdout
+    text = " ".join(done.stdout.split())
+    assert "layer |dL̂/dy|² train eval eval/train" in text
+    assert "The two conditions of Theorem 4.2" in text
+    assert "u′Hu≥0 least u′Hu most" in text
+    assert "ext-eps.gradient:formula 4 of 4" in text
+    assert "1, train: The bound" in text
+    assert "1, eval: Running statistics" in text
+    assert text.endswith(("in 1 of 1 layer.", "in 0 of 1 layer."))
+
+
+def test_what_a_factory_prints_is_no_part_of_the_json(bnverify, file):
+    done = bnverify("audit", f"{file}:talks", *DATA, "--json")
+    assert json.loads(done.stdout)["layers"]
+    assert "loading weights" in done.stderr
+
+
+def test_a_list_and_a_loss_with_weights_and_a_stream_are_read(bnverify, file):
+    done = bnverify("audit", f"{file}:a_list", "--json", "--layers", "2")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["environment"]["batch"] == [[12, 64]]
+    streamed = bnverify("audit", f"{file}:digits", "--data", f"{file}:stream", "--batch-size", "12", "--json")
+    assert json.loads(streamed.stdout)["environment"]["batch"] == [[12, 64]]
+
+
+def test_layers_that_were_not_asked_for_are_not_called_functions(bnverify, file):
+    done = bnverify("audit", f"{file}:two", *DATA, "--layers", "1", "--json")
+    assert json.loads(done.stdout)["not_covered"] == []
 
 
 @pytest.mark.parametrize("data", ["pair", "loader", "dataset", "pt", "npz", "normal"])
@@ -159,9 +246,6 @@ def test_the_factory_may_bring_loss_and_data(bnverify, file):
     assert json.loads(done.stdout)["environment"]["batch"] == [[9, 64]]
 
 
-DATA = ["--data", "normal:3x8x8", "--batch-size", "6"]
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -191,6 +275,16 @@ DATA = ["--data", "normal:3x8x8", "--batch-size", "6"]
         (["broken", *DATA], "parameter 0.weight holds 1 values that are NaN or infinite"),
         (["bad_loss", "--data", "FILE:pair"], "expected one number"),
         (["fixed_loss", "--data", "FILE:pair"], "does not depend on the model"),
+        (["fixed_dtype", "--data", "FILE:pair"], "try --dtype model"),
+        (["five"], "returned a tuple of 5; expected"),
+        (["no_function", *DATA], "returned str as its loss_fn; expected a function"),
+        (["ends", *DATA], "ends the program (SystemExit: no GPU)"),
+        (["own_norm", *DATA], "not covered: 2 (OwnNorm) is not a layer type whose formula is known"),
+        (["Raises", *DATA, "--layers", ","], "layers is empty"),
+        (["images", *DATA, "--layers", "3"], "layer 3 (LocalResponseNorm) is not covered: it divides by"),
+        (["images", *DATA, "--channels", "3-1"], "runs backwards; write 1-3"),
+        (["images", "--data", "FILE:triple"], "gave a tuple of 3; expected a pair"),
+        (["images", "--data", "FILE"], "cannot be read (UnpicklingError); expected tensors"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(bnverify, file, arguments, message):
@@ -215,6 +309,7 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(bnverify, file, tmp
     done = bnverify("audit", f"{file}:images", *DATA, "--out", tmp_path / "taken")
     assert done.exit_code == 2
     assert "cannot write" in done.stderr
+    assert "audited" not in done.stderr
 
 
 def test_a_contradicted_proof_is_exit_code_1(bnverify, file, monkeypatch):

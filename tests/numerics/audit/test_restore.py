@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from bnverify.numerics.audit import audit
 from bnverify.numerics.restore import untouched
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from bnverify.errors import InputError
 
@@ -109,6 +110,26 @@ def test_a_module_that_changes_itself_is_put_back() -> None:
     assert model.calls == 0
     assert model.last is last
     assert not hasattr(model, "fresh")
+
+
+class Diary(nn.Module):
+    """Appends to a list of its own, and reads its weights from a list, as recurrent layers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell, self.norm, self.seen = nn.LSTM(4, 3, batch_first=True), nn.LayerNorm(3), [0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append(len(x))
+        return self.norm(checkpoint(self.cell, x.unsqueeze(1), use_reentrant=True)[0][:, 0])
+
+
+def test_lists_of_a_module_are_put_back_and_no_gradient_reaches_its_weights() -> None:
+    model = Diary()
+    audit(model, lambda out: out.pow(3).sum(), torch.randn(5, 4, requires_grad=True))
+    assert model.seen == [0]
+    assert all(p.grad is None for p in model.parameters())
+    assert model.cell._flat_weights[0] is model.cell.weight_ih_l0
 
 
 def test_parameter_hooks_do_not_fire(case: Any) -> None:
