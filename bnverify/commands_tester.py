@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -17,6 +18,7 @@ Seed = Annotated[int, typer.Option(help="The same seed gives the same instances 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 THEOREMS = {"theorem", "lemma", "fact"}
+Item = TypeVar("Item")
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +33,16 @@ def mutants(
         typer.Argument(metavar="[ID]...", help="Ids such as thm-4.1; every theorem, lemma and fact if none."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every claim, not the theorems alone.")] = False,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--store",
+            help="Judge a sample of each statement's mutants, put equalities to 100 exact points, store the table.",
+        ),
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes side by side with --store; by default one a core.")
+    ] = None,
     derivation: Annotated[bool, typer.Option(help="Also mutate the derivation of v and B.")] = True,
     listed: Annotated[bool, typer.Option("--list", help="List the mutants that are not false.")] = False,
     seed: Seed = 0,
@@ -44,6 +56,9 @@ def mutants(
     chosen = select(ids or (), known)
     if not ids and not everything:
         chosen = [name for name in chosen if known[name].kind in THEOREMS]
+    if keep:
+        _store(chosen, jobs, seed)
+        return
     rows = _rows([known[name] for name in chosen], seed)
     changed = _derivations() if derivation else []
     if as_json:
@@ -52,6 +67,46 @@ def mutants(
         _show(rows, changed, listed)
     if not all(row.sound for row in rows) or any(state == "survived" for _, state, _ in changed):
         raise typer.Exit(1)
+
+
+def _store(chosen: list[str], jobs: int | None, seed: int) -> None:
+    """Derive the table of these claims from nothing and keep that of the others."""
+    import os
+    import time
+    from functools import partial
+
+    from bnverify.numerics import kills
+    from bnverify.numerics.killing import kill
+    from bnverify.terminal import console, track
+    from bnverify.theory.registry import registry
+
+    out = console()
+    start = time.perf_counter()
+    work = spread_out(partial(kill, seed=seed), chosen, jobs or os.cpu_count() or 1)
+    found = list(track(work, len(chosen), "mutating claims"))
+    try:
+        before = kills.load()
+    except InputError:
+        before = {}
+    after = {name: one for name, one in before.items() if name in registry()}
+    kills.save((after | {one.id: one for one in found}).values())
+    for one in found:
+        if not one.sound:
+            out.print(f"{one.id}: a false mutant got away, or a true statement was convicted", style="red")
+    out.print(f"{kills.summary(found)}; {time.perf_counter() - start:.0f} s")
+    if not all(one.sound for one in found):
+        raise typer.Exit(1)
+
+
+def spread_out(work: Callable[[str], Item], names: list[str], jobs: int) -> Iterator[Item]:
+    """The results in order, from so many processes."""
+    if jobs == 1 or len(names) == 1:
+        yield from map(work, names)
+        return
+    import multiprocessing
+
+    with multiprocessing.get_context("spawn").Pool(min(jobs, len(names))) as pool:
+        yield from pool.imap(work, names)
 
 
 def _rows(claims: list[Claim], seed: int) -> list[Row]:

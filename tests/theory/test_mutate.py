@@ -7,7 +7,15 @@ from collections import Counter
 import pytest
 from bnverify.theory import mutate_derivation
 from bnverify.theory.crosscheck import first_difference
-from bnverify.theory.mutate import Mutant, Statement, certified, mutants, statements
+from bnverify.theory.mutate import (
+    Mutant,
+    Statement,
+    certified,
+    mutants,
+    spread,
+    statements,
+    unmutated,
+)
 from bnverify.theory.mutate_derivation import _point, _rebuilt, _same_formally, _source
 from bnverify.theory.observe import Gram, Syntax
 from bnverify.theory.prove import residual
@@ -68,7 +76,46 @@ def test_weaker_inequalities_are_certified() -> None:
     found = {mutant.text: certified(mutant) for mutant in mutants(statement)}
     assert found["right side times 2"][0] == "weaker"  # type: ignore[index]
     assert found["right side times 1/2"] is None
-    assert "Cauchy-Schwarz for g and yhat" in {proof[1] for proof in found.values() if proof}
+    assert any("Cauchy-Schwarz for g and yhat" in proof[1] for proof in found.values() if proof)
+
+
+def test_what_a_hypothesis_makes_true_is_certified() -> None:
+    (statement, *_) = statements(registry()["thm-4.2.2"])
+    assert certified(next(m for m in mutants(statement) if m.text == "right side times 2")) is None
+    assert (certified(weakened(statement)) or ("",))[0] == "weaker"
+
+
+def weakened(statement: Statement) -> Mutant:
+    """The statement with three times the slack of its hypothesis, by hand."""
+    low, high = statement.source.hypotheses[0].says(Syntax()).sides(Syntax())
+    return Mutant(statement, 0, "by hand", "more slack", statement.lhs, statement.rhs + (high - low) * 3)
+
+
+def test_a_division_by_zero_for_every_m_is_void() -> None:
+    (statement, *_) = statements(registry()["thm-4.1"])
+    zero = Syntax().dot(Syntax().one, Syntax().yhat)
+    void = Mutant(statement, 0, "by hand", "over 0", statement.lhs, statement.rhs / zero)
+    assert certified(void) == ("void", "it divides by 0 for every m")
+
+
+def test_a_sample_has_every_kind_and_the_same_seed_gives_the_same(made: tuple[Mutant, ...]) -> None:
+    few = spread(made, 12)
+    assert len(few) == 12
+    assert {mutant.kind for mutant in few} == {mutant.kind for mutant in made}
+    assert few == spread(made, 12)
+    assert few != spread(made, 12, seed=1)
+    assert spread(made, 1000) == made
+
+
+def test_a_proof_by_a_point_is_mutated_at_its_point() -> None:
+    found = [s for s in statements(registry()["prose-4.2-not-scaling"]) if s.at is not None]
+    assert [s.about for s in found] == ["at-equal-scale"]
+    assert unmutated(registry()["prose-4.2-not-scaling"]) == {}
+
+
+def test_units_of_a_layer_are_confused_with_each_other_names() -> None:
+    texts = {mutant.text for s in statements(registry()["ext-layer.gradient"]) for mutant in mutants(s)}
+    assert {"left: v_j -> g_j", "right: 1 -> yhat_j"} <= texts
 
 
 def test_statements_of_a_refuted_printed_theorem_are_those_of_its_correction() -> None:
