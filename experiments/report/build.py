@@ -26,6 +26,7 @@ from bnverify.experiments.report.folder import MARK, building, require_free
 from bnverify.experiments.report.notes_page import body
 from bnverify.experiments.report.pages import render
 from bnverify.experiments.report.random_batches import measured
+from bnverify.numerics import kills
 from bnverify.numerics.check import ClaimFindings, check_claims, validated
 from bnverify.numerics.mutants import Row
 from bnverify.theory import store
@@ -90,6 +91,7 @@ def compose(trials: int, seed: int, device: str, progress: Progress, started: fl
     stored = store.load()
     if not stored:
         raise InputError("there is no stored evidence; `bnverify prove` derives it")
+    killed = kills.load()
     names = checked(stored)
     findings = check_claims(
         names,
@@ -112,12 +114,13 @@ def compose(trials: int, seed: int, device: str, progress: Progress, started: fl
     environment = environment_of(seed, trials, device)
     environment["wall time"] = f"{time.perf_counter() - started:.0f} s"
     return Report(
-        claims=entries_of(stored.values(), pictures),
+        claims=entries_of(stored.values(), pictures, killed),
+        kills=tuple(killed.values()),
         digits=digits,
         mutants=mutants_page.section(rows, derived),
         environment=environment,
         notes=_notes(stored),
-        failures=_failures(findings, rows, derived, case),
+        failures=(*_failures(findings, rows, derived, case), *mutants_page.failures(killed.values())),
         reproduction=reproduction_page.summaries(),
         commands=_commands(trials, seed, device, findings),
     )
@@ -168,6 +171,7 @@ def _commands(trials: int, seed: int, device: str, findings: list[ClaimFindings]
         "bnverify prove",
         f"bnverify check {' '.join(one.id for one in findings)} --trials {trials} --seed {seed}{where}",
         f"bnverify mutants {' '.join(one.id for one in findings)} --seed {seed}",
+        mutants_page.COMMAND,
         f"bnverify report --trials {trials} --seed {seed}{where}",
     )
 
@@ -182,6 +186,7 @@ def write(report: Report, folder: Path, progress: Progress = lambda stage, done,
             report=report,
             lemma_link=lambda name: f"#lemma-{name}",
             claim_link=lambda name: _link(report, name),
+            mutants_page=mutants_page.PAGE,
         ),
         "report.md": render("report.md", report=report),
     }
@@ -197,6 +202,7 @@ def write(report: Report, folder: Path, progress: Progress = lambda stage, done,
             version=report.environment["bnverify"],
             lemma_link=lambda name: f"../index.html#lemma-{name}",
             claim_link=lambda name: _link(report, name, "../"),
+            mutants_page=f"../{mutants_page.PAGE}",
         )
         progress("pages", index + 3, total)
     for note in report.notes:
@@ -205,6 +211,11 @@ def write(report: Report, folder: Path, progress: Progress = lambda stage, done,
             title=note.title,
             body=body(note.markdown, lambda code: _link(report, code, page=True)),
             version=report.environment["bnverify"],
+        )
+    if report.kills:
+        version = report.environment["bnverify"]
+        texts[mutants_page.PAGE] = mutants_page.html(
+            report.kills, version, lambda name: _link(report, name, page=True)
         )
     if report.reproduction:
         texts[REPRODUCTION] = reproduction_page.html(
@@ -245,6 +256,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "claims": [_claim(entry) for entry in report.claims],
         "digits": report.digits.data if report.digits else None,
         "mutants": report.mutants.data if report.mutants else None,
+        "kills": [mutants_page.data(one) for one in report.kills],
         "lemmas": report.lemmas,
     }
 

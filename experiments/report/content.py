@@ -5,10 +5,11 @@ from __future__ import annotations
 import platform
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bnverify.numerics.kills import Killed, differs
 from bnverify.theory.lemmas import LEMMAS
 from bnverify.theory.store import Stored
 
@@ -53,6 +54,9 @@ _COUNTED = {
     "open": "{} left open",
     "absent": "{} lost from the copy that was read",
 }
+
+
+_TRUE = {"equivalent": "that say the same", "weaker": "weaker but true", "open": "open"}
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,12 @@ class Entry:
     find: str
     measured: Measured | None = None
     stale: bool = False
+    killed: Killed | None = None
+
+    @property
+    def tested(self) -> str:
+        """What became of the mutants and the exact points of the proved statements, in words; empty without any."""
+        return tested(self.killed) if self.killed is not None and self.killed.statements else ""
 
     @property
     def inline(self) -> bool:
@@ -163,6 +173,7 @@ class Report:
     notes: tuple[Note, ...] = ()
     failures: tuple[str, ...] = ()
     reproduction: tuple[Source, ...] = ()
+    kills: tuple[Killed, ...] = ()
     lemmas: dict[str, str] = field(default_factory=lambda: dict(LEMMAS))
 
     @property
@@ -190,6 +201,22 @@ class Report:
         listed = [_COUNTED[verdict].format(count) for verdict, count in self.tally.items()]
         count = len(self.claims)
         return f"{count} statement{'' if count == 1 else 's'}, taken one by one: {', '.join(listed)}."
+
+
+def tested(one: Killed) -> str:
+    """What became of the mutants and the exact points of the statements of one claim, in words."""
+    count = len(one.statements)
+    points = [statement["points"]["points"] for statement in one.statements if statement["points"]]
+    words = f"{one.total('judged')} mutants of {count} proved statement{'' if count == 1 else 's'}: "
+    words += f"{one.total('false')} false, {one.total('killed')} of them caught"
+    others = (f"{one.total(name)} {text}" for name, text in _TRUE.items() if one.total(name))
+    words = ", ".join((words, *others))
+    if points:
+        noun = "The equality holds" if len(points) == 1 else f"{len(points)} equalities hold"
+        wrong = sum(differs(statement) for statement in one.statements)
+        words += f". {noun} at {sum(points)} exact points, m from 2 to 12"
+        words += f", except that {wrong} differ" if wrong else ""
+    return f"{words}."
 
 
 def tally_of(entries: Iterable[Entry]) -> dict[str, int]:
@@ -234,7 +261,9 @@ def find_text(item: dict[str, Any], why: str) -> str:
     return re.sub(r"\s+", " ", words.lower()).strip()
 
 
-def entries_of(stored: Iterable[Stored], measured: dict[str, Measured]) -> tuple[Entry, ...]:
+def entries_of(
+    stored: Iterable[Stored], measured: dict[str, Measured], killed: Mapping[str, Killed] | None = None
+) -> tuple[Entry, ...]:
     """The statements of the report in the order of ``stored``."""
     made = []
     for one in stored:
@@ -248,6 +277,7 @@ def entries_of(stored: Iterable[Stored], measured: dict[str, Measured]) -> tuple
                 find=find_text(one.item, one.detail["why"]),
                 measured=measured.get(one.id),
                 stale=one.stale,
+                killed=(killed or {}).get(one.id),
             )
         )
     return tuple(made)
