@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -104,6 +106,17 @@ def download(folder: Path | None = None, url: str = URL, sha256: str = SHA256) -
     return folder
 
 
+def check(path: Path) -> None:
+    """InputError if the archive has another checksum than the published one."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != SHA256:
+        raise InputError(
+            f"{path} has the SHA-256 {found[:12]}..., expected {SHA256[:12]}...; it was truncated or tampered "
+            f"with, fetch it again from {URL}"
+        )
+
+
 def from_archive(path: Path) -> Arrays:
     """Pictures and labels out of the binary archive, read in memory; nothing is unpacked to disk.
 
@@ -113,7 +126,7 @@ def from_archive(path: Path) -> Arrays:
     wanted = {f"{FOLDER}/{name}": name for name in (*TRAIN_FILES, TEST_FILE)}
     found: dict[str, bytes] = {}
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with gzip.open(path) as unzipped, tarfile.open(fileobj=unzipped, mode="r:") as archive:
             for member in archive:
                 name = PurePosixPath(member.name)
                 if name.is_absolute() or ".." in name.parts or not (member.isfile() or member.isdir()):
@@ -124,6 +137,9 @@ def from_archive(path: Path) -> Arrays:
                 if str(name) in wanted:
                     file = archive.extractfile(member)
                     found[wanted[str(name)]] = file.read() if file else b""
+            # The checksum of gzip stands behind the last byte.
+            while unzipped.read(2**20):
+                pass
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise InputError(f"{path} is truncated or no gzipped tar file ({error}); fetch it again") from None
     return _assembled(found, path)

@@ -72,12 +72,11 @@ def read(source: str) -> Raw:
     Raises:
         InputError: no such name or folder, nothing known in it, or what is in it is damaged.
     """
-    if source == "digits":
+    folder = located(source)
+    if folder is None:
         return digits()
-    folder = cifar.download() if source == "cifar10" else Path(source)
-    if not folder.is_dir():
-        raise InputError(f"data {source!r} is neither digits, cifar10 nor a folder; name one of these")
     if (folder / cifar.ARCHIVE).exists():
+        cifar.check(folder / cifar.ARCHIVE)
         return Raw("cifar10", *cifar.from_archive(folder / cifar.ARCHIVE))
     if (folder / cifar.TEST_FILE).exists():
         return Raw("cifar10", *cifar.from_files(folder))
@@ -86,8 +85,24 @@ def read(source: str) -> Raw:
 
         name, arrays = parquet.from_folder(folder)
         return Raw(name, *arrays)
-    if idx.present(folder):
-        return Raw("fashion-mnist", *idx.from_folder(folder))
+    return Raw("fashion-mnist", *idx.from_folder(folder))
+
+
+def located(source: str) -> Path | None:
+    """Folder of the data set that ``source`` names, after a download if it needs one; None for the digits.
+
+    Raises:
+        InputError: no such name or folder, or nothing known in it; what is in it is not looked at.
+    """
+    if source == "digits":
+        return None
+    folder = cifar.download() if source == "cifar10" else Path(source)
+    if not folder.is_dir():
+        raise InputError(f"data {source!r} is neither digits, cifar10 nor a folder; name one of these")
+    if any((folder / name).exists() for name in (cifar.ARCHIVE, cifar.TEST_FILE)):
+        return folder
+    if idx.present(folder) or list(folder.glob("**/*.parquet")):
+        return folder
     raise InputError(
         f"data folder {folder} holds none of {cifar.ARCHIVE}, {cifar.TEST_FILE}, *.parquet, "
         f"{idx.TEST_IMAGES}[.gz]; "

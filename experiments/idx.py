@@ -27,8 +27,8 @@ def from_folder(folder: Path) -> Arrays:
     """Train pictures, train labels, test pictures, test labels; pictures are ``(n, 1, 28, 28)`` bytes.
 
     Raises:
-        InputError: a file is missing, truncated or of the wrong kind, a picture is not 28x28, or counts
-        differ.
+        InputError: a file is missing, truncated or of the wrong kind, a picture is not 28x28, counts differ, or
+        a label is not 0 to 9.
     """
     parts: list[np.ndarray] = []
     for images, labels in ((TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS)):
@@ -40,6 +40,11 @@ def from_folder(folder: Path) -> Arrays:
         if len(x) != len(y):
             raise InputError(
                 f"{folder}: {len(x)} pictures in {images}, {len(y)} labels in {labels}; fetch them again"
+            )
+        if not len(y) or y.max() > 9:
+            raise InputError(
+                f"{folder}: {labels} has {f'label {y.max()}' if len(y) else 'no labels'}, expected 0 to 9; fetch "
+                "it again"
             )
         parts += [x[:, None], y.astype(np.int64)]
     return parts[0], parts[1], parts[2], parts[3]

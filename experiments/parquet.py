@@ -19,8 +19,8 @@ def from_folder(folder: Path) -> tuple[str, Arrays]:
     lossy.
 
     Raises:
-        InputError: pyarrow or Pillow is not installed, a file is missing or damaged, or a picture is not
-        32x32.
+        InputError: pyarrow or Pillow is not installed, a file is missing or damaged, a picture is not
+        32x32, or a label is not 0 to 9.
     """
     train, train_kind = _part(folder, "train")
     test, _ = _part(folder, "test")
@@ -56,7 +56,7 @@ def _part(folder: Path, part: str) -> tuple[tuple[np.ndarray, np.ndarray], str]:
                 with Image.open(io.BytesIO(encoded["bytes"].as_py())) as image:
                     kind = image.format or kind
                     pixels = np.asarray(image.convert("RGB"))
-            except (OSError, TypeError, KeyError):
+            except (OSError, SyntaxError, TypeError, ValueError, KeyError):
                 raise InputError(
                     f"{path}: row {row} holds no readable picture; fetch the file again"
                 ) from None
@@ -65,6 +65,13 @@ def _part(folder: Path, part: str) -> tuple[tuple[np.ndarray, np.ndarray], str]:
                     f"{path}: row {row} is {pixels.shape[1]}x{pixels.shape[0]} pixels, expected 32x32"
                 )
             pictures.append(pixels)
-        labels += table["label"].to_pylist()
+        for row, label in enumerate(table["label"].to_pylist()):
+            if not (isinstance(label, int) and 0 <= label <= 9):
+                raise InputError(
+                    f"{path}: row {row} has label {label!r}, expected 0 to 9; fetch the file again"
+                )
+            labels.append(label)
+    if not pictures:
+        raise InputError(f"data folder {folder} has no pictures in its {part}*.parquet; fetch them again")
     x = np.stack(pictures).transpose(0, 3, 1, 2)
     return (np.ascontiguousarray(x), np.array(labels, dtype=np.int64)), kind

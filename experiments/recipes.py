@@ -62,6 +62,11 @@ class Recipe:
             object.__setattr__(self, name, _checked(name, getattr(self, name), kind, *ranges[name]))
         if self.insert and self.norm != "none":
             raise InputError(f"insert needs a plain network, but norm = {self.norm}; set norm=none")
+        low, high = (
+            getattr(self, name, default) for name, default in (("probe_low", 0.0), ("probe_high", 1.0))
+        )
+        if not low < high:
+            raise InputError(f"probe_low = {low:g}, probe_high = {high:g}; expected probe_low < probe_high")
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,9 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); the folder is no run or was damaged") from None
+        raise InputError(
+            f"{path} cannot be read ({error}); it was damaged, run it again in a fresh folder"
+        ) from None
 
 
 def read(folder: Path) -> Run:
@@ -113,6 +115,11 @@ def read(folder: Path) -> Run:
     result = _read_json(folder / "result.json") if (folder / "result.json").exists() else None
     rows: list[Row] = []
     metrics = folder / "metrics.jsonl"
+    size, whole = metrics.stat().st_size if metrics.exists() else 0, (result or {}).get("metrics_bytes", 0)
+    if size < whole:
+        raise InputError(
+            f"{metrics} has {size} bytes, the finished run wrote {whole}; run it again in a fresh folder"
+        )
     lines = metrics.read_bytes().splitlines(keepends=True) if metrics.exists() else []
     for number, line in enumerate(lines):
         if not line.endswith(b"\n"):
@@ -156,16 +163,21 @@ class Log:
             with path.open("ab") as file:
                 file.write(line.encode())
         except OSError as error:
-            raise InputError(
-                f"cannot write {path}: {error.strerror}; free some space and go on with --resume"
-            ) from None
+            raise self._full(path, error) from None
+
+    @staticmethod
+    def _full(path: Path, error: OSError) -> InputError:
+        return InputError(f"cannot write {path}: {error.strerror}; free some space and go on with --resume")
 
     def save(self, step: int, state: Row) -> None:
         """Write a checkpoint of ``state`` (tensors and plain values) at ``step`` and drop all but the newest
         two."""
-        with self.metrics.open("ab") as file:
-            os.fsync(file.fileno())
-            size = file.tell()
+        try:
+            with self.metrics.open("ab") as file:
+                os.fsync(file.fileno())
+                size = file.tell()
+        except OSError as error:
+            raise self._full(self.metrics, error) from None
         buffer = io.BytesIO()
         torch.save({"step": step, "metrics_bytes": size, "state": state}, buffer)
         write_bytes(self._checkpoint(step), buffer.getvalue())
@@ -196,7 +208,9 @@ class Log:
         return None
 
     def finish(self, result: Row) -> None:
-        write_text(self.folder / "result.json", json.dumps(finite(result), indent=1, allow_nan=False) + "\n")
+        """Write the result, with the size of the metrics it stands for."""
+        whole = {**finite(result), "metrics_bytes": self.metrics.stat().st_size}
+        write_text(self.folder / "result.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
 
     def write_environment(self, device: str, data: Row | None) -> None:
         """Note versions, machine and data once, when the run begins."""

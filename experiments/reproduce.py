@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from bnverify.experiments import recipes, train
+from bnverify.experiments import data, recipes, train
 from bnverify.experiments.engines import Backend, engine
 from bnverify.experiments.plans import Planned
+from bnverify.experiments.recipes import VggRecipe
 
 from bnverify.errors import InputError
 
@@ -66,6 +69,9 @@ def run_all(
         raise InputError("running a reproduction needs joblib; pip install 'bnverify[repro]'") from None
     if workers < 1:
         raise InputError(f"workers = {workers}; expected at least 1")
+    planned = list(planned)
+    for source in {p.recipe.data for p in planned if isinstance(p.recipe, VggRecipe)}:
+        data.located(source)
     deadline = None if minutes is None else time.time() + 60 * minutes
     # Workers of a cluster may stand elsewhere.
     waiting = {str((out / p.path).absolute()): p for p in planned}
@@ -77,12 +83,13 @@ def run_all(
                 for at, p in waiting.items()
             ]
             try:
-                for folder, outcome in _parallel(jobs, backend, workers):
-                    if isinstance(outcome, str):
-                        raise InputError(outcome)
-                    path = waiting.pop(folder).path
-                    outcomes[path] = outcome
-                    on_done(path, outcome)
+                with closing(_parallel(jobs, backend, workers)) as ended:
+                    for folder, outcome in ended:
+                        if isinstance(outcome, str):
+                            raise InputError(outcome)
+                        path = waiting.pop(folder).path
+                        outcomes[path] = outcome
+                        on_done(path, outcome)
                 return outcomes
             except lost:
                 continue
@@ -91,9 +98,13 @@ def run_all(
     )
 
 
-def _parallel(jobs: list[Any], backend: Backend, workers: int) -> Iterator[tuple[str, train.Outcome | str]]:
+def _parallel(
+    jobs: list[Any], backend: Backend, workers: int
+) -> Generator[tuple[str, train.Outcome | str], None, None]:
     import joblib
 
-    with joblib.parallel_config(backend=backend, n_jobs=workers):
+    with joblib.parallel_config(backend=backend, n_jobs=workers), warnings.catch_warnings():
+        # When one run cannot go on the others are stopped; they lose what --resume does again.
+        warnings.filterwarnings("ignore", ".*still being processed by the workers.*", UserWarning)
         order = "list" if backend == "ray" else "generator_unordered"
         yield from joblib.Parallel(return_as=order, batch_size=1)(jobs)

@@ -53,7 +53,10 @@ def archive(tmp_path: Path, files: dict[str, bytes]) -> Path:
     return path
 
 
-def test_the_binary_archive_is_read_record_by_record(archive: Path, files: dict[str, bytes]) -> None:
+def test_the_binary_archive_is_read_record_by_record(
+    archive: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cifar, "SHA256", hashlib.sha256(archive.read_bytes()).hexdigest())
     raw = data.read(str(archive.parent))
     assert raw.train_x.shape == (15, 3, 32, 32)
     second = files[f"{cifar.FOLDER}/{cifar.TRAIN_FILES[0]}"][cifar.RECORD : 2 * cifar.RECORD]
@@ -83,10 +86,20 @@ def test_a_link_in_the_archive_is_refused(tmp_path: Path, files: dict[str, bytes
         cifar.from_archive(tmp_path / cifar.ARCHIVE)
 
 
-@pytest.mark.parametrize("keep", [0, 20, 0.5, 0.95])
+def test_an_archive_with_one_byte_changed_is_refused(archive: Path) -> None:
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 1
+    archive.write_bytes(content)
+    with pytest.raises(InputError, match="fetch it again"):
+        cifar.from_archive(archive)
+    with pytest.raises(InputError, match=r"has the SHA-256 .*tampered with"):
+        data.read(str(archive.parent))
+
+
+@pytest.mark.parametrize("keep", [0, 20, 0.5, 0.95, -3])
 def test_a_truncated_archive_is_named(archive: Path, keep: float) -> None:
     content = archive.read_bytes()
-    archive.write_bytes(content[: int(keep if keep > 1 else keep * len(content))])
+    archive.write_bytes(content[: int(keep * len(content) if 0 < keep < 1 else keep)])
     with pytest.raises(InputError, match="fetch"):
         cifar.from_archive(archive)
 
@@ -186,6 +199,19 @@ def test_parquet_with_wrong_pictures_or_missing_or_truncated_files_is_named(tmp_
         data.read(str(tmp_path))
 
 
+@pytest.mark.parametrize("label", [-1, 10, None])
+def test_parquet_labels_that_are_none_of_the_ten_are_named(tmp_path: Path, label: int | None) -> None:
+    write_parquet(tmp_path)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "train-00000.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(1, "label", pa.array([0, 1, 2, label])), path)
+    with pytest.raises(InputError, match=f"row 3 has label {label}, expected 0 to 9"):
+        data.read(str(tmp_path))
+
+
 def write_idx(folder: Path, zipped: bool, side: int = 28, labels: int = 4) -> None:
     for images, names, n in ((idx.TRAIN_IMAGES, idx.TRAIN_LABELS, 4), (idx.TEST_IMAGES, idx.TEST_LABELS, 4)):
         pixels = np.arange(n * side * side, dtype=np.uint32).astype(np.uint8).tobytes()
@@ -231,6 +257,14 @@ def test_idx_files_of_other_sizes_or_counts_are_named(tmp_path: Path) -> None:
         data.read(str(tmp_path))
     write_idx(tmp_path, False, labels=3)
     with pytest.raises(InputError, match="4 pictures"):
+        data.read(str(tmp_path))
+
+
+def test_idx_labels_that_are_none_of_the_ten_are_named(tmp_path: Path) -> None:
+    write_idx(tmp_path, False)
+    path = tmp_path / idx.TRAIN_LABELS
+    path.write_bytes(path.read_bytes()[:-1] + b"\x0a")
+    with pytest.raises(InputError, match="label 10, expected 0 to 9"):
         data.read(str(tmp_path))
 
 

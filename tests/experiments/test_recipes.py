@@ -104,3 +104,10 @@ def test_the_measuring_grid_has_enough_distinct_steps_with_both_ends(steps: int,
     assert all(0 <= step < steps for step in grid)
     if wanted >= 2 and steps >= 2:
         assert {0, steps - 1} <= set(grid)
+
+
+def test_a_probe_range_the_wrong_way_round_is_refused() -> None:
+    with pytest.raises(InputError, match="expected probe_low < probe_high"):
+        VggRecipe(probe_low=4.0, probe_high=0.5)
+    with pytest.raises(InputError, match="expected probe_low < probe_high"):
+        DlnRecipe(probe_low=1.0, probe_high=1.0)

@@ -14,7 +14,7 @@ import pytest
 from bnverify.experiments import train
 from bnverify.experiments.engines import Backend
 from bnverify.experiments.plans import Planned
-from bnverify.experiments.recipes import DlnRecipe
+from bnverify.experiments.recipes import DlnRecipe, VggRecipe
 from bnverify.experiments.reproduce import run_all
 
 from bnverify.errors import InputError
@@ -140,6 +140,13 @@ def test_bad_worker_counts_and_missing_backends_are_named(
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     with pytest.raises(InputError, match="bnverify\\[dask\\]"):
         run_all(planned(), tmp_path, backend="dask")
+
+
+def test_data_that_is_missing_is_said_before_any_run_begins(tmp_path: Path) -> None:
+    runs = [*planned(1), Planned("vgg/0", "vgg", VggRecipe(data=str(tmp_path / "nowhere")))]
+    with pytest.raises(InputError, match="neither digits, cifar10 nor a folder"):
+        run_all(runs, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -270,6 +270,15 @@ def test_a_folder_without_a_run_and_damaged_metrics_are_named(tmp_path: Path) ->
         record.read(folder)
 
 
+def test_a_finished_run_whose_metrics_were_cut_is_refused(tmp_path: Path) -> None:
+    train.run(DLN, tmp_path / "run")
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    metrics.write_bytes(metrics.read_bytes().rsplit(b"\n", 2)[0] + b"\n")
+    for use in (lambda: record.read(tmp_path / "run"), lambda: train.run(DLN, tmp_path / "run", resume=True)):
+        with pytest.raises(InputError, match="the finished run wrote"):
+            use()
+
+
 def test_the_environment_names_versions_machine_and_data(tmp_path: Path) -> None:
     train.run(replace(VGG, steps=2, checkpoints=0), tmp_path / "run")
     environment = json.loads((tmp_path / "run" / "environment.json").read_text())
