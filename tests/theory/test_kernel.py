@@ -370,3 +370,18 @@ def test_square_roots_are_exact_or_refused() -> None:
 def test_what_has_no_type_is_no_expression(text: str) -> None:
     with pytest.raises((TypeError, ValueError, AttributeError)):
         Formal({"setting": "activations", "eps": False}).value(tree(text))
+
+
+@pytest.mark.parametrize("text", ["'§'", "'§B'", "1.5", "lambda: 1", "'a' if 1 else 'b'", "a.b", "None"])
+def test_what_is_no_expression_has_no_value(text: str) -> None:
+    with pytest.raises((TypeError, ValueError, AttributeError)):
+        Formal({"setting": "activations", "eps": False}).value(tree(text))
+
+
+@pytest.mark.parametrize("change", [{"lhs": "'v' +"}, {"lhs": "('v'"}, {"rhs": "gamma // 2"}, {"rhs": 3}])
+def test_a_statement_that_is_no_expression_cannot_be_read(folder: Path, change: dict[str, Any]) -> None:
+    edit(folder / "thm-4.1.json", lambda data: certificate(data, "corrected")["statement"].update(change))
+    found = run(folder)
+    assert found.returncode == 2
+    assert "CANNOT READ thm-4.1.json" in found.stderr
+    assert "Traceback" not in found.stderr
