@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bnverify.experiments import labels, summary
 from bnverify.experiments.record import Row
+from bnverify.experiments.verdicts import preregistration
 
 from bnverify.errors import InputError
 
@@ -36,12 +37,19 @@ def render(folder: Path) -> str:
     return "\n".join([HEAD, _overview(found), *(_section(name, one) for name, one in found.items())])
 
 
+def in_order(summaries: Iterable[Row]) -> dict[str, Row]:
+    """Every claim that any summary has, by id, as the first summary with it has it, in the order in which they were
+    fixed beforehand."""
+    first: dict[str, Row] = {}
+    for one in summaries:
+        for claim in one["claims"]:
+            first.setdefault(claim["id"], claim)
+    places = {claim.id: i for i, claim in enumerate(preregistration(summary.PREREGISTRATION))}
+    return dict(sorted(first.items(), key=lambda item: places.get(item[0], len(places))))
+
+
 def _overview(found: dict[str, Row]) -> str:
     """Claims by reproductions: verdict, and how many tests hold, fail and are undecided."""
-    order: dict[str, Row] = {}
-    for one in found.values():
-        for claim in one["claims"]:
-            order.setdefault(claim["id"], claim)
     titles = labels.titles({name: one["data"] for name, one in found.items()})
     heads = [f"[{title}](#{name})" for name, title in titles.items()]
     lines = [
@@ -53,7 +61,7 @@ def _overview(found: dict[str, Row]) -> str:
         _line(["claim", "place", "the paper gives", *heads]),
         _line(["---"] * (3 + len(heads))),
     ]
-    for name, first in order.items():
+    for name, first in in_order(found.values()).items():
         verdicts = []
         for one in found.values():
             claim = next((claim for claim in one["claims"] if claim["id"] == name), None)

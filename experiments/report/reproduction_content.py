@@ -15,6 +15,7 @@ from bnverify.experiments.record import Row
 from bnverify.experiments.report.content import Column, Table
 from bnverify.experiments.report.numbers import number
 from bnverify.experiments.report.strips import Axis, axis_of, strip
+from bnverify.experiments.reproduction_notes import in_order
 from markupsafe import Markup
 
 DECISIONS = ("holds", "fails", "undecided")
@@ -90,13 +91,9 @@ def source(name: str, summary: Row) -> Source:
 
 
 def claims(sources: Sequence[Source]) -> tuple[ClaimView, ...]:
-    """Every claim that any summary has, in the order of the first summary that has it."""
-    order: dict[str, Row] = {}
-    for one in sources:
-        for claim in one.summary["claims"]:
-            order.setdefault(claim["id"], claim)
+    """Every claim that any summary has, in the order in which they were fixed beforehand."""
     views = []
-    for name, first in order.items():
+    for name, first in in_order(one.summary for one in sources).items():
         pairs = [(one, claim) for one in sources for claim in one.summary["claims"] if claim["id"] == name]
         axis = axis_of([cell for _, claim in pairs for cell in claim["cells"]], PAPER_RATIOS.get(name))
         found = tuple(_found(one, claim, axis) for one, claim in pairs)

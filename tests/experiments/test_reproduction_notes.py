@@ -105,6 +105,7 @@ def test_data_sets_stand_side_by_side_and_the_copy_is_named_as_such(tmp_path: Pa
     assert "[CIFAR-10, JPEG copy](#reproduce-copy)" in head
     assert "[CIFAR-10 (reproduce-again)](#reproduce-again)" in head
     rows = [line for line in text.splitlines() if line.startswith("| `fig-")]
+    assert [row[: row.index("` ")] for row in rows] == ["| `fig-4c", "| `fig-11"]
     assert [row.count("not trained") for row in rows] == [1, 3]
     assert text.count("\n## reproduce-") == 4
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 
+import matplotlib as mpl
 import pytest
 from bnverify.experiments.report.content import Picture
-from bnverify.experiments.report.plots import INK, Dots, histogram, scatter, shares, strips
+from bnverify.experiments.report.plots import INK, Dots, histogram, scatter, shares, strips, themed
+from matplotlib.figure import Figure
 
 
 def made() -> list[Picture]:
@@ -72,3 +74,13 @@ def test_a_caption_cannot_bring_markup() -> None:
 
 def test_the_same_data_give_the_same_picture(pictures: list[Picture]) -> None:
     assert [picture.svg for picture in made()] == [picture.svg for picture in pictures]
+
+
+def test_words_in_a_picture_are_not_rounded_and_places_are() -> None:
+    figure = Figure()
+    figure.text(1 / 7, 0.5, "0.001 and 3.14159")
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        made = themed(figure, "words", "caption")
+    assert ">0.001 and 3.14159<" in made
+    assert "65.82" in made
+    assert "65.828" not in made

@@ -136,11 +136,6 @@ def test_a_diverged_network_is_listed_as_a_result(text: str) -> None:
     assert "none-lr1-seed1: recorded as results" in text
 
 
-def test_what_a_figure_says_in_words_is_not_rounded(text: str) -> None:
-    assert ">0.001<" in text or ">0.01<" in text
-    assert ">0.00<" not in text
-
-
 def test_the_theme_reaches_the_figures(text: str) -> None:
     assert "var(--net-batchnorm)" in text
     assert "#0072b2" not in text.partition('id="figures"')[2]
