@@ -1,11 +1,15 @@
 """``audit``: a model in a file to a table, a page and JSON; bad input to one line and exit code 2."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 import torch
 
 from bnverify.commands_audit import parse_channels
+
+README = Path(__file__).parents[2] / "README.md"
 
 MODEL = """
 import torch
@@ -144,6 +148,17 @@ def file(tmp_path):
     path = tmp_path / "model.py"
     path.write_text(MODEL)
     return path
+
+
+def test_the_example_of_the_readme_says_what_the_readme_shows(bnverify, tmp_path):
+    section = README.read_text(encoding="utf-8").partition("## Audit your own model")[2]
+    code, command, shown = re.search(
+        r"```python\n(.*?)```\n\n`bnverify (.*?)`.*?```\n(.*?)```", section, re.DOTALL
+    ).groups()
+    (tmp_path / "model.py").write_text(code)
+    done = bnverify(*command.replace("model.py", str(tmp_path / "model.py")).split())
+    assert done.exit_code == 0, done.stderr
+    assert " ".join(done.stdout.split()).endswith(" ".join(shown.split()))
 
 
 def test_a_table_of_layers_is_printed(bnverify, file):
