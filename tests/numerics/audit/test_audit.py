@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from bnverify.numerics.audit import audit
 from bnverify.numerics.audit_report import LayerAudit
-from bnverify.numerics.capture import covered_layers
+from bnverify.numerics.capture import _unviewed, covered_layers
 from bnverify.numerics.norms import LpNorm, Noise, NoisyBatchNorm, SyncBatchNorm
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -317,6 +317,14 @@ def test_a_failing_identity_is_blamed_on_the_tool_where_the_output_is_right(
         report = audit(*item.args, mode=mode)
         assert report.failures
         assert all("bug in bnverify" in layer.diagnosis for layer, _ in report.failures)
+
+
+def test_a_view_of_part_of_a_tensor_is_not_taken_for_the_whole() -> None:
+    base = torch.randn(4, 3, requires_grad=True) * 2
+    assert _unviewed(base) is base
+    assert _unviewed(base.view(12)) is base
+    assert _unviewed(base[:2]) is None
+    assert _unviewed(base.t()) is None
 
 
 def test_rows_become_a_data_frame(case: Any) -> None:

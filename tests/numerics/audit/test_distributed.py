@@ -124,10 +124,15 @@ def test_pytorchs_own_synchronised_layer_is_measured_right(tmp_path: Path) -> No
         here = worker()
         x, t = here.batch()
         net = here.model(sync=False)
-        want = audit(net, F.cross_entropy, x, t)
-        got = audit(nn.SyncBatchNorm.convert_sync_batchnorm(net), F.cross_entropy, x, t, device="cuda")
+        want = audit(net, F.cross_entropy, x, t, second_order=True, probes=0)
+        converted = nn.SyncBatchNorm.convert_sync_batchnorm(net)
+        got = audit(converted, F.cross_entropy, x, t, device="cuda", second_order=True, probes=0)
         assert {layer.kind for layer in got.layers} == {"SyncBatchNorm"}
+        assert got.failures == ()
         for a, b in zip(got.layers, want.layers, strict=True):
             assert a.columns["grad_in_sq"] == pytest.approx(b.columns["grad_in_sq"], rel=1e-9)
+            assert a.second is not None
+            assert b.second is not None
+            assert a.second.whole == pytest.approx(b.second.whole, rel=1e-8)
     finally:
         dist.destroy_process_group()
