@@ -284,6 +284,12 @@ def exact(x: Number) -> sp.Expr:
     return sum(parts, sp.Integer(0))
 
 
+def test_a_scaled_batch_is_normalised_with_the_same_eps() -> None:
+    instance = Instance(y=(0, 0, 3), g=(0, 0, 0), eps=1, extra=(("alpha", "1/2"),))
+    q, p = Exact(instance), point(instance_data(instance))
+    assert_same(q.vec("yhat_scaled"), p.named("vec", "yhat_scaled"))
+
+
 def test_weight_space_derivatives_are_those_of_plain_differentiation() -> None:
     instance = Instance(
         X=((1, 2), (-1, -2), (3, 3)),

@@ -171,3 +171,24 @@ def test_a_multiplier_is_non_negative_by_its_form_alone(certificates: list[dict[
         state, why = check(item | {"terms": changed})
         assert state != "verified"
         assert state == "not checked" or "not seen to be non-negative" in why
+
+
+@pytest.mark.parametrize(
+    ("setting", "lhs", "rhs", "wrong"),
+    [
+        ("activations", "s ** 2", "sigma ** 2 + eps", "sigma ** 2"),
+        ("activations", "rho", "sigma ** 2 / s ** 2", "sigma / s"),
+        ("rms-norm", "C('y')", "'y'", "'y' - '1' * ('1' @ 'y' / m)"),
+        ("lp-2", "'y' @ 'y' / m + eps", "n ** 2", "n"),
+        ("lp-any", "'1' @ 'y'", "m * mu", "mu"),
+        ("lp-2-layer", "C(C('g'))", "C('g')", "'g'"),
+        ("layer", "'a' @ H_jk('b')", "'b' @ H_kj('a')", "'b' @ H_jk('a')"),
+        ("layer", "'a' @ B_jk('b')", "'b' @ B_kj('a')", "'b' @ B_jk('a')"),
+        ("layer", "'yhat_j' @ 'yhat_j'", "m * rho_j", "'yhat_j' @ 'yhat_k'"),
+    ],
+)
+def test_the_facts_of_a_setting(setting: str, lhs: str, rhs: str, wrong: str) -> None:
+    empty: dict[str, list[Any]] = {"hypotheses": [], "terms": []}
+    item = {"kind": "certificate", "setting": setting, "eps": True, "equality": False, **empty}
+    assert check(item | {"statement": {"lhs": lhs, "op": "eq", "rhs": rhs}})[0] == "verified"
+    assert check(item | {"statement": {"lhs": lhs, "op": "eq", "rhs": wrong}})[0] == "FAILS"
