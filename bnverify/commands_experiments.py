@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +33,16 @@ def _minutes(budget: float | None) -> float | None:
     return budget
 
 
+@contextmanager
+def _interruptible(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise InputError(
+            f"interrupted; {folder} keeps what is done, go on with the same command and --resume"
+        ) from None
+
+
 def _run(
     recipe: VggRecipe | DlnRecipe, name: str, out: Path | None, resume: bool, budget: float | None
 ) -> tuple[Path, Outcome]:
@@ -55,7 +67,8 @@ def _run(
         def show(progress: train.Progress) -> None:
             bar.update(task, completed=progress.step, rate=progress.steps_per_second, loss=progress.loss)
 
-        outcome = train.run(recipe, folder, resume=resume, deadline=deadline, on_progress=show)
+        with _interruptible(folder):
+            outcome = train.run(recipe, folder, resume=resume, deadline=deadline, on_progress=show)
     for note in outcome.notes:
         print(note, file=sys.stderr)
     print(f"{outcome.status} at step {outcome.step} of {recipe.steps}: {folder}")
@@ -182,14 +195,15 @@ def _reproduce(
         def done(path: str, outcome: Outcome) -> None:
             bar.update(task, advance=1, last=f"{path} {outcome.status}")
 
-        outcomes = reproduce.run_all(
-            planned,
-            folder,
-            workers=workers,
-            backend=backend,  # type: ignore[arg-type]
-            minutes=_minutes(budget),
-            on_done=done,
-        )
+        with _interruptible(folder):
+            outcomes = reproduce.run_all(
+                planned,
+                folder,
+                workers=workers,
+                backend=backend,  # type: ignore[arg-type]
+                minutes=_minutes(budget),
+                on_done=done,
+            )
     for path, outcome in outcomes.items():
         for line in outcome.notes:
             print(f"{path}: {line}", file=sys.stderr)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,27 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert "Traceback" not in done.stderr
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
+    arguments = [
+        "train",
+        "dln-quick",
+        "--set=layers=3",
+        "--set=save_every=50",
+        "--set=lanczos=0",
+        "--out=run",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bnverify", *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    while not list(tmp_path.glob("run/checkpoint-*.pt")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 2
+    assert said == "bnverify: interrupted; run keeps what is done, go on with the same command and --resume\n"
 
 
 @pytest.mark.slow
