@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from bnverify.experiments.report import mutants_page
+from bnverify.experiments.report import content, mutants_page
+from bnverify.numerics import kills
 from bnverify.numerics.mutants import Row
 
 
@@ -38,3 +41,35 @@ def test_every_statement_has_a_row_with_its_counts(rows: list[Row]) -> None:
 def test_a_mutant_that_got_away_is_counted(rows: list[Row]) -> None:
     made = mutants_page.section(rows, [("sign", "survived", "")])
     assert made.words[1].endswith("1 got away.")
+
+
+@pytest.fixture(scope="module")
+def stored() -> dict[str, kills.Killed]:
+    return kills.load()
+
+
+def test_the_page_has_a_row_for_every_proved_statement(stored: dict[str, kills.Killed]) -> None:
+    some = [stored[name] for name in ("thm-4.1", "eq-10", "eq-28", "ext-lp.l2")]
+    page = mutants_page.html(some, "1.0", lambda name: f"claims/{name}.html")
+    for one in some:
+        for statement in one.statements:
+            assert f"<td>{statement['about']}" in page
+    assert '<tbody id="eq-28">' in page
+    assert 'href="claims/eq-10.html"' in page
+    assert "the lemma rayleigh states it" in page
+    assert "exact points alone: it speaks of derivative" in page
+
+
+def test_a_claim_says_what_became_of_its_mutants(stored: dict[str, kills.Killed]) -> None:
+    words = content.tested(stored["thm-4.1"])
+    count = stored["thm-4.1"].total("judged")
+    assert words.startswith(f"{count} mutants of 1 proved statement: {count} false, {count} of them caught")
+    assert words.endswith("The equality holds at 100 exact points, m from 2 to 12.")
+
+
+def test_what_got_away_is_a_failure_of_the_report(stored: dict[str, kills.Killed]) -> None:
+    one = stored["thm-4.1"]
+    unsound = replace(one, statements=({**one.statements[0], "sound": False},))
+    different = replace(one, statements=({**one.statements[0], "points": {"differs": {"y": []}}},))
+    assert mutants_page.failures([one]) == []
+    assert len(mutants_page.failures([unsound, different])) == 2
