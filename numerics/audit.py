@@ -87,6 +87,9 @@ def audit(
 ) -> AuditReport:
     """Audit the normalisation layers of ``model`` on one batch; the model is left untouched to the bit.
 
+    First order takes one forward pass and a backward pass without parameter gradients; through
+    ``torch.utils.checkpoint(use_reentrant=True)``, which knows ``loss.backward()`` alone, with them.
+
     Args:
         model: any eager module; DataParallel and DistributedDataParallel are unwrapped, so that the batch, and m
             with it, is this process's own. Layers with synchronised statistics are audited over all processes, with
