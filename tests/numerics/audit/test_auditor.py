@@ -105,20 +105,23 @@ def test_accumulated_micro_batches_are_separate_calls(case: Any) -> None:
 @pytest.mark.parametrize("reentrant", [False, True])
 def test_checkpointed_training_is_recorded_in_forward_order(case: Any, reentrant: bool) -> None:
     class Model(nn.Module):
-        def __init__(self) -> None:
+        def __init__(self, reentrant: bool) -> None:
             super().__init__()
             self.stem, self.norm, self.head = nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.Linear(6, 5)
+            self.reentrant = reentrant
 
         def forward(self, x: Tensor) -> Tensor:
             h = self.stem(x)
             for _ in range(3):
-                h = h + torch.tanh(checkpoint(self.norm, h, use_reentrant=reentrant))
+                h = h + torch.tanh(checkpoint(self.norm, h, use_reentrant=self.reentrant))
             return self.head(h.mean((2, 3)))
 
-    item = case(Model())
-    want = audit(*item.args)
+    item, plain = case(Model(reentrant)), case(Model(False))
+    plain.model.load_state_dict(item.model.state_dict())
+    want = audit(*plain.args)
     with Auditor(item.model) as auditor:
         train(item, auditor, 1)
+    assert len(auditor.records[0].report.layers) == 3
     for got, expected in zip(auditor.records[0].report.layers, want.layers, strict=True):
         assert got.columns["grad_in_sq"] == pytest.approx(expected.columns["grad_in_sq"], rel=1e-11)
 
