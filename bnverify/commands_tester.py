@@ -89,7 +89,8 @@ def _store(chosen: list[str], jobs: int | None, seed: int) -> None:
     except InputError:
         before = {}
     after = {name: one for name, one in before.items() if name in registry()}
-    kills.save((after | {one.id: one for one in found}).values())
+    after |= {one.id: one for one in found}
+    kills.save(one for one in after.values() if one.statements or one.without)
     for one in found:
         if not one.sound:
             out.print(f"{one.id}: a false mutant got away, or a true statement was convicted", style="red")
