@@ -319,6 +319,18 @@ def test_a_failing_identity_is_blamed_on_the_tool_where_the_output_is_right(
         assert all("bug in bnverify" in layer.diagnosis for layer, _ in report.failures)
 
 
+def test_the_three_shares_add_up_and_the_cosine_has_the_sign_of_its_product(architecture: Any) -> None:
+    for layer in audit(*architecture.args).layers:
+        columns = layer.columns
+        for index, grad in enumerate(columns["grad_sq"]):
+            if grad == 0:
+                continue
+            shares = (columns[name][index] for name in ("term_mean", "term_yhat", "kept"))
+            assert sum(shares) == pytest.approx(1, rel=1e-9)
+            size = (columns["size"][index] * columns["rho"][index] * grad) ** 0.5
+            assert columns["cosine"][index] == pytest.approx(columns["grad_proj"][index] / size, rel=1e-9)
+
+
 def test_a_view_of_part_of_a_tensor_is_not_taken_for_the_whole() -> None:
     base = torch.randn(4, 3, requires_grad=True) * 2
     assert _unviewed(base) is base
