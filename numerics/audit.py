@@ -179,9 +179,7 @@ def converted(model: nn.Module, dtype: torch.dtype | None, device: torch.device 
     return twin.to(device=device, dtype=dtype)
 
 
-def converted_loss(
-    loss_fn: LossFn, dtype: torch.dtype | None, device: torch.device | str | None
-) -> LossFn:
+def converted_loss(loss_fn: LossFn, dtype: torch.dtype | None, device: torch.device | str | None) -> LossFn:
     """A loss that is a module, such as one with class weights, in another dtype or on another device."""
     return converted(loss_fn, dtype, device) if isinstance(loss_fn, nn.Module) else loss_fn
 

@@ -149,7 +149,6 @@ class LayerAudit:
         values = self.columns["grad_proj"]
         return sum(value >= 0 for value in values) / len(values)
 
-
     @property
     def conditions(self) -> dict[str, float] | None:
         """The two conditions of Theorem 4.2: how often they hold here and how strongly; None under running statistics.

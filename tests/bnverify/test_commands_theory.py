@@ -167,7 +167,7 @@ def test_the_json_of_an_empirical_claim_has_its_verdict_and_no_counterexample(bn
 
 
 def test_show_gives_what_was_measured_its_margin_and_what_made_it(bnverify):
-    text = bnverify("show", "fig-2").stdout
+    text = " ".join(bnverify("show", "fig-2").stdout.split())
     (item,) = json.loads(bnverify("claims", "fig-2", "--json").stdout)
     assert f"By training runs: {item['verdict']}" in text
     assert "almost non-existent" in text

@@ -7,7 +7,7 @@ import random
 import pytest
 import torch
 from bnverify.numerics.drawing import draw, needs_of
-from bnverify.numerics.exact_points import at_points, why_not
+from bnverify.numerics.exact_points import at_points
 from bnverify.numerics.findings import Finding, judge, sides
 from bnverify.numerics.points import batch_of
 from bnverify.theory.claim import Instance
@@ -59,11 +59,6 @@ def test_a_false_equality_differs_at_the_first_generic_point() -> None:
     wrong = mutants(statement)[-1]
     changed = Statement(**{**statement.__dict__, "lhs": wrong.lhs, "rhs": wrong.rhs})
     assert at_points(changed, 11).differs is not None
-
-
-def test_a_setting_without_points_says_why() -> None:
-    own = next(s for s in statements(registry()["ext-unbiased.gradient"]) if s.op == "eq")
-    assert "its own rooms" in str(why_not(own))
 
 
 def test_numbers_and_exact_points_judge_alike() -> None:
