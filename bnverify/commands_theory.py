@@ -80,6 +80,7 @@ def prove(
     Empirical claims are not proved: their verdicts are computed again from the committed summaries of training runs.
     """
     from bnverify.display import prove_line
+    from bnverify.files import require_folder
     from bnverify.terminal import console, track
     from bnverify.theory import store
     from bnverify.theory.empirical import committed
@@ -89,6 +90,8 @@ def prove(
     chosen = select(ids or (), known)
     if any(registry()[name].measured for name in chosen):
         committed()  # a damaged summary is said at once, not after the proofs
+    if export is not None:
+        require_folder(export)
     before = _load_or_nothing()
     out = console()
     found: list[Derived] = []

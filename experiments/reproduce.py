@@ -106,5 +106,7 @@ def _parallel(
     with joblib.parallel_config(backend=backend, n_jobs=workers), warnings.catch_warnings():
         # When one run cannot go on the others are stopped; they lose what --resume does again.
         warnings.filterwarnings("ignore", ".*still being processed by the workers.*", UserWarning)
+        # A worker whose memory grew is replaced between two runs; nothing is lost.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs.*", UserWarning)
         order = "list" if backend == "ray" else "generator_unordered"
         yield from joblib.Parallel(return_as=order, batch_size=1)(jobs)

@@ -19,7 +19,7 @@ PREFACE = (
 )
 
 JUDGED = (
-    "By a statistic and a margin that `notes/preregistration.toml` fixed before the first result; `bnverify show ID` "
+    "By a statistic and a margin that `notes/preregistration.toml` fixed beforehand; `bnverify show ID` "
     "gives every comparison, and what made it. A run is named by its summary, `notes/results/reproduce-<run>.json`. "
     "`reproduced`: on every data set that judges the claim; `partly`: in places, or on some of them; `open`: nothing "
     "has judged it."
