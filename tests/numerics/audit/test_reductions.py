@@ -46,6 +46,15 @@ def test_the_size_of_a_piece_changes_no_number(monkeypatch: pytest.MonkeyPatch, 
         assert torch.allclose(got[key], values, rtol=1e-13, atol=1e-13), key
 
 
+@pytest.mark.parametrize("name", ["batch 2d", "batch 2d, short rows", "batch 2d, eval", "layer", "instance"])
+def test_the_sum_of_yhat_is_that_of_its_entries(name: str) -> None:
+    spec, tensors = call(name)
+    found = reductions.first_order(spec, *tensors)
+    y = spec.view(tensors[0]).transpose(0, 1).flatten(1)
+    yhat = (y - found["mean"].unsqueeze(1)) / found["s"].unsqueeze(1)
+    assert torch.allclose(found["1.yhat"], yhat.sum(1), rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("layout", ["channels last", "transposed"])
 def test_the_layout_in_memory_changes_no_number(layout: str) -> None:
     spec, tensors = call("batch 2d, short rows")

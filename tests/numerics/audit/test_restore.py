@@ -149,6 +149,17 @@ def test_shared_parameters_stay_shared_inside() -> None:
     assert model[2].weight is model[0].weight
 
 
+def test_a_learned_tensor_that_is_no_parameter_is_learned_inside() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+    learned = torch.ones(3, requires_grad=True)
+    model.temperature = learned
+    with untouched(model):
+        inside = model.temperature
+        assert inside is not learned
+        assert inside.requires_grad
+    assert model.temperature is learned
+
+
 def test_inputs_are_not_written_to() -> None:
     model = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 3), nn.BatchNorm1d(3))
     x = torch.randn(5, 4)
