@@ -27,7 +27,8 @@ def _loaded(source: str, size: int, device: str) -> data.Data:
     return data.load(source, size, device)
 
 
-def _require(device: str) -> None:
+def require_device(device: str) -> None:
+    """InputError where PyTorch cannot use ``device``."""
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
@@ -41,7 +42,7 @@ class NetworkTask:
     def __init__(self, recipe: VggRecipe) -> None:
         self.recipe = recipe
         self.step = 0
-        _require(recipe.device)
+        require_device(recipe.device)
         self.set = _loaded(recipe.data, recipe.size, recipe.device)
         self.model = vgg(recipe, self.set.train_x.shape[1], self.set.classes).to(recipe.device)
         self.curved = curved_steps(recipe)

@@ -11,6 +11,7 @@ from typing import Any
 
 from bnverify.experiments import data, recipes, train
 from bnverify.experiments.engines import Backend, engine
+from bnverify.experiments.network_task import require_device
 from bnverify.experiments.plans import Planned
 from bnverify.experiments.recipes import VggRecipe
 
@@ -70,6 +71,9 @@ def run_all(
     if workers < 1:
         raise InputError(f"workers = {workers}; expected at least 1")
     planned = list(planned)
+    if backend == "loky":
+        for device in {p.recipe.device for p in planned if isinstance(p.recipe, VggRecipe)}:
+            require_device(device)
     for source in {p.recipe.data for p in planned if isinstance(p.recipe, VggRecipe)}:
         data.located(source)
     deadline = None if minutes is None else time.time() + 60 * minutes

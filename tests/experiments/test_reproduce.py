@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bnverify.experiments import train
+import torch
+from bnverify.experiments import plans, train
 from bnverify.experiments.engines import Backend
 from bnverify.experiments.plans import Planned
 from bnverify.experiments.recipes import DlnRecipe, VggRecipe
@@ -162,3 +163,11 @@ def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
         ),
     ):
         run_all(planned(), tmp_path, backend="dask")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_named_before_anything_is_trained(tmp_path: Path) -> None:
+    planned = plans.plan("paper", data="digits", figures=("4",))
+    with pytest.raises(InputError, match="device 'cuda' cannot be used"):
+        run_all(planned, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
