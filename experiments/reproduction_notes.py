@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bnverify.experiments import labels, summary
 from bnverify.experiments.record import Row
-from bnverify.experiments.verdicts import preregistration
+from bnverify.theory.preregistered import preregistration
 
 from bnverify.errors import InputError
 
@@ -44,7 +44,7 @@ def in_order(summaries: Iterable[Row]) -> dict[str, Row]:
     for one in summaries:
         for claim in one["claims"]:
             first.setdefault(claim["id"], claim)
-    places = {claim.id: i for i, claim in enumerate(preregistration(summary.PREREGISTRATION))}
+    places = {name: i for i, name in enumerate(preregistration())}
     return dict(sorted(first.items(), key=lambda item: places.get(item[0], len(places))))
 
 

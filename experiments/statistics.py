@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bnverify.theory.preregistered import Direction
 from scipy import stats
 
-Direction = Literal["below", "above", "within"]
 Decision = Literal["holds", "fails", "undecided"]
 LEVEL = 0.05
 

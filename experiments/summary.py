@@ -12,12 +12,11 @@ from typing import Any
 
 from bnverify.experiments import effects, record
 from bnverify.experiments.record import Row, Run
-from bnverify.experiments.verdicts import Cell, Judged, Shelf, judge, preregistration
+from bnverify.experiments.verdicts import Cell, Judged, Shelf, judge
+from bnverify.theory.preregistered import PREREGISTRATION, preregistration
 
 from bnverify.errors import InputError
 from bnverify.files import write_text
-
-PREREGISTRATION = Path(__file__).parent.parent / "notes" / "preregistration.toml"
 
 
 def summarise(runs: list[Run], judged: list[Judged], command: str, note: str = "") -> Row:
@@ -112,14 +111,12 @@ def write(
 
     Without a command, that of the summary which is there already is kept, with its note.
     """
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; name the project's notes/preregistration.toml")
     runs = record.runs_under(folder)
     if command is None:
         old = folder / "summary.json"
         kept = json.loads(old.read_text()) if old.exists() else {}
         command, note = kept.get("command", "unknown"), kept.get("note", "")
-    judged = judge(preregistration(path), runs)
+    judged = judge(preregistration(path).values(), runs)
     summary = record.finite(summarise(runs, judged, command, note))
     write_text(folder / "summary.json", text(summary))
     return summary, judged

@@ -3,52 +3,24 @@ beforehand."""
 
 from __future__ import annotations
 
-import itertools
 import math
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from bnverify.experiments import predict
 from bnverify.experiments.rates import OVER_RATES
 from bnverify.experiments.recipes import VggRecipe
 from bnverify.experiments.record import Run
-from bnverify.experiments.statistics import LEVEL, Comparison, Decision, Direction, compare, holm
+from bnverify.experiments.statistics import LEVEL, Comparison, Decision, compare, holm
 from bnverify.experiments.views import View, change_at, statistic, views
+from bnverify.theory.preregistered import Block, Direction, Fixed
 
 from bnverify.errors import InputError
 
 Verdict = Literal["reproduced", "partly", "not-reproduced", "open", "not judged on this data"]
 # Folders of a reproduction whose runs differ in a field that the others share; the model's name says in which.
 PARTS = ("depth", "effects")
-
-
-@dataclass(frozen=True)
-class CellBlock:
-    """One block of cells of a claim; the fields are those of the preregistration."""
-
-    model: Literal["vgg", "dln", "insert", "insert-dln", "predict-vgg", "predict-dln"]
-    statistics: tuple[str, ...]
-    of: tuple[str, ...]
-    against: str | float
-    claim: Direction
-    bound: float
-    phases: tuple[str, ...] = ("all",)
-    lr: tuple[float, ...] = (0.1,)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """An empirical claim of the paper and how it is judged."""
-
-    id: str
-    place: str
-    quote: str
-    test: tuple[CellBlock, ...]
-    paper: str = ""
-    judge_on_digits: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,32 +49,11 @@ class Judged:
     """A claim with its cells, its p value (the largest of the cells'), that of the family, and its
     verdict."""
 
-    claim: Claim
+    claim: Fixed
     cells: tuple[Cell, ...]
     p: float
     p_holm: float
     verdict: Verdict
-
-
-def preregistration(path: Path) -> list[Claim]:
-    """The claims of the preregistration file; InputError if it is missing or says something else."""
-    try:
-        entries = tomllib.loads(path.read_text())["claim"]
-        return [
-            Claim(
-                **{
-                    **entry,
-                    "test": tuple(CellBlock(**{k: _frozen(v) for k, v in t.items()}) for t in entry["test"]),
-                }
-            )
-            for entry in entries
-        ]
-    except (OSError, KeyError, TypeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path} is no preregistration ({error}); name the project's own") from None
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 class Shelf:
@@ -150,7 +101,7 @@ def model_of(run: Run) -> str:
     return "insert-dln" if recipe.insert else "dln"
 
 
-def _value(shelf: Shelf, test: CellBlock, name: str, norm: str, seed: int, phase: str, lr: float) -> float:
+def _value(shelf: Shelf, test: Block, name: str, norm: str, seed: int, phase: str, lr: float) -> float:
     if name in OVER_RATES:
         rates = shelf.rates(test.model, norm, seed)
         # One rate is no sweep.
@@ -179,7 +130,7 @@ def _common_distance(a: View, b: View, phase: str) -> float:
     return sum(logs) / len(logs) if logs else math.nan
 
 
-def _log_ratio(shelf: Shelf, test: CellBlock, name: str, of: str, seed: int, phase: str, lr: float) -> float:
+def _log_ratio(shelf: Shelf, test: Block, name: str, of: str, seed: int, phase: str, lr: float) -> float:
     if name == "change_at_common_distance":
         pair = [shelf.seeds(test.model, norm, lr)[seed] for norm in (of, str(test.against))]
         return _common_distance(pair[0], pair[1], phase)
@@ -192,7 +143,7 @@ def _log_ratio(shelf: Shelf, test: CellBlock, name: str, of: str, seed: int, pha
     return math.log(value / base)
 
 
-def _ratios(shelf: Shelf, test: CellBlock, name: str, of: str, phase: str, lr: float) -> dict[int, float]:
+def _ratios(shelf: Shelf, test: Block, name: str, of: str, phase: str, lr: float) -> dict[int, float]:
     """Seed -> log ratio of a cell."""
     if test.model.startswith("predict-"):
         return predict.log_ratios(shelf, test.model, lr, name, of, str(test.against))
@@ -202,9 +153,10 @@ def _ratios(shelf: Shelf, test: CellBlock, name: str, of: str, phase: str, lr: f
     return {seed: _log_ratio(shelf, test, name, of, seed, phase, lr) for seed in sorted(seeds)}
 
 
-def _cells(shelf: Shelf, test: CellBlock) -> list[Cell]:
+def _cells(shelf: Shelf, test: Block) -> list[Cell]:
     cells = []
-    for lr, name, of, phase in itertools.product(test.lr, test.statistics, test.of, test.phases):
+    for key in test.cells():
+        _, name, of, _, _, _, phase, lr = key
         ratios = _ratios(shelf, test, name, of, phase, lr)
         good = [r for r in ratios.values() if math.isfinite(r)]
         comparison, missing = None, ""
@@ -213,22 +165,7 @@ def _cells(shelf: Shelf, test: CellBlock) -> list[Cell]:
         if len(good) >= 2:
             comparison = compare(good, test.claim, test.bound)
         shown = {seed: r if math.isfinite(r) else None for seed, r in ratios.items()}
-        cells.append(
-            Cell(
-                test.model,
-                name,
-                of,
-                test.against,
-                test.claim,
-                test.bound,
-                phase,
-                lr,
-                shown,
-                comparison,
-                "undecided",
-                missing,
-            )
-        )
+        cells.append(Cell(*key, shown, comparison, "undecided", missing))
     return cells
 
 
@@ -253,8 +190,8 @@ def _p(cells: tuple[Cell, ...]) -> float:
     return max((1.0 if c.comparison is None or c.missing else c.comparison.p for c in cells), default=1.0)
 
 
-def _verdict(claim: Claim, cells: tuple[Cell, ...], p_holm: float, digits: bool) -> Verdict:
-    if digits and not claim.judge_on_digits and any(c.model == "vgg" for c in cells):
+def _verdict(claim: Fixed, cells: tuple[Cell, ...], p_holm: float, data: str) -> Verdict:
+    if not claim.judged_on(data):
         return "not judged on this data"
     if p_holm <= LEVEL:
         return "reproduced"
@@ -265,7 +202,7 @@ def _verdict(claim: Claim, cells: tuple[Cell, ...], p_holm: float, digits: bool)
     return "not-reproduced" if "fails" in decisions else "open"
 
 
-def judge(claims: list[Claim], runs: Iterable[Run]) -> list[Judged]:
+def judge(claims: Iterable[Fixed], runs: Iterable[Run]) -> list[Judged]:
     """Judge every claim whose networks were trained; claims without any cell are left out.
 
     Raises:
@@ -276,12 +213,12 @@ def judge(claims: list[Claim], runs: Iterable[Run]) -> list[Judged]:
         raise InputError(f"runs on {', '.join(sorted(shelf.data))}; judge one data set at a time")
     found = []
     for claim in claims:
-        cells = _decided([cell for test in claim.test for cell in _cells(shelf, test)])
+        cells = _decided([cell for test in claim.blocks for cell in _cells(shelf, test)])
         if any(cell.log_ratios for cell in cells):
             found.append((claim, cells, _p(cells)))
     adjusted = holm([p for _, _, p in found])
-    digits = shelf.data == {"digits"}
+    data = next(iter(shelf.data), "")
     return [
-        Judged(claim, cells, p, p_holm, _verdict(claim, cells, p_holm, digits))
+        Judged(claim, cells, p, p_holm, _verdict(claim, cells, p_holm, data))
         for (claim, cells, p), p_holm in zip(found, adjusted, strict=True)
     ]

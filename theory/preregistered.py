@@ -1,4 +1,4 @@
-"""What each empirical claim is judged by, fixed before the first result: `notes/preregistration.toml` as data."""
+"""What each empirical claim is judged by, fixed beforehand: `notes/preregistration.toml` as data."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bnverify.errors import InputError
 
 NOTES = Path(__file__).resolve().parent.parent / "notes"
 PREREGISTRATION = NOTES / "preregistration.toml"
 
-Key = tuple[str, str, str, str | float, str, float, str, float]
+Direction = Literal["below", "above", "within"]
+Key = tuple[str, str, str, str | float, Direction, float, str, float]
 """A cell: model, statistic, of, against, claim, bound, phase, learning rate."""
 
 
@@ -29,7 +30,7 @@ class Block:
     statistics: tuple[str, ...]
     of: tuple[str, ...]
     against: str | float
-    claim: str
+    claim: Direction
     bound: float
     phases: tuple[str, ...] = ("all",)
     lr: tuple[float, ...] = (0.1,)
@@ -68,12 +69,17 @@ def preregistration(path: Path = PREREGISTRATION) -> dict[str, Fixed]:
     """
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))["claim"]
-        found = [_fixed(dict(entry)) for entry in entries]
+        found: dict[str, Fixed] = {}
+        for entry in entries:
+            one = _fixed(dict(entry))
+            if one.id in found:
+                raise ValueError(f"{one.id} stands there twice")
+            found[one.id] = one
     except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} is no preregistration ({_reason(error)}); restore the project's own"
         ) from None
-    return {item.id: item for item in found}
+    return found
 
 
 def _reason(error: Exception) -> str:

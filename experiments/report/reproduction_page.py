@@ -18,12 +18,12 @@ from bnverify.experiments.report.content import Table
 from bnverify.experiments.report.notes_page import Link, body
 from bnverify.experiments.report.pages import render
 from bnverify.experiments.verdicts import Judged, Shelf
+from bnverify.theory.preregistered import NOTES, preregistration
 from markupsafe import Markup
 
 from bnverify.errors import InputError
 from bnverify.files import write_text
 
-NOTES = summary.PREREGISTRATION.parent
 PAGE = "index.html"
 Progress = Callable[[str, int, int], None]
 
@@ -115,8 +115,7 @@ def write(
     if not ended:
         raise InputError(f"none of the {len(runs)} runs in {folder} has ended; go on with {resume}")
     progress("runs", 1, 1)
-    fixed = verdicts.preregistration(summary.PREREGISTRATION)
-    judged = verdicts.judge(fixed, runs)
+    judged = verdicts.judge(preregistration().values(), runs)
     if not judged:
         raise InputError(
             f"no claim rests on the {len(ended)} runs in {folder}; name a folder that bnverify reproduce wrote"
@@ -162,7 +161,7 @@ def from_runs(
         tuple((name, table) for name, table in tables if table is not None),
         read.learning_rate_bands(shelf),
         read.missing(runs, folder),
-        read.unjudged(verdicts.preregistration(summary.PREREGISTRATION), judged),
+        read.unjudged(preregistration().values(), judged),
     )
 
 

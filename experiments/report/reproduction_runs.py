@@ -9,16 +9,16 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean, median
 
-from bnverify.experiments import labels
 from bnverify.experiments.figures import fig_7, protocol
 from bnverify.experiments.labels import NETWORKS, QUANTITIES, power
-from bnverify.experiments.record import Row, Run, finite
+from bnverify.experiments.record import Run, finite
 from bnverify.experiments.report.content import Column, Table
 from bnverify.experiments.report.numbers import number, percent
 from bnverify.experiments.report.reproduction_content import ProtocolRow, ratio, says
 from bnverify.experiments.statistics import compare, geometric_mean
-from bnverify.experiments.verdicts import Claim, Judged, Shelf
+from bnverify.experiments.verdicts import Judged, Shelf
 from bnverify.experiments.views import PHASES, View, statistic, views
+from bnverify.theory.preregistered import Fixed
 
 GROUPS = {
     "The paper's networks": ("vgg", "dln"),
@@ -189,12 +189,7 @@ def missing(runs: Sequence[Run], root: Path) -> tuple[str, ...]:
     return tuple(sorted(lines))
 
 
-def unjudged(claims: Sequence[Claim], judged: Sequence[Judged]) -> tuple[str, ...]:
+def unjudged(claims: Iterable[Fixed], judged: Sequence[Judged]) -> tuple[str, ...]:
     """Claims of the preregistration for which no network of this reproduction was trained."""
     known = {one.claim.id for one in judged}
     return tuple(claim.id for claim in claims if claim.id not in known)
-
-
-def data_of(summary: Row) -> str:
-    """The data of a reproduction in words."""
-    return labels.data_sets(summary["data"])

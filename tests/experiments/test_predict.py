@@ -13,7 +13,8 @@ from bnverify.experiments import predict
 from bnverify.experiments.predict import Sample
 from bnverify.experiments.recipes import DEPTHS, SWEEP_DLN, DlnRecipe, NormKind
 from bnverify.experiments.record import Run
-from bnverify.experiments.verdicts import CellBlock, Claim, Shelf, judge
+from bnverify.experiments.verdicts import Shelf, judge
+from bnverify.theory.preregistered import Block, Fixed
 
 NORMS: tuple[NormKind, ...] = ("batchnorm", "l1", "l2", "linf")
 BASE = 1e-5
@@ -95,15 +96,13 @@ def test_the_feature_that_carries_the_target_predicts_it_and_noise_does_not() ->
 
 
 def test_a_claim_on_prediction_is_judged_like_any_other() -> None:
-    block = CellBlock(
-        "predict-dln", ("lambda_max_new_norm",), ("both",), "baselines", "below", 1.0, lr=(BASE,)
-    )
-    (found,) = judge([Claim("x", "y", "z", (block,))], runs())
+    block = Block("predict-dln", ("lambda_max_new_norm",), ("both",), "baselines", "below", 1.0, lr=(BASE,))
+    (found,) = judge([Fixed("x", "y", "z", (block,))], runs())
     assert found.verdict == "reproduced"
-    opposite = CellBlock(
+    opposite = Block(
         "predict-dln", ("lambda_max_new_norm",), ("baselines",), "both", "below", 1.0, lr=(BASE,)
     )
-    (found,) = judge([Claim("x", "y", "z", (opposite,))], runs())
+    (found,) = judge([Fixed("x", "y", "z", (opposite,))], runs())
     assert found.verdict == "not-reproduced"
 
 

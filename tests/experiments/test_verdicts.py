@@ -13,9 +13,9 @@ from bnverify.experiments import predict
 from bnverify.experiments.recipes import DlnRecipe, NormKind, VggRecipe, measured_steps
 from bnverify.experiments.record import Run
 from bnverify.experiments.statistics import Direction
-from bnverify.experiments.summary import PREREGISTRATION
-from bnverify.experiments.verdicts import CellBlock, Claim, Judged, judge, model_of, preregistration
+from bnverify.experiments.verdicts import Judged, judge, model_of
 from bnverify.experiments.views import change_at, statistic, views
+from bnverify.theory.preregistered import Block, Fixed, preregistration
 
 from bnverify.errors import InputError
 
@@ -49,12 +49,12 @@ def run(
 
 def claim(
     direction: Direction, bound: float, *, phases: tuple[str, ...] = ("early", "late"), **other: Any
-) -> Claim:
-    block = CellBlock("vgg", ("beta_max",), ("batchnorm",), "none", direction, bound, phases)
-    return Claim("made-up", "nowhere", "a quotation", (replace(block, **other.pop("test", {})),), **other)
+) -> Fixed:
+    block = Block("vgg", ("beta_max",), ("batchnorm",), "none", direction, bound, phases)
+    return Fixed("made-up", "nowhere", "a quotation", (replace(block, **other.pop("test", {})),), **other)
 
 
-def judged(the_claim: Claim, ratio: float, spread: float = 0.01, data: str = "cifar10") -> Judged:
+def judged(the_claim: Fixed, ratio: float, spread: float = 0.01, data: str = "cifar10") -> Judged:
     runs = []
     for seed in range(5):
         runs.append(run("none", seed, 1.0, data=data))
@@ -206,15 +206,12 @@ def test_shares_of_probed_layers_are_counted_with_their_tolerance() -> None:
 
 
 def test_the_preregistration_is_readable_and_every_statistic_in_it_exists() -> None:
-    if not PREREGISTRATION.is_file():
-        pytest.skip("the installed package has no notes/ beside it")
-    claims = preregistration(PREREGISTRATION)
-    assert len({c.id for c in claims}) == len(claims)
+    claims = preregistration().values()
     runs = [run(norm, seed, 1.0) for norm in ("none", "batchnorm") for seed in range(2)]
     judge(claims, runs)
     (view,) = views(runs[0])
     special = {"largest_usable_lr", "smallest_diverging_lr", "change_at_common_distance"}
-    tests = [t for c in claims for t in c.test]
+    tests = [t for c in claims for t in c.blocks]
     for name in {s for t in tests for s in t.statistics if not t.model.startswith("predict-")} - special:
         statistic(name, view, "all")
     for t in tests:
@@ -224,9 +221,3 @@ def test_the_preregistration_is_readable_and_every_statistic_in_it_exists() -> N
             assert {*t.of, t.against} <= set(predict.FEATURES)
     with pytest.raises(KeyError):
         statistic("beauty", view, "all")
-
-
-def test_a_file_that_is_no_preregistration_is_named(tmp_path: Path) -> None:
-    (tmp_path / "x.toml").write_text("[[claim]]\ncolour = 1\n")
-    with pytest.raises(InputError, match="is no preregistration"):
-        preregistration(tmp_path / "x.toml")
