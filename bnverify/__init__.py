@@ -6,19 +6,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bnverify.errors import InputError
-    from bnverify.numerics.audit import audit
-    from bnverify.numerics.audit_report import AuditReport
-    from bnverify.numerics.auditor import Auditor
+    from bnverify.base.errors import InputError
+    from bnverify.numerics.audit.auditor import Auditor
+    from bnverify.numerics.audit.report import AuditReport
+    from bnverify.numerics.audit.run import audit
     from bnverify.theory.registry import registry
 
 __all__ = ["AuditReport", "Auditor", "InputError", "audit", "registry"]
 
 _HOMES = {
-    "AuditReport": "bnverify.numerics.audit_report",
-    "Auditor": "bnverify.numerics.auditor",
-    "InputError": "bnverify.errors",
-    "audit": "bnverify.numerics.audit",
+    "AuditReport": "bnverify.numerics.audit.report",
+    "Auditor": "bnverify.numerics.audit.auditor",
+    "InputError": "bnverify.base.errors",
+    "audit": "bnverify.numerics.audit.run",
     "registry": "bnverify.theory.registry",
 }
 

@@ -12,7 +12,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ≤ shows ?, not a traceback
     try:
-        from bnverify.cli import application
+        from bnverify.commands.cli import application
 
         application()(prog_name="bnverify")
     except KeyboardInterrupt:

@@ -6,10 +6,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bnverify.numerics.check import ClaimFindings, check_claims
-    from bnverify.numerics.findings import Finding
-    from bnverify.numerics.observe import Batch
-    from bnverify.numerics.tolerance import Measured, MeasuredVector
+    from bnverify.numerics.check.findings import Finding
+    from bnverify.numerics.check.run import ClaimFindings, check_claims
+    from bnverify.numerics.measure.observe import Batch
+    from bnverify.numerics.measure.tolerance import Measured, MeasuredVector
 
 __all__ = [
     "Batch",

@@ -10,7 +10,7 @@ import bnverify.numerics
 import bnverify.theory
 import pytest
 
-import bnverify.errors
+import bnverify.base.errors
 
 LAYERS = ("theory", "numerics", "experiments")
 FOLDERS = {
@@ -18,7 +18,7 @@ FOLDERS = {
     "numerics": bnverify.numerics,
     "experiments": bnverify.experiments,
 }
-BELOW_ALL = {"bnverify.errors", "bnverify.files", "bnverify.ids", "bnverify.terminal"}
+BELOW_ALL = {"bnverify.base"}
 
 
 def folder(layer: str) -> Path:
@@ -89,7 +89,7 @@ def test_the_theory_loads_without_torch():
 
 
 def test_building_the_command_line_loads_nothing_heavy():
-    code = "from bnverify.cli import application; application()"
+    code = "from bnverify.commands.cli import application; application()"
     assert not loaded_by(code) & {"torch", "sympy", "numpy", "scipy", "matplotlib", "sklearn", "jinja2"}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from bnverify.theory.notes import GENERATED
 from bnverify.theory.store import Stored
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 TEMPLATE = Path(__file__).with_name("derivations.template.md")
 _FORMULA = re.compile(r"^\{(\S+) (reading|step|hypothesis|corrected)\}$", re.MULTILINE)

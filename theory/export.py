@@ -33,7 +33,7 @@ from bnverify.theory.registry import registry
 from bnverify.theory.rooms import FORMAL, POINTS, formal
 from bnverify.theory.syntax import Vector, scalar
 
-from bnverify.files import write_text
+from bnverify.base.files import write_text
 
 _SIGNS = {"add": "+", "vadd": "+", "sub": "-", "vsub": "-", "mul": "*", "scale": "*", "div": "/", "dot": "@"}
 

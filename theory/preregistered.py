@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 NOTES = Path(__file__).resolve().parent.parent / "notes"
 PREREGISTRATION = NOTES / "preregistration.toml"

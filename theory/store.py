@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bnverify.errors import InputError
-from bnverify.files import write_text
+from bnverify.base.errors import InputError
+from bnverify.base.files import write_text
 
 FOLDER = Path(__file__).resolve().parent
 EVIDENCE = FOLDER / "evidence.json"

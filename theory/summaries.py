@@ -19,7 +19,7 @@ from bnverify.theory.claim import Status
 from bnverify.theory.paired import LEVEL, Comparison, contradiction, holm
 from bnverify.theory.preregistered import NOTES, Fixed, Key, preregistration
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 RESULTS = NOTES / "results"
 PATTERN = "reproduce-*.json"

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bnverify.experiments.labels import SYNTHETIC, data_sets
+from bnverify.experiments.report.labels import SYNTHETIC, data_sets
 
 if TYPE_CHECKING:
-    from bnverify.experiments.record import Run
-    from bnverify.experiments.verdicts import Shelf
+    from bnverify.experiments.judge.verdicts import Shelf
+    from bnverify.experiments.run.record import Run
     from matplotlib.figure import Figure
 
 MODULES = (*(f"fig_{number}" for number in range(1, 14)), "protocol", "terms", "predict")
@@ -46,7 +46,7 @@ def draw(shelf: Shelf) -> Iterator[tuple[str, Figure]]:
 def draw_all(runs: list[Run], folder: Path) -> list[Path]:
     """Draw every figure whose runs are there into ``folder``; return the files written."""
     from bnverify.experiments.figures import style
-    from bnverify.experiments.verdicts import Shelf
+    from bnverify.experiments.judge.verdicts import Shelf
 
     paths = []
     with style.look():

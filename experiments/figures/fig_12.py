@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bnverify.experiments.figures import panels, style
-from bnverify.experiments.labels import power
-from bnverify.experiments.verdicts import Shelf
+from bnverify.experiments.judge.verdicts import Shelf
+from bnverify.experiments.report.labels import power
 from matplotlib.figure import Figure
 
 NORMS = ("none", "batchnorm", "l1", "l2", "linf")

@@ -7,10 +7,10 @@ import statistics
 
 import numpy as np
 from bnverify.experiments.figures import style
-from bnverify.experiments.labels import MODELS, QUANTITIES
-from bnverify.experiments.record import Row
-from bnverify.experiments.verdicts import Shelf
-from bnverify.experiments.views import View
+from bnverify.experiments.judge.verdicts import Shelf
+from bnverify.experiments.measure.views import View
+from bnverify.experiments.report.labels import MODELS, QUANTITIES
+from bnverify.experiments.run.record import Row
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from bnverify.experiments import views as v
 from bnverify.experiments.figures.style import COLOURS, MUTED, NAMES, STYLES, tick
-from bnverify.experiments.record import Row
-from bnverify.experiments.views import View
+from bnverify.experiments.measure import views as v
+from bnverify.experiments.measure.views import View
+from bnverify.experiments.run.record import Row
 from matplotlib.axes import Axes
 
 Series = tuple[list[int], list[float]]

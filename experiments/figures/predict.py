@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from bnverify.experiments import predict
 from bnverify.experiments.figures import style
-from bnverify.experiments.labels import power
-from bnverify.experiments.predict import Sample
-from bnverify.experiments.verdicts import Shelf
+from bnverify.experiments.judge.verdicts import Shelf
+from bnverify.experiments.measure import predict
+from bnverify.experiments.measure.predict import Sample
+from bnverify.experiments.report.labels import power
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator

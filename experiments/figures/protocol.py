@@ -6,9 +6,9 @@ from __future__ import annotations
 import math
 
 from bnverify.experiments.figures import panels, style
-from bnverify.experiments.recipes import SWEEP
-from bnverify.experiments.verdicts import Shelf
-from bnverify.experiments.views import View, max_change
+from bnverify.experiments.judge.verdicts import Shelf
+from bnverify.experiments.measure.views import View, max_change
+from bnverify.experiments.run.recipes import SWEEP
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 

@@ -13,8 +13,8 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
-from bnverify.experiments.labels import NETWORKS as NAMES
-from bnverify.experiments.labels import power
+from bnverify.experiments.report.labels import NETWORKS as NAMES
+from bnverify.experiments.report.labels import power
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter

@@ -12,14 +12,14 @@ from typing import Any
 from bnverify.experiments.report import audit_words as words
 from bnverify.experiments.report.mathml import displayed
 from bnverify.experiments.report.pages import render
-from bnverify.numerics.audit_report import AuditReport, LayerAudit, StatementRows
-from bnverify.numerics.layer_statements import Asked, Finding, Statement, statements
-from bnverify.numerics.layers import Family
+from bnverify.numerics.audit.layers import Family
+from bnverify.numerics.audit.report import AuditReport, LayerAudit, StatementRows
+from bnverify.numerics.audit.statements import Asked, Finding, Statement, statements
 from bnverify.theory.latex import written
 from bnverify.theory.registry import registry
 from markupsafe import Markup
 
-from bnverify.files import write_text
+from bnverify.base.files import write_text
 
 POINTS = 400
 """Points drawn per scatter; more rows are thinned evenly, and the caption says so."""

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bnverify.experiments import digits_case
-from bnverify.experiments.digits_case import DigitsCase
-from bnverify.experiments.report import digits_page, mutants_page, reproduction_page
+from bnverify.experiments.report import digits_case, digits_page, mutants_page, reproduction_page
 from bnverify.experiments.report.content import (
     INLINE,
     Entry,
@@ -22,19 +20,20 @@ from bnverify.experiments.report.content import (
     entries_of,
     environment_of,
 )
+from bnverify.experiments.report.digits_case import DigitsCase
 from bnverify.experiments.report.folder import MARK, building, require_free
 from bnverify.experiments.report.notes_page import body
 from bnverify.experiments.report.pages import render
 from bnverify.experiments.report.random_batches import measured
-from bnverify.numerics import kills
-from bnverify.numerics.check import ClaimFindings, check_claims, validated
-from bnverify.numerics.mutants import Row
+from bnverify.numerics.check.run import ClaimFindings, check_claims, validated
+from bnverify.numerics.tester import kills
+from bnverify.numerics.tester.mutants import Row
 from bnverify.theory import store
 from bnverify.theory.derivations import derivations
 from bnverify.theory.notes import errata
 from bnverify.theory.registry import registry
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 MADE_BY = "bnverify report"
 REPRODUCTION = "reproduction.html"

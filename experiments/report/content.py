@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bnverify.numerics.kills import Killed, differs
+from bnverify.numerics.tester.kills import Killed, differs
 from bnverify.theory.lemmas import LEMMAS
 from bnverify.theory.store import Stored
 

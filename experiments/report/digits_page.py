@@ -7,11 +7,11 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any
 
-from bnverify.experiments.digits_case import DigitsCase, Snapshot
 from bnverify.experiments.report.content import Column, Picture, Section, Table
+from bnverify.experiments.report.digits_case import DigitsCase, Snapshot
 from bnverify.experiments.report.numbers import number, percent
 from bnverify.experiments.report.plots import strips
-from bnverify.numerics.audit_report import LayerAudit, StatementRows
+from bnverify.numerics.audit.report import LayerAudit, StatementRows
 
 PRINTED, CORRECTED, IDENTITY = "thm-4.1:printed", "thm-4.1:corrected", "ext-eps.gradient:formula"
 FIRST, SECOND = "thm-4.2.1:printed", "thm-4.2.2:printed"

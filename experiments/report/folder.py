@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 MARK = "report.json"
 """The file by which an earlier report is known; its ``made_by`` says who wrote it."""

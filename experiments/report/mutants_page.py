@@ -8,8 +8,8 @@ from typing import Any
 
 from bnverify.experiments.report.content import Column, Section, Table, tested
 from bnverify.experiments.report.pages import render
-from bnverify.numerics.kills import COUNTS, Killed, differs
-from bnverify.numerics.mutants import Row, judge_statement, totals
+from bnverify.numerics.tester.kills import COUNTS, Killed, differs
+from bnverify.numerics.tester.mutants import Row, judge_statement, totals
 from bnverify.theory.mutate import statements
 from bnverify.theory.mutate_derivation import derivation_mutants, derivation_verdict
 from bnverify.theory.registry import registry

@@ -9,7 +9,7 @@ import numpy as np
 from bnverify.experiments.report.content import Column, Measured, Picture, Table
 from bnverify.experiments.report.numbers import number, percent
 from bnverify.experiments.report.plots import Dots, histogram, scatter, shares
-from bnverify.numerics.check import ClaimFindings, Finding, LossFindings, Samples, StatementFindings
+from bnverify.numerics.check.run import ClaimFindings, Finding, LossFindings, Samples, StatementFindings
 from numpy.typing import NDArray
 
 SHOWN = 500

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bnverify.experiments import labels
-from bnverify.experiments.record import Row
+from bnverify.experiments.report import labels
 from bnverify.experiments.report.content import Column, Table
 from bnverify.experiments.report.numbers import number
+from bnverify.experiments.report.reproduction_notes import in_order
 from bnverify.experiments.report.strips import Axis, axis_of, strip
-from bnverify.experiments.reproduction_notes import in_order
+from bnverify.experiments.run.record import Row
 from markupsafe import Markup
 
 DECISIONS = ("holds", "fails", "undecided")

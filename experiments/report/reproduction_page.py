@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from bnverify.experiments import labels, record, summary, verdicts
-from bnverify.experiments.record import Row, Run
+from bnverify.experiments.judge import summary, verdicts
+from bnverify.experiments.judge.verdicts import Judged, Shelf
+from bnverify.experiments.report import labels
 from bnverify.experiments.report import reproduction_content as content
 from bnverify.experiments.report.content import Table
 from bnverify.experiments.report.notes_page import Link, body
 from bnverify.experiments.report.pages import render
-from bnverify.experiments.verdicts import Judged, Shelf
+from bnverify.experiments.run import record
+from bnverify.experiments.run.record import Row, Run
 from bnverify.theory.preregistered import NOTES, preregistration
 from markupsafe import Markup
 
-from bnverify.errors import InputError
-from bnverify.files import write_text
+from bnverify.base.errors import InputError
+from bnverify.base.files import write_text
 
 PAGE = "index.html"
 Progress = Callable[[str, int, int], None]

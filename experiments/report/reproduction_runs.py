@@ -10,14 +10,14 @@ from pathlib import Path
 from statistics import fmean, median
 
 from bnverify.experiments.figures import fig_7, protocol
-from bnverify.experiments.labels import NETWORKS, QUANTITIES, power
-from bnverify.experiments.record import Run, finite
+from bnverify.experiments.judge.statistics import compare, geometric_mean
+from bnverify.experiments.judge.verdicts import Judged, Shelf
+from bnverify.experiments.measure.views import PHASES, View, statistic, views
 from bnverify.experiments.report.content import Column, Table
+from bnverify.experiments.report.labels import NETWORKS, QUANTITIES, power
 from bnverify.experiments.report.numbers import number, percent
 from bnverify.experiments.report.reproduction_content import ProtocolRow, ratio, says
-from bnverify.experiments.statistics import compare, geometric_mean
-from bnverify.experiments.verdicts import Judged, Shelf
-from bnverify.experiments.views import PHASES, View, statistic, views
+from bnverify.experiments.run.record import Run, finite
 from bnverify.theory.preregistered import Fixed
 
 GROUPS = {

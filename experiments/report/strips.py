@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bnverify.experiments.record import Row
+from bnverify.experiments.run.record import Row
 from markupsafe import Markup
 
 WIDTH, HEIGHT, PAD = 190, 20, 6

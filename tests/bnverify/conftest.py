@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from bnverify.cli import application
+from bnverify.commands.cli import application
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from bnverify import cli
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
+from bnverify.commands import cli
 
 
 def called(*arguments, **options):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bnverify.commands_audit import parse_channels
+from bnverify.commands.audit import parse_channels
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -328,7 +328,7 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(bnverify, file, tmp
 
 
 def test_a_contradicted_proof_is_exit_code_1(bnverify, file, monkeypatch):
-    from bnverify.numerics import passes, reductions
+    from bnverify.numerics.audit import passes, reductions
 
     def off(spec, y, g, v):
         return {

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bnverify.experiments import figures, train
-from bnverify.experiments.recipes import DlnRecipe
+from bnverify.experiments import figures
+from bnverify.experiments.run import train
+from bnverify.experiments.run.recipes import DlnRecipe
 from typer.testing import CliRunner, Result
 
-from bnverify.cli import application
+from bnverify.commands.cli import application
 
 
 def draw(folder: Path) -> Result:

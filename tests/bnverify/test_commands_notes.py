@@ -7,8 +7,8 @@ from bnverify.theory import store
 from bnverify.theory.notes import SOURCES, source_of
 from typer.testing import CliRunner
 
-from bnverify.cli import application
-from bnverify.commands_notes import pages
+from bnverify.commands.cli import application
+from bnverify.commands.notes import pages
 
 NOTES = Path(__file__).parents[2] / "notes"
 

@@ -25,7 +25,7 @@ def test_the_table_as_json_names_mutants_and_points(bnverify):
 
 
 def test_a_mutant_that_gets_away_fails_the_command(bnverify, monkeypatch):
-    from bnverify.numerics import mutants
+    from bnverify.numerics.tester import mutants
 
     monkeypatch.setattr(
         mutants, "_judged", lambda mutant, pools: mutants.Verdict(mutant, "false", False, "unseen")
@@ -38,7 +38,7 @@ def test_a_mutant_that_gets_away_fails_the_command(bnverify, monkeypatch):
 @pytest.fixture
 def table(monkeypatch):
     """What ``--store`` would write, with a derivation that costs nothing."""
-    from bnverify.numerics import killing, kills
+    from bnverify.numerics.tester import killing, kills
 
     counts = dict.fromkeys(kills.COUNTS, 7) | {"sound": True, "points": None}
     monkeypatch.setattr(killing, "kill", lambda name, seed: kills.Killed(name, "f", "d", (counts,), {}))
@@ -48,7 +48,7 @@ def table(monkeypatch):
 
 
 def test_storing_one_claim_keeps_the_table_of_the_others(bnverify, table):
-    from bnverify.numerics import kills
+    from bnverify.numerics.tester import kills
 
     found = bnverify("mutants", "fact-C.1", "--store", "--jobs", "1")
     assert found.exit_code == 0
@@ -58,7 +58,7 @@ def test_storing_one_claim_keeps_the_table_of_the_others(bnverify, table):
 
 
 def test_a_stored_mutant_that_gets_away_fails_the_command(bnverify, table, monkeypatch):
-    from bnverify.numerics import kills
+    from bnverify.numerics.tester import kills
 
     monkeypatch.setattr(kills.Killed, "sound", False)
     found = bnverify("mutants", "fact-C.1", "--store", "--jobs", "1")
@@ -96,7 +96,7 @@ def test_falsify_says_why_it_does_not_search(bnverify):
 
 
 def test_a_violated_certificate_fails_the_command(bnverify, monkeypatch):
-    from bnverify.numerics import falsify
+    from bnverify.numerics.tester import falsify
     from bnverify.theory.claim import Instance
 
     monkeypatch.setattr(falsify, "falsify", lambda *_: Instance(y=(0, 1), g=(0, 1)))

@@ -4,8 +4,8 @@ import pytest
 from bnverify.theory.store import Stored
 from rich.console import Console
 
-from bnverify.display import claims_table, scope_text, spelt
-from bnverify.display_claim import root_signs, spelt_formula
+from bnverify.commands.display import claims_table, scope_text, spelt
+from bnverify.commands.display_claim import root_signs, spelt_formula
 
 
 @pytest.mark.parametrize(

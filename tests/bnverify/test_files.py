@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from bnverify.errors import InputError
-from bnverify.files import write_bytes, write_text
+from bnverify.base.errors import InputError
+from bnverify.base.files import write_bytes, write_text
 
 
 def test_a_file_is_written_with_its_folders(tmp_path):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bnverify.errors import InputError
-from bnverify.ids import nearest, select
+from bnverify.base.errors import InputError
+from bnverify.base.ids import nearest, select
 
 KNOWN = ["thm-4.1", "thm-4.2.1", "eq-10"]
 

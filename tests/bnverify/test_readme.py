@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from bnverify.theory import store
 
-from bnverify.display import spelt
+from bnverify.commands.display import spelt
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bnverify.experiments import recipes
-from bnverify.experiments.recipes import NORMS_DLN, NORMS_VGG, DlnRecipe, VggRecipe
+from bnverify.experiments.run import recipes
+from bnverify.experiments.run.recipes import NORMS_DLN, NORMS_VGG, DlnRecipe, VggRecipe
 
 LAYERS, STEPS, MEASURED = 5, 20, (0, 3, 12)
 # What BatchNorm and its relatives do to the made-up numbers, by step: rougher first, smoother later.

@@ -7,10 +7,10 @@ import json
 
 import pytest
 import torch
-from bnverify.experiments import bench
-from bnverify.experiments.recipes import VggRecipe
-from bnverify.experiments.roofline import Peaks
-from bnverify.numerics.bench import Conditions
+from bnverify.experiments.bench import training as bench
+from bnverify.experiments.bench.roofline import Peaks
+from bnverify.experiments.bench.sections import Conditions
+from bnverify.experiments.run.recipes import VggRecipe
 from rich.console import Console
 
 ASKED = Conditions(torch.device("cpu"), 0.1, 0)

@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bnverify.experiments import cifar, data, idx
+from bnverify.experiments.data import cifar, idx
+from bnverify.experiments.data import sets as data
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 RNG = np.random.default_rng(0)
 

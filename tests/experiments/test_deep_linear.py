@@ -7,10 +7,10 @@ from typing import Literal
 
 import pytest
 import torch
-from bnverify.experiments import deep_linear, linear_backward
-from bnverify.experiments.models import linear_network
-from bnverify.experiments.recipes import NORMS_DLN, DlnRecipe, NormKind
-from bnverify.numerics.norms import AVERAGES, Average
+from bnverify.experiments.networks import deep_linear, linear_backward
+from bnverify.experiments.networks.models import linear_network
+from bnverify.experiments.run.recipes import NORMS_DLN, DlnRecipe, NormKind
+from bnverify.numerics.measure.norms import AVERAGES, Average
 from torch import Tensor, nn
 
 SMALL = DlnRecipe(layers=6, dim=5, samples=60, seeds=3, bias=True)

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bnverify.experiments import effects, reproduction_notes
-from bnverify.experiments.plans import plan
-from bnverify.experiments.recipes import DlnRecipe
-from bnverify.experiments.record import Run
-from bnverify.experiments.verdicts import Shelf
+from bnverify.experiments.judge.verdicts import Shelf
+from bnverify.experiments.measure import effects
+from bnverify.experiments.report import reproduction_notes
+from bnverify.experiments.run.plans import plan
+from bnverify.experiments.run.recipes import DlnRecipe
+from bnverify.experiments.run.record import Run
 
 RECIPE = DlnRecipe(steps=100, seeds=3, checkpoints=1)
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bnverify.experiments import events, record, train
-from bnverify.experiments.recipes import DlnRecipe
+from bnverify.experiments.run import events, record, train
+from bnverify.experiments.run.recipes import DlnRecipe
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 DLN = DlnRecipe(layers=4, dim=3, samples=20, seeds=2, steps=60, checkpoints=3, probes=2, lanczos=1)
 

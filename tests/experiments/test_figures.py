@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bnverify.experiments import figures, labels, record, train
+from bnverify.experiments import figures
 from bnverify.experiments.figures import MODULES, draw_all, panels, protocol, style
-from bnverify.experiments.recipes import DlnRecipe, VggRecipe
-from bnverify.experiments.record import Run
-from bnverify.experiments.verdicts import Shelf
+from bnverify.experiments.judge.verdicts import Shelf
+from bnverify.experiments.report import labels
+from bnverify.experiments.run import record, train
+from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
+from bnverify.experiments.run.record import Run
 from matplotlib.figure import Figure
 
 

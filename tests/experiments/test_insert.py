@@ -7,9 +7,9 @@ import copy
 
 import pytest
 import torch
-from bnverify.experiments.insert import MatchedNorm, insert
-from bnverify.experiments.models import Block, Network, vgg
-from bnverify.experiments.recipes import VggRecipe
+from bnverify.experiments.networks.models import Block, Network, vgg
+from bnverify.experiments.run.insert import MatchedNorm, insert
+from bnverify.experiments.run.recipes import VggRecipe
 from torch import Tensor, nn
 
 CE = nn.functional.cross_entropy

@@ -8,10 +8,10 @@ import math
 
 import pytest
 import torch
-from bnverify.experiments.landscape import Objective, along, lambda_max, lengths, random_direction
-from bnverify.experiments.models import vgg
-from bnverify.experiments.recipes import NORMS_VGG, NormKind, VggRecipe
-from bnverify.numerics.norms import set_noise_step
+from bnverify.experiments.measure.landscape import Objective, along, lambda_max, lengths, random_direction
+from bnverify.experiments.networks.models import vgg
+from bnverify.experiments.run.recipes import NORMS_VGG, NormKind, VggRecipe
+from bnverify.numerics.measure.norms import set_noise_step
 from torch import Tensor, nn
 
 CE = nn.functional.cross_entropy

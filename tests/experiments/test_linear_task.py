@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from bnverify.experiments import deep_linear
-from bnverify.experiments.linear_task import LinearInsertionTask, LinearTask
-from bnverify.experiments.recipes import DlnRecipe, NormKind
-from bnverify.experiments.shift import compare
+from bnverify.experiments.measure.shift import compare
+from bnverify.experiments.networks import deep_linear
+from bnverify.experiments.run.linear_task import LinearInsertionTask, LinearTask
+from bnverify.experiments.run.recipes import DlnRecipe, NormKind
 
 PAPER = DlnRecipe(seeds=1)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from bnverify.experiments.models import Network, Pool, linear_network, vgg
-from bnverify.experiments.recipes import NORMS_VGG, DlnRecipe, NormKind, VggRecipe
-from bnverify.numerics.norms import LpNorm, Noise, NoisyBatchNorm
+from bnverify.experiments.networks.models import Network, Pool, linear_network, vgg
+from bnverify.experiments.run.recipes import NORMS_VGG, DlnRecipe, NormKind, VggRecipe
+from bnverify.numerics.measure.norms import LpNorm, Noise, NoisyBatchNorm
 from torch import nn
 
 SMALL = VggRecipe(depth=9, width=1 / 16, size=16)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from bnverify.experiments.landscape import Objective
-from bnverify.experiments.models import vgg
-from bnverify.experiments.moments import activation_beta, activations, moments, sampled_unit, units
-from bnverify.experiments.recipes import NormKind, VggRecipe
+from bnverify.experiments.measure.landscape import Objective
+from bnverify.experiments.measure.moments import activation_beta, activations, moments, sampled_unit, units
+from bnverify.experiments.networks.models import vgg
+from bnverify.experiments.run.recipes import NormKind, VggRecipe
 from torch import nn
 
 CE = nn.functional.cross_entropy

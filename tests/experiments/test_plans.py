@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from bnverify.experiments.plans import NEEDS, plan
-from bnverify.experiments.recipes import DEPTHS, DlnRecipe, VggRecipe, digest
+from bnverify.experiments.run.plans import NEEDS, plan
+from bnverify.experiments.run.recipes import DEPTHS, DlnRecipe, VggRecipe, digest
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 
 def test_quick_has_five_seeds_of_every_network_and_both_rates_of_the_linear_ones() -> None:

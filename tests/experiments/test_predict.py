@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bnverify.experiments import predict
-from bnverify.experiments.predict import Sample
-from bnverify.experiments.recipes import DEPTHS, SWEEP_DLN, DlnRecipe, NormKind
-from bnverify.experiments.record import Run
-from bnverify.experiments.verdicts import Shelf, judge
+from bnverify.experiments.judge.verdicts import Shelf, judge
+from bnverify.experiments.measure import predict
+from bnverify.experiments.measure.predict import Sample
+from bnverify.experiments.run.recipes import DEPTHS, SWEEP_DLN, DlnRecipe, NormKind
+from bnverify.experiments.run.record import Run
 from bnverify.theory.preregistered import Block, Fixed
 
 NORMS: tuple[NormKind, ...] = ("batchnorm", "l1", "l2", "linf")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
-from bnverify.experiments.rates import diverges, largest_usable, smallest_diverging, usable
-from bnverify.experiments.recipes import VggRecipe
-from bnverify.experiments.views import View
+from bnverify.experiments.measure.rates import diverges, largest_usable, smallest_diverging, usable
+from bnverify.experiments.measure.views import View
+from bnverify.experiments.run.recipes import VggRecipe
 
 
 def view(*losses: float | None, status: str = "finished") -> View:

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from bnverify.experiments.recipes import (
+from bnverify.experiments.run.recipes import (
     RECIPES,
     DlnRecipe,
     VggRecipe,
@@ -18,7 +18,7 @@ from bnverify.experiments.recipes import (
     to_json,
 )
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 
 def test_paper_recipes_hold_the_constants_of_appendix_a() -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from bnverify.experiments import plans, train
-from bnverify.experiments.engines import Backend
-from bnverify.experiments.plans import Planned
-from bnverify.experiments.recipes import DlnRecipe, VggRecipe
-from bnverify.experiments.reproduce import run_all
+from bnverify.experiments.run import plans, train
+from bnverify.experiments.run.engines import Backend
+from bnverify.experiments.run.plans import Planned
+from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
+from bnverify.experiments.run.reproduce import run_all
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 pytest.importorskip("joblib")
 # Loky's resource tracker warns about the semaphores of workers that were killed on purpose.

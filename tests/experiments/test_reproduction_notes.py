@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bnverify.experiments import reproduction_notes, summary
+from bnverify.experiments.judge import summary
+from bnverify.experiments.report import reproduction_notes
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 NOTES = Path(__file__).parents[2] / "notes"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from bnverify.experiments import roofline
-from bnverify.experiments.roofline import Call, Peaks
+from bnverify.experiments.bench import roofline
+from bnverify.experiments.bench.roofline import Call, Peaks
 from torch import nn
 
 F32 = 4

@@ -7,9 +7,9 @@ import copy
 
 import pytest
 import torch
-from bnverify.experiments.models import Block, Network, vgg
-from bnverify.experiments.recipes import NormKind, VggRecipe
-from bnverify.experiments.second_order import on_span, second_order
+from bnverify.experiments.measure.second_order import on_span, second_order
+from bnverify.experiments.networks.models import Block, Network, vgg
+from bnverify.experiments.run.recipes import NormKind, VggRecipe
 from torch import Tensor, nn
 
 CE = nn.functional.cross_entropy

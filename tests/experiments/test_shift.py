@@ -7,10 +7,10 @@ import math
 
 import pytest
 import torch
-from bnverify.experiments.landscape import Objective
-from bnverify.experiments.models import Network, vgg
-from bnverify.experiments.recipes import NormKind, VggRecipe
-from bnverify.experiments.shift import compare, internal_covariate_shift
+from bnverify.experiments.measure.landscape import Objective
+from bnverify.experiments.measure.shift import compare, internal_covariate_shift
+from bnverify.experiments.networks.models import Network, vgg
+from bnverify.experiments.run.recipes import NormKind, VggRecipe
 from torch import Tensor, nn
 
 CE = nn.functional.cross_entropy

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from bnverify.experiments.statistics import compare, geometric_mean, holm
+from bnverify.experiments.judge.statistics import compare, geometric_mean, holm
 from scipy import stats
 
 VALUES = [-0.9, -1.2, -0.7, -1.1, -1.0]

@@ -6,10 +6,10 @@ import copy
 
 import pytest
 import torch
-from bnverify.experiments.models import Block, Network, vgg
-from bnverify.experiments.moments import units
-from bnverify.experiments.recipes import NormKind, VggRecipe
-from bnverify.experiments.terms import theorem_terms
+from bnverify.experiments.measure.moments import units
+from bnverify.experiments.measure.terms import theorem_terms
+from bnverify.experiments.networks.models import Block, Network, vgg
+from bnverify.experiments.run.recipes import NormKind, VggRecipe
 from torch import Tensor, nn
 
 CE = nn.functional.cross_entropy

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from bnverify.experiments import recipes, record, train
-from bnverify.experiments.network_task import NetworkTask
-from bnverify.experiments.recipes import DlnRecipe, VggRecipe
+from bnverify.experiments.run import recipes, record, train
+from bnverify.experiments.run.network_task import NetworkTask
+from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 VGG = VggRecipe(
     depth=9,
@@ -43,7 +43,7 @@ DLN = DlnRecipe(
 CHILD = """
 import sys
 from pathlib import Path
-from bnverify.experiments import recipes, train
+from bnverify.experiments.run import recipes, train
 import json
 recipe = recipes.from_json(json.loads(sys.argv[1]))
 train.run(recipe, Path(sys.argv[2]), resume=True)
@@ -247,7 +247,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path, monkeypatch: 
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr("bnverify.files.os.replace", full)
+        patch.setattr("bnverify.base.files.os.replace", full)
         with pytest.raises(InputError, match="No space left"):
             train.run(DLN, folder, resume=True)
     assert train.run(DLN, folder, resume=True).status == "finished"

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bnverify.experiments import predict
-from bnverify.experiments.recipes import DlnRecipe, NormKind, VggRecipe, measured_steps
-from bnverify.experiments.record import Run
-from bnverify.experiments.statistics import Direction
-from bnverify.experiments.verdicts import Judged, judge, model_of
-from bnverify.experiments.views import change_at, statistic, views
+from bnverify.experiments.judge.statistics import Direction
+from bnverify.experiments.judge.verdicts import Judged, judge, model_of
+from bnverify.experiments.measure import predict
+from bnverify.experiments.measure.views import change_at, statistic, views
+from bnverify.experiments.run.recipes import DlnRecipe, NormKind, VggRecipe, measured_steps
+from bnverify.experiments.run.record import Run
 from bnverify.theory.preregistered import Block, Fixed, preregistration
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 RECIPE = VggRecipe(steps=100, checkpoints=10)
 

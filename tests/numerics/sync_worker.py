@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from bnverify.numerics.norms import SyncBatchNorm
+from bnverify.numerics.measure.norms import SyncBatchNorm
 from torch import Tensor, nn
 
 

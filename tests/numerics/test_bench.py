@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 import torch
-from bnverify.numerics import bench
-from bnverify.numerics.bench import Conditions, conditions, fitted_slope, run
-from bnverify.numerics.bench_picture import draw_growth
-from bnverify.numerics.contestants import CONTESTANTS, absent, agreement, ours
-from bnverify.numerics.instances import Kind, draw
+from bnverify.experiments.bench import sections as bench
+from bnverify.experiments.bench.picture import draw_growth
+from bnverify.experiments.bench.sections import Conditions, conditions, fitted_slope, run
+from bnverify.numerics.measure.instances import Kind, draw
+from bnverify.numerics.tester.contestants import CONTESTANTS, absent, agreement, ours
 from typer.testing import CliRunner
 
-from bnverify.cli import application
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
+from bnverify.commands.cli import application
 
 CPU = torch.device("cpu")
 GROWTH: dict[str, Any] = {

@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bnverify.numerics import check as module
-from bnverify.numerics.check import KEPT, ClaimFindings, StatementFindings, batches, check_claims
-from bnverify.numerics.check_report import as_data, in_words
-from bnverify.numerics.findings import Finding
-from bnverify.numerics.instances import LOSSES, SIZES, Kind, draw, locate
-from bnverify.numerics.replay import replay
-from bnverify.numerics.statements import stated
+from bnverify.numerics.check import run as module
+from bnverify.numerics.check.findings import Finding
+from bnverify.numerics.check.replay import replay
+from bnverify.numerics.check.report import as_data, in_words
+from bnverify.numerics.check.run import KEPT, ClaimFindings, StatementFindings, batches, check_claims
+from bnverify.numerics.check.statements import stated
+from bnverify.numerics.measure.instances import LOSSES, SIZES, Kind, draw, locate
 from bnverify.theory import store
 from bnverify.theory.claim import le
 from bnverify.theory.registry import registry
 from typer.testing import CliRunner
 
-from bnverify.cli import application
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
+from bnverify.commands.cli import application
 
 THEOREMS = [name for name, claim in registry().items() if claim.kind in {"theorem", "lemma", "fact"}]
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sympy as sp
 import torch
-from bnverify.numerics.derivatives import (
+from bnverify.numerics.measure.derivatives import (
     dense_oracle,
     gradient,
     jacobian_product,
@@ -13,8 +13,8 @@ from bnverify.numerics.derivatives import (
     product,
     standardise,
 )
-from bnverify.numerics.downstream import DenseQuadratic
-from bnverify.numerics.observe import Batch
+from bnverify.numerics.measure.downstream import DenseQuadratic
+from bnverify.numerics.measure.observe import Batch
 from bnverify.theory.claim import Instance
 from bnverify.theory.exact import Exact
 from bnverify.theory.observe import Gram

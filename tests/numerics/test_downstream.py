@@ -2,9 +2,16 @@
 
 import pytest
 import torch
-from bnverify.numerics.derivatives import gradient, matrix
-from bnverify.numerics.downstream import MLP, Convolution, DenseQuadratic, Downstream, SecondBatchNorm, Tilted
-from bnverify.numerics.instances import LOSSES, SIZES, Source, downstream
+from bnverify.numerics.measure.derivatives import gradient, matrix
+from bnverify.numerics.measure.downstream import (
+    MLP,
+    Convolution,
+    DenseQuadratic,
+    Downstream,
+    SecondBatchNorm,
+    Tilted,
+)
+from bnverify.numerics.measure.instances import LOSSES, SIZES, Source, downstream
 from torch import nn
 
 ROWS = 5

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from bnverify.numerics.norms import Average, LpNorm, Of, lp_scale
+from bnverify.numerics.measure.norms import Average, LpNorm, Of, lp_scale
 from bnverify.theory.claim import Claim, Corrected, Reading
 from bnverify.theory.registry import registry
 from bnverify.theory.settings import Setting

@@ -6,7 +6,8 @@ from fractions import Fraction
 
 import pytest
 import torch
-from bnverify.numerics.falsify import (
+from bnverify.numerics.measure.points import measure
+from bnverify.numerics.tester.falsify import (
     Target,
     convicted,
     falsify,
@@ -19,7 +20,6 @@ from bnverify.numerics.falsify import (
     target_of,
     universal,
 )
-from bnverify.numerics.points import measure
 from bnverify.theory.claim import Instance, Relation, le, lt
 from bnverify.theory.registry import registry
 from bnverify.theory.settings import Setting

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 import torch
-from bnverify.numerics.findings import Finding, Sides, judge, observe
-from bnverify.numerics.instances import Kind, draw
-from bnverify.numerics.observe import Batch
-from bnverify.numerics.tolerance import Measured, allowance, exact
+from bnverify.numerics.check.findings import Finding, Sides, judge, observe
+from bnverify.numerics.measure.instances import Kind, draw
+from bnverify.numerics.measure.observe import Batch
+from bnverify.numerics.measure.tolerance import Measured, allowance, exact
 from bnverify.theory.claim import Hypothesis, Relation, eq, le, lt
 from bnverify.theory.claims import thm_4_1, thm_4_2_1, thm_4_2_2
 from bnverify.theory.settings import Setting

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from bnverify.numerics.instances import (
+from bnverify.numerics.measure.instances import (
     BLOCK,
     CHUNKS,
     LOSSES,
@@ -16,7 +16,7 @@ from bnverify.numerics.instances import (
     streams,
 )
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 CPU = torch.device("cpu")
 

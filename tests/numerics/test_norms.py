@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from bnverify.numerics.norms import (
+from bnverify.numerics.measure.norms import (
     AVERAGES,
     Average,
     LpNorm,
@@ -23,7 +23,7 @@ from bnverify.numerics.norms import (
 )
 from torch import Tensor, nn
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 P = [1.0, 2.0, math.inf]
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from bnverify.numerics.derivatives import dense_oracle, matrix, standardise
-from bnverify.numerics.downstream import DenseQuadratic, Downstream
-from bnverify.numerics.extremum import maximum_on_ball
-from bnverify.numerics.instances import LOSSES, Drawn, Kind, draw
-from bnverify.numerics.observe import Batch
-from bnverify.numerics.tolerance import MeasuredVector
+from bnverify.numerics.measure.derivatives import dense_oracle, matrix, standardise
+from bnverify.numerics.measure.downstream import DenseQuadratic, Downstream
+from bnverify.numerics.measure.extremum import maximum_on_ball
+from bnverify.numerics.measure.instances import LOSSES, Drawn, Kind, draw
+from bnverify.numerics.measure.observe import Batch
+from bnverify.numerics.measure.tolerance import MeasuredVector
 
 DOUBLE = torch.float64
 CPU = torch.device("cpu")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from bnverify.numerics.drawing import Needs, draw, family_of, needs_of, projected_off, solve
-from bnverify.numerics.points import batch_of, measure, number
-from bnverify.numerics.strategies import CORNERS, corners_of, instances
+from bnverify.numerics.check.strategies import CORNERS, corners_of, instances
+from bnverify.numerics.measure.drawing import Needs, draw, family_of, needs_of, projected_off, solve
+from bnverify.numerics.measure.points import batch_of, measure, number
 from bnverify.theory.claim import Instance
 from bnverify.theory.exact import Exact, tidy
 from bnverify.theory.registry import registry

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from bnverify.numerics.tolerance import (
+from bnverify.numerics.measure.tolerance import (
     Measured,
     MeasuredVector,
     allowance,
@@ -16,7 +16,7 @@ from bnverify.numerics.tolerance import (
 )
 from bnverify.theory.settings import Extremum
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 ROWS = 2000
 

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from bnverify.numerics.falsify import (
+from bnverify.numerics.check.findings import Finding, judge, met, sides
+from bnverify.numerics.check.strategies import instances
+from bnverify.numerics.measure.points import batch_of, measure
+from bnverify.numerics.tester.falsify import (
     Target,
     convicted,
     falsify,
@@ -15,9 +18,6 @@ from bnverify.numerics.falsify import (
     target_of,
     universal,
 )
-from bnverify.numerics.findings import Finding, judge, met, sides
-from bnverify.numerics.points import batch_of, measure
-from bnverify.numerics.strategies import instances
 from bnverify.theory.registry import registry
 from hypothesis import HealthCheck, given, settings, target
 from hypothesis import strategies as st

@@ -9,8 +9,9 @@ from fractions import Fraction
 
 import pytest
 import sympy as sp
-from bnverify.numerics.dual import Dual
-from bnverify.numerics.exact_points import (
+from bnverify.numerics.measure.dual import Dual
+from bnverify.numerics.measure.lp_coordinates import ROOMS, coordinates
+from bnverify.numerics.tester.exact_points import (
     NOTHING,
     SIZES,
     at_points,
@@ -20,8 +21,7 @@ from bnverify.numerics.exact_points import (
     on_coordinates,
     points_of,
 )
-from bnverify.numerics.kills import POINTS
-from bnverify.numerics.lp_coordinates import ROOMS, coordinates
+from bnverify.numerics.tester.kills import POINTS
 from bnverify.theory.exact import tidy
 from bnverify.theory.mutate import Statement, statements
 from bnverify.theory.registry import registry

@@ -7,13 +7,13 @@ import random
 
 import pytest
 import torch
-from bnverify.numerics import kills
-from bnverify.numerics.killing import judged_statement
+from bnverify.numerics.tester import kills
+from bnverify.numerics.tester.killing import judged_statement
 from bnverify.theory.claim import Claim
 from bnverify.theory.mutate import statements, unmutated
 from bnverify.theory.registry import registry
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 torch.set_num_threads(1)
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from bnverify.numerics.kills import NAMED
-from bnverify.numerics.mutants import judge_statement, totals
+from bnverify.numerics.tester.kills import NAMED
+from bnverify.numerics.tester.mutants import judge_statement, totals
 from bnverify.theory.mutate import Statement, mutants, spread, statements
 from bnverify.theory.mutate_derivation import POINT, derivation_mutants, derivation_verdict
 from bnverify.theory.registry import registry

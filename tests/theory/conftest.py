@@ -5,7 +5,7 @@ import json
 import math
 
 import pytest
-from bnverify.experiments import statistics
+from bnverify.experiments.judge import statistics
 from bnverify.theory.preregistered import preregistration
 from bnverify.theory.summaries import RESULTS
 

@@ -19,7 +19,7 @@ from bnverify.theory.registry import registry
 from bnverify.theory.rooms import FORMAL, POINTS
 from bnverify.theory.syntax import scalar
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 CLAIMS = registry()
 

@@ -5,7 +5,7 @@ import math
 import random
 
 import pytest
-from bnverify.experiments import statistics
+from bnverify.experiments.judge import statistics
 from bnverify.theory import paired
 from scipy import stats
 

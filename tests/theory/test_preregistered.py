@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from bnverify.theory.preregistered import preregistration
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 
 def test_a_file_that_is_no_preregistration_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import sys
 import pytest
 from bnverify.theory import store
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 ENTRY = store.Stored("thm-4.1", "claims/thm_4_1.py", "0" * 64, {"id": "thm-4.1"}, {"why": ""})
 

@@ -7,7 +7,7 @@ from bnverify.theory import summaries
 from bnverify.theory.claim import Status
 from bnverify.theory.preregistered import preregistration
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 HOLDS, FAILS, WIDE = (
     [-1.0, -1.1, -0.9, -1.05, -0.95],

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from bnverify.experiments import digits_case
-from bnverify.experiments.report import build, mutants_page
+from bnverify.experiments.report import build, digits_case, mutants_page
 from bnverify.experiments.report.content import INLINE, Report
 from bnverify.theory import store
 

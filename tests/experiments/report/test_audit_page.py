@@ -13,8 +13,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from bnverify.experiments.report import audit_page, audit_words
-from bnverify.numerics.audit import audit
-from bnverify.numerics.audit_report import AuditReport
+from bnverify.numerics.audit.report import AuditReport
+from bnverify.numerics.audit.run import audit
 from torch import nn
 
 

@@ -14,7 +14,7 @@ from bnverify.experiments.report.content import Report
 from bnverify.theory import store
 from bnverify.theory.items import PROMISED
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 VOID = frozenset(["meta", "link", "input", "br", "wbr", "img", "hr"])
 

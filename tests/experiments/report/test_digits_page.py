@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from bnverify.experiments.digits_case import DigitsCase, Recipe, digits, run, small_vgg, units
+from bnverify.experiments.report.digits_case import DigitsCase, Recipe, digits, run, small_vgg, units
 from bnverify.experiments.report.digits_page import (
     CORRECTED,
     FIRST,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from bnverify.experiments.report.folder import building
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 
 def write(folder: Path, text: str) -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 from bnverify.experiments.report import content, mutants_page
-from bnverify.numerics import kills
-from bnverify.numerics.mutants import Row
+from bnverify.numerics.tester import kills
+from bnverify.numerics.tester.mutants import Row
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from bnverify.experiments.report.random_batches import breakdown, chosen, measured
-from bnverify.numerics.check import ClaimFindings, Finding, check_claims
+from bnverify.numerics.check.run import ClaimFindings, Finding, check_claims
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bnverify.experiments import figures, record
-from bnverify.experiments.recipes import DlnRecipe, VggRecipe
+from bnverify.experiments import figures
+from bnverify.experiments.judge.verdicts import Shelf
 from bnverify.experiments.report import reproduction_content as content
 from bnverify.experiments.report import reproduction_page, reproduction_runs
 from bnverify.experiments.report.strips import axis_of, strip
-from bnverify.experiments.verdicts import Shelf
+from bnverify.experiments.run import record
+from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 CELL: dict[str, Any] = {
     "model": "vgg",

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from bnverify.numerics.audit import audit
-from bnverify.numerics.audit_report import LayerAudit
-from bnverify.numerics.capture import _unviewed, covered_layers
-from bnverify.numerics.norms import LpNorm, Noise, NoisyBatchNorm, SyncBatchNorm
+from bnverify.numerics.audit.capture import _unviewed, covered_layers
+from bnverify.numerics.audit.report import LayerAudit
+from bnverify.numerics.audit.run import audit
+from bnverify.numerics.measure.norms import LpNorm, Noise, NoisyBatchNorm, SyncBatchNorm
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -303,7 +303,7 @@ def test_a_failing_identity_is_blamed_on_the_layer_where_its_output_is_off(case:
 def test_a_failing_identity_is_blamed_on_the_tool_where_the_output_is_right(
     case: Any, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    from bnverify.numerics import passes, reductions
+    from bnverify.numerics.audit import passes, reductions
 
     def off(*args: Any) -> dict[str, Tensor]:
         return {

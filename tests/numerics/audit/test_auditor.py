@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from bnverify.numerics.audit import audit
-from bnverify.numerics.auditor import Auditor
+from bnverify.numerics.audit.auditor import Auditor
+from bnverify.numerics.audit.run import audit
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 
 def train(item: Any, auditor: Auditor | None, steps: int) -> list[float]:

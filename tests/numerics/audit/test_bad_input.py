@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from bnverify.numerics.audit import audit
+from bnverify.numerics.audit.run import audit
 from torch import Tensor, nn
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 
 def ask(item: Any, **options: Any) -> Any:

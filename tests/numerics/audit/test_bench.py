@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from bnverify.numerics import audit_bench, audit_bench_show, bench
-from bnverify.numerics.audit_models import resnet, vgg
-from bnverify.numerics.bench import Conditions
+from bnverify.experiments.bench import audit_bench, audit_bench_show
+from bnverify.experiments.bench import sections as bench
+from bnverify.experiments.bench.audit_models import resnet, vgg
+from bnverify.experiments.bench.sections import Conditions
 from rich.console import Console
 from torch import nn
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from bnverify.numerics.audit import audit
-from bnverify.numerics.norms import LpNorm, SyncBatchNorm
+from bnverify.numerics.audit.run import audit
+from bnverify.numerics.measure.norms import LpNorm, SyncBatchNorm
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 
 class Composed(nn.Module):
@@ -226,8 +226,8 @@ def test_the_whole_layer_agrees_with_curvlinops(name: str) -> None:
 
 def test_the_estimate_is_unbiased_over_all_signs() -> None:
     """With as many probes as there are sign patterns, the mean over all of them is the exact block."""
-    from bnverify.numerics import curvature
-    from bnverify.numerics.capture import Capture, covered_layers
+    from bnverify.numerics.audit import curvature
+    from bnverify.numerics.audit.capture import Capture, covered_layers
 
     model, x, t = small(NORMS["batch"]())
     with Capture(covered_layers(model), retain=True).attached() as capture:

@@ -14,7 +14,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from bnverify.numerics.audit import audit
+from bnverify.numerics.audit.run import audit
 from torch import nn
 
 WORKER = Path(__file__).with_name("worker.py")

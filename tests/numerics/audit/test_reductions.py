@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from bnverify.numerics import reductions
-from bnverify.numerics.layers import kind_of
-from bnverify.numerics.norms import LpNorm
+from bnverify.numerics.audit import reductions
+from bnverify.numerics.audit.layers import kind_of
+from bnverify.numerics.measure.norms import LpNorm
 from torch import Tensor, nn
 
 LAYERS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from bnverify.numerics.audit import audit
-from bnverify.numerics.restore import untouched
+from bnverify.numerics.audit.restore import untouched
+from bnverify.numerics.audit.run import audit
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from bnverify.errors import InputError
+from bnverify.base.errors import InputError
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from bnverify.numerics.audit import audit
-from bnverify.numerics.auditor import Auditor
-from bnverify.numerics.norms import SyncBatchNorm
+from bnverify.numerics.audit.auditor import Auditor
+from bnverify.numerics.audit.run import audit
+from bnverify.numerics.measure.norms import SyncBatchNorm
 from torch import nn
 
 OPTIONS = {"second_order": True, "probes": 3, "channels": [0, 2]}

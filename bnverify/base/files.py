@@ -1,0 +1,61 @@
+"""Files that are either whole or absent: write beside, then rename."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from bnverify.base.errors import InputError
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path`` atomically.
+
+    Raises:
+        InputError: the folder cannot be made or written, or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; name a folder that can be written"
+        ) from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; free some space or name another folder"
+        ) from None
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def require_folder(path: Path) -> None:
+    """Make the folder ``path`` before the work whose results it is for.
+
+    Raises:
+        InputError: it cannot be made or written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path)
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {path}: {error.strerror or error}; name a folder that can be written"
+        ) from None
+    os.close(handle)
+    Path(name).unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8 to ``path`` atomically; raises like `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))

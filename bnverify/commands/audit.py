@@ -1,0 +1,178 @@
+"""``audit``: bound versus actual at every normalisation layer of a person's own model."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import nullcontext, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bnverify.base.errors import InputError
+from bnverify.base.files import require_folder
+
+if TYPE_CHECKING:
+    from bnverify.numerics.audit.factory import Subject
+    from bnverify.numerics.audit.report import AuditReport
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this topic."""
+    app.command()(audit)
+
+
+def audit(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE.py:FACTORY",
+            help="A function that returns the model, or (model, loss_fn, inputs, targets).",
+        ),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="FILE.py:FUNCTION (a batch, a Dataset or a DataLoader), FILE.pt, FILE.npz, digits, or normal:3x32x32."
+        ),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="The most samples to take.")] = 128,
+    loss: Annotated[str, typer.Option(help="auto, cross-entropy, mse or mean-square.")] = "auto",
+    layers: Annotated[
+        str | None, typer.Option(help="Names or patterns such as 'layer1.*', separated by commas.")
+    ] = None,
+    channels: Annotated[
+        str | None,
+        typer.Option(help="Rows to keep, such as 0,3,8-11; in second order each is also asked alone."),
+    ] = None,
+    second_order: Annotated[
+        bool, typer.Option("--second-order", help="Also curvature, by Hessian-vector products.")
+    ] = False,
+    probes: Annotated[
+        int, typer.Option(help="Random sign vectors for the estimate of every row's curvature; 0 for none.")
+    ] = 8,
+    mode: Annotated[str, typer.Option(help="train, eval or both.")] = "train",
+    dtype: Annotated[
+        str, typer.Option(help="float64 audits a copy; model keeps the model's own.")
+    ] = "float64",
+    device: Annotated[
+        str | None, typer.Option(help="Where to run, such as cuda; the model's own if none.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of random inputs, labels and signs.")] = 0,
+    skip_constant: Annotated[
+        bool,
+        typer.Option("--skip-constant", help="Give constant channels no verdict instead of refusing them."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything measured as JSON.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write index.html and audit.json to this folder.")
+    ] = None,
+) -> None:
+    """Bound versus actual at every normalisation layer of your model; exit 1 if a proved statement is contradicted."""
+    from bnverify.base.terminal import console
+    from bnverify.commands.display_audit import show
+
+    if dtype not in ("float64", "model"):
+        raise InputError(f"dtype {dtype!r} is unknown; expected float64 or model")
+    wanted = None if channels is None else parse_channels(channels)
+    names = None if layers is None else [name.strip() for name in layers.split(",") if name.strip()]
+    talk = console(stderr=True)
+    if out is not None:
+        require_folder(out)
+    # What the person's own code prints is no part of the answer.
+    with talk.status("auditing") if talk.is_terminal else nullcontext(), redirect_stdout(sys.stderr):
+        from bnverify.numerics.audit.factory import load_subject, with_data
+
+        subject = with_data(load_subject(target), data, batch_size, loss, seed)
+        report = _measured(
+            subject,
+            dtype,
+            {
+                "layers": names,
+                "channels": wanted,
+                "mode": mode,
+                "second_order": second_order,
+                "probes": probes,
+                "device": device,
+                "seed": seed,
+                "skip_constant": skip_constant,
+            },
+        )
+    for note in subject.notes:
+        talk.print(f"note: {note}", style="dim")
+    if report.environment.get("cost"):
+        talk.print(f"note: {report.environment['cost']}", style="dim")
+    if out is not None:
+        from bnverify.experiments.report import audit_page
+
+        talk.print(f"written: {audit_page.write(report, out)}", style="dim")
+    if as_json:
+        print(report.to_json(indent=2))
+    else:
+        show(report)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+def parse_channels(text: str) -> list[int]:
+    """0,3,8-11 as a list.
+
+    Raises:
+        InputError: it is no list of whole numbers and ranges.
+    """
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise InputError(
+                f"channels {text!r}: {part.strip()!r} is no number; expected something like 0,3,8-11"
+            )
+        low, high = int(first), int(last or first)
+        if low > high:
+            raise InputError(f"channels {text!r}: {part.strip()!r} runs backwards; write {high}-{low}")
+        found += range(low, high + 1)
+    return list(dict.fromkeys(found))
+
+
+def _measured(subject: Subject, dtype: str, options: dict[str, Any]) -> AuditReport:
+    """The report, with what the float64 copy cost; an error of the person's model in one line."""
+    import torch
+
+    from bnverify.numerics.audit.cost import cost_of_copy
+    from bnverify.numerics.audit.factory import raised_by_subject, told
+    from bnverify.numerics.audit.run import audit as measure
+
+    double = torch.float64 if dtype == "float64" else None
+    model, inputs, targets = subject.model, subject.inputs, subject.targets
+    assert subject.loss_fn is not None
+    started = time.perf_counter()
+    try:
+        report = measure(model, subject.loss_fn, inputs, targets, dtype=double, **options)
+        with redirect_stdout(StringIO()):
+            cost = (
+                ""
+                if double is None
+                else cost_of_copy(model, subject.loss_fn, inputs, targets, options["device"])
+            )
+    except InputError:
+        raise
+    except Exception as error:
+        if not raised_by_subject(error):
+            raise
+        way_out = "run it on this batch in Python, then audit again"
+        if double is not None and _about_dtypes(error):
+            way_out = "a float64 copy was audited, and they use numbers of a fixed dtype: try --dtype model"
+        raise InputError(f"the model or its loss raised {told(error)}; {way_out}") from None
+    report.environment.update(cost=cost, seconds=time.perf_counter() - started)
+    return report
+
+
+def _about_dtypes(error: Exception) -> bool:
+    words = str(error).lower()
+    return (
+        isinstance(error, RuntimeError)
+        and "dtype" in words.replace("scalar type", "dtype")
+        and ("double" in words or "float64" in words)
+    )

@@ -1,0 +1,150 @@
+"""An audit on the terminal: tables, a sentence a layer, what is not covered, and the answer in a few lines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bnverify.base.terminal import console
+
+if TYPE_CHECKING:
+    from bnverify.numerics.audit.report import AuditReport
+
+ROOMY = 100
+"""Columns from which a table also says what kind each layer is."""
+
+FIRST = {
+    "m": "m",
+    "rows": "rows",
+    "ŷ term": "ŷ",
+    "mean": "mean",
+    "kept": "kept",
+    "4.1 printed exceeded": "4.1 broken",
+    "4.1 corrected slack": "slack",
+    "worst residual": "residual",
+}
+CONDITIONS = {
+    "⟨g, ŷ⟩ ≥ 0": "⟨g,ŷ⟩≥0",
+    "median cosine": "cosine",
+    "smallest": "least",
+    "largest": "most",
+    "u′Hu ≥ 0 along probes": "u′Hu≥0",
+    "smallest u′Hu/|u|²": "least u′Hu",
+    "largest u′Hu/|u|²": "most",
+}
+SECOND = {
+    "v′Bv": "v′Bv",
+    "(Jv)′H(Jv)": "chain",
+    "bend of the layer": "bend",
+    "v′Hv": "v′Hv",
+    "g′Hg": "g′Hg",
+    "|Bv|/|v|": "|Bv|/|v|",
+}
+MODES = {
+    "train": "|dL̂/dy|² train",
+    "eval": "eval",
+    "ratio": "eval/train",
+    "kept": "kept train",
+    "kept_eval": "kept eval",
+}
+LEGENDS = {
+    "table": "ŷ, mean: shares of γ²/s² |dL/dz|² that the two reductions of Theorem 4.1 remove; kept: what is left; "
+    "4.1 broken: rows that exceed its printed bound; slack: of the corrected one; residual: of the worst identity.",
+    "conditions": "The two conditions of Theorem 4.2: how often ⟨g,ŷ⟩ ≥ 0, with the cosine of g and ŷ over the rows",
+    "second": "v′Bv = chain + bend: what comes from downstream, (Jv)′H(Jv), and from the layer itself.",
+    "modes": "Train and eval side by side: squared norm of the gradient at the layer's input, and the share kept.",
+    "identities": "Identities: rows in which each holds, and its largest relative residual.",
+}
+
+
+def show(report: AuditReport) -> None:
+    """Print the report; proved statements that the numbers contradict go to stderr."""
+    from bnverify.experiments.report import audit_page
+
+    screen = console()
+    rows = [audit_page.row(index, layer) for index, layer in enumerate(report.layers)]
+    several = len({row["mode"] for row in rows}) > 1
+    for part, columns in (("table", FIRST), ("conditions", CONDITIONS), ("second", SECOND)):
+        chosen = [row for row in rows if row[part]]
+        if chosen:
+            known = {key: name for key, name in columns.items() if key in chosen[0][part]}
+            _table(screen, ((_lead(row, several), row[part]) for row in chosen), known, several)
+            _legend(screen, LEGENDS[part] + _about_probes(part, chosen[0][part]))
+    modes = audit_page.side_by_side(report)
+    if modes:
+        _table(screen, (({"layer": row["title"]}, row) for row in modes), MODES, False)
+        _legend(screen, LEGENDS["modes"])
+    _identities(screen, audit_page.identities(report))
+    for row in rows:
+        mode = f", {row['mode']}" if several else ""
+        screen.print(f"[bold]{row['title']}[/bold]{mode}: {row['sentence']}")
+    screen.print()
+    if report.not_covered:
+        screen.print("[bold]not covered[/bold]")
+        for item in report.not_covered:
+            screen.print(f"  {item.name or 'the model'} ({item.what}): {item.why}", markup=False)
+        screen.print()
+    for line in audit_page.summary(report):
+        screen.print(line)
+    for layer, statement in report.failures:
+        print(
+            f"bnverify: {layer.mode}, {layer.title}: {statement.key} is contradicted in {statement.failed} rows; "
+            f"{layer.diagnosis}",
+            file=sys.stderr,
+        )
+
+
+def _lead(row: Mapping[str, Any], several: bool) -> dict[str, str]:
+    lead = {"mode": row["mode"]} if several else {}
+    return lead | {"layer": row["title"], "kind": row["kind"]}
+
+
+def _table(
+    screen: Console,
+    rows: Iterable[tuple[Mapping[str, str], Mapping[str, Any]]],
+    columns: Mapping[str, str],
+    several: bool,
+) -> None:
+    """Numbers are never cut; a layer's name takes more lines where there is no room."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    leads = [*(["mode"] if several else []), "layer"]
+    listed = list(rows)
+    if screen.width >= ROOMY and "kind" in listed[0][0]:
+        leads.append("kind")
+    for name in leads:
+        table.add_column(name, overflow="fold", no_wrap=name == "mode", min_width=5)
+    for name in columns.values():
+        table.add_column(name, justify="right", no_wrap=True)
+    for lead, cells in listed:
+        table.add_row(*(lead[name] for name in leads), *(cells[key].text for key in columns))
+    screen.print(table)
+
+
+def _legend(screen: Console, text: str) -> None:
+    screen.print(text + "\n", style="dim", markup=False)
+
+
+def _about_probes(part: str, cells: Mapping[str, Any]) -> str:
+    if part != "conditions":
+        return ""
+    if "u′Hu ≥ 0 along probes" in cells:
+        return "; and along how many probed directions u′Hu ≥ 0, with u′Hu/|u|² over them."
+    return "; the one on H needs --second-order."
+
+
+def _identities(screen: Console, found: Sequence[Mapping[str, Any]]) -> None:
+    if not found:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("identity", overflow="fold")
+    for name in ("holds", "residual"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("at", overflow="fold")
+    for item in found:
+        table.add_row(item["key"], f"{item['holds']} of {item['rows']}", item["residual"].text, item["at"])
+    screen.print(table)
+    _legend(screen, LEGENDS["identities"])

@@ -1,0 +1,296 @@
+"""Commands of the reproduction: train, insert, reproduce, figures."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bnverify.base.errors import InputError
+
+if TYPE_CHECKING:
+    from bnverify.experiments.judge.verdicts import Judged
+    from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
+    from bnverify.experiments.run.train import Outcome
+
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Folder of the run; runs/<recipe>-<digest> by default.")
+]
+Set = Annotated[list[str] | None, typer.Option("--set", help="field=value, as often as needed.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that the folder holds.")]
+Budget = Annotated[float | None, typer.Option("--budget", help="Minutes; stops at a checkpoint after them.")]
+
+
+def _minutes(budget: float | None) -> float | None:
+    if budget is not None and not budget > 0:
+        raise InputError(f"--budget {budget}; expected a positive number of minutes")
+    return budget
+
+
+@contextmanager
+def _interruptible(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise InputError(
+            f"interrupted; {folder} keeps what is done, go on with the same command and --resume"
+        ) from None
+
+
+def _run(
+    recipe: VggRecipe | DlnRecipe, name: str, out: Path | None, resume: bool, budget: float | None
+) -> tuple[Path, Outcome]:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from bnverify.experiments.run import recipes, train
+
+    folder = out or Path("runs") / f"{name}-{recipes.digest(recipe)}"
+    minutes = _minutes(budget)
+    deadline = None if minutes is None else time.monotonic() + 60 * minutes
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn(
+            "{task.completed}/{task.total} steps, {task.fields[rate]:.1f}/s, loss {task.fields[loss]:.4g}"
+        ),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns) as bar:
+        task = bar.add_task(name, total=recipe.steps, rate=0.0, loss=float("nan"))
+
+        def show(progress: train.Progress) -> None:
+            bar.update(task, completed=progress.step, rate=progress.steps_per_second, loss=progress.loss)
+
+        with _interruptible(folder):
+            outcome = train.run(recipe, folder, resume=resume, deadline=deadline, on_progress=show)
+    for note in outcome.notes:
+        print(note, file=sys.stderr)
+    print(f"{outcome.status} at step {outcome.step} of {recipe.steps}: {folder}")
+    if outcome.status == "paused":
+        print("go on with the same command and --resume")
+    return folder, outcome
+
+
+def _train(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe; an unknown one lists them all.")],
+    overrides: Set = None,
+    out: Out = None,
+    resume: Resume = False,
+    budget: Budget = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files as well.")] = False,
+) -> None:
+    """Train one recipe and record it in a folder."""
+    from bnverify.experiments.run import events, recipes, record
+
+    folder, _ = _run(recipes.override(recipes.named(recipe), overrides or []), recipe, out, resume, budget)
+    if tensorboard:
+        print(events.write(record.read(folder)))
+
+
+def _insert(
+    recipe: Annotated[str, typer.Argument(help="Name of an insertion recipe.")] = "insert-quick",
+    overrides: Set = None,
+    out: Out = None,
+    resume: Resume = False,
+    budget: Budget = None,
+) -> None:
+    """Insert one matched BatchNorm at every layer of a plain network, along its training, and compare."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from bnverify.experiments.judge.statistics import geometric_mean
+    from bnverify.experiments.measure import views
+    from bnverify.experiments.run import recipes, record
+
+    chosen = recipes.override(recipes.named(recipe), overrides or [])
+    if not getattr(chosen, "insert", False):
+        raise InputError(
+            f"recipe {recipe!r} inserts nothing; expected insert-quick, insert-dln-quick, insert-paper or "
+            "insert-dln-paper, or --set insert=true"
+        )
+    folder, _ = _run(chosen, recipe, out, resume, budget)
+    quantities = (
+        "activation_grad",
+        "activation_curvature",
+        "layer_grad",
+        "layer_curvature",
+        "grad",
+        "beta_max",
+    )
+    table = Table(title="with the BatchNorm / without it, geometric mean over the measured steps")
+    for column in ("layer", *quantities):
+        table.add_column(column, justify="right")
+    run = record.read(folder)
+    rows = [found for view in views.views(run) for row in view.rows for found in row["insertions"]]
+    for layer in sorted({row["layer"] for row in rows}):
+        here = [row for row in rows if row["layer"] == layer]
+        ratios = [
+            geometric_mean([abs(r["inserted"][q]) / abs(r["plain"][q]) for r in here if r["plain"][q]])
+            for q in quantities
+        ]
+        table.add_row(str(layer), *[f"{ratio:.3g}" for ratio in ratios])
+    Console().print(table)
+
+
+def _reproduce(
+    preset: Annotated[str, typer.Option(help="quick (two CPU cores, minutes) or paper (GPU).")] = "quick",
+    figure: Annotated[list[str] | None, typer.Option(help="Only what this figure needs; repeatable.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Seeds of every network.")] = None,
+    data: Annotated[str | None, typer.Option(help="digits, cifar10, or a folder with a data set.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ...")] = None,
+    workers: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    backend: Annotated[str, typer.Option(help="loky, dask or ray.")] = "loky",
+    overrides: Set = None,
+    out: Annotated[Path | None, typer.Option(help="Output folder; runs/<preset> by default.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what the folder holds.")] = False,
+    budget: Budget = None,
+    note: Annotated[str, typer.Option(help="A remark kept in the summary.")] = "",
+) -> None:
+    """Train, measure and judge every empirical claim; write runs, figures and a summary."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from bnverify.experiments.judge import summary
+    from bnverify.experiments.run import plans, reproduce
+
+    if preset not in ("quick", "paper"):
+        raise InputError(f"--preset {preset!r}; expected quick or paper")
+    if backend not in ("loky", "dask", "ray"):
+        raise InputError(f"--backend {backend!r}; expected loky, dask or ray")
+    planned = plans.plan(
+        preset,  # type: ignore[arg-type]
+        seeds=seeds,
+        data=data,
+        device=device,
+        figures=tuple(figure or ()),
+        overrides=tuple(overrides or ()),
+    )
+    folder = out or Path("runs") / preset
+    if folder.exists() and any(folder.iterdir()) and not resume:
+        raise InputError(
+            f"{folder} is not empty; add --resume to go on with it or name another folder with --out"
+        )
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[last]}"),
+    )
+    began = time.monotonic()
+    with Progress(*columns) as bar:
+        task = bar.add_task("runs", total=len(planned), last="")
+
+        def done(path: str, outcome: Outcome) -> None:
+            bar.update(task, advance=1, last=f"{path} {outcome.status}")
+
+        with _interruptible(folder):
+            outcomes = reproduce.run_all(
+                planned,
+                folder,
+                workers=workers,
+                backend=backend,  # type: ignore[arg-type]
+                minutes=_minutes(budget),
+                on_done=done,
+            )
+    for path, outcome in outcomes.items():
+        for line in outcome.notes:
+            print(f"{path}: {line}", file=sys.stderr)
+    paused = [path for path, outcome in outcomes.items() if outcome.status == "paused"]
+    if paused:
+        print(
+            f"{len(paused)} of {len(planned)} runs are not at their end; go on with the same command and "
+            "--resume"
+        )
+        return
+    command = "bnverify " + shlex.join(sys.argv[1:])
+    _, judged = summary.write(folder, command, note)
+    _show(judged)
+    _draw(folder)
+    print(
+        f"{len(planned)} runs in {(time.monotonic() - began) / 60:.1f} minutes: {folder}/summary.json, "
+        f"{folder}/figures"
+    )
+
+
+def _show(judged: list[Judged]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for column in ("claim", "verdict", "cells that hold", "fail", "of", "p (Holm)"):
+        table.add_column(column)
+    for one in judged:
+        decisions = [cell.decision for cell in one.cells]
+        counts = [str(decisions.count(d)) for d in ("holds", "fails")]
+        table.add_row(one.claim.id, one.verdict, *counts, str(len(decisions)), f"{one.p_holm:.2g}")
+    Console().print(table)
+
+
+def _draw(folder: Path) -> list[Path]:
+    from bnverify.experiments import figures
+    from bnverify.experiments.run import record
+
+    return figures.draw_all(record.runs_under(folder), folder / "figures")
+
+
+def _figures(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that bnverify reproduce wrote.")],
+) -> None:
+    """Draw every figure that the runs of a folder allow, as PDF, SVG and PNG, and judge the claims again.
+
+    They go to DIR/figures and DIR/summary.json; bnverify report DIR shows both as one page.
+    """
+    from bnverify.experiments.judge import summary
+    from bnverify.experiments.run import record
+
+    found = record.runs_under(folder)
+    unfinished = sum(run.result is None for run in found)
+    if unfinished == len(found):
+        raise InputError(
+            f"none of the {unfinished} runs in {folder} has ended; go on with bnverify reproduce --resume"
+        )
+    _, judged = summary.write(folder)
+    _show(judged)
+    for path in _draw(folder):
+        print(path)
+    if unfinished:
+        print(f"{unfinished} of {len(found)} runs have not ended and are left out", file=sys.stderr)
+
+
+def _notes(
+    results: Annotated[Path, typer.Argument(help="Folder of summaries.")] = Path("notes/results"),
+    out: Annotated[Path, typer.Option("--out", help="The document.")] = Path("notes/reproduction.md"),
+) -> None:
+    """Write notes/reproduction.md from the summaries in notes/results."""
+    from bnverify.base.files import write_text
+    from bnverify.experiments.report import reproduction_notes
+
+    write_text(out, reproduction_notes.render(results))
+    print(out)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of the reproduction to ``app``."""
+    commands: dict[str, Any] = {
+        "train": _train,
+        "insert": _insert,
+        "reproduce": _reproduce,
+        "figures": _figures,
+        "reproduction-notes": _notes,
+    }
+    for name, command in commands.items():
+        app.command(name)(command)

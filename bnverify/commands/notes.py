@@ -1,0 +1,56 @@
+"""``notes``: the table of claims, the errata and the derivations, written from stored evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bnverify.base.errors import InputError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this topic."""
+    app.command()(notes)
+
+
+def pages() -> dict[str, str]:
+    """File name -> text of every generated note.
+
+    Raises:
+        InputError: there is no stored evidence.
+    """
+    from bnverify.theory import store
+    from bnverify.theory.derivations import derivations
+    from bnverify.theory.notes import claims_table, errata
+
+    entries = store.load()
+    if not entries:
+        raise InputError("there is no stored evidence; `bnverify prove` derives it")
+    return {
+        "claims.md": claims_table(entries.values()),
+        "errata.md": errata(entries.values()),
+        "derivations.md": derivations(entries),
+    }
+
+
+def notes(
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("notes"),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a note is stale.")] = False,
+) -> None:
+    """Write claims.md, errata.md and derivations.md from stored evidence."""
+    from bnverify.base.files import write_text
+
+    stale = []
+    for name, text in pages().items():
+        path = out / name
+        if check:
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                stale.append(str(path))
+        else:
+            write_text(path, text)
+            print(f"wrote {path}")
+    if stale:
+        print(f"stale: {', '.join(stale)}; `bnverify notes` writes them anew")
+        raise typer.Exit(1)

@@ -1,0 +1,168 @@
+"""``check`` and ``bench``: do the numbers agree with the certificates, and how fast."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from bnverify.numerics.check.run import ClaimFindings
+
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID]...", help="Ids such as thm-4.1; every theorem, lemma and fact if none."),
+]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same instances everywhere.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+
+THEOREMS = {"theorem", "lemma", "fact"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this topic."""
+    app.command()(check)
+    app.command()(bench)
+
+
+def check(
+    ids: Ids = None,
+    trials: Annotated[int, typer.Option(help="Random instances per statement.")] = 10_000,
+    device: Device = "cpu",
+    dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+    seed: Seed = 0,
+    everything: Annotated[bool, typer.Option("--all", help="Every claim, not the theorems alone.")] = False,
+    replay: Annotated[str, typer.Option(metavar="LOSS:INDEX", help="Show one instance again.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Also write the findings to this JSON file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure both sides of every statement on random instances; exit 1 if a number contradicts a certificate."""
+    from bnverify.base.files import write_text
+    from bnverify.base.ids import select
+    from bnverify.numerics.check.run import validated
+    from bnverify.numerics.measure.instances import parse_replay
+    from bnverify.numerics.measure.tolerance import holding_dtype
+    from bnverify.theory.registry import registry
+
+    known = registry()
+    chosen = select(ids or (), known)
+    if not ids and not everything:
+        chosen = [name for name in chosen if known[name].kind in THEOREMS]
+    place, held = validated(trials, device), holding_dtype(dtype)
+    if replay:
+        loss, index = parse_replay(replay)
+        _replay(chosen, loss, index, seed, held, place, as_json)
+        return
+    if out is not None:
+        writable(out)
+    found = _checked(chosen, trials, seed, held, device)
+    from bnverify.numerics.check.report import as_data, show
+
+    data = json.dumps(as_data(found), ensure_ascii=False, indent=2)
+    if out is not None:
+        write_text(out, data + "\n")
+    if as_json:
+        print(data)
+    else:
+        from bnverify.base.terminal import console
+
+        show(found, console())
+    if any(claim.contradiction for claim in found):
+        raise typer.Exit(1)
+
+
+def writable(path: Path) -> None:
+    """Refuse, before the work, a file that could not be written after it.
+
+    Raises:
+        InputError: ``path`` is a folder, or the nearest folder that exists above it cannot be written.
+    """
+    from bnverify.base.errors import InputError
+
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if path.is_dir() or not above.is_dir() or not os.access(above, os.W_OK):
+        raise InputError(
+            f"cannot write {path}: it is a folder or lies in one that cannot be written; name another"
+        )
+
+
+def _checked(chosen: list[str], trials: int, seed: int, dtype: Any, device: str) -> list[ClaimFindings]:
+    import torch
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from bnverify.base.terminal import console
+    from bnverify.numerics.check.run import check_claims
+
+    torch.set_num_threads(1)  # rooms of this size gain nothing from more, and lose where cores are shared
+    columns = (
+        TextColumn("checking"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[what]}"),
+    )
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, what="the certificates")
+
+        def progress(done: int, total: int, what: str) -> None:
+            bar.update(task, completed=done, total=total, what=what)
+
+        return check_claims(chosen, trials, seed, dtype, device, progress)
+
+
+def _replay(
+    chosen: list[str], loss: str, index: int, seed: int, dtype: Any, device: Any, as_json: bool
+) -> None:
+    from dataclasses import asdict
+
+    from bnverify.numerics.check.replay import replay
+    from bnverify.theory.registry import registry
+
+    found = {name: replay(registry()[name], loss, index, seed, dtype, device) for name in chosen}
+    if as_json:
+        print(json.dumps({name: [asdict(item) for item in items] for name, items in found.items()}, indent=2))
+        return
+    from bnverify.base.terminal import console
+    from bnverify.numerics.check.report import show_replayed
+
+    for name, items in found.items():
+        show_replayed(name, f"{loss}:{index}", items, console())
+
+
+def bench(
+    out: Annotated[Path, typer.Option(help="Folder for bench.json and the picture.")] = Path("bench"),
+    device: Device = "cpu",
+    seconds: Annotated[float, typer.Option(help="Time for each measurement.")] = 1.0,
+    section: Annotated[
+        list[str] | None, typer.Option(help="Sections to run; all if none. Repeat for several.")
+    ] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Measure speed and memory of `check` against a plain loop, vmap and curvlinops, side by side in one run."""
+    from bnverify.base.terminal import console
+    from bnverify.experiments.bench import training as training
+    from bnverify.experiments.bench.sections import (
+        PRINTERS,
+        SECTIONS,
+        Conditions,
+        conditions,
+        extend,
+        run,
+        show,
+    )
+    from bnverify.numerics.check.run import validated
+
+    extend()
+    SECTIONS.update(training.SECTIONS)
+    PRINTERS.update(training.PRINTERS)
+    asked: Conditions = conditions(validated(1, device), seconds, seed)
+    found = run(section or (), asked, out)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        show(found, console())

@@ -1,0 +1,286 @@
+"""``mutants`` and ``falsify``: is the tester able to catch what is false, and does it leave alone what is true."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from bnverify.base.errors import InputError
+
+if TYPE_CHECKING:
+    from bnverify.numerics.tester.mutants import Row
+    from bnverify.theory.claim import Claim, Instance, Reading
+
+Seed = Annotated[int, typer.Option(help="The same seed gives the same instances everywhere.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+THEOREMS = {"theorem", "lemma", "fact"}
+Item = TypeVar("Item")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this topic."""
+    app.command()(mutants)
+    app.command()(falsify)
+
+
+def mutants(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="Ids such as thm-4.1; every theorem, lemma and fact if none."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every claim, not the theorems alone.")] = False,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--store",
+            help="Judge a sample of each statement's mutants, put equalities to 100 exact points, store the table.",
+        ),
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes side by side with --store; by default one a core.")
+    ] = None,
+    derivation: Annotated[bool, typer.Option(help="Also mutate the derivation of v and B.")] = True,
+    listed: Annotated[bool, typer.Option("--list", help="List the mutants that are not false.")] = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """The table of mutants and kills; exit 1 if a false one got away or a true one was convicted."""
+    from bnverify.base.ids import select
+    from bnverify.theory.registry import registry
+
+    known = registry()
+    chosen = select(ids or (), known)
+    if not ids and not everything:
+        chosen = [name for name in chosen if known[name].kind in THEOREMS]
+    if keep:
+        _store(chosen, jobs, seed)
+        return
+    rows = _rows([known[name] for name in chosen], seed)
+    changed = _derivations() if derivation else []
+    if as_json:
+        print(json.dumps(_data(rows, changed), ensure_ascii=False, indent=2))
+    else:
+        _show(rows, changed, listed)
+    if not all(row.sound for row in rows) or any(state == "survived" for _, state, _ in changed):
+        raise typer.Exit(1)
+
+
+def _store(chosen: list[str], jobs: int | None, seed: int) -> None:
+    """Derive the table of these claims from nothing and keep that of the others."""
+    import os
+    import time
+    from functools import partial
+
+    from bnverify.base.terminal import console, track
+    from bnverify.numerics.tester import kills
+    from bnverify.numerics.tester.killing import kill
+    from bnverify.theory.registry import registry
+
+    out = console()
+    start = time.perf_counter()
+    work = spread_out(partial(kill, seed=seed), chosen, jobs or os.cpu_count() or 1)
+    found = list(track(work, len(chosen), "mutating claims"))
+    try:
+        before = kills.load()
+    except InputError:
+        before = {}
+    after = {name: one for name, one in before.items() if name in registry()}
+    after |= {one.id: one for one in found}
+    kills.save(one for one in after.values() if one.statements or one.without)
+    for one in found:
+        if not one.sound:
+            out.print(f"{one.id}: a false mutant got away, or a true statement was convicted", style="red")
+    out.print(f"{kills.summary(found)}; {time.perf_counter() - start:.0f} s")
+    if not all(one.sound for one in found):
+        raise typer.Exit(1)
+
+
+def spread_out(work: Callable[[str], Item], names: list[str], jobs: int) -> Iterator[Item]:
+    """The results in order, from so many processes."""
+    if jobs == 1 or len(names) == 1:
+        yield from map(work, names)
+        return
+    import multiprocessing
+
+    with multiprocessing.get_context("spawn").Pool(min(jobs, len(names))) as pool:
+        yield from pool.imap(work, names)
+
+
+def _rows(claims: list[Claim], seed: int) -> list[Row]:
+    from bnverify.base.terminal import track
+    from bnverify.numerics.tester.mutants import judge_statement
+    from bnverify.theory.mutate import statements
+
+    made = [statement for claim in claims for statement in statements(claim)]
+    return [judge_statement(statement, seed) for statement in track(made, len(made), "mutating statements")]
+
+
+def _derivations() -> list[tuple[str, str, str]]:
+    from bnverify.base.terminal import track
+    from bnverify.theory.mutate_derivation import derivation_mutants, derivation_verdict
+
+    made = derivation_mutants()
+    return [
+        (mutant.name, *derivation_verdict(mutant))
+        for mutant in track(made, len(made), "mutating the derivation")
+    ]
+
+
+def _data(rows: list[Row], changed: list[tuple[str, str, str]]) -> dict[str, Any]:
+    return {
+        "statements": [
+            {
+                "claim": row.statement.claim,
+                "about": row.statement.about,
+                "op": row.statement.op,
+                "skipped": row.skipped,
+                "convicted": row.convicted,
+                "sound": row.sound,
+                "mutants": [
+                    {
+                        "number": verdict.mutant.number,
+                        "kind": verdict.mutant.kind,
+                        "text": verdict.mutant.text,
+                        "proof": verdict.proof,
+                        "numbers": verdict.numbers,
+                        "why": verdict.why,
+                    }
+                    for verdict in row.verdicts
+                ],
+            }
+            for row in rows
+        ],
+        "derivation": [{"mutant": name, "state": state, "why": why} for name, state, why in changed],
+    }
+
+
+def _show(rows: list[Row], changed: list[tuple[str, str, str]], listed: bool) -> None:
+    from rich.table import Table
+
+    from bnverify.base.terminal import console
+    from bnverify.numerics.tester.mutants import totals
+
+    out = console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("statement")
+    for name in ("mutants", "false", "by numbers", "equivalent", "weaker", "open"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        name = f"{row.statement.claim} {row.statement.about}"
+        rest = [str(row.count(proof)) for proof in ("equivalent", "weaker", "open")]
+        seen = "-" if row.skipped else str(row.killed)
+        style = "" if row.sound else "red"
+        table.add_row(name, str(len(row.verdicts)), str(row.count("false")), seen, *rest, style=style)
+    out.print(table)
+    for reason in dict.fromkeys(row.skipped for row in rows if row.skipped):
+        out.print(f"{sum(row.skipped == reason for row in rows)} statements: {reason}", markup=False)
+    if listed:
+        for row in rows:
+            for verdict in row.verdicts:
+                if verdict.proof != "false":
+                    out.print(
+                        f"{verdict.mutant.name} {verdict.mutant.text}: {verdict.proof}, {verdict.why}",
+                        markup=False,
+                    )
+    total = totals(rows)
+    out.print(
+        f"{sum(len(row.verdicts) for row in rows)} mutants of {len(rows)} statements: {total['false']} false, "
+        f"{total['killed by both']} of them caught by the exact room and by the numbers, "
+        f"{total['exact alone']} by the exact room alone; "
+        f"{total['equivalent']} equivalent, {total['weaker']} weaker but true, {total['open']} open"
+    )
+    if changed:
+        caught = sum(state == "caught" for _, state, _ in changed)
+        same = sum(state == "equivalent" for _, state, _ in changed)
+        out.print(
+            f"{len(changed)} mutants of the derivation: {caught} caught by plain differentiation, "
+            f"{same} derive the same, {len(changed) - caught - same} got away"
+        )
+
+
+def falsify(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="An id such as thm-4.1.")],
+    reading: Annotated[str, typer.Option(help="One reading; all of them by default.")] = "",
+    trials: Annotated[int, typer.Option(min=1, help="Random instances of each batch size.")] = 600,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Search for a violation of each reading, shrink it, convict it exactly; exit 1 if a proved one is violated."""
+    from bnverify.base.ids import select
+    from bnverify.theory.registry import registry
+
+    (name,) = select([identifier], registry())
+    claim = registry()[name]
+    if not claim.readings:
+        raise InputError(
+            f"{name} has no reading that an instance could violate; `bnverify show {name}` says what it rests on"
+        )
+    by_slug = {item.slug: item for item in claim.readings}
+    chosen = select([reading] if reading else (), by_slug, f"reading of {name}")
+    found = [_searched(by_slug[slug], seed, trials) for slug in chosen]
+    if as_json:
+        print(json.dumps([_as_item(item) for item in found], ensure_ascii=False, indent=2))
+    else:
+        for item in found:
+            _tell(item)
+    if any(item["contradiction"] for item in found):
+        raise typer.Exit(1)
+
+
+def _searched(reading: Reading, seed: int, trials: int) -> dict[str, Any]:
+    from bnverify.numerics.tester.falsify import falsify as search
+    from bnverify.numerics.tester.falsify import target_of, universal
+    from bnverify.theory.exact import tidy
+    from bnverify.theory.prove import compare
+    from bnverify.theory.rooms import point
+
+    item: dict[str, Any] = {"reading": reading.slug, "summary": reading.summary, "instance": None}
+    item |= {"why_not": universal(reading) or "", "contradiction": False}
+    if item["why_not"]:
+        return item
+    instance = search(target_of(reading), seed, trials)
+    if instance is not None:
+        room = point(reading.setting, instance)
+        _, lhs, rhs = compare(reading.says(room), room)
+        item |= {"instance": instance, "lhs": str(tidy(lhs)), "rhs": str(tidy(rhs))}
+        item["contradiction"] = reading.proof is not None and reading.refutation is None
+    return item
+
+
+def _spoken(instance: Instance) -> dict[str, Any]:
+    from bnverify.theory.export import instance_data
+
+    data = instance_data(instance)
+    plain = {name: value for name, value in data.items() if value not in (None, [])}
+    return {name: value for name, value in plain.items() if (name, value) not in (("eps", "0"), ("lam", "1"))}
+
+
+def _as_item(item: dict[str, Any]) -> dict[str, Any]:
+    instance = item["instance"]
+    return item | {"instance": None if instance is None else _spoken(instance)}
+
+
+def _tell(item: dict[str, Any]) -> None:
+    from bnverify.base.terminal import console
+
+    out = console()
+    out.print(f"{item['reading']}: {item['summary']}", style="bold", markup=False)
+    if item["why_not"]:
+        out.print(f"  not searched: {item['why_not']}", markup=False)
+    elif item["instance"] is None:
+        out.print("  no violation found")
+    else:
+        verdict = (
+            "violated although proved: the kernel contradicts itself" if item["contradiction"] else "violated"
+        )
+        values = ", ".join(f"{name} = {_flat(value)}" for name, value in _spoken(item["instance"]).items())
+        out.print(f"  {verdict} at {values}", markup=False)
+        out.print(f"  left side {item['lhs']}, right side {item['rhs']}", markup=False)
+
+
+def _flat(value: Any) -> str:
+    return f"({', '.join(map(_flat, value))})" if isinstance(value, list) else str(value)

@@ -1,0 +1,1 @@
+"""Recipes, and runs that carry their own evidence."""

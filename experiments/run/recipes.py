@@ -1,0 +1,286 @@
+"""Recipes: every setting of the paper and of this project's own runs, in one place.
+
+A recipe is a frozen dataclass; every field can be overridden by name, and every value is checked for type and
+range. Comments give the place in the paper (Santurkar et al. 2018) that a value comes from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from bnverify.base.errors import InputError
+
+NormKind = Literal["none", "batchnorm", "noisy-batchnorm", "noise", "l1", "l2", "linf"]
+Average = Literal["power-mean", "norm-over-m", "layer-mean", "sample-mean"]
+R = TypeVar("R", bound="Recipe")
+
+
+def _ranged(default: float, low: float, high: float) -> Any:
+    return field(default=default, metadata={"range": (low, high)})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What both kinds of run share. Use `VggRecipe` or `DlnRecipe`.
+
+    Raises (from the constructor):
+        InputError: a value has the wrong type or is out of its range; the line names the field.
+    """
+
+    norm: NormKind = "none"
+    # Section 3.3: "normalizes them by the average of their l_p-norm (before shifting the mean)".
+    lp_average: Average = "power-mean"
+    lp_of: Literal["raw", "centred"] = "raw"
+    norm_eps: float = _ranged(1e-5, 1e-30, 1.0)
+    affine: bool = True
+    bias: bool = True
+    init: Literal["glorot-uniform", "glorot-normal"] = "glorot-uniform"  # A.1: "standard Glorot"
+    seed: int = _ranged(0, 0, 2**31)
+    threads: int = _ranged(1, 1, 1024)
+    # Points of the log-spaced measuring grid, the first and the last step included; 0 measures nothing.
+    checkpoints: int = _ranged(25, 0, 10_000)
+    save_every: int = _ranged(500, 1, 10**9)
+    probes: int = _ranged(8, 2, 1000)
+    ics: bool = True
+    # Theorem terms at every normalisation layer, and at every n-th measured step the second order (0: never).
+    audit: bool = True
+    curvature_every: int = _ranged(3, 0, 10_000)
+    # Then negative curvature downstream of every normalisation layer is looked for as well.
+    psd: bool = True
+    # Measure matched insertions (Figure 7) of one BatchNorm at every layer instead of everything else.
+    insert: bool = False
+
+    def __post_init__(self) -> None:
+        ranges = {f.name: f.metadata.get("range", (-math.inf, math.inf)) for f in dataclasses.fields(self)}
+        for name, kind in get_type_hints(type(self)).items():
+            object.__setattr__(self, name, _checked(name, getattr(self, name), kind, *ranges[name]))
+        if self.insert and self.norm != "none":
+            raise InputError(f"insert needs a plain network, but norm = {self.norm}; set norm=none")
+        low, high = (
+            getattr(self, name, default) for name, default in (("probe_low", 0.0), ("probe_high", 1.0))
+        )
+        if not low < high:
+            raise InputError(f"probe_low = {low:g}, probe_high = {high:g}; expected probe_low < probe_high")
+
+
+@dataclass(frozen=True)
+class VggRecipe(Recipe):
+    """A VGG network by stochastic gradient descent (A.1, item 1). Losses are batch means, in nats."""
+
+    depth: Literal[9, 11, 13, 16] = 16
+    width: float = _ranged(1.0, 1 / 64, 4.0)
+    size: Literal[8, 16, 32] = 32
+    data: str = "digits"
+    device: str = "cpu"
+    lr: float = _ranged(0.1, 0.0, 1e6)  # A.1: "a fixed learning rate of 0.1 unless otherwise specified"
+    steps: int = _ranged(15_000, 1, 10**9)  # A.1: "train for 15,000 steps"
+    batch_size: int = _ranged(128, 2, 10**6)  # A.1: "a batch size of 128"
+    momentum: float = _ranged(0.0, 0.0, 0.9999)  # A.1: "standard stochastic gradient descent"
+    weight_decay: float = _ranged(0.0, 0.0, 10.0)
+    probe_low: float = _ranged(0.5, 1e-6, 1e6)  # A.2.2: "[1/2, 4] x step size"
+    probe_high: float = _ranged(4.0, 1e-6, 1e6)
+    # A.2.1: "n_mu = 0.5, n_sigma = 1.25 and r_mu = r_sigma = 0.1".
+    noise_n_mu: float = _ranged(0.5, 0.0, 1e3)
+    noise_n_sigma: float = _ranged(1.25, 1.0, 1e3)
+    noise_r_mu: float = _ranged(0.1, 0.0, 1e3)
+    noise_r_sigma: float = _ranged(0.1, 0.0, 1e3)
+    noise_sigma_reading: Literal["sd", "variance"] = "sd"
+    noise_place: Literal["output", "whitened"] = "output"
+    noise_at_test: bool = False
+    # Random directions besides the gradient (Section 3.2, last paragraph); each is probed with both signs.
+    directions: int = _ranged(2, 0, 1000)
+    lanczos: int = _ranged(8, 0, 1000)
+    evaluate: bool = True
+
+
+@dataclass(frozen=True)
+class DlnRecipe(Recipe):
+    """Deep linear networks by full-batch gradient descent (A.1, item 2); several seeds as one computation.
+
+    The loss is |W_1 ... W_k x - A x|^2 summed over samples and output dimensions, unless ``loss`` says
+    otherwise.
+    """
+
+    layers: int = _ranged(25, 1, 1000)  # A.1: "We choose k to be 25"
+    dim: int = _ranged(10, 1, 1000)  # A.1: "the dimensions of A to be 10 x 10"
+    samples: int = _ranged(1000, 2, 10**7)  # A.1: "The size of the dataset is 1000"
+    lr: float = _ranged(1e-6, 0.0, 1e6)  # A.1: "the learning rate is 10^-6 unless otherwise specified"
+    steps: int = _ranged(10_000, 1, 10**9)  # A.1: "for 10,000 steps"
+    seeds: int = _ranged(5, 1, 10_000)
+    loss: Literal["sum", "sample-mean", "mean"] = "sum"
+    last_norm: bool = False
+    probe_low: float = _ranged(0.01, 1e-6, 1e6)  # A.2.2: "[1/100, 30] x step size"
+    probe_high: float = _ranged(30.0, 1e-6, 1e6)
+    probes: int = _ranged(12, 2, 1000)
+    bias: bool = False  # A.1: the loss is |W_1 ... W_k x - A x|^2
+    lanczos: int = _ranged(8, 0, 1000)
+    audit: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.samples <= self.dim:
+            raise InputError(
+                f"samples = {self.samples}, dim = {self.dim}; expected more samples than dimensions"
+            )
+        if self.norm in ("noisy-batchnorm", "noise"):
+            raise InputError(
+                f"norm = {self.norm}: the paper's linear networks have no noise; "
+                "expected none, batchnorm, l1, l2 or linf"
+            )
+
+
+def _checked(name: str, value: Any, kind: Any, low: float, high: float) -> Any:
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind) or isinstance(value, bool):
+            raise InputError(f"{name} = {value!r}; expected one of {', '.join(map(str, get_args(kind)))}")
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise InputError(f"{name} = {value!r}; expected a value of type {kind.__name__}")
+    if kind in (int, float) and not low <= value <= high:
+        raise InputError(f"{name} = {value}; expected a value from {low:g} to {high:g}")
+    return value
+
+
+def _parsed(name: str, text: str, kind: Any) -> Any:
+    if get_origin(kind) is Literal:
+        return next((option for option in get_args(kind) if str(option) == text), text)
+    if kind is bool:
+        if text.lower() not in ("true", "false"):
+            raise InputError(f"{name} = {text!r}; expected true or false")
+        return text.lower() == "true"
+    try:
+        return kind(text)
+    except ValueError:
+        raise InputError(f"{name} = {text!r}; expected a value of type {kind.__name__}") from None
+
+
+RECIPES: dict[str, VggRecipe | DlnRecipe] = {
+    # The paper's settings.
+    "vgg-paper": VggRecipe(data="cifar10", device="cuda"),
+    "dln-paper": DlnRecipe(seeds=10, checkpoints=101),
+    "insert-paper": VggRecipe(data="cifar10", device="cuda", insert=True),
+    # Two CPU cores, minutes.
+    "vgg-quick": VggRecipe(
+        depth=9, width=0.125, size=16, steps=800, save_every=200, probes=6, directions=1, lanczos=5
+    ),
+    "insert-quick": VggRecipe(
+        depth=9, width=0.125, size=16, steps=800, save_every=200, probes=3, checkpoints=6, insert=True
+    ),
+    "dln-quick": DlnRecipe(steps=2000),
+    "dln-quick-slow": DlnRecipe(steps=2000, lr=1e-7),
+    "insert-dln-paper": DlnRecipe(seeds=10, checkpoints=5, insert=True),
+    "insert-dln-quick": DlnRecipe(steps=2000, checkpoints=5, probes=3, insert=True),
+    # How the terms of the theorems, learning rate and smoothness go together, at several depths.
+    "dln-depth": DlnRecipe(
+        samples=200,
+        lr=1e-5,
+        steps=120,
+        checkpoints=4,
+        probes=6,
+        ics=False,
+        audit=True,
+        curvature_every=1,
+        psd=False,
+    ),
+}
+
+NORMS_VGG: tuple[NormKind, ...] = ("none", "batchnorm", "noisy-batchnorm", "noise", "l1", "l2", "linf")
+NORMS_DLN: tuple[NormKind, ...] = ("none", "batchnorm", "l1", "l2", "linf")
+# Learning rates beside 0.1, of "a broader range of (and thus larger) learning rates" (Section 3.1).
+SWEEP: tuple[float, ...] = (0.01, 0.3, 1.0, 3.0)
+# Depths and further learning rates of the linear networks from which smoothness is predicted.
+DEPTHS: tuple[int, ...] = (5, 10, 20)
+SWEEP_DLN: tuple[float, ...] = (1e-4, 2e-4, 2.5e-4, 3.2e-4, 4e-4, 5e-4, 6.3e-4)
+# Fields of the linear networks' recipe whose effect is shown once, one at a time.
+EFFECTS: dict[str, str] = {
+    "last-norm": "last_norm=true",
+    "no-affine": "affine=false",
+    "bias": "bias=true",
+    "glorot-normal": "init=glorot-normal",
+    "loss-sample-mean": "loss=sample-mean",
+    "loss-mean": "loss=mean",
+}
+
+
+def override(recipe: R, assignments: Iterable[str]) -> R:
+    """``recipe`` with ``field=value`` texts applied.
+
+    Raises:
+        InputError: an assignment has no ``=``, names no field, or its value has the wrong type or range.
+    """
+    hints = get_type_hints(type(recipe))
+    changes: dict[str, Any] = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"override {text!r}; expected field=value")
+        if name not in hints:
+            raise InputError(
+                f"field {name!r} is not in {type(recipe).__name__}; its fields are {', '.join(hints)}"
+            )
+        changes[name] = _parsed(name, value, hints[name])
+    return dataclasses.replace(recipe, **changes)
+
+
+def named(name: str) -> VggRecipe | DlnRecipe:
+    """The recipe called ``name``; InputError lists the names there are."""
+    if name not in RECIPES:
+        raise InputError(f"recipe {name!r} is unknown; expected one of {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def to_json(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain data, with its kind."""
+    return {"kind": type(recipe).__name__, **dataclasses.asdict(recipe)}
+
+
+def from_json(values: Mapping[str, Any]) -> VggRecipe | DlnRecipe:
+    """Inverse of `to_json`; InputError if the kind or a field is unknown or a value is out of range."""
+    kinds: dict[str, type[VggRecipe] | type[DlnRecipe]] = {"VggRecipe": VggRecipe, "DlnRecipe": DlnRecipe}
+    kind = kinds.get(str(values.get("kind")))
+    if kind is None:
+        raise InputError(f"recipe of kind {values.get('kind')!r}; expected one of {', '.join(kinds)}")
+    rest = {key: value for key, value in values.items() if key != "kind"}
+    unknown = set(rest) - {f.name for f in dataclasses.fields(kind)}
+    if unknown:
+        raise InputError(
+            f"field {sorted(unknown)[0]!r} is not in {kind.__name__}; the recipe was written by another "
+            "version"
+        )
+    return kind(**rest)
+
+
+def digest(recipe: Recipe) -> str:
+    """Twelve hex digits that identify the recipe."""
+    return hashlib.sha256(json.dumps(to_json(recipe), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def measured_steps(recipe: VggRecipe | DlnRecipe) -> list[int]:
+    """The log-spaced steps (counted from 0) at which the run is measured, first and last step included.
+
+    Rounding merges early points; the grid is refined until ``checkpoints`` distinct steps remain, or all are
+    in.
+    """
+    wanted = min(recipe.checkpoints, recipe.steps)
+    if wanted < 2:
+        return [0] * wanted
+    points = wanted
+    while True:
+        grid = {round(recipe.steps ** (i / (points - 1))) - 1 for i in range(points)}
+        if len(grid) >= wanted:
+            return sorted(grid)
+        points += 1
+
+
+def curved_steps(recipe: VggRecipe | DlnRecipe) -> set[int]:
+    """The measured steps at which the second order of Theorem 4.2 is measured as well."""
+    every = recipe.curvature_every
+    return set(measured_steps(recipe)[::every]) if every else set()

@@ -1,0 +1,294 @@
+"""A run is a folder: recipe, environment, metrics as they come, checkpoints, result.
+
+``recipe.json`` and ``environment.json`` are written once; ``metrics.jsonl`` only grows (a resumed run cuts it
+back to the checkpoint it starts from); ``checkpoint-<step>.pt`` are the two newest; ``sessions.jsonl`` holds
+wall times; ``result.json`` closes the run. Numbers that are not finite are null.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import math
+import os
+import pickle
+import platform
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from bnverify.experiments.run import recipes
+from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
+
+from bnverify.base.errors import InputError
+from bnverify.base.files import write_bytes, write_text
+
+KEPT = 2
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder says: its recipe, the rows of its metrics, and its result (None while it is
+    unfinished)."""
+
+    folder: Path
+    recipe: VggRecipe | DlnRecipe
+    rows: list[Row]
+    result: Row | None
+    environment: Row
+
+    def losses(self) -> list[Any]:
+        """The training loss of every step, in order (per seed, a list, for the linear networks)."""
+        return [loss for row in self.rows if "losses" in row for loss in row["losses"]]
+
+    def measured(self) -> list[Row]:
+        """The rows of the measuring grid, in order of their ``step``."""
+        return [row for row in self.rows if "step" in row]
+
+
+def finite(value: Any) -> Any:
+    """``value`` with every float that is not finite replaced by None, for JSON."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value
+
+
+def environment(device: str, data: Row | None) -> Row:
+    """Versions, processor, threads, device, commit and data set of this process."""
+    commit = subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "device": torch.cuda.get_device_name() if device.startswith("cuda") else "cpu",
+        "commit": commit.stdout.strip() or None,
+        "data": data,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
+    )
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read ({error}); it was damaged, run it again in a fresh folder"
+        ) from None
+
+
+def read(folder: Path) -> Run:
+    """Read a run folder, finished or not; a last line cut short is left out.
+
+    Raises:
+        InputError: the folder holds no run, or its files are damaged.
+    """
+    if not (folder / "recipe.json").is_file():
+        raise InputError(f"{folder} holds no run (no recipe.json); name a folder that bnverify train wrote")
+    recipe = recipes.from_json(_read_json(folder / "recipe.json"))
+    result = _read_json(folder / "result.json") if (folder / "result.json").exists() else None
+    rows: list[Row] = []
+    metrics = folder / "metrics.jsonl"
+    size, whole = metrics.stat().st_size if metrics.exists() else 0, (result or {}).get("metrics_bytes", 0)
+    if size < whole:
+        raise InputError(
+            f"{metrics} has {size} bytes, the finished run wrote {whole}; run it again in a fresh folder"
+        )
+    lines = metrics.read_bytes().splitlines(keepends=True) if metrics.exists() else []
+    for number, line in enumerate(lines):
+        if not line.endswith(b"\n"):
+            break
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            raise InputError(
+                f"{metrics}: line {number + 1} is damaged; run it again in a fresh folder"
+            ) from None
+    described = folder / "environment.json"
+    return Run(folder, recipe, rows, result, _read_json(described) if described.exists() else {})
+
+
+def runs_under(folder: Path) -> list[Run]:
+    """Every run in ``folder`` or below it, sorted by path; InputError if there is none."""
+    found = [read(path.parent) for path in sorted(folder.glob("**/recipe.json"))]
+    if not found:
+        raise InputError(f"{folder} holds no runs; name a folder that bnverify reproduce or train wrote")
+    return found
+
+
+@dataclass
+class Log:
+    """A run folder held for writing by this process. Made by `hold`."""
+
+    folder: Path
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
+    def append(self, row: Row) -> None:
+        """Add one line to the metrics."""
+        self._append(self.metrics, row)
+
+    def _append(self, path: Path, row: Row) -> None:
+        line = json.dumps(finite(row), allow_nan=False) + "\n"
+        try:
+            with path.open("ab") as file:
+                file.write(line.encode())
+        except OSError as error:
+            raise self._full(path, error) from None
+
+    @staticmethod
+    def _full(path: Path, error: OSError) -> InputError:
+        return InputError(f"cannot write {path}: {error.strerror}; free some space and go on with --resume")
+
+    def save(self, step: int, state: Row) -> None:
+        """Write a checkpoint of ``state`` (tensors and plain values) at ``step`` and drop all but the newest
+        two."""
+        try:
+            with self.metrics.open("ab") as file:
+                os.fsync(file.fileno())
+                size = file.tell()
+        except OSError as error:
+            raise self._full(self.metrics, error) from None
+        buffer = io.BytesIO()
+        torch.save({"step": step, "metrics_bytes": size, "state": state}, buffer)
+        write_bytes(self._checkpoint(step), buffer.getvalue())
+        for old in self._checkpoints()[KEPT:]:
+            old.unlink()
+
+    def load(self) -> Row | None:
+        """State of the newest readable checkpoint, with the metrics cut back to it; None, and no metrics, if
+        none is.
+
+        A checkpoint that is damaged or ahead of the metrics is passed over; a line in ``notes`` says so.
+        """
+        for path in self._checkpoints():
+            size = self.metrics.stat().st_size if self.metrics.exists() else 0
+            try:
+                content = torch.load(path, weights_only=True)
+                ahead = content["metrics_bytes"] > size
+            except (RuntimeError, OSError, EOFError, KeyError, TypeError, pickle.UnpicklingError, ValueError):
+                self.notes.append(f"{path} is cut short or damaged; going on from the checkpoint before it")
+                continue
+            if ahead:
+                self.notes.append(f"{path} is ahead of the metrics; going on from the checkpoint before it")
+                continue
+            os.truncate(self.metrics, content["metrics_bytes"])
+            state: Row = content["state"]
+            return state
+        self.metrics.unlink(missing_ok=True)
+        return None
+
+    def finish(self, result: Row) -> None:
+        """Write the result, with the size of the metrics it stands for."""
+        whole = {**finite(result), "metrics_bytes": self.metrics.stat().st_size}
+        write_text(self.folder / "result.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
+
+    def write_environment(self, device: str, data: Row | None) -> None:
+        """Note versions, machine and data once, when the run begins."""
+        path = self.folder / "environment.json"
+        if not path.exists():
+            write_text(path, json.dumps(environment(device, data), indent=1) + "\n")
+
+    def session(self, row: Row) -> None:
+        """Note one sitting at the run: its first and last step and its wall time."""
+        self._append(self.folder / "sessions.jsonl", row)
+
+    def seconds(self) -> float:
+        """Wall time of all sittings that were noted."""
+        path = self.folder / "sessions.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return sum(json.loads(line)["seconds"] for line in lines)
+
+    def _checkpoint(self, step: int) -> Path:
+        return self.folder / f"checkpoint-{step:09d}.pt"
+
+    def _checkpoints(self) -> list[Path]:
+        return sorted(self.folder.glob("checkpoint-*.pt"), reverse=True)
+
+
+@contextmanager
+def hold(
+    folder: Path, recipe: VggRecipe | DlnRecipe, *, resume: bool, patience: float = 0.0
+) -> Iterator[Log]:
+    """Take ``folder`` for a run of ``recipe``; no other process can until this one lets go or dies.
+
+    Args:
+        patience: seconds to wait for another process to let go of it.
+
+    Raises:
+        InputError: another process holds it; it belongs to another recipe; it holds a run already and
+        ``resume`` is
+            False; it holds files of another kind; it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("a")
+    except OSError as error:
+        raise InputError(
+            f"cannot write {folder}: {error.strerror}; name a folder that can be written"
+        ) from None
+    with lock:
+        until = time.monotonic() + patience
+        while not _locked(lock):
+            if time.monotonic() >= until:
+                raise InputError(f"{folder} is in use by another process; wait for it or name another folder")
+            time.sleep(0.1)
+        path = folder / "recipe.json"
+        if path.exists():
+            theirs = recipes.from_json(_read_json(path))
+            if theirs != recipe:
+                raise InputError(
+                    f"{folder} belongs to another recipe ({_difference(theirs, recipe)}); name another folder"
+                )
+            if not resume:
+                raise InputError(
+                    f"{folder} holds a run already; add --resume to go on with it or name another folder"
+                )
+        elif any(entry.name != "lock" for entry in folder.iterdir()):
+            raise InputError(f"{folder} holds other files; name an empty or a new folder")
+        else:
+            write_text(path, json.dumps(recipes.to_json(recipe), indent=1) + "\n")
+        yield Log(folder)
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _difference(theirs: VggRecipe | DlnRecipe, ours: VggRecipe | DlnRecipe) -> str:
+    a, b = recipes.to_json(theirs), recipes.to_json(ours)
+    name = next(key for key in {**a, **b} if a.get(key) != b.get(key))
+    return f"its {name} is {a.get(name)}, not {b.get(name)}"

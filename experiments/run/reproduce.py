@@ -1,0 +1,117 @@
+"""Many independent runs through joblib, on this machine or on a cluster, each in its own folder."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from bnverify.experiments.data import sets as data
+from bnverify.experiments.run import recipes, train
+from bnverify.experiments.run.engines import Backend, engine
+from bnverify.experiments.run.network_task import require_device
+from bnverify.experiments.run.plans import Planned
+from bnverify.experiments.run.recipes import VggRecipe
+
+from bnverify.base.errors import InputError
+
+RETRIES = 3
+PATIENCE = 60.0
+"""Seconds in which a worker that is being ended lets go of its folder."""
+
+
+def _one(
+    recipe: dict[str, Any], folder: str, deadline: float | None, patience: float
+) -> tuple[str, train.Outcome | str]:
+    """What a worker does: how the run ended, or the line that says why it could not.
+
+    ``deadline`` is wall-clock time, which machines share; a run goes on where it is. An error travels as text,
+    since backends wrap what is raised.
+    """
+    left = None if deadline is None else deadline - time.time()
+    if left is not None and left <= 0:
+        return folder, train.Outcome("paused", 0)
+    until = None if left is None else time.monotonic() + left
+    try:
+        run = recipes.from_json(recipe)
+        return folder, train.run(run, Path(folder), resume=True, deadline=until, patience=patience)
+    except InputError as error:
+        return folder, str(error)
+
+
+def run_all(
+    planned: Iterable[Planned],
+    out: Path,
+    *,
+    workers: int = 1,
+    backend: Backend = "loky",
+    minutes: float | None = None,
+    on_done: Callable[[str, train.Outcome], None] = lambda *_: None,
+) -> dict[str, train.Outcome]:
+    """Run everything below ``out``; runs that are finished already are passed over, half-done ones go on.
+
+    A worker that is killed costs what its run did since its last checkpoint: the runs that were lost are
+    given out again, up to three times. Ray has no news of single runs; there ``on_done`` is called at the end.
+
+    Args:
+        workers: processes at a time. backend: see `engines.engine`.
+        minutes: budget; runs stop at a checkpoint after it, and those not begun stay so.
+        on_done: called with the run's path and outcome as each ends.
+
+    Raises:
+        InputError: joblib or the backend is not installed, or workers kept dying; and what `train.run`
+        raises.
+    """
+    try:
+        import joblib
+    except ImportError:
+        raise InputError("running a reproduction needs joblib; pip install 'bnverify[repro]'") from None
+    if workers < 1:
+        raise InputError(f"workers = {workers}; expected at least 1")
+    planned = list(planned)
+    if backend == "loky":
+        for device in {p.recipe.device for p in planned if isinstance(p.recipe, VggRecipe)}:
+            require_device(device)
+    for source in {p.recipe.data for p in planned if isinstance(p.recipe, VggRecipe)}:
+        data.located(source)
+    deadline = None if minutes is None else time.time() + 60 * minutes
+    # Workers of a cluster may stand elsewhere.
+    waiting = {str((out / p.path).absolute()): p for p in planned}
+    outcomes: dict[str, train.Outcome] = {}
+    with engine(backend, workers) as lost:
+        for attempt in range(RETRIES + 1):
+            jobs = [
+                joblib.delayed(_one)(recipes.to_json(p.recipe), at, deadline, PATIENCE if attempt else 0.0)
+                for at, p in waiting.items()
+            ]
+            try:
+                with closing(_parallel(jobs, backend, workers)) as ended:
+                    for folder, outcome in ended:
+                        if isinstance(outcome, str):
+                            raise InputError(outcome)
+                        path = waiting.pop(folder).path
+                        outcomes[path] = outcome
+                        on_done(path, outcome)
+                return outcomes
+            except lost:
+                continue
+    raise InputError(
+        f"workers died {RETRIES + 1} times (out of memory?); use fewer --workers and add --resume"
+    )
+
+
+def _parallel(
+    jobs: list[Any], backend: Backend, workers: int
+) -> Generator[tuple[str, train.Outcome | str], None, None]:
+    import joblib
+
+    with joblib.parallel_config(backend=backend, n_jobs=workers), warnings.catch_warnings():
+        # When one run cannot go on the others are stopped; they lose what --resume does again.
+        warnings.filterwarnings("ignore", ".*still being processed by the workers.*", UserWarning)
+        # A worker whose memory grew is replaced between two runs; nothing is lost.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs.*", UserWarning)
+        order = "list" if backend == "ray" else "generator_unordered"
+        yield from joblib.Parallel(return_as=order, batch_size=1)(jobs)

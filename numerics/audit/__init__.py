@@ -1,0 +1,1 @@
+"""Bound versus actual at every normalisation layer of a person's own model."""

@@ -1,0 +1,352 @@
+"""What each normalisation layer is: which numbers it divides by which spread, and where its gamma sits.
+
+A *group* is a set of m numbers that share one mean and one spread: a channel of BatchNorm, a sample of
+LayerNorm, a sample's channel of InstanceNorm. Within a group
+
+    yhat = (y - mu) / s,   s = sqrt(sigma^2 + eps),   z = gamma yhat + beta      (Section 4.1)
+
+with mu = 0 for RMSNorm. Where gamma differs within a group (LayerNorm, GroupNorm, RMSNorm, noise) it is *folded*:
+the rows speak of the gradient at y-hat, gamma * dL/dz, and gamma is 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import torch
+import torch.distributed as dist
+from bnverify.numerics.measure.norms import LpNorm, NoisyBatchNorm, lp_scale, per_unit
+from bnverify.numerics.measure.norms import SyncBatchNorm as ProjectSyncBatchNorm
+from torch import Tensor, nn
+
+
+class Family(StrEnum):
+    """How the spread comes about."""
+
+    CENTRED = "centred"  # mean and variance of the group itself
+    RMS = "rms"  # the root mean square of the group, no mean
+    LP = "lp"  # mean and an l_p norm
+    FIXED = "fixed"  # running statistics: an affine map
+
+
+class Unit(StrEnum):
+    """What one group is."""
+
+    CHANNEL = "channel"
+    SAMPLE_CHANNEL = "sample, channel"
+    SAMPLE_GROUP = "sample, group"
+    POSITION = "sample, position"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One covered layer type: its name, the unit of its rows, and how a call of it is read."""
+
+    name: str
+    unit: Unit
+    describe: Callable[[nn.Module, Tensor], Spec]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One call of one layer, as the reductions need it.
+
+    view: reshapes a tensor like the layer's input to groups in dimension 1, ``(A, G, ...)``; a view where the
+        memory layout allows.
+    groups: G.
+    size: m, the numbers in a group on this process.
+    gamma: ``(G,)``; ones where it is folded or absent.
+    fold: a factor that broadcasts over the *original* shape and multiplies dL/dz, or None.
+    mean, spread_sq: the running mean and variance of a FIXED call, ``(G,)``; None otherwise.
+    process_group: the processes that share the statistics; None where each has its own.
+    p, scale, one_divisor: of an l_p layer: the exponent, y -> the divisor, whether all units share one.
+    """
+
+    family: Family
+    unit: Unit
+    view: Callable[[Tensor], Tensor]
+    groups: int
+    size: int
+    label_shape: tuple[int, ...]
+    eps: float
+    gamma: Tensor
+    fold: Tensor | None = None
+    mean: Tensor | None = None
+    spread_sq: Tensor | None = None
+    process_group: dist.ProcessGroup | None = None
+    synchronised: bool = False
+    p: float = 0.0
+    scale: Callable[[Tensor], Tensor] | None = None
+    one_divisor: bool = False
+
+    def labels(self) -> list[str]:
+        """Names of the groups in order: "3" for channel 3, "0,3" for sample 0 and channel (group, position) 3."""
+        if self.unit is Unit.CHANNEL:
+            return [str(j) for j in range(self.groups)]
+        inner = max(1, math.prod(self.label_shape[1:]))
+        return [f"{index // inner},{index % inner}" for index in range(self.groups)]
+
+    def dot(self, a: Tensor, b: Tensor) -> Tensor:
+        """<a, b> per group, ``(G,)``, over all processes that share the group."""
+        a, b = self.view(a), self.view(b)
+        return self.total((a * b).sum([d for d in range(a.dim()) if d != 1]))
+
+    def total(self, sums: Tensor) -> Tensor:
+        """Sums over the processes that share the statistics."""
+        if self.synchronised:
+            sums = sums.contiguous()
+            dist.all_reduce(sums, group=self.process_group)
+        return sums
+
+    def spread(self, per_group: Tensor, like: Tensor) -> Tensor:
+        """A ``(G,)`` tensor as a tensor that has the shape of ``like``."""
+        viewed = self.view(like)
+        full = per_group.view(1, -1, *[1] * (viewed.dim() - 2)).expand(viewed.shape)
+        return full.reshape(like.shape)
+
+
+def _channels_first(t: Tensor) -> Tensor:
+    return t
+
+
+def _ones(count: int, like: Tensor) -> Tensor:
+    return torch.ones(count, dtype=_accumulator(like), device=like.device)
+
+
+def _accumulator(like: Tensor) -> torch.dtype:
+    """Half precisions are summed in float32."""
+    return torch.float32 if like.dtype in (torch.float16, torch.bfloat16) else like.dtype
+
+
+def _detached(t: Tensor | None, like: Tensor) -> Tensor | None:
+    """A copy: an optimizer step or the next call changes the original in place."""
+    return None if t is None else t.detach().to(_accumulator(like), copy=True)
+
+
+def _per_channel(module: nn.Module, y: Tensor, eps: float, fixed: bool) -> Spec:
+    channels = y.shape[1]
+    gamma = _detached(module.weight, y)  # type: ignore[arg-type]
+    mean, spread_sq = _running(module, y) if fixed else (None, None)
+    return Spec(
+        family=Family.FIXED if fixed else Family.CENTRED,
+        unit=Unit.CHANNEL,
+        view=_channels_first,
+        groups=channels,
+        size=y.numel() // channels,
+        label_shape=(channels,),
+        eps=eps,
+        gamma=_ones(channels, y) if gamma is None else gamma,
+        mean=mean,
+        spread_sq=spread_sq,
+    )
+
+
+def _running(module: nn.Module, y: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    return _detached(module.running_mean, y), _detached(module.running_var, y)  # type: ignore[arg-type]
+
+
+def _batch_norm(module: nn.Module, y: Tensor) -> Spec:
+    assert isinstance(module, nn.modules.batchnorm._BatchNorm)
+    return _per_channel(module, y, module.eps, not module.training and module.running_mean is not None)
+
+
+def shares_statistics(group: dist.ProcessGroup | None) -> bool:
+    """Whether a layer that synchronises over ``group`` has another process to synchronise with."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1
+
+
+def _sync_batch_norm(module: nn.Module, y: Tensor) -> Spec:
+    if isinstance(module, ProjectSyncBatchNorm):
+        fixed, group, eps = not module.training, module.group, module.eps
+    else:
+        assert isinstance(module, nn.SyncBatchNorm)
+        fixed = not module.training and module.running_mean is not None
+        group, eps = module.process_group, module.eps
+    spec = _per_channel(module, y, eps, fixed)
+    return replace(spec, process_group=group, synchronised=not fixed and shares_statistics(group))
+
+
+def _noisy_batch_norm(module: nn.Module, y: Tensor) -> Spec:
+    assert isinstance(module, NoisyBatchNorm)
+    norm, noise = module.norm, module.noise
+    spec = _batch_norm(norm, y)
+    if not noise.training and not noise.at_test:
+        return spec
+    scale, _ = noise.draw(y.detach())
+    fold = scale.to(_accumulator(y)) * per_unit(spec.gamma, y)
+    return replace(spec, gamma=torch.ones_like(spec.gamma), fold=fold)
+
+
+def _lp_norm(module: nn.Module, y: Tensor) -> Spec:
+    assert isinstance(module, LpNorm)
+    norm = module
+
+    def scale(t: Tensor) -> Tensor:
+        centred = t - per_unit(t.mean([d for d in range(t.dim()) if d != 1]), t)
+        return lp_scale(t if norm.of == "raw" else centred, norm.p, norm.average, norm.eps)
+
+    spec = _per_channel(module, y, module.eps, False)
+    if module.training:
+        shared = module.running_scale.dim() == 0
+        return replace(spec, family=Family.LP, p=module.p, scale=scale, one_divisor=shared)
+    mean, divisor = _detached(module.running_mean, y), _detached(module.running_scale, y)
+    assert mean is not None
+    assert divisor is not None
+    return replace(spec, family=Family.FIXED, mean=mean, spread_sq=divisor.expand_as(mean) ** 2, eps=0.0)
+
+
+def _instance_norm(module: nn.Module, y: Tensor) -> Spec:
+    assert isinstance(module, nn.modules.instancenorm._InstanceNorm)
+    batched = y.dim() == _instance_rank(module)
+    channels = y.shape[1] if batched else y.shape[0]
+    samples = y.shape[0] if batched else 1
+    groups = samples * channels
+    gamma = _detached(module.weight, y)
+    fixed = not module.training and module.track_running_stats and module.running_mean is not None
+    mean, spread_sq = _running(module, y) if fixed else (None, None)
+
+    def view(t: Tensor) -> Tensor:
+        return t.reshape(1, groups, -1)
+
+    return Spec(
+        family=Family.FIXED if fixed else Family.CENTRED,
+        unit=Unit.SAMPLE_CHANNEL,
+        view=view,
+        groups=groups,
+        size=y.numel() // groups,
+        label_shape=(samples, channels),
+        eps=module.eps,
+        gamma=_ones(groups, y) if gamma is None else gamma.repeat(samples),
+        mean=None if mean is None else mean.repeat(samples),
+        spread_sq=None if spread_sq is None else spread_sq.repeat(samples),
+    )
+
+
+def _instance_rank(module: nn.Module) -> int:
+    ranks = {nn.InstanceNorm1d: 3, nn.InstanceNorm2d: 4, nn.InstanceNorm3d: 5}
+    return next(rank for cls, rank in ranks.items() if isinstance(module, cls))
+
+
+def _group_norm(module: nn.Module, y: Tensor) -> Spec:
+    assert isinstance(module, nn.GroupNorm)
+    samples, count = y.shape[0], module.num_groups
+    weight = _detached(module.weight, y)
+
+    def view(t: Tensor) -> Tensor:
+        return t.reshape(1, samples * count, -1)
+
+    return Spec(
+        family=Family.CENTRED,
+        unit=Unit.SAMPLE_GROUP,
+        view=view,
+        groups=samples * count,
+        size=y.numel() // (samples * count),
+        label_shape=(samples, count),
+        eps=module.eps,
+        gamma=_ones(samples * count, y),
+        fold=None if weight is None else per_unit(weight, y),
+    )
+
+
+def _over_last(family: Family) -> Callable[[nn.Module, Tensor], Spec]:
+    def describe(module: nn.Module, y: Tensor) -> Spec:
+        assert isinstance(module, nn.LayerNorm | nn.RMSNorm)
+        size = math.prod(module.normalized_shape)
+        rows = y.numel() // size
+
+        def view(t: Tensor) -> Tensor:
+            return t.reshape(1, rows, size)
+
+        eps = torch.finfo(y.dtype).eps if module.eps is None else module.eps
+        return Spec(
+            family=family,
+            unit=Unit.POSITION,
+            view=view,
+            groups=rows,
+            size=size,
+            label_shape=(y.shape[0], rows // max(1, y.shape[0])) if y.dim() > 1 else (1, rows),
+            eps=eps,
+            gamma=_ones(rows, y),
+            fold=_detached(module.weight, y),
+        )
+
+    return describe
+
+
+_KINDS: tuple[tuple[type[nn.Module], Kind], ...] = (
+    (NoisyBatchNorm, Kind("NoisyBatchNorm", Unit.CHANNEL, _noisy_batch_norm)),
+    (LpNorm, Kind("LpNorm", Unit.CHANNEL, _lp_norm)),
+    (ProjectSyncBatchNorm, Kind("SyncBatchNorm", Unit.CHANNEL, _sync_batch_norm)),
+    (nn.SyncBatchNorm, Kind("SyncBatchNorm", Unit.CHANNEL, _sync_batch_norm)),
+    (nn.BatchNorm1d, Kind("BatchNorm1d", Unit.CHANNEL, _batch_norm)),
+    (nn.BatchNorm2d, Kind("BatchNorm2d", Unit.CHANNEL, _batch_norm)),
+    (nn.BatchNorm3d, Kind("BatchNorm3d", Unit.CHANNEL, _batch_norm)),
+    (nn.LayerNorm, Kind("LayerNorm", Unit.POSITION, _over_last(Family.CENTRED))),
+    (nn.RMSNorm, Kind("RMSNorm", Unit.POSITION, _over_last(Family.RMS))),
+    (nn.GroupNorm, Kind("GroupNorm", Unit.SAMPLE_GROUP, _group_norm)),
+    (nn.InstanceNorm1d, Kind("InstanceNorm1d", Unit.SAMPLE_CHANNEL, _instance_norm)),
+    (nn.InstanceNorm2d, Kind("InstanceNorm2d", Unit.SAMPLE_CHANNEL, _instance_norm)),
+    (nn.InstanceNorm3d, Kind("InstanceNorm3d", Unit.SAMPLE_CHANNEL, _instance_norm)),
+)
+
+
+def kind_of(module: nn.Module) -> Kind | None:
+    """The covered kind of ``module``, or None.
+
+    A subclass that overrides ``forward`` may compute something else and is not covered.
+    """
+    for cls, kind in _KINDS:
+        if isinstance(module, cls):
+            return kind if type(module).forward is _forward_of(cls) else None
+    return None
+
+
+def _forward_of(cls: type[nn.Module]) -> object:
+    return cls.forward
+
+
+@dataclass(frozen=True)
+class NotCovered:
+    """Something that looks like normalisation and has no rows, and why."""
+
+    name: str
+    what: str
+    why: str
+
+
+_REASONS: tuple[tuple[str, str], ...] = (
+    ("LocalResponseNorm", "divides by neighbouring channels, not by the spread of a group"),
+    ("CrossMapLRN2d", "divides by neighbouring channels, not by the spread of a group"),
+    ("_WeightNorm", "normalises weights, not activations"),
+    ("_SpectralNorm", "normalises weights, not activations"),
+    ("Lazy", "has no shape yet; run one forward pass and audit again"),
+    ("FrozenBatchNorm", "is an affine map with constant statistics and no normalisation of the batch"),
+    ("Quantized", "runs in integer arithmetic, which has no gradient"),
+)
+
+
+def not_covered(model: nn.Module, chosen: set[str]) -> tuple[NotCovered, ...]:
+    """Modules of ``model`` that look like normalisation but are not in ``chosen`` and contain nothing that is."""
+    found = []
+    for name, module in model.named_modules():
+        base = next((cls.__name__ for cls, _ in _KINDS if isinstance(module, cls)), None)
+        looks = base or "norm" in type(module).__name__.lower() or type(module).__name__ == "CrossMapLRN2d"
+        if not looks or name in chosen or kind_of(module) is not None:
+            continue
+        if any(other != name and other.startswith(f"{name}.") for other in chosen):
+            continue
+        if any(name.startswith(f"{other}.") for other in chosen):
+            continue
+        what = type(module).__name__
+        why = next((reason for key, reason in _REASONS if key.lower() in what.lower()), None)
+        if why is None:
+            why = (
+                f"overrides the forward pass of {base}, so its formula is not known"
+                if base
+                else "is not a layer type whose formula is known"
+            )
+        found.append(NotCovered(name, what, why))
+    return tuple(found)

@@ -1,0 +1,172 @@
+"""Per-group inner products of 1, y-hat, g = dL/dz and v = dL^/dy at one call of a normalisation layer.
+
+With S = sum over a group (and over the processes that share it), the first order of an audit is
+
+    mu = S y / m,  sigma^2 = S (y - mu)^2 / m,  s^2 = sigma^2 + eps,  rho = sigma^2 / s^2,
+    |g|^2, <1,g>, <g,yhat>, |v|^2, <1,v>, <v,yhat>                              (Section 4.1, Theorem 4.1)
+
+Every one is a sum over what autograd delivered; no closed form of a gradient is used. The tensors are read once, in
+pieces that stay in the cache, and y relative to a pivot near its mean, so that a large mean costs no digits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from bnverify.numerics.audit.layers import Family, Spec
+from torch import Tensor
+
+PIECE = {"cpu": 1 << 18}
+"""Numbers of each tensor that are reduced at a time: on a CPU what its cache holds, elsewhere `PIECE_ELSEWHERE`."""
+
+PIECE_ELSEWHERE = 1 << 26
+
+SHORT = 16
+"""Rows of so few numbers leave the lanes of a processor empty."""
+
+
+def first_order(spec: Spec, y: Tensor, g: Tensor, v: Tensor) -> dict[str, Tensor]:
+    """The named scalars of one call, each ``(G,)``.
+
+    Args:
+        spec: how the layer reads its input.
+        y, g, v: input of the layer, gradient at its output and at its input; one shape, detached.
+
+    Returns:
+        ``size`` (m over all processes), ``mean``, ``var`` (sigma^2), ``s``, ``gamma``, ``grad_out_sq``
+        (|dL/dz|^2 as the layer's output sees it), then with g folded where `Spec.fold` is set: ``g.g``, ``1.g``,
+        ``g.yhat``, ``v.v``, ``1.v``, ``v.yhat``, ``1.yhat``. Float64 for float64 layers, float32 otherwise.
+    """
+    wide = torch.float64 if y.dtype is torch.float64 else torch.float32
+    tensors = [y, g, v]
+    if spec.fold is not None:
+        tensors = [y, g.to(wide) * spec.fold.to(wide), v, g]
+    views = [spec.view(t) for t in tensors]
+    pivot = _pivot(spec, views[0], wide)
+    sums = spec.total(_moments(views, pivot))
+    off, sq, grad_sum, grad_along, grad_sq, bn_sum, bn_along, bn_sq, *raw = sums
+    size = spec.total(torch.full_like(pivot, spec.size))
+
+    mean, var = pivot, sq / size
+    if spec.family is Family.FIXED:
+        assert spec.spread_sq is not None
+        var = spec.spread_sq.to(wide)
+    elif spec.family is not Family.RMS:
+        mean = pivot + off / size
+        var = ((sq - off * (off / size)) / size).clamp_min(0)
+    shift = mean - pivot
+    if spec.family is Family.LP:
+        assert spec.scale is not None
+        s = spec.scale(y.to(wide)).expand(spec.groups).clone()
+    else:
+        s = (var + spec.eps).sqrt()
+    found = {
+        "size": size,
+        "mean": mean,
+        "var": var,
+        "s": s,
+        "gamma": spec.gamma.to(wide),
+        "grad_out_sq": raw[0] if raw else grad_sq,
+        "g.g": grad_sq,
+        "1.g": grad_sum,
+        "g.yhat": (grad_along - shift * grad_sum) / s,
+        "v.v": bn_sq,
+        "1.v": bn_sum,
+        "v.yhat": (bn_along - shift * bn_sum) / s,
+        "1.yhat": (off - shift * size) / s,
+    }
+    if spec.family is Family.LP:
+        found |= _divisor(spec, y.to(wide), views[1].to(wide), views[2].to(wide), found)
+    return found
+
+
+def _pivot(spec: Spec, y: Tensor, wide: torch.dtype) -> Tensor:
+    """``(G,)``: running mean; 0 where no mean is taken; else the mean of the first sample, one for all processes."""
+    if spec.family is Family.FIXED:
+        assert spec.mean is not None
+        return spec.mean.to(wide)
+    if spec.family is Family.RMS:
+        return torch.zeros(spec.groups, dtype=wide, device=y.device)
+    first = y[:1].to(wide).transpose(0, 1).flatten(1).mean(1)
+    return spec.total(first) / spec.total(torch.ones_like(first)) if spec.synchronised else first
+
+
+def _moments(views: list[Tensor], pivot: Tensor) -> Tensor:
+    """``(8, G)``: sums of t, t^2, g, gt, g^2, v, vt, v^2 with t = y - pivot; then of the square of a fourth tensor."""
+    outer, inner = views[0].shape[0], math.prod(views[0].shape[2:])
+    if outer > 1 and 1 < inner <= SHORT and all(view.is_contiguous() for view in views):
+        # Every place of a short row is summed on its own first.
+        flat = _moments([view.flatten(1) for view in views], pivot.repeat_interleave(inner))
+        return flat.view(len(flat), -1, inner).sum(2)
+    zero, one = torch.zeros_like(pivot), torch.ones_like(pivot)
+    found: list[list[Tensor]] = []
+    scratch = pivot.new_empty(0)
+    for groups, parts in _pieces(views):
+        y, g, v, *raw = (part.to(pivot.dtype) for part in parts)
+        if scratch.shape != y.shape:
+            scratch = torch.empty_like(y)
+        t = torch.sub(y, pivot[groups].view(1, -1, *[1] * (y.dim() - 2)), out=scratch)
+        plain = zero[groups], one[groups]
+        rows = [*_sums(t, t, *plain)]
+        for u in (g, v):
+            rows += [*_sums(u, t, *plain), _sums(u, u, *plain)[1]]
+        rows += [_sums(u, u, *plain)[1] for u in raw]
+        found.append(rows)
+    by_moment = zip(*found, strict=True)
+    if outer > 1:
+        return torch.stack([torch.stack(parts).sum(0) for parts in by_moment])
+    return torch.stack([torch.cat(parts) for parts in by_moment])
+
+
+def _pieces(views: list[Tensor]) -> Iterator[tuple[slice, list[Tensor]]]:
+    """The groups of a piece and its part of every ``(A, G, ...)`` tensor: some of A, or of G where A is 1."""
+    first = views[0]
+    outer, groups = first.shape[:2]
+    room = PIECE.get(first.device.type, PIECE_ELSEWHERE)
+    along, count = (0, outer) if outer > 1 else (1, groups)
+    step = max(1, room * count // max(1, first.numel()))
+    for start in range(0, count, step):
+        rows = slice(start, start + step)
+        if along:
+            yield rows, [t[:, rows] for t in views]
+        else:
+            yield slice(None), [t[rows] for t in views]
+
+
+def _divisor(spec: Spec, y: Tensor, g: Tensor, v: Tensor, found: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Products with nu, the gradient of an l_p layer's divisor n by autograd.
+
+    ``shared``: <g, yhat> where every unit has an n of its own; the sum of gamma <g, yhat> over the units, divided
+    by gamma, where they share one.
+    """
+    assert spec.scale is not None
+    grad_proj, gamma = found["g.yhat"], found["gamma"]
+    with torch.enable_grad():
+        at = y.detach().requires_grad_()
+        divisor = spec.scale(at)
+        (slope,) = torch.autograd.grad(divisor.sum(), at)
+    shared = grad_proj if divisor.dim() else (gamma * grad_proj).sum() / gamma
+    nu = spec.view(slope)
+    plain = torch.zeros_like(gamma), torch.ones_like(gamma)
+    nu_sum, nu_sq = _sums(nu, nu, *plain)
+    return {
+        "1.nu": nu_sum,
+        "nu.nu": nu_sq,
+        "g.nu": _sums(g, nu, *plain)[1],
+        "nu.v": _sums(v, nu, *plain)[1],
+        "shared": shared,
+    }
+
+
+def _sums(a: Tensor, b: Tensor, zero: Tensor, one: Tensor) -> tuple[Tensor, Tensor]:
+    """(sum a, sum a b) per group of ``(A, G, ...)``, in one pass; zero and one: ``(G,)``.
+
+    These two sums are the bias and weight gradients of a batch normalisation with mean 0 and divisor 1, so the kernel
+    that PyTorch has for them does it without a temporary, several times faster than the same sums written out.
+    """
+    _, products, sums = torch.ops.aten.native_batch_norm_backward(
+        a, b, None, None, None, zero, one, True, 0.0, [False, True, True]
+    )
+    return sums, products

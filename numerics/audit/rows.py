@@ -1,0 +1,272 @@
+"""From the measured scalars of a layer call to the rows of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import torch
+from bnverify.numerics.audit.capture import Call
+from bnverify.numerics.audit.curvature import Groups2, Layer2
+from bnverify.numerics.audit.layers import Family
+from bnverify.numerics.audit.report import LayerAudit, SecondOrder, StatementRows
+from bnverify.numerics.audit.setting import LayerSetting, Word, together
+from bnverify.numerics.audit.statements import Answer, Asked, ask, statements
+from torch import Tensor
+
+T = TypeVar("T")
+
+_MEASURED = (
+    *("g.g", "1.g", "g.yhat", "v.v", "1.v", "v.yhat", "1.yhat"),
+    *("g.nu", "1.nu", "nu.nu", "nu.v"),
+)
+"""The products of `first_order`; those with nu only where the layer divides by an l_p norm."""
+
+
+def layer_setting(call: Call, second: Groups2 | None = None, depth: int = 0) -> LayerSetting:
+    """The room of a call: all its groups in first order, or the groups of ``second`` with their curvature.
+
+    ``depth`` is the length of the sums downstream, for the rounding of second derivatives.
+
+    Sizes are norms of what a vector was formed from before cancellations: v from gamma/s g (and from the gradient
+    of an l_p divisor), B v from the two times J around H J v and from the bend of the layer along v.
+    """
+    assert call.spec is not None
+    found = call.measured
+    if second is not None:
+        at = torch.tensor(second.index, device=found["size"].device)
+        found = {key: value[at] for key, value in found.items()}
+    m, var, s, gamma = found["size"], found["var"], found["s"], found["gamma"]
+    fixed = call.spec.family is Family.FIXED
+    symbols = {
+        "m": m,
+        "gamma": gamma,
+        "mu": found["mean"],
+        "sigma": var.sqrt(),
+        "s": s,
+        "rho": var / s**2,
+        "eps": torch.full_like(s, call.spec.eps),
+    }
+    products: dict[tuple[Word, Word], Tensor] = {}
+    for name in _MEASURED:
+        if name in found:
+            left, right = name.split(".")
+            products[(left, right)] = found[name]
+    products[("1", "1")] = m
+    products[("yhat", "yhat")] = m * symbols["rho"] if not fixed else m
+    factor = gamma.abs() / s
+    g_size = found["g.g"].sqrt()
+    v_size = torch.maximum(found["v.v"].sqrt(), factor * g_size)
+    sizes: dict[Word, Tensor] = {"1": m.sqrt(), "yhat": m.sqrt(), "g": g_size}
+    if "nu.nu" in found:
+        sizes["nu"] = found["nu.nu"].sqrt()
+        symbols |= {"shared": found["shared"], "n": s}
+        v_size = torch.maximum(v_size, factor * (g_size + found["shared"].abs() * sizes["nu"]))
+    sizes["v"] = v_size
+    if second is not None:
+        jv: Word = ("Dz", "v")
+        p = second.products
+        products |= {("v", ("B", "v")): p["v.Bv"], (jv, ("H", jv)): p["Jv.HJv"]}
+        sizes[jv] = factor * v_size
+        sizes[("H", jv)] = p["HJv.HJv"].sqrt()
+        bend = 3 * factor / s * g_size * v_size / m.sqrt()
+        sizes[("B", "v")] = p["Bv.Bv"].sqrt() + factor * sizes[("H", jv)] + bend
+        for right in ("v", "g", "yhat", "e"):
+            if f"v.H{right}" not in p:
+                continue
+            image: Word = ("H", _word(right))
+            sizes[image] = p[f"H{right}.H{right}"].sqrt()
+            products[(image, image)] = p[f"H{right}.H{right}"]
+            products |= {(_word(left), image): p[f"{left}.H{right}"] for left in ("v", "g", "yhat", "e")}
+        if "v.Nv" in p:
+            products[("v", ("N", "v"))] = p["v.Nv"]
+            sizes[("N", "v")] = p["Nv.Nv"].sqrt()
+    return LayerSetting(symbols, products, sizes, int(m.max()), ~constant(call, found), depth)
+
+
+def _word(short: str) -> Word:
+    return "1" if short == "e" else short
+
+
+def constant(call: Call, found: dict[str, Tensor]) -> Tensor:
+    """Groups whose spread is rounding: sigma is at most 64 roundings of the mean. ``(G,)``"""
+    assert call.spec is not None
+    var, mean = found["var"], found["mean"]
+    if call.spec.family is Family.FIXED:
+        return torch.zeros_like(var, dtype=torch.bool)
+    return var <= (64 * torch.finfo(var.dtype).eps * mean) ** 2
+
+
+def answers(call: Call, room: LayerSetting) -> list[Answer]:
+    """Every statement that can be asked of the room."""
+    assert call.spec is not None
+    asked = (ask(statement, room, call.dtype) for statement in statements(Asked.of(call.spec)))
+    return [answer for answer in asked if answer is not None]
+
+
+def first_order_answers(calls: Sequence[Call]) -> list[list[Answer]]:
+    """What every call answers; those of one formula, dtype, m and device are asked in one room."""
+    rooms = [layer_setting(call) for call in calls]
+    alike: dict[tuple[Asked, torch.dtype, int, torch.device], list[int]] = {}
+    for index, (call, room) in enumerate(zip(calls, rooms, strict=True)):
+        assert call.spec is not None
+        key = Asked.of(call.spec), call.dtype, room.length, room.defined.device
+        alike.setdefault(key, []).append(index)
+    found: list[list[Answer]] = [[] for _ in calls]
+    for indices in alike.values():
+        sizes = [len(rooms[index].defined) for index in indices]
+        for answer in answers(calls[indices[0]], together([rooms[index] for index in indices])):
+            for index, part in zip(indices, answer.split(sizes), strict=True):
+                found[index].append(part)
+    return found
+
+
+def statement_rows(answer: Answer, keep: list[int] | None) -> StatementRows:
+    statement = answer.statement
+    return StatementRows(
+        id=statement.id,
+        form=statement.form,
+        text=statement.text,
+        op=answer.op,
+        asserted=statement.asserted,
+        lhs=kept(answer.lhs.tolist(), keep),
+        rhs=kept(answer.rhs.tolist(), keep),
+        residual=kept(answer.residual.tolist(), keep),
+        finding=kept(answer.findings, keep),
+    )
+
+
+def kept(values: Sequence[T], keep: list[int] | None) -> tuple[T, ...]:
+    """The values at these places; all of them where ``keep`` is None."""
+    return tuple(values) if keep is None else tuple([values[j] for j in keep])
+
+
+def first_order_rows(
+    call: Call,
+    number: int,
+    mode: str,
+    asked: list[Answer],
+    channels: tuple[int, ...] | None = None,
+    second: SecondOrder | None = None,
+) -> LayerAudit:
+    """The table of one call; asked: its part of `first_order_answers`."""
+    spec = call.spec
+    assert spec is not None
+    keep = None if channels is None else list(channels)
+    return LayerAudit(
+        name=call.name,
+        kind=call.kind.name,
+        family=str(spec.family),
+        unit=str(spec.unit),
+        call=number,
+        mode=mode,
+        eps=spec.eps,
+        dtype=str(call.dtype).removeprefix("torch."),
+        folded=spec.fold is not None,
+        synchronised=spec.synchronised,
+        labels=kept(spec.labels(), keep),
+        columns={name: kept(values, keep) for name, values in _columns(call).items()},
+        statements=tuple(statement_rows(answer, keep) for answer in asked),
+        second=second,
+    )
+
+
+def _columns(call: Call) -> dict[str, list[float]]:
+    """The columns of `bnverify.numerics.audit.report.COLUMNS`."""
+    spec, found = call.spec, call.measured
+    assert spec is not None
+    m, s, gamma, grad_sq, proj = (found[key] for key in ("size", "s", "gamma", "g.g", "g.yhat"))
+    rho = found["var"] / s**2
+    zero = torch.zeros_like(m)
+    scale_sq = (gamma / s) ** 2
+
+    def share(value: Tensor) -> Tensor:
+        return torch.where(grad_sq > 0, value / grad_sq, zero)
+
+    yhat_sq = (m * rho if spec.family is not Family.FIXED else m) * grad_sq
+    removed_mean = found["1.g"] ** 2 / m if spec.family in (Family.CENTRED, Family.LP) else zero
+    kept = torch.where(scale_sq > 0, found["v.v"] / scale_sq, zero)
+    match spec.family:
+        case Family.FIXED:
+            removed_yhat = zero
+        case Family.LP:
+            removed_yhat = torch.where(scale_sq > 0, grad_sq - removed_mean - kept, zero)
+        case _:
+            removed_yhat = (2 - rho) / m * proj**2
+    columns = {
+        "size": m,
+        "mean": found["mean"],
+        "sigma": found["var"].sqrt(),
+        "s": s,
+        "rho": rho,
+        "gamma": gamma,
+        "grad_in_sq": found["v.v"],
+        "grad_out_sq": found["grad_out_sq"],
+        "grad_sq": grad_sq,
+        "grad_sum": found["1.g"],
+        "grad_proj": proj,
+        "scale_sq": scale_sq,
+        "term_mean": share(removed_mean),
+        "term_yhat": share(removed_yhat),
+        "kept": share(kept),
+        "cosine": torch.where(yhat_sq > 0, proj / yhat_sq.sqrt(), zero),
+    }
+    return {name: values.tolist() for name, values in columns.items()}
+
+
+_EXACT = {
+    "bn_hess_bn": "v.Bv",
+    "chain": "Jv.HJv",
+    "hess_bn": "v.Hv",
+    "hess_grad": "g.Hg",
+}
+
+
+def second_order_rows(
+    call: Call,
+    layer: Layer2,
+    exact: Groups2 | None,
+    estimate: Groups2 | None,
+    channels: tuple[int, ...] | None,
+    depth: int,
+) -> SecondOrder:
+    """Whole layer, single groups and estimates of one call."""
+    spec = call.spec
+    assert spec is not None
+    labels = spec.labels()
+    keep = None if channels is None else list(channels)
+    forms: dict[str, tuple[float, ...]] = {}
+    asked: tuple[StatementRows, ...] = ()
+    if exact is not None:
+        forms = {
+            name: tuple(exact.products[key].tolist()) for name, key in _EXACT.items() if key in exact.products
+        }
+        if exact.smoothness is not None:
+            forms["smoothness"] = tuple(exact.smoothness.tolist())
+        asked = tuple(
+            statement_rows(answer, None)
+            for answer in answers(call, layer_setting(call, exact, depth))
+            if answer.order == 2
+        )
+
+    def of(values: dict[str, Tensor]) -> dict[str, tuple[float, ...]]:
+        listed = {name: values[key].tolist() for name, key in _EXACT.items() if key in values}
+        return {name: kept(numbers, keep) for name, numbers in listed.items()}
+
+    return SecondOrder(
+        whole={
+            "bn_hess_bn": layer.bn_hess_bn,
+            "chain": layer.chain,
+            "bend": layer.bend,
+            "hess_bn": layer.hess_bn,
+            "hess_grad": layer.hess_grad,
+            "smoothness": layer.smoothness,
+            "hess_smoothness": layer.hess_smoothness,
+        },
+        probes=layer.probes,
+        labels=tuple(labels[j] for j in exact.index) if exact is not None else (),
+        exact=forms,
+        statements=asked,
+        estimate=of(estimate.products) if estimate is not None else {},
+        error=of(estimate.errors) if estimate is not None else {},
+    )

@@ -1,0 +1,318 @@
+"""Bound versus actual at every normalisation layer of any model, measured by autograd.
+
+    from bnverify import audit
+    report = audit(model, torch.nn.functional.cross_entropy, images, labels)
+
+For every layer call and group (a channel of BatchNorm, a sample of LayerNorm): m, sigma, gamma, eps, rho, the
+squared norms of dL/dz and dL^/dy, the two reductions of Theorem 4.1, actual and bound of every statement that
+applies, and on request the second order of Theorem 4.2 by Hessian-vector products.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from bnverify.numerics.audit import diagnosis
+from bnverify.numerics.audit.capture import Call, Capture, choose, covered_layers
+from bnverify.numerics.audit.curvature import Groups2, Point, estimated_groups, exact_groups, points, whole
+from bnverify.numerics.audit.layers import NotCovered, not_covered
+from bnverify.numerics.audit.passes import (
+    LossFn,
+    batch_of,
+    check_finite,
+    environment,
+    first_order_pass,
+    fresh,
+    loss_of,
+    measure,
+    numbered,
+    plain_errors,
+    require_batch,
+    setting,
+    shared_loss,
+    twice_differentiable,
+    unwrap,
+)
+from bnverify.numerics.audit.report import AuditReport, LayerAudit, SecondOrder
+from bnverify.numerics.audit.restore import require_eager
+from bnverify.numerics.audit.rows import constant, first_order_answers, first_order_rows, second_order_rows
+from torch import Tensor, nn
+
+from bnverify.base.errors import InputError
+
+Mode = Literal["train", "eval", "both"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be measured, checked once.
+
+    channels: rows to keep, all where None; second order asks each of them alone. probes: sign probes for the
+    estimate of all rows, 0 or at least 2. skip_constant: give constant groups no verdict instead of refusing them.
+    """
+
+    second_order: bool = False
+    channels: tuple[int, ...] | None = None
+    probes: int = 8
+    seed: int = 0
+    skip_constant: bool = False
+
+    def __post_init__(self) -> None:
+        if self.probes < 0 or self.probes == 1:
+            raise InputError(f"probes = {self.probes}; expected 0 or at least 2, for a standard error")
+        if self.channels is not None and not self.channels:
+            raise InputError("channels is empty; name at least one, or leave it out for all of them")
+
+
+def audit(
+    model: nn.Module,
+    loss_fn: LossFn,
+    inputs: Any,
+    targets: Any = None,
+    *,
+    layers: Sequence[str] | None = None,
+    channels: Sequence[int] | None = None,
+    mode: Mode | None = None,
+    second_order: bool = False,
+    probes: int = 8,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+    seed: int = 0,
+    skip_constant: bool = False,
+) -> AuditReport:
+    """Audit the normalisation layers of ``model`` on one batch; the model is left untouched to the bit.
+
+    First order takes one forward pass and a backward pass without parameter gradients; through
+    ``torch.utils.checkpoint(use_reentrant=True)``, which knows ``loss.backward()`` alone, with them.
+
+    Args:
+        model: any eager module; DataParallel and DistributedDataParallel are unwrapped, so that the batch, and m
+            with it, is this process's own. Layers with synchronised statistics are audited over all processes, with
+            the loss averaged over them; every process then makes the same call.
+        loss_fn: ``loss_fn(outputs, targets)``, or ``loss_fn(outputs)`` where targets is None; one number.
+        inputs: a tensor, a tuple or list of positional arguments, or a dict of keyword arguments.
+        layers: names or shell patterns; all covered layers where None.
+        channels: rows to keep; in second order each is also asked alone, one product each.
+        mode: "train", "eval" or "both"; None leaves the model in the mode it has.
+        second_order: also v'Bv, its bound, |Bv|/|v| and the sign of the curvature along probed directions.
+        probes: random sign vectors for the unbiased estimate of every row's second order; 0 for none.
+        dtype: torch.float64 audits a copy in that dtype; None keeps the model's own.
+        device: where a copy of the model runs; None keeps the model's own.
+        seed: of the sign probes.
+        skip_constant: give groups with sigma = 0 no verdict; by default they are refused.
+
+    Raises:
+        InputError: the model has no covered layer, a name or a channel does not exist, a number is not finite, the
+            loss is no number or does not depend on the model, a group is constant or has one number, memory ran out.
+    """
+    if mode not in (None, "train", "eval", "both"):
+        raise InputError(f"mode {mode!r} is unknown; expected train, eval or both")
+    if not isinstance(model, nn.Module):
+        raise InputError(f"the model is {type(model).__name__}; expected a torch.nn.Module")
+    request = Request(
+        second_order, None if channels is None else tuple(channels), probes, seed, skip_constant
+    )
+    started = time.perf_counter()
+    with plain_errors():
+        model = unwrap(model)
+        require_eager(model)
+        check_finite(model, inputs, targets)
+        if dtype is not None or device is not None:
+            model, loss_fn = converted(model, dtype, device), converted_loss(loss_fn, dtype, device)
+            where = None if device is None else torch.device(device)
+            inputs, targets = fresh(inputs, where, dtype), fresh(targets, where, dtype)
+        covered = covered_layers(model)
+        others = not_covered(model, set(covered))
+        chosen = choose(covered, None if layers is None else list(layers), others)
+        modes = ("train", "eval") if mode == "both" else (mode,)
+        found: list[LayerAudit] = []
+        missing: dict[NotCovered, None] = dict.fromkeys(others)
+        losses = {}
+        for one in modes:
+            label = one or ("train" if model.training else "eval")
+            rows, without, loss = _audit_mode(
+                model, loss_fn, inputs, targets, chosen, one, label, request, tuple(missing)
+            )
+            found += rows
+            missing |= dict.fromkeys(without)
+            losses[label] = loss
+    if not found:
+        reasons = "; ".join(f"{item.name}: {item.why}" for item in missing)
+        raise InputError(
+            f"no normalisation layer could be measured ({reasons}); check the forward pass and the loss"
+        )
+    facts = environment(model) | {
+        "batch": batch_of(inputs),
+        "loss": losses,
+        "second_order": request.second_order,
+        "channels": None if request.channels is None else list(request.channels),
+        "probes": request.probes if request.second_order else 0,
+        "seed": request.seed,
+        "seconds": time.perf_counter() - started,
+    }
+    return AuditReport(tuple(found), tuple(missing), facts)
+
+
+def converted(model: nn.Module, dtype: torch.dtype | None, device: torch.device | str | None) -> nn.Module:
+    """A copy of the model in another dtype or on another device.
+
+    Raises:
+        InputError: the device is not there, or the model cannot be copied.
+    """
+    if device is not None:
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            first = str(error).splitlines()[0]
+            raise InputError(f"device {device} is not there ({first}); use --device cpu") from None
+    try:
+        twin = copy.deepcopy(model)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(
+            f"the model cannot be copied ({str(error).splitlines()[0]}); use --dtype model, which needs no copy"
+        ) from None
+    return twin.to(device=device, dtype=dtype)
+
+
+def converted_loss(loss_fn: LossFn, dtype: torch.dtype | None, device: torch.device | str | None) -> LossFn:
+    """A loss that is a module, such as one with class weights, in another dtype or on another device."""
+    return converted(loss_fn, dtype, device) if isinstance(loss_fn, nn.Module) else loss_fn
+
+
+def _audit_mode(
+    model: nn.Module,
+    loss_fn: LossFn,
+    inputs: Any,
+    targets: Any,
+    chosen: dict[str, Any],
+    mode: str | None,
+    label: str,
+    request: Request,
+    known: tuple[NotCovered, ...],
+) -> tuple[list[LayerAudit], list[NotCovered], float]:
+    capture = Capture(chosen, measure, check=require_batch)
+    loss, missing, spy = first_order_pass(model, loss_fn, inputs, targets, capture, mode)
+    calls = capture.finished()
+    keys = numbered(calls)
+    for call in calls:
+        _require_usable(call, request)
+    second: dict[tuple[str, int], SecondOrder] = {}
+    if request.second_order:
+        by_key = dict(zip(keys, calls, strict=True))
+        second = _second_order(model, loss_fn, inputs, targets, chosen, mode, request, by_key)
+    rows = [
+        first_order_rows(call, key[1], label, asked, request.channels, second.get(key))
+        for key, call, asked in zip(keys, calls, first_order_answers(calls), strict=True)
+    ]
+    if any(_failed(layer) for layer in rows):
+        with setting(model, mode):
+            rows = _diagnosed(rows, calls, lambda: loss_of(model, loss_fn, inputs, targets), chosen)
+    return rows, [*missing, *spy.not_covered(known)], loss
+
+
+def _failed(layer: LayerAudit) -> bool:
+    second = layer.second.statements if layer.second else ()
+    return any(rows.failed for rows in (*layer.statements, *second))
+
+
+def _diagnosed(
+    rows: list[LayerAudit], calls: list[Call], forward: Callable[[], Tensor], chosen: dict[str, Any]
+) -> list[LayerAudit]:
+    """The tables of failing layers with the reason, from one more forward pass."""
+    capture = Capture(chosen, retain=True)
+    with capture.attached():
+        forward()
+    again = dict(zip(numbered(capture.calls), capture.calls, strict=True))
+    found = []
+    for layer, call in zip(rows, calls, strict=True):
+        twin = again.get((layer.name, layer.call))
+        if twin is not None and _failed(layer):
+            twin.measured = call.measured
+            layer = replace(layer, diagnosis=diagnosis.why(twin)[1])
+        found.append(layer)
+    return found
+
+
+def _require_usable(call: Call, request: Request) -> None:
+    """Refuse channels that do not exist, gradients that are not finite, and constant groups."""
+    spec, measured = call.spec, call.measured
+    assert spec is not None
+    if request.channels is not None:
+        bad = [j for j in request.channels if not 0 <= j < spec.groups]
+        if bad:
+            raise InputError(
+                f"channel {bad[0]} is out of range: layer {call.name} has {spec.groups}, 0 to {spec.groups - 1}; "
+                "choose others, or name the layer they belong to with --layers"
+            )
+    for what, key in (("output", "grad_out_sq"), ("input", "v.v")):
+        if not bool(torch.isfinite(measured[key]).all()):
+            raise InputError(
+                f"the gradient at the {what} of layer {call.name} is NaN or infinite; check the loss and its scale"
+            )
+    flat = constant(call, measured)
+    if request.channels is not None:
+        keep = torch.zeros_like(flat)
+        keep[list(request.channels)] = True
+        flat &= keep
+    if bool(flat.any()) and not request.skip_constant:
+        which = [spec.labels()[j] for j in flat.nonzero().flatten().tolist()]
+        shown = ", ".join(which[:6]) + (f" and {len(which) - 6} more" if len(which) > 6 else "")
+        raise InputError(
+            f"layer {call.name}: {spec.unit} {shown} is constant over the batch (sigma = 0), so y-hat is not defined; "
+            "use another batch, leave it out with --layers or --channels, or pass --skip-constant"
+        )
+
+
+def _second_order(
+    model: nn.Module,
+    loss_fn: LossFn,
+    inputs: Any,
+    targets: Any,
+    chosen: dict[str, Any],
+    mode: str | None,
+    request: Request,
+    calls: dict[tuple[str, int], Call],
+) -> dict[tuple[str, int], SecondOrder]:
+    capture = Capture(chosen, retain=True)
+    lengths = path_length(model)
+    found = {}
+    with setting(model, mode, twice=True), twice_differentiable(), capture.attached():
+        loss = loss_of(model, loss_fn, inputs, targets)
+        capture.recording = False
+        if capture.unseen:
+            raise InputError(
+                "second order cannot pass through torch.utils.checkpoint(use_reentrant=True); build the model with "
+                "use_reentrant=False, or leave out the second order"
+            )
+        for key, point in points(shared_loss(loss, capture.calls), capture.calls):
+            if key not in calls:
+                continue
+            estimate: Groups2 | None = None
+            quotients: tuple[float, ...] = ()
+            if request.probes:
+                estimate, quotients = estimated_groups(point, request.probes, request.seed)
+            exact = None
+            if request.channels:
+                exact = exact_groups(point, list(request.channels), yhat(calls[key], point))
+            found[key] = second_order_rows(
+                calls[key], whole(point, quotients), exact, estimate, request.channels, lengths
+            )
+    return found
+
+
+def yhat(call: Call, point: Point) -> Tensor:
+    """The normalised input of a call, shaped like it."""
+    spec, found = point.spec, call.measured
+    y = point.y.detach()
+    centred = y - spec.spread(found["mean"], y)
+    return (centred / spec.spread(found["s"], y)).to(y.dtype)
+
+
+def path_length(model: nn.Module) -> int:
+    """Numbers summed on the longest path through the model's weights: the fan-ins, added up."""
+    return sum(p.numel() // p.shape[0] for p in model.parameters() if p.dim() > 1)

@@ -1,0 +1,157 @@
+"""The statements of a claim with what a check must know of each: verdict, kind of instances, what it is tested as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from bnverify.numerics.check.findings import term_nodes
+from bnverify.numerics.measure.instances import Family, Kind
+from bnverify.theory.claim import Claim, Corrected, Data, Hypothesis, Reading, Says, rational, status_of
+from bnverify.theory.latex import PLAIN, statement, written
+from bnverify.theory.prove import evidence_of, verify_relation
+from bnverify.theory.registry import registry
+from bnverify.theory.rooms import formal
+from bnverify.theory.settings import Setting
+from bnverify.theory.syntax import walk
+
+
+@dataclass(frozen=True)
+class Stated:
+    """One statement, ready to be checked; the fields are those of `bnverify.numerics.check.run.StatementFindings`."""
+
+    slug: str
+    role: str
+    summary: str
+    says: Says
+    hypotheses: tuple[Hypothesis, ...]
+    admitted: bool
+    verdict: str
+    tight: bool
+    as_equality: bool
+    tested_as: str
+    kind: Kind | None
+    why_not: str
+    written: str
+    term_names: tuple[str, ...]
+    lhs_terms: int
+    claim_verdict: str
+    exists: bool
+
+
+def _names(says: Says, hypotheses: tuple[Hypothesis, ...]) -> set[str]:
+    """The vectors that a statement and its hypotheses speak of."""
+    found: set[str] = set()
+    for formula in (says, *(h.says for h in hypotheses)):
+        relation = statement(formula)
+        for side in (relation.lhs, relation.rhs):
+            found |= {node.args[0] for _, node in walk(side) if node.head == "vec"}
+    return found
+
+
+def _positive_eps(reading: Reading | Corrected) -> bool:
+    """Whether the evidence, a proof or a counterexample, is about eps > 0."""
+    refutation = reading.refutation if isinstance(reading, Reading) else None
+    points = () if refutation is None else (refutation.smallest, refutation.generic)
+    positive = any(instance is not None and rational(instance.eps) != 0 for instance in points)
+    return positive or (reading.proof is not None and reading.proof.eps)
+
+
+def _matched(reading: Reading | Corrected, data: Data) -> bool:
+    """Whether it is about gamma = sigma, beta = mu: a hypothesis, its data or the instance that refutes it say so."""
+    refutation = getattr(reading, "refutation", None)
+    smallest = None if refutation is None else refutation.smallest
+    if any(hypothesis.name == "same-activations" for hypothesis in reading.hypotheses):
+        return True
+    return "gamma = sigma" in data.fixed or (smallest is not None and smallest.gamma == "s")
+
+
+def kind_of(reading: Reading | Corrected) -> tuple[Kind | None, str]:
+    """The kind of instances on which a statement is checked, or None and why there is none."""
+    eps = _positive_eps(reading)
+    hypotheses = {h.name for h in reading.hypotheses}
+    match reading.setting:
+        case "activations" if "plain-stationary" in hypotheses:
+            return Kind("stationary-in-y", matched=True, eps=eps), ""
+        case "activations":
+            return Kind("batches", matched="same-activations" in hypotheses, eps=eps), ""
+        case "inputs":
+            return Kind("inputs", eps=eps), ""
+        case "optima":
+            return Kind("optima", bias=True, matched=True), ""
+        case "weights-with-bias":
+            return Kind("weights", bias=True, matched=True, eps=eps), ""
+        case "weights" if "What" in _names(reading.says, reading.hypotheses):
+            return Kind("least-squares", matched=True), ""
+        case "weights":
+            data = getattr(reading, "data", Data())
+            bias = data.bias == "the range of X contains 1"
+            family: Family = "weights" if "plain-stationary" in hypotheses else "inputs"
+            return Kind(family, bias=bias, matched=_matched(reading, data), eps=eps), ""
+    return None, f"no random batch has the quantities of the setting {reading.setting!r}"
+
+
+def _exists(reading: Reading | Corrected) -> bool:
+    """Whether it says "there is an instance with ...": a point is exhibited, or the negation is proved for all."""
+    refutation = getattr(reading, "refutation", None)
+    exhibited = reading.proof is not None and reading.proof.at is not None
+    return exhibited or (refutation is not None and refutation.negation is not None)
+
+
+def _identical(reading: Reading | Corrected, setting: str) -> bool:
+    """Whether the two sides are one expression for every m, which a proof by a lemma does not say."""
+    eps = reading.proof is not None and reading.proof.eps
+    try:
+        room: Setting = formal(setting, eps)
+        return verify_relation(reading.says, room)[1]
+    except (KeyError, NotImplementedError, ValueError, TypeError):
+        return False
+
+
+@cache
+def _stated(name: str) -> tuple[Stated, ...]:
+    claim = registry()[name]
+    evidence = evidence_of(claim)
+    verdict = str(status_of(claim, evidence))
+    found = {item.reading: item for item in evidence}
+    listed: list[tuple[str, str, str, Reading | Corrected]] = [
+        (reading.slug, "reading", reading.summary, reading) for reading in claim.readings
+    ]
+    if claim.corrected is not None:
+        listed.append(("corrected", "corrected", claim.corrected.text, claim.corrected))
+    out = []
+    for slug, role, summary, item in listed:
+        relation = statement(item.says)
+        proved = found[slug].proved
+        tight = found[slug].tight or (proved and relation.op == "le" and _identical(item, item.setting))
+        kind, why_not = kind_of(item)
+        if relation.op not in {"le", "lt", "eq"}:
+            kind, why_not = None, f"the relation {relation.op!r} is none between two numbers"
+        left, right = ((), ()) if why_not else term_nodes(item.says)
+        out.append(
+            Stated(
+                slug=slug,
+                role=role,
+                summary=summary,
+                says=item.says,
+                hypotheses=item.hypotheses,
+                admitted=getattr(item, "admitted", True),
+                verdict=str(found[slug].status),
+                tight=tight,
+                as_equality=tight,
+                tested_as="eq" if tight else relation.op,
+                kind=kind,
+                why_not=why_not,
+                written=written(item.says, PLAIN),
+                term_names=tuple(PLAIN.write(term) for term in left + right),
+                lhs_terms=len(left),
+                claim_verdict=verdict,
+                exists=_exists(item),
+            )
+        )
+    return tuple(out)
+
+
+def stated(claim: Claim) -> tuple[Stated, ...]:
+    """The readings of a claim and, last, its correction; its evidence is verified from nothing, once a process."""
+    return _stated(claim.id)

@@ -1,0 +1,1 @@
+"""The ground of every measurement: instances, rooms and tolerances."""

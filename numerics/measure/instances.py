@@ -1,0 +1,353 @@
+"""Random instances, the same for the same seed on every device and in every dtype.
+
+Instances of one loss are numbered; number i has the batch size ``SIZES[i % 8]`` and is row i // 8 of that stream.
+Streams are drawn in chunks of fixed sizes, so that instance i does not depend on how many are asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import torch
+from bnverify.numerics.measure.derivatives import gradient
+from bnverify.numerics.measure.downstream import (
+    MLP,
+    Convolution,
+    Downstream,
+    Linear,
+    Quadratic,
+    SecondBatchNorm,
+    Tilted,
+)
+from bnverify.numerics.measure.observe import Batch
+from torch import Tensor
+
+from bnverify.base.errors import InputError
+
+SIZES = (3, 4, 6, 8, 16, 32, 64, 2)
+IMAGES = {
+    2: (1, 1, 2),
+    3: (1, 1, 3),
+    4: (1, 2, 2),
+    6: (1, 2, 3),
+    8: (2, 2, 2),
+    16: (1, 4, 4),
+    32: (2, 4, 4),
+    64: (4, 4, 4),
+    256: (16, 4, 4),
+}
+"""Images, height and width with n h w = m, for the convolution."""
+CHUNKS = (256, 1024, 2048)
+"""Rows of the first, the second and every further chunk of a stream."""
+
+BLOCK = 2**15
+"""Numbers y in one room: the derivatives of all its instances are taken at once."""
+
+Family = Literal["batches", "stationary-in-y", "weights", "optima", "inputs", "least-squares"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How instances are made.
+
+    family: ``batches`` of activations; ``stationary-in-y``, where g = 0 and z = y; ``weights``, y = XW with W
+        stationary for the plain loss; ``optima``, the same with an initialisation W0; ``inputs``, y = XW with a
+        second input of small variance; ``least-squares``, y = XW with the optimum What of both networks.
+    bias: whether the range of X contains 1.
+    matched: gamma = s and beta = mu.
+    eps: whether BatchNorm has eps > 0.
+    """
+
+    family: Family = "batches"
+    bias: bool = False
+    matched: bool = False
+    eps: bool = False
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """The losses that have instances of this kind."""
+        return ("quadratic-psd",) if self.family == "least-squares" else tuple(LOSSES)
+
+
+class Source:
+    """Draws in float64 on the CPU, seeded by words."""
+
+    def __init__(self, *words: object) -> None:
+        digest = hashlib.sha256("/".join(map(str, words)).encode()).digest()
+        self.generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+    def normal(self, *shape: int) -> Tensor:
+        return torch.randn(*shape, generator=self.generator, dtype=torch.float64)
+
+    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(*shape, generator=self.generator, dtype=torch.float64)
+
+    def powers(self, low: float, high: float, *shape: int) -> Tensor:
+        """10^u with u uniform."""
+        return 10 ** self.uniform(low, high, *shape)
+
+    def signs(self, *shape: int) -> Tensor:
+        return torch.where(self.uniform(0, 1, *shape) < 0.5, -1.0, 1.0).to(torch.float64)
+
+    def chosen(self, share: float, *shape: int) -> Tensor:
+        return self.uniform(0, 1, *shape) < share
+
+    def classes(self, count: int, *shape: int) -> Tensor:
+        return torch.randint(count, shape, generator=self.generator)
+
+
+def _linear(draw: Source, rows: int, m: int) -> Downstream:
+    return Linear(draw.normal(rows, m))
+
+
+def _quadratic(draw: Source, rows: int, m: int, indefinite: bool) -> Downstream:
+    """Every eighth has a Hessian that is a multiple of the identity, which preserves all relative norms."""
+    d, e = draw.normal(rows, m).abs(), draw.normal(rows, 2).abs()
+    if indefinite:
+        d, e = d * draw.signs(rows, m), e * draw.signs(rows, 2)
+    isotropic = torch.arange(rows) % 8 == 3
+    d = torch.where(isotropic.unsqueeze(-1), d[:, :1], d)
+    e = torch.where(isotropic.unsqueeze(-1), 0.0, e)
+    return Quadratic(draw.normal(rows, m), d, draw.normal(rows, 2, m) / m**0.5, e)
+
+
+def _mlp(draw: Source, rows: int, m: int, activation: Literal["relu", "tanh"]) -> Downstream:
+    hidden, classes = 8, 4
+    return MLP(
+        w=draw.normal(rows, hidden),
+        C=draw.normal(rows, hidden, m),
+        V=draw.normal(rows, hidden, classes),
+        target=draw.classes(classes, rows, m),
+        activation=activation,
+    )
+
+
+def _convolution(draw: Source, rows: int, m: int) -> Downstream:
+    channels, classes = 4, 3
+    n, h, w = IMAGES[m]
+    return Convolution(
+        C=draw.normal(rows, n, channels, h, w),
+        R=2 * draw.normal(rows, channels, classes),
+        target=draw.classes(classes, rows, n),
+        K=draw.normal(channels, 1, 3, 3),
+    )
+
+
+def _second(draw: Source, rows: int, m: int) -> Downstream:
+    units, classes = 3, 3
+    return SecondBatchNorm(
+        w=draw.normal(rows, units),
+        C=draw.normal(rows, units, m),
+        scale=draw.normal(rows, units),
+        shift=draw.normal(rows, units) / 2,
+        V=draw.normal(rows, units, classes),
+        target=draw.classes(classes, rows, m),
+    )
+
+
+LOSSES: dict[str, Callable[[Source, int, int], Downstream]] = {
+    "linear": _linear,
+    "quadratic-psd": partial(_quadratic, indefinite=False),
+    "quadratic-indefinite": partial(_quadratic, indefinite=True),
+    "mlp-relu": partial(_mlp, activation="relu"),
+    "mlp-tanh": partial(_mlp, activation="tanh"),
+    "convolution": _convolution,
+    "second-batchnorm": _second,
+}
+"""Losses by name; each draws ``rows`` losses of batches of m samples."""
+
+
+def downstream(name: str, draw: Source, rows: int, m: int) -> Downstream:
+    """``rows`` random losses of the family ``name``, float64 on the CPU."""
+    return LOSSES[name](draw, rows, m)
+
+
+def _shapes(draw: Source, rows: int, m: int) -> Tensor:
+    """Bell-shaped, heavy-tailed and two-valued batches, (rows, m)."""
+    bell = draw.normal(rows, m)
+    heavy = draw.normal(rows, m) / draw.uniform(0.05, 1, rows, m)
+    two = draw.signs(rows, m) + 0.01 * draw.normal(rows, m)
+    pick = draw.uniform(0, 1, rows, 1)
+    return torch.where(pick < 0.6, bell, torch.where(pick < 0.8, heavy, two))
+
+
+def _affine(draw: Source, spread: Tensor) -> tuple[Tensor, Tensor]:
+    """gamma of either sign, half of them within a factor of 3 of the batch's spread, one in sixteen next to 0."""
+    rows = spread.shape[0]
+    near = spread.clamp(0.01, 10) * draw.powers(-0.5, 0.5, rows)
+    gamma = draw.signs(rows) * torch.where(draw.chosen(0.5, rows), near, draw.powers(-2, 1, rows))
+    gamma = torch.where(draw.chosen(1 / 16, rows), gamma * 1e-7, gamma)
+    return gamma, gamma.abs() * draw.normal(rows)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Arguments of a `Batch`, float64 on the CPU.
+
+    stationary: make y stationary for the plain loss, in the dtype of the room, along all of R^m or the range of X.
+    """
+
+    y: Tensor
+    gamma: Tensor
+    beta: Tensor
+    loss: Downstream
+    matched: bool
+    eps: Tensor | None
+    tensors: dict[str, Tensor]
+    vectors: dict[str, Tensor]
+    symbols: dict[str, Tensor]
+    stationary: Literal["", "y", "X"] = ""
+
+    def batch(self, rows: slice, device: torch.device, dtype: torch.dtype) -> Batch:
+        """Some of the instances as a room."""
+
+        def move(t: Tensor) -> Tensor:
+            return t[rows].to(device, dtype)
+
+        tensors = {name: move(t) for name, t in self.tensors.items()}
+        y = move(self.y)
+        if "W" in tensors:
+            y = (tensors["X"] @ tensors["W"].unsqueeze(-1)).squeeze(-1)
+        loss = self.loss.rows(rows).to(device, dtype)
+        if self.stationary:
+            loss = _tilted(loss, y, tensors["X"] if self.stationary == "X" else None)
+        return Batch(
+            y,
+            move(self.gamma),
+            move(self.beta),
+            loss,
+            eps=0.0 if self.eps is None else move(self.eps),
+            matched=self.matched,
+            vectors={name: move(t) for name, t in self.vectors.items()},
+            symbols={name: move(t) for name, t in self.symbols.items()},
+            **tensors,
+        )
+
+
+def draw(kind: Kind, loss: str, m: int, seed: int, chunk: int, rows: int = 0) -> Drawn:
+    """One chunk of the stream of (kind, loss, m): `CHUNKS` rows of it, or another stream of ``rows`` rows."""
+    rows = rows or CHUNKS[min(chunk, len(CHUNKS) - 1)]
+    source = Source(seed, kind, loss, m, chunk)
+    spread = torch.where(source.chosen(0.5, rows), source.powers(-1, 1, rows), source.powers(-3, 3, rows))
+    gamma, beta = _affine(source, spread)
+    inner = downstream(loss, source, rows, m)
+    spread = spread.unsqueeze(-1)
+    offset = torch.where(
+        source.chosen(0.25, rows, 1), 0.0, source.signs(rows, 1) * source.powers(-2, 3, rows, 1)
+    )
+    vectors = {"a": source.normal(rows, m), "b": source.normal(rows, m)}
+    symbols = {"alpha": source.powers(-2, 2, rows)}
+    tensors = {"lam": source.powers(-1, 1, rows)}
+    eps = source.powers(-1, 1, rows) * spread.squeeze(-1).square() if kind.eps else None
+    y = spread * (_shapes(source, rows, m) + offset)
+    drawn = Drawn(y, gamma, beta, inner, kind.matched, eps, tensors, vectors, symbols)
+    if kind.family == "batches":
+        return drawn
+    if kind.family == "stationary-in-y":
+        return _replace(drawn, stationary="y")
+    return _in_weights(drawn, kind, source)
+
+
+def _tilted(loss: Downstream, y: Tensor, X: Tensor | None) -> Tilted:
+    """The loss minus the linear function that makes y stationary, along all of R^m or the range of X."""
+    z = y.detach().requires_grad_()
+    g = gradient(loss(z), z)
+    if X is not None:
+        Q = torch.linalg.qr(X)[0]
+        g = (Q @ (Q.transpose(1, 2) @ g.unsqueeze(-1))).squeeze(-1)
+    return Tilted(loss, g)
+
+
+def _replace(drawn: Drawn, **changes: object) -> Drawn:
+    return Drawn(**{**{name: getattr(drawn, name) for name in Drawn.__dataclass_fields__}, **changes})
+
+
+def _in_weights(drawn: Drawn, kind: Kind, source: Source) -> Drawn:
+    """y = XW with two features, and a third that is constant where there is a bias."""
+    rows, m = drawn.y.shape
+    second = drawn.y.std(dim=1, keepdim=True) * source.normal(rows, m)
+    X = torch.stack([drawn.y, second, *([torch.ones_like(second)] if kind.bias else [])], dim=-1)
+    W = source.normal(rows, X.shape[2])
+    y = (X @ W.unsqueeze(-1)).squeeze(-1)
+    tensors = drawn.tensors | {"X": X, "W": W}
+    norm = X.flatten(1).norm(dim=1)
+    tensors["lam"] = norm * source.uniform(1, 2, rows)
+    vectors = drawn.vectors | {name: source.normal(*W.shape) for name in ("c", "d", "W0")} | {"Wstar": W}
+    drawn = _replace(drawn, y=y, tensors=tensors, vectors=vectors)
+    if kind.family == "inputs":
+        along = W / W.norm(dim=1, keepdim=True)
+        other = source.normal(*X.shape)
+        shadow = (other @ along.unsqueeze(-1)) * along.unsqueeze(1)
+        other = other - shadow * source.uniform(0.9, 1, rows, 1, 1)
+        size = tensors["lam"] / other.flatten(1).norm(dim=1) * source.uniform(0.5, 0.95, rows)
+        return _replace(drawn, tensors=tensors | {"X_other": other * size[:, None, None]})
+    if kind.family == "least-squares":
+        return _least_squares(drawn)
+    return _replace(drawn, stationary="X")
+
+
+def _least_squares(drawn: Drawn) -> Drawn:
+    """L(u) = |u - t|^2/2 with y its minimum on the range of X, and the BatchNorm optimum What closest to W0.
+
+    With gamma, beta fixed and gamma > 0 the BatchNorm loss falls with <y-hat, t>, which is largest where the
+    centered XW is the projection of t.
+    """
+    X, W0, y = drawn.tensors["X"], drawn.vectors["W0"], drawn.y
+    off = drawn.vectors["a"] * y.std(dim=1, keepdim=True)
+    Q = torch.linalg.qr(X)[0]
+    target = y + off - (Q @ (Q.transpose(1, 2) @ off.unsqueeze(-1))).squeeze(-1)
+    centered = X - X.mean(1, keepdim=True)
+    ray = torch.linalg.lstsq(centered, target.unsqueeze(-1)).solution.squeeze(-1)
+    k = (ray * W0).sum(1, keepdim=True) / ray.square().sum(1, keepdim=True)
+    What = ray * torch.where(k > 0, k, 1.0)
+    ones, none = torch.ones_like(y), torch.zeros(*y.shape[:1], 0, dtype=y.dtype)
+    loss = Quadratic(-target, ones, torch.zeros(y.shape[0], 0, y.shape[1], dtype=y.dtype), none)
+    return _replace(drawn, loss=loss, vectors=drawn.vectors | {"What": What})
+
+
+def streams(trials: int) -> list[int]:
+    """How many of the first ``trials`` instances of a loss belong to each of the `SIZES`."""
+    return [trials // len(SIZES) + (i < trials % len(SIZES)) for i in range(len(SIZES))]
+
+
+def chunks(rows: int) -> Iterator[tuple[int, int]]:
+    """(chunk, rows of it) that make up the first ``rows`` rows of a stream."""
+    chunk = 0
+    while rows > 0:
+        size = CHUNKS[min(chunk, len(CHUNKS) - 1)]
+        yield chunk, min(size, rows)
+        rows -= size
+        chunk += 1
+
+
+def blocks(rows: int, m: int) -> list[slice]:
+    """``rows`` instances in parts of at most `BLOCK` numbers, which stay near the processor and bound the memory."""
+    size = max(64, BLOCK // m)
+    return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
+
+
+def locate(index: int) -> tuple[int, int, int]:
+    """(m, chunk, row) of instance ``index`` of a loss."""
+    row, chunk = index // len(SIZES), 0
+    while row >= (size := CHUNKS[min(chunk, len(CHUNKS) - 1)]):
+        row -= size
+        chunk += 1
+    return SIZES[index % len(SIZES)], chunk, row
+
+
+def parse_replay(text: str) -> tuple[str, int]:
+    """LOSS:INDEX, as the worst instance of a check is named.
+
+    Raises:
+        InputError: the loss is not known or the index is no number from 0 on.
+    """
+    loss, _, number = text.partition(":")
+    if loss not in LOSSES:
+        raise InputError(f"--replay {text!r} names no downstream loss; they are {', '.join(LOSSES)}")
+    if not number.isdecimal():
+        raise InputError(f"--replay {text!r} names no instance; write LOSS:INDEX, for example {loss}:17")
+    return loss, int(number)

@@ -1,0 +1,1 @@
+"""The tester tested: mutants and searches for violations."""
