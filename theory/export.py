@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bnverify.theory.checker import FORMAT, MANIFEST
 from bnverify.theory.claim import (
     Claim,
     Corrected,
@@ -26,7 +27,6 @@ from bnverify.theory.claim import (
     Says,
     Term,
 )
-from bnverify.theory.kernel import FORMAT, MANIFEST
 from bnverify.theory.observe import Syntax
 from bnverify.theory.prove import verify_relation
 from bnverify.theory.registry import registry

@@ -1,499 +1,938 @@
-"""The independent checker: one file, standard library only, nothing of the rest of the project.
+# ruff: noqa: E501
+"""The judge: it starts from definitions and decides for every batch size m and at exact points. Standard library alone.
 
-``python -I theory/kernel.py DIR`` re-verifies what ``bnverify prove --export DIR`` wrote. From its axioms, `RULES`, and
-from `CALCULUS`, dL = <g,dz> and dg = H dz it derives v, B, the Jacobians and the derivatives in statements: for every m
-with polynomials, at a point in Q(sqrt d1, sqrt d2, ...). Exit code: 0 what it can check verifies, 1 something does not,
-2 something cannot be read. What rests on a named lemma is printed as trusted, what it cannot check with the reason.
+A normalisation, a statement, a hypothesis and a step of a proof are text, parsed with `ast` and never evaluated. From
+the text of z(y) and from what g and H are (dL = <g, dz>, dg = H dz) the judge derives v = dL/dy and its derivative B;
+no derivative of any normalisation is written here. `judge(claim, certificate)` returns a `Verified`, which nothing
+else can make, or raises `Refused`.
+
+``python -I theory/kernel.py FILE-or-FOLDER ...`` checks certificate files: JSON lists, one item a line. An item holds
+``claim`` (its id), ``reading``, the fields of a `Claim` and its ``certificate``. Exit code: 0 all verified, 1 something
+is refused, 2 something cannot be read or nothing is there.
 """
 
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
-import re
+import operator
 import sys
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from functools import cache
-from itertools import chain, product
-from math import isqrt, prod
+from math import gcd, isqrt, prod
 from pathlib import Path
 from typing import Any
 
-FORMAT, MANIFEST = 2, "manifest.json"
-# 'u' is a vector, u a number, @ the inner product, A(u) an operator. An axiom says what x@y is; d x: how x changes as y
-# moves along 'p' (dx in later ones); A u: what A does; A x: its image of x; let x: x at a point. Other names are free.
-RULES = """
-any: m = root_m * root_m; rho = root_rho * root_rho; z = gamma * 'yhat' + beta * '1'; d y = 'p'; count = m
-any: let rho = 1 - eps / (s * s); let g_own = 'g' + H('y' - 'z'); dW = T('v'); HW u = T(B(X('u')))
-batch: any; 1@1 = m; C u = 'u' - '1' * ('1' @ 'u' / m); let mu = '1' @ 'y' / m; d mu = '1' @ 'p' / m
-scaled: batch; sigma = root_rho * s; eps = s * s - sigma * sigma; y = s * 'yhat'; yhat@yhat = count * rho
-scaled: d s = 'yhat' @ 'p' / count; d yhat = ('p' - ds * 'yhat') / s; d sigma = s / sigma * ds
-scaled: let s = sqrt(C('y') @ C('y') / count + eps); let yhat = C('y') / s; let sigma = sqrt(s * s - eps)
-activations: scaled; y = mu * '1' + s * 'yhat'; 1@yhat = 0; d rho = 2 * eps / s ** 3 * ds
-activations: dW_plain = T('g_own'); HW_plain u = T(H(X('u'))); d yhat = ('p' - dmu * '1' - ds * 'yhat') / s
-activations: yhat_scaled = C(alpha * 'y') / sqrt(C(alpha * 'y') @ C(alpha * 'y') / m + eps)
-affine layer-norm layer group-norm: activations
-unbiased: activations; count = m - 1
-linear-loss: activations; H u = 0 * 'u'
-weights-at-X: activations; X W = 'y'
-weights-centred weights-eigen: weights-at-X; mu = 0; T 1 = 0 * '1'
-weights-eigen: T yhat = 'W' * (m * rho * s / ('W' @ 'W'))
-element: scale = 0; shift = 0; z = (1 + scale) * D('yhat') + shift * D('1') + 'bias'
-layer-norm group-norm: element
-rms-norm: scaled; element; C u = 'u'
-layer group-norm: units = _j _k
-divided: any; yhat = 1 / n * C('y'); s = n; eps = n * n * (1 - rho); d n = 'nu' @ 'p'
-lp-any lp-1 lp-2 lp-inf: divided; batch; 1@y = m * mu
-lp-any lp-1-layer lp-2-layer lp-inf-layer lp-1-sample lp-2-sample lp-inf-sample: divided; d nu = N('p')
-lp-1: nu = 'sgn' / m; sgn@sgn = m; sgn@y = m * (n - floor)
-lp-2: nu = 'y' / (m * n); y@y = m * rho * n * n; let n = sqrt('y' @ 'y' / m + eps)
-lp-inf: nu = 'top'; top@top = 1; top@y = n - floor
-lp-2-centred: activations; n = s
-eps-is-0: root_rho = 1; floor = 0
-"""
-AXIOMS: dict[str, dict[str, str]] = {}
-for names, _, rules in (line.partition(": ") for line in RULES.strip().splitlines()):
-    for name, rule in product(names.split(), rules.split("; ")):
-        key, _, right = rule.partition(" = ")
-        AXIOMS.setdefault(name, {}).update({key: right} if right else AXIOMS[key])
-# How an expression of a (and b) changes with the change p of its first (or second) part.
-CALCULUS = {"Add": ("p", "p"), "Sub": ("p", "neg(p)"), "Mult": ("p * b", "a * p"), "neg": ("neg(p)",)}
-CALCULUS |= {"Div": ("p / b", "neg(a * p / b ** 2)"), "MatMult": ("p @ b", "a @ p")}
-CALCULUS |= {"Pow": ("b * a ** (b - 1) * p",), "sqrt": ("p / (2 * sqrt(a))",)}
-FUNCTIONS = {"sqrt", "neg", "abs", "derivative", "max_grad", "max_form"}  # every other is an operator
-MIRRORED = {"X": "T", "T": "X", "H_jk": "H_kj", "H_kj": "H_jk"}
-CONSTANT = {"X", "T", "C", "D", "N"}  # the operators that do not depend on y
-FIXED = {*"1abcdmyvs", *("gamma", "beta", "eps", "lam", "mu", "sigma", "rho")}  # unless a derivative moves it
-POSITIVE = {("root_m",), ("root_rho",), ("s",), ("lam",), ("alpha",)}
-UNREADABLE = (OSError, LookupError, TypeError, ValueError, AttributeError, SyntaxError, RecursionError)
+OPERATIONS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.MatMult: operator.matmul,
+}
+RELATIONS = {ast.Eq: "==", ast.NotEq: "!=", ast.LtE: "<=", ast.Lt: "<", ast.GtE: ">=", ast.Gt: ">"}
+FIXED = {
+    "one",
+    "y",
+    "g",
+    "v",
+    "H",
+    "B",
+    "m",
+    "gamma",
+    "beta",
+    "eps",
+}  # names to which no text may give a meaning
+PROBE, FRESH = "p'", "q'"  # free vectors with names that no text can spell
+M, EPS = ("number", "m"), ("number", "eps")
 
 
-@cache
-def tree(source: Any) -> Any:
-    """The expression tree of an axiom or of a side of a statement."""
-    match ast.parse(source, mode="eval").body if isinstance(source, str) else source:
-        case ast.Constant(value=int() | str() as name) if str(name).isidentifier() or str(name).isdigit():
-            return ["vec" if isinstance(name, str) else "num", name]
-        case ast.Name(id=name):
-            return ["sym", name]
-        case ast.Call(func=ast.Name(id=name), args=args):
-            return [*([name] if name in FUNCTIONS else ["op", name]), *map(tree, args)]
-        case ast.BinOp(left, op, right):
-            return [type(op).__name__, tree(left), tree(right)]
+class Refused(Exception):
+    """Why the judge does not accept something."""
 
 
-def fill(node: Any, to: dict[str, Any], unit: str = "") -> Any:
-    """An axiom with trees for some names; the other names, and D, get the suffix of a unit."""
-    head, *args = node
-    if head in {"sym", "vec"}:
-        return to.get(args[0]) or [head, args[0] + unit * (args[0] not in {"1", "m", "root_m"})]
-    return [head, *(fill(x, to, unit) if isinstance(x, list) else x + unit if x == "D" else x for x in args)]
+class Sum:
+    """A linear combination, kept as {key: coefficient} without zeros."""
+
+    def __init__(self, parts):
+        self.parts = {key: c for key, c in parts.items() if c}
+
+    def __bool__(self):
+        return bool(self.parts)
+
+    def __add__(self, other):
+        if type(other) is not type(self):
+            return NotImplemented
+        return type(self)(
+            self.parts
+            | {key: self.parts[key] + c if key in self.parts else c for key, c in other.parts.items()}
+        )
+
+    def __neg__(self):
+        return type(self)({key: -c for key, c in self.parts.items()})
+
+    def __sub__(self, other):
+        return self + -other
 
 
-def rate(node: Any, moves: dict[str, Any]) -> Any:
-    """The derivative of an expression whose names change by ``moves``; None where nothing in it changes."""
-    head, *args = node
-    if head in {"sym", "vec"}:
-        return moves.get(args[0])
-    linear, total = head == "op" and args[0].partition("_")[0] in CONSTANT, None
-    if head not in CALCULUS and head != "num" and not linear:
-        raise NotImplementedError(f"the change of {head} {args[0]}")
-    for i, arg in enumerate(args):
-        if change := rate(arg, moves) if isinstance(arg, list) else None:
-            parts = {"p": change, "a": args[0], "b": args[-1]}
-            term = [head, args[0], change] if linear else fill(tree(CALCULUS[head][i]), parts)
-            total = ["Add", total, term] if total else term
-    return total
-
-
-class Vector(dict[Any, Any]):
-    """A linear combination: of formal vectors (word, name) for every m, of coordinates at a point."""
+class Number(Sum):
+    """A sum over the rationals of monomials, sorted tuples of (atom, power); an atom is a named number, an inner product, a root or a divisor."""
 
     @classmethod
-    def of(cls, value: Any) -> Any:
-        return value if type(value) is cls else Number({(): Fraction(value)})
+    def of(cls, value):
+        return cls({(): Fraction(value)})
 
-    def __add__(self: Any, other: Any) -> Any:
-        other = self.of(other)
-        return type(self)(self | other | {key: self[key] + other[key] for key in self if key in other})
+    @classmethod
+    def atom(cls, atom, power=1):
+        return cls({((atom, power),) if power else (): Fraction(1)})
 
-    def __mul__(self: Any, factor: Any) -> Any:
-        return type(self)({key: c * factor for key, c in self.items()})
+    @staticmethod
+    @cache
+    def times(left, right):
+        """The product of two keys, as a key and a factor."""
+        powers = dict(left)
+        for atom, power in right:
+            powers[atom] = powers.get(atom, 0) + power
+        return tuple(sorted(item for item in powers.items() if item[1])), 1
 
-    def __sub__(self: Any, other: Any) -> Any:
-        return self + other * -1
+    def __mul__(self, other):
+        if type(other) is not type(self):
+            return NotImplemented
+        total = {}
+        for left, c in self.parts.items():
+            for right, d in other.parts.items():
+                key, factor = self.times(left, right)
+                total[key] = total.get(key, 0) + c * d * factor
+        return type(self)(total)
+
+    def atoms(self):
+        return {atom for monomial in self.parts for atom, _ in monomial}
 
 
-class Number(Vector):
-    """A sum over Q of monomials, tuples of (symbol, power). A symbol is a name (name,), an inner product (left, word,
-    right), the root ("√", p) of a prime, or ("1/", terms) for one over a sum."""
+class Exact(Number):
+    """A number at a point: a sum over the rationals of roots of square-free whole numbers, which are its keys."""
 
-    def __init__(self, terms: dict[Any, Fraction]) -> None:
-        super().__init__({key: c for key, c in terms.items() if c})
+    @classmethod
+    def of(cls, value):
+        return cls({1: Fraction(value)})
 
-    def __mul__(self: Any, other: Any) -> Any:
-        out: dict[Any, Fraction] = {}
-        for (a, c), (b, d) in product(self.items(), self.of(other).items()):
-            powers, factor = dict(a), c * d
-            for symbol, k in b:
-                powers[symbol] = powers.get(symbol, 0) + k
-                if symbol[0] == "√":
-                    factor *= Fraction(symbol[1]) ** (powers[symbol] // 2)
-                    powers[symbol] %= 2
-            key = tuple(sorted(item for item in powers.items() if item[1]))
-            out[key] = out.get(key, 0) + factor
-        return Number(out)
+    @staticmethod
+    def times(left, right):
+        common = gcd(left, right)
+        return left * right // common**2, common
 
-    def __pow__(self, power: Any) -> Any:
-        k = int(str(Number.of(power)))
-        return prod([self if k >= 0 else self.inverse()] * abs(k), start=Number.of(1))
-
-    def inverse(self) -> Number:
+    def inverse(self):
         if not self:
-            raise ZeroDivisionError("division by 0")
-        if root := max((symbol for mono in self for symbol, _ in mono if symbol[0] == "√"), default=None):
-            conjugate = Number({mono: -c if (root, 1) in mono else c for mono, c in self.items()})
-            return conjugate * (self * conjugate).inverse()
-        if len(self) == 1:
-            return Number({tuple((symbol, -k) for symbol, k in mono): 1 / c for mono, c in self.items()})
-        return Number({((("1/", tuple(sorted(self.items()))), 1),): Fraction(1)})
+            raise Refused("outside the scope: something divided by is 0 at the point")
+        if max(self.parts) == 1:
+            return Exact({1: 1 / self.parts[1]})
+        p = primes(max(self.parts))[0]
+        conjugate = Exact({d: -c if d % p == 0 else c for d, c in self.parts.items()})
+        return conjugate * (self * conjugate).inverse()
 
-    def cleared(self) -> Number:
-        """Multiplied by the sums that it is divided by, so that it is 0 exactly if it has no terms."""
-        for symbol in (symbol for mono in self for symbol, _ in mono if symbol[0] == "1/"):
-            most, out = max(dict(mono).get(symbol, 0) for mono in self), Number({})
-            for mono, c in self.items():
-                k, rest = dict(mono).get(symbol, 0), tuple(item for item in mono if item[0] != symbol)
-                out = out + Number(dict(symbol[1])) ** (most - k) * Number({rest: c})
-            return out.cleared()
-        return self
+    def root(self):
+        value = self.parts.get(1, Fraction(0))
+        if self.parts.keys() - {1} or value < 0:
+            raise Refused("a root of a negative number or of a sum of roots at the point")
+        result = Exact({1: Fraction(bool(value), value.denominator)})
+        for p in primes(value.numerator * value.denominator):
+            result = result * Exact({p: Fraction(1)})
+        return result
 
-    def sqrt(self) -> Any:
-        ((mono, c),) = self.items() if len(self) == 1 else [((), Fraction(-len(self)))]
-        rest, p = c.numerator * c.denominator, 2
-        if not 0 <= rest < 10**14 or any(k % 2 or symbol not in POSITIVE for symbol, k in mono):
-            raise NotImplementedError("the square root of a sum, of what is no square, or of a large number")
-        root = Number({tuple((symbol, k // 2) for symbol, k in mono): Fraction(bool(c), c.denominator)})
-        while rest > 1:
-            p = next(p for p in chain(range(p, isqrt(rest) + 1), [rest]) if rest % p == 0)
-            root, rest = root * Number({((("√", p), 1),): Fraction(1)}), rest // p
-        return root
-
-    def sign(self) -> int:
-        """By digits, until they decide: roots of different square-free numbers are independent, so 0 has no terms."""
-        digits = 8
+    def sign(self):
+        """-1, 0 or 1: roots of different square-free numbers are independent, so only {} is 0, and digits decide the rest."""
+        digits = 10
         while self:
-            total = sum(c * isqrt(prod(p for (_, p), _ in mono) * 100**digits) for mono, c in self.items())
-            if abs(total) > sum(map(abs, self.values())):
+            scale = 10**digits
+            total = sum(c * isqrt(d * scale * scale) for d, c in self.parts.items())
+            if abs(total) > sum(abs(c) for c in self.parts.values()):
                 return 1 if total > 0 else -1
             digits *= 2
         return 0
 
+    def __str__(self):
+        return " + ".join(f"{c}*sqrt({d})" if d > 1 else str(c) for d, c in sorted(self.parts.items())) or "0"
+
+
+def primes(whole):
+    """The prime factors of a whole number, each as often as it divides."""
+    if whole > 10**12:
+        raise Refused("the root of a number that is too long to factor")
+    found, p = [], 2
+    while p * p <= whole:
+        if whole % p:
+            p += 1
+        else:
+            found.append(p)
+            whole //= p
+    return found + [whole] * (whole > 1)
+
+
+class Vector(Sum):
+    """A formal vector: its keys (word, name) are the operators of the word applied to the vector of that name, its coefficients Numbers."""
+
+    number = Number
+
+    @classmethod
+    def base(cls, name):
+        return cls({((), name): Number.of(1)})
+
+    def __mul__(self, factor):
+        if type(factor) is not self.number:
+            return NotImplemented
+        return type(self)({key: c * factor for key, c in self.parts.items()})
+
+    __rmul__ = __mul__
+
+    def __matmul__(self, other):
+        if isinstance(other, Operator):
+            return Row(self, other)
+        if type(other) is not type(self):
+            return NotImplemented
+        total = self.number({})
+        for left, c in self.parts.items():
+            for right, d in other.parts.items():
+                if pair := self.inner(left, right):
+                    total = total + c * d * pair
+        return total
+
+    @staticmethod
+    def inner(left, right):
+        """The inner product of two keys; the operators of words are symmetric, so their reversed words are their transposes."""
+        (left_word, a), (right_word, b) = left, right
+        word = left_word[::-1] + right_word
+        if a == b and not word and (a == "one" or a.startswith("sign'")):
+            return Number.atom(M)
+        return Number.atom(("dot", *min((a, word, b), (b, word[::-1], a))))
+
+
+class Column(Vector):
+    """A vector at a point: its keys are the coordinates."""
+
+    number = Exact
+
+    @staticmethod
+    def inner(left, right):
+        return Exact.of(left == right)
+
+
+class Operator:
+    """A linear map, known by what it does to a vector."""
+
+    def __init__(self, action):
+        self.action = action
+
+    def __matmul__(self, other):
+        if isinstance(other, Operator):
+            return Operator(lambda u: self.action(other.action(u)))
+        return self.action(other) if isinstance(other, Vector) else NotImplemented
+
+
+class Row:
+    """A vector to the left of operators, the first half of v @ B @ v; that B is symmetric is never used."""
+
+    def __init__(self, vector, operator):
+        self.vector, self.operator = vector, operator
+
+    def __matmul__(self, other):
+        return (
+            Row(self.vector, self.operator @ other)
+            if isinstance(other, Operator)
+            else self.vector @ (self.operator @ other)
+        )
+
+
+# ---------------------------------------------------------------- text
+
+_TOKEN = object()
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What the judge established; only this file can make one.
+
+    verdict: "proved" or "refuted". method: identity, terms, point, or witness. scope: what is assumed of an instance, in
+    full. point: the exact data of a refutation or witness. sides: both sides there. tight: an equality. lemmas: what is
+    trusted beside the calculus.
+    """
+
+    verdict: str
+    statement: str
+    hypotheses: tuple[str, ...]
+    scope: tuple[str, ...]
+    method: str
+    tight: bool = False
+    point: dict[str, Any] | None = None
+    sides: tuple[str, str] | None = None
+    lemmas: tuple[str, ...] = ()
+    token: Any = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.token is not _TOKEN:
+            raise Refused("a Verified is made by the judge alone")
+        object.__setattr__(self, "token", None)
+
     def __str__(self) -> str:
-        found = sorted((prod(p for (_, p), _ in mono), c) for mono, c in self.items())
-        return " + ".join(f"{c}*sqrt({d})" if d > 1 else str(c) for d, c in found) or "0"
+        parts = [f"{self.verdict} ({self.method}): {self.statement}"]
+        parts += [f"given {text}" for text in self.hypotheses] + [f"scope {'; '.join(self.scope)}"]
+        parts += [f"trusting {name}" for name in self.lemmas]
+        return " | ".join(parts + ([f"{self.sides[0]} against {self.sides[1]}"] if self.sides else []))
 
 
-HEADS: Any = {"Add": lambda a, b: a + b, "Sub": lambda a, b: a - b, "neg": lambda a: a * -1, "num": Number.of}
-HEADS |= {"Mult": lambda a, b: b * a if type(b) is Vector else a * b, "Div": lambda a, b: a * b.inverse()}
-HEADS |= {"Pow": pow, "sqrt": Number.sqrt}
+@dataclass(frozen=True)
+class Claim:
+    """What is claimed: statement, hypotheses and scope come from here and from nowhere else.
+
+    definition: lines ``name = expression; ...`` up to z. needs: what an instance of it must satisfy, as texts.
+    quantifier: "all" or "exists". eps: "zero" or "positive". vectors, numbers, operators: the free ones that the texts
+    name. example: an exact point where the hypotheses hold.
+    """
+
+    definition: str
+    statement: str
+    hypotheses: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    quantifier: str = "all"
+    eps: str = "zero"
+    vectors: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+    min_m: int = 2
+    example: dict[str, Any] | None = None
+
+    def lines(self):
+        """The lines of the definition, as pairs of a new name and a tree; every name is new."""
+        pairs = [line.partition("=")[::2] for line in self.definition.split(";")]
+        names = [name.strip() for name, _ in pairs] + [*self.vectors, *self.numbers, *self.operators]
+        for name in names:
+            if (
+                not (name.isidentifier() and name.isascii())
+                or name in FIXED
+                or names.count(name) > 1
+                or name.startswith("given")
+            ):
+                raise Refused(f"the name {name!r} is taken, or no name")
+        if self.eps not in {"zero", "positive"}:
+            raise Refused(f"eps is zero or positive, not {self.eps!r}")
+        if self.quantifier not in {"all", "exists"} or type(self.min_m) is not int or self.min_m < 2:
+            raise Refused("the quantifier is all or exists, and min_m is at least 2")
+        return [(name.strip(), parse(right)) for name, right in pairs]
 
 
-def mirrored(word: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(MIRRORED.get(letter, letter) for letter in reversed(word))
+def parse(text):
+    """The tree of an expression or a comparison."""
+    return ast.parse(text.strip(), mode="eval").body
 
 
-def nonnegative(node: list[Any]) -> bool:
-    """Whether the form of an expression alone makes it so."""
-    head, *args = node
-    if head in {"sym", "num"}:
-        return args[0] in {"m", "s", "sigma", "rho", "eps", "lam"} if head == "sym" else args[0] >= 0
-    if head in {"MatMult", "Pow"}:
-        return args[0] == args[1] if head == "MatMult" else args[1][1] % 2 == 0
-    if head == "Sub":
-        return args[1] == ["sym", "rho"] and args[0][0] == "num" and args[0][1] >= 1
-    return head in {"Add", "Mult", "Div", "sqrt"} and all(map(nonnegative, args))
+def comparison(text):
+    """Left side, relation and right side of a statement, with > and >= turned round."""
+    match parse(text):
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in RELATIONS:
+            relation = RELATIONS[type(op)]
+            return (right, relation.replace(">", "<"), left) if ">" in relation else (left, relation, right)
+    raise Refused(f"not one comparison: {text}")
+
+
+def walk(node, room):
+    """The value of a tree in a room, which binds the names and knows how to divide and to take roots."""
+    match node:
+        case ast.Constant(value=int(whole)):
+            return room.number(whole)
+        case ast.Name(id=name) if name in room.names:
+            return room.names[name]
+        case ast.UnaryOp(op=ast.USub(), operand=inside):
+            return -walk(inside, room)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATIONS:
+            return OPERATIONS[type(op)](walk(left, room), walk(right, room))
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            return walk(left, room) * room.inverse(walk(right, room), ast.unparse(right))
+        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(power))) if 1 <= power <= 12:
+            return prod([walk(left, room)] * power, start=room.number(1))
+        case ast.Call(func=ast.Name(id="sqrt"), args=[inside], keywords=[]):
+            return room.sqrt(walk(inside, room), inside)
+        case ast.Call(func=ast.Name(id="norm"), args=[inside], keywords=[]):
+            return walk(ast.Call(ast.Name("sqrt"), [ast.BinOp(inside, ast.MatMult(), inside)], []), room)
+        case ast.Call(func=ast.Name(id="abs"), args=[inside], keywords=[]):
+            return walk(ast.Call(ast.Name("sqrt"), [ast.BinOp(inside, ast.Pow(), ast.Constant(2))], []), room)
+        case ast.Call(func=ast.Name(id="sign"), args=[inside], keywords=[]):
+            return room.signs(walk(inside, room), ast.unparse(inside))
+    raise Refused(f"not in the grammar, or an unknown name: {ast.unparse(node)}")
+
+
+# ---------------------------------------------------------------- the room of every m
 
 
 class Formal:
-    """Every m at once, by the axioms of the setting of a piece of evidence. With ``eps`` False, rho = 1."""
+    """Every m at once: formal vectors, with v and B derived from the definition of z by the chain rule."""
 
-    def __init__(self, item: dict[str, Any], let: str = "") -> None:
-        if item["setting"] not in AXIOMS:
-            raise NotImplementedError(f"the setting {item['setting']}")
-        self.axioms = AXIOMS[item["setting"]] | ({} if item.get("eps", True) else AXIOMS["eps-is-0"])
-        self.item, self.let, self.units = item, let, self.axioms.get("units", "").split(" ")
-        self.trusted, self.known = set[str](), dict[str, Any]()
+    number = Number.of
 
-    def defined(self, name: str) -> Any:
-        """What an axiom says a name is, if one does."""
-        base, unit = (name[:-2], name[-2:]) if name[-2:] in self.units else (name, "")
-        found = self.axioms.get(self.let + base) or self.axioms.get(base)
-        return fill(tree(found), {}, unit) if found else None
+    def __init__(self, claim, opaque=False):
+        self.meaning = {}  # atom ("root", i) or ("part", i) -> the number that it is the root of or equal to
+        self.stand_ins = {}  # eliminated atom -> the number that it equals
+        self.basic = (
+            set()
+        )  # roots and parts that took the place of an eliminated atom, and are free symbols now
+        self.nonnegative, self.nonzero = {M, EPS}, {M, EPS}  # atoms
+        self.scope = ["m >= 2"]
+        self.names = {
+            "one": Vector.base("one"),
+            "y": Vector.base("y"),
+            "m": Number.atom(M),
+            "eps": Number.atom(EPS) if claim.eps == "positive" else Number({}),
+        }
+        self.names |= {name: Number.atom(("number", name)) for name in ("gamma", "beta", *claim.numbers)}
+        self.names |= {name: Vector.base(name) for name in claim.vectors} | {
+            name: self.symbol(name) for name in claim.operators
+        }
+        self.defining = True  # what a definition divides by is not 0: that is the scope of a normalisation
+        for name, tree in claim.lines():
+            self.names[name] = walk(tree, self)
+        self.z, g = self.names["z"], Vector.base("g")
+        self.v = self.riesz(self.normal(g @ self.change(self.z, Vector.base(PROBE))))
+        self.names |= {
+            "g": g,
+            "H": self.symbol("H"),
+            "v": self.v,
+            "B": Operator(lambda u: self.change(self.v, u)),
+        }
+        if opaque:
+            self.names |= {"v": Vector.base("v"), "B": self.symbol("B")}
+        self.defining = False
+        self.relations = {}  # of the hypotheses given0, given1, ..: each names right minus left
+        for i, text in enumerate(claim.needs):
+            self.assume(f"need{i}", text)
+        for i, text in enumerate(claim.hypotheses):
+            self.assume(f"given{i}", text)
 
-    def moves(self, p: Any, unit: str = "") -> dict[str, Any]:
-        """How the names change as y (of a unit) moves along p, by the axioms and what they define, and the loss L."""
-        out: dict[str, Any] = {}
-        for key in (key for key in self.axioms if key[:2] == "d "):
-            earlier = {"d" + name.removesuffix(unit): change for name, change in out.items()}
-            out[key[2:] + unit] = fill(tree(self.axioms[key]), {"p": p} | earlier, unit)
-        for name in (name for name in ("nu", "yhat", "z") if name in self.axioms):
-            out[name + unit] = rate(fill(tree(self.axioms[name]), {}, unit), out)
-        out |= {"g" + to: ["op", "H" + to + unit[1:], out["z" + unit]] for to in self.units}
-        return out | {"L": ["MatMult", ["vec", "g" + unit], out["z" + unit]]}
+    @staticmethod
+    def symbol(name):
+        """A symmetric operator that is only a name."""
+        return Operator(lambda u: Vector({((name, *word), base): c for (word, base), c in u.parts.items()}))
 
-    def named(self, kind: str, name: str) -> Any:
-        """The number (sym) or the vector (vec) of a name."""
-        if name not in self.known:
-            if found := self.defined(name):
-                self.known[name] = self.value(found)
-            elif name[0] == "v" and name[1:] in self.units:
-                self.known[name] = self.riesz(self.moves(["vec", "§"], name[1:])["L"])
-            elif name in {"dgamma", "dbeta", "dscale", "dshift"}:
-                change = rate(self.defined("z"), {name[1:]: ["num", 1]})
-                self.known[name] = self.value(["MatMult", ["vec", "g"], change])
-            else:
-                return self.other(kind, name)
-        return self.known[name]
+    def gap(self, text):
+        """Right minus left of a statement, and the relation."""
+        left, relation, right = comparison(text)
+        gap = walk(right, self) - walk(left, self)
+        if relation not in {"==", "!="} and not isinstance(gap, Number):
+            raise Refused("vectors are not ordered")
+        return gap, relation
 
-    def op(self, name: str, u: Any) -> Any:
-        q = ["vec", f"§{name}"]
-        self.known[q[1]] = u
-        if f"{name} u" in self.axioms:
-            return self.value(fill(tree(self.axioms[f"{name} u"]), {"u": q}))
-        if name in {"Dyhat", "Dz"}:
-            return self.value(self.moves(q)[name[1:]])
-        for j, k in product(self.units, repeat=2):
-            if name == f"B{j}{k[1:]}":
-                return self.riesz(rate(self.moves(["vec", "§"], j)["L"], self.moves(q, k)))
-        return self.apply((name,), u)
+    def assume(self, name, text):
+        """Name the gap of a hypothesis, and note what it says of the sign of an atom."""
+        gap, relation = self.gap(text)
+        self.names[name], self.relations[name] = gap, relation
+        if isinstance(gap, Number) and len(gap.parts) == 1:
+            ((monomial, c),) = gap.parts.items()
+            if relation in {"!=", "<"}:
+                self.nonzero |= gap.atoms()
+            if relation in {"<", "<="} and [power for _, power in monomial] == [1] and c > 0:
+                self.nonnegative |= gap.atoms()
 
-    def derivative(self, node: Any, direction: Any, variable: list[str]) -> Any:
-        """How ``node`` changes as y moves, or W with y = X W, or z with y-hat, or y-hat with z; g follows."""
-        self.known["§d"], p = self.value(direction), ["vec", "§d"]
-        cases = {"z": {"z": p, "yhat": rate(tree("('z' - beta * '1') / gamma"), {"z": p})}}
-        cases["yhat"] = {"yhat": p, "z": rate(tree(self.axioms["z"]), {"yhat": p})}
-        for name, change in (("y", p), ("W", ["op", "X", p])):
-            cases[name] = self.moves(change) | {"v": ["op", "B", change]}
-        moves = cases[variable[1]]
-        moves["g"] = ["op", "H", moves["z"]]
-        if strange := set(re.findall(r"'(\w+)'\]", repr(node))) - moves.keys() - FIXED:
-            raise NotImplementedError(f"the change of {min(strange)}")
-        return self.value(rate(node, moves) or ["Mult", node, ["num", 0]])
+    # ---- derivatives
 
-    def value(self, node: Any) -> Any:
-        """A node of an expression tree."""
-        head, *args = node
-        if head in {"sym", "vec"}:
-            return self.named(head, args[0])
-        if head == "derivative":
-            return self.derivative(*args)
-        if head == "max_form" or (head == "abs" and not self.let):
-            raise NotImplementedError(f"the expression {head}")
-        inner = [self.value(arg) if isinstance(arg, list) else arg for arg in args]
-        match head:
-            case "op" | "MatMult":
-                return (self.op if head == "op" else self.dot)(*inner)
-            case "abs":
-                return inner[0] * (inner[0].sign() or 1)
-            case "max_grad":
-                self.trusted.add("quadratic-extremum")
-                return self.named("sym", "lam") ** 2 * self.dot(inner[0], inner[0])
-        return HEADS[head](*inner)
-
-    def sides(self, statement: dict[str, Any]) -> list[Any]:
-        """Both sides; an equation of vectors is tested along the free probe a."""
-        found = [self.value(tree(statement[side])) for side in ("lhs", "rhs")]
-        return [self.dot(self.named("vec", "a"), x) if type(x) is Vector else x for x in found]
-
-    def verify(self) -> str:
-        """A certificate: rhs - lhs is exactly 0, or exactly a sum of terms that cannot be negative."""
-        op, (lhs, rhs) = self.item["statement"]["op"], self.sides(self.item["statement"])
-        slack = rhs - lhs
-        if not slack.cleared() and op in {"le", "eq"}:
-            return "for every m, and it is an equality"
-        if op != "le" or self.item["equality"]:
-            raise ArithmeticError("the two sides differ" if slack else "they are equal: it is strict")
-        assumed = {h["name"]: h["statement"] for h in self.item["hypotheses"]}
-        for term in self.item["terms"]:
-            amount = self.value(tree(term["multiplier"]))
-            if not nonnegative(tree(term["multiplier"])):
-                raise ArithmeticError(f"the multiplier {term['multiplier']} is not seen to be non-negative")
-            for kind, *parts in term["factors"]:
-                if kind == "hypothesis":
-                    low, high = self.sides(assumed[parts[0]])
-                else:
-                    a, b = (self.value(tree(part)) for part in (parts[0], parts[-1]))
-                    low, high = Number({}), self.dot(a, a) if type(a) is Vector else a * a
-                if kind == "cauchy":
-                    low, high = self.dot(a, b) ** 2, high * self.dot(b, b)
-                    self.trusted.add("cauchy-schwarz")
-                amount = amount * (high - low)
-            slack = slack - amount
-        if slack.cleared():
-            raise ArithmeticError("the terms do not add up to the slack")
-        return "for every m"
-
-    def other(self, kind: str, name: str) -> Any:
-        return Number({(((name,), 1),): Fraction(1)}) if kind == "sym" else Vector({((), name): Number.of(1)})
-
-    def apply(self, word: tuple[str, ...], u: Vector) -> Vector:
-        if any(letter.partition("_")[0] not in CONSTANT | {"H"} for letter in word):
-            raise NotImplementedError(f"the operator {word[0]}")
-        return Vector({((*word, *inner), name): c for (inner, name), c in u.items()})
-
-    def dot(self, u: Vector, w: Vector) -> Number:
-        pairs = product(u.items(), w.items())
-        parts = (c * d * self.bracket(a, (*mirrored(j), *k), b) for ((j, a), c), ((k, b), d) in pairs)
-        return sum(parts, Number({}))
-
-    def bracket(self, left: str, word: tuple[str, ...], right: str) -> Number:
-        """<left, word right>, where C C = C."""
-        word = tuple(x for i, x in enumerate(word) if x != "C" or word[i - 1 : i] != ("C",))
-        for a, w, b in ((left, word, right), (right, mirrored(word), left)):
-            if w and (image := self.axioms.get(f"{w[-1]} {b}")):
-                return self.dot(self.other("vec", a), self.apply(w[:-1], self.value(tree(image))))
-        a, w, b = symbol = min((left, word, right), (right, mirrored(word), left))
-        unit = b[-2:] if b[-2:] in self.units and a[-2:] in {"1", b[-2:]} else ""
-        fact = self.axioms.get(f"{a.removesuffix(unit)}@{b.removesuffix(unit)}") if not w else None
-        return self.value(fill(tree(fact), {}, unit)) if fact else Number({((symbol, 1),): Fraction(1)})
-
-    def riesz(self, functional: Any) -> Vector:
-        """The vector u with <u, §> = ``functional`` for the free direction §."""
-        out = Vector({})
-        for mono, c in self.value(functional).items():
-            ((left, word, right),) = (symbol for symbol, _ in mono if "§" in symbol)
-            key = (word, right) if left == "§" else (mirrored(word), left)
-            out = out + Vector({key: Number({tuple(item for item in mono if "§" not in item[0]): c})})
-        return out
-
-
-class Point(Formal):
-    """One exact instance, by the same axioms; the loss downstream is L(u) = <g,u-z> + (u-z)'H(u-z)/2."""
-
-    def __init__(self, item: dict[str, Any]) -> None:
-        super().__init__(item, "let ")
-        self.data = data = item["instance"]
-        self.extra, size, X = dict(data["extra"]), len(data["y"]), data["X"] or []
-        if self.units != [""] or ("d n" in self.axioms and "let n" not in self.axioms):
-            raise NotImplementedError(f"at a point, the setting {item['setting']}")
-        H = [list(map(Fraction, row)) for row in data["H"] or [[0] * size] * size]
-        if [list(row) for row in zip(*H, strict=True)] != H:
-            raise ArithmeticError("the Hessian of the instance is not symmetric")
-        self.matrices = self.extra | {"H": H, "X": X, "T": list(zip(*X, strict=True))}
-        self.matrices["D"] = [[0] * i + [c] for i, c in enumerate(self.extra.get("scale", []))]
-        self.known = {"1": column([1] * size), "y": column(data["y"]), "g": column(data["g"])}
-        self.known |= {"m": Number.of(size), "root_m": Number.of(size).sqrt()}
-        for name, matched in (("eps", ""), ("lam", ""), ("gamma", "s"), ("beta", "mu")):
-            self.known[name] = self.named("sym", matched) if data[name] == matched else Number.of(data[name])
-        self.known |= {"bias": self.known["1"] * self.known["beta"], "W": column(data["W"] or [])}
-        self.named("vec", "yhat")  # the batch has one
-        if X and any(c.sign() for c in (self.known["y"] - self.apply(("X",), self.known["W"])).values()):
-            raise ArithmeticError("the instance says y = X W, but X W is another vector")
-
-    def elsewhere(self, X: Any, W: Any) -> Point:
-        """The same network and loss at other inputs or weights."""
-        rest = {"y": [self.dot(row, column(W)) for row in map(column, X)], "X": X, "W": W, "extra": []}
-        here = {"gamma": self.known["gamma"], "beta": self.known["beta"]}
-        there = Point(self.item | {"instance": self.data | rest | here})
-        there.known["g"] += self.apply(("H",), there.named("vec", "z") - self.named("vec", "z"))
-        return there
-
-    def dot(self, u: Vector, w: Vector) -> Any:
-        return sum((c * w[i] for i, c in u.items() if i in w), Number({}))
-
-    def apply(self, word: tuple[str, ...], u: Vector) -> Vector:
-        for letter in reversed(word):
-            if letter == "HW_other":
-                return self.elsewhere(self.extra["X_other"], self.data["W"]).op("HW", u)
-            if not self.matrices.get(letter):
-                raise ArithmeticError(f"the instance holds no {letter}")
-            u = Vector({i: self.dot(column(row), u) for i, row in enumerate(self.matrices[letter])})
-        return u
-
-    def riesz(self, functional: Any) -> Vector:
-        """The same, coordinate by coordinate."""
-        out = {}
-        for i in self.known["1"]:
-            self.known["§"] = Vector({i: Number.of(1)})
-            out[i] = self.value(functional)
-        return Vector(out)
-
-    def other(self, kind: str, name: str) -> Any:
-        """What the instance alone knows."""
-        if name == "dW_hat":
-            return self.elsewhere(self.data["X"], self.extra["What"]).named("vec", "dW")
-        if name == "dW_other":
-            return self.elsewhere(self.extra["X_other"], self.data["W"]).named("vec", "dW")
-        if name == "frobenius_other":
-            return sum((self.dot(row, row) for row in map(column, self.extra["X_other"])), Number({}))
-        if name not in self.extra or name in {"lambda_min_H", "gamma_max"}:
-            raise NotImplementedError(f"at a point, the name {name}")
-        return (column if kind == "vec" else Number.of)(self.extra[name])
-
-    def verify(self) -> str:
-        """Every hypothesis holds here; the statement fails at a counterexample and holds at a witness."""
-        kind = self.item["kind"]
-        expected = [(assumed["statement"], True) for assumed in self.item["hypotheses"]]
-        for statement, holds in [*expected, (self.item["statement"], kind == "witness")]:
-            lhs, rhs = self.sides(statement)
-            sign = (lhs - rhs).sign()
-            if {"le": sign <= 0, "lt": sign < 0, "eq": not sign}[statement["op"]] != holds:
-                raise ArithmeticError(
-                    f"no {kind}: {lhs} against {rhs} for {statement['lhs']} {statement['rhs']}"
+    def change(self, value, direction):
+        """How a value changes as y moves along a direction: sums, products, dy = direction, dg = H dz, and nothing else."""
+        if isinstance(value, Vector):
+            total = Vector({})
+            for (word, name), c in value.parts.items():
+                total = (
+                    total
+                    + Vector({(word, name): self.change(c, direction)})
+                    + self.change_of_base(word, name, direction) * c
                 )
-        return f"{kind} at m = {len(self.data['y'])}, {lhs} against {rhs}"
+            return total
+        slopes = {}
+        for monomial, c in value.parts.items():
+            for atom, power in monomial:
+                slopes[atom] = slopes.get(atom, Number({})) + Number({monomial: c * power}) * Number.atom(
+                    atom, -1
+                )
+        total = Number({})
+        for atom, slope in slopes.items():
+            total = total + slope * self.change_of_atom(atom, direction)
+        return total
+
+    def change_of_base(self, word, name, direction):
+        """The change of the vector word(name); every vector but y and g is constant, and so is every operator but H."""
+        if "H" in word:
+            raise Refused("the change of H is a third derivative of the loss, of which nothing is known")
+        moved = (
+            direction
+            if name == "y"
+            else self.symbol("H") @ self.change(self.z, direction)
+            if name == "g"
+            else Vector({})
+        )
+        for letter in reversed(word):
+            moved = self.symbol(letter) @ moved
+        return moved
+
+    def change_of_atom(self, atom, direction):
+        """The change of an inner product, of a root (2 r dr = dX), of a part; every other atom is constant."""
+        match atom:
+            case ("dot", a, word, b):
+                return Vector.base(a) @ self.change_of_base(word, b, direction) + Vector.base(
+                    b
+                ) @ self.change_of_base(word[::-1], a, direction)
+            case ("root", _):
+                return (
+                    self.change(self.meaning[atom], direction)
+                    * self.inverse(Number.atom(atom))
+                    * Number.of(Fraction(1, 2))
+                )
+            case ("part", _):
+                return self.change(self.meaning[atom], direction)
+        return Number({})
+
+    @staticmethod
+    def riesz(functional):
+        """The vector u with <u, probe> = a number that is linear in the probe."""
+        total = Vector({})
+        for monomial, c in functional.parts.items():
+            ((atom, power),) = [item for item in monomial if PROBE in item[0]]
+            _, a, word, b = atom
+            key = (word, b) if a == PROBE else (word[::-1], a)
+            if power != 1 or key[1] == PROBE:
+                raise Refused("not linear in the direction")
+            total = total + Vector({key: Number({monomial: c}) * Number.atom(atom, -1)})
+        return total
+
+    # ---- roots, divisors and the normal form
+
+    def inverse(self, value, text="a root that is differentiated"):
+        """1 over a number known not to be 0; a divisor that is a sum becomes one atom, a part."""
+        value = self.normal(value)
+        if len(value.parts) != 1:
+            if not (self.defining or self.sign_of(value) == "positive" or self.sign_of(-value) == "positive"):
+                raise Refused(f"divides by what may be 0: {text}")
+            self.scope += [f"{text} != 0"] * self.defining
+            value = self.name("part", value)
+        if not value.atoms() <= self.nonzero:
+            if not self.defining:
+                raise Refused(f"divides by what may be 0: {text}")
+            self.nonzero |= value.atoms()
+            self.scope.append(f"{text} != 0")
+        ((monomial, c),) = value.parts.items()
+        return Number({tuple((atom, -power) for atom, power in monomial): 1 / c})
+
+    def sqrt(self, value, tree):
+        """The root of a number not below 0; a single monomial is taken apart, so that roots of equal numbers are equal."""
+        if not (self.defining or self.sign(tree) != "unknown"):
+            raise Refused(f"the root of what may be negative: {ast.unparse(tree)}")
+        value = self.normal(value)
+        if len(value.parts) != 1 or min(value.parts.values()) < 0:
+            return self.name("root", value) if value else value
+        ((monomial, c),) = value.parts.items()
+        ((whole, factor),) = Exact.of(c).root().parts.items()
+        result, rest = Number.of(factor), Number.of(1)
+        for p in primes(whole):
+            result = result * self.name("root", Number.of(p))
+        for atom, power in monomial:
+            if self.sign_of(Number.atom(atom)) != "positive":
+                rest = rest * Number.atom(atom, power)
+                continue
+            result = result * Number.atom(atom, power // 2)
+            if power % 2:
+                result = result * self.name("root", Number.atom(atom))
+        return result * self.name("root", rest) if rest.atoms() else result
+
+    def signs(self, vector, text):
+        """The vector of signs of the entries, constant where none is 0, which is the scope; its product with the vector is not negative."""
+        if not self.defining:
+            raise Refused("signs are taken in a definition alone")
+        name = f"sign'{len(self.meaning)}"
+        self.names[name] = Vector.base(name)
+        self.nonnegative |= self.name("part", self.normal(self.names[name] @ vector)).atoms()
+        self.scope.append(f"no entry of {text} 0")
+        return self.names[name]
+
+    def name(self, kind, value):
+        """The atom that is the root of a normal number, or equal to it. If it can, it replaces an inner product of y for good."""
+        for atom, known in self.meaning.items():
+            if atom[0] == kind and self.normal(known).parts == value.parts:
+                return Number.atom(atom)
+        new = (kind, len(self.meaning))
+        self.meaning[new] = value
+        if kind == "part" or self.sign_of(value) == "positive":
+            self.nonzero.add(new)
+        for old in sorted(
+            value.atoms() - self.nonzero
+        ):  # inner products come first, and y @ y last among them
+            holding = Number({monomial: c for monomial, c in value.parts.items() if old in dict(monomial)})
+            slope = holding * Number.atom(old, -1)
+            if len(slope.parts) == 1 and slope.atoms() <= self.nonzero:
+                square = Number.atom(new, 2 if kind == "root" else 1)
+                self.stand_ins[old] = (square - value + holding) * self.inverse(slope)
+                self.basic.add(new)
+                break
+        return Number.atom(new)
+
+    def normal(self, value):
+        """The same number without eliminated atoms and without even powers of roots that are not basic; the newest first."""
+        for old, stand_in in self.stand_ins.items():
+            value = self.put(value, old, 1, stand_in)
+        for atom in reversed([atom for atom in self.meaning if atom not in self.basic]):
+            value = self.put(value, atom, 2 if atom[0] == "root" else 1, self.meaning[atom])
+        return value
+
+    def put(self, value, atom, step, stand_in):
+        """Put a number for atom**step; a sum is not put for negative powers."""
+        if atom not in value.atoms():
+            return value
+        total = Number({})
+        for monomial, c in value.parts.items():
+            times = dict(monomial).get(atom, 0) // step
+            if times < 0 and len(stand_in.parts) > 1:
+                times = 0
+            term = Number({monomial: c}) * Number.atom(atom, -times * step)
+            for _ in range(abs(times)):
+                term = term * (stand_in if times > 0 else self.inverse(stand_in))
+            total = total + term
+        return total
+
+    def is_zero(self, value):
+        """Whether a value is 0 for every m: a vector along a fresh probe, a number after the divisors that are left are cleared."""
+        value = self.normal(value @ Vector.base(FRESH) if isinstance(value, Vector) else value)
+        for atom in reversed([atom for atom in self.meaning if atom not in self.basic]):
+            lowest = min((dict(monomial).get(atom, 0) for monomial in value.parts), default=0)
+            value = self.normal(value * Number.atom(atom, 2 * -(lowest // 2)) if lowest < 0 else value)
+        return not value
+
+    # ---- signs: "zero", "positive", "nonnegative" or "unknown"
+
+    def sign_of(self, value):
+        """What coefficients and atoms say of a number."""
+        for monomial, c in value.parts.items():
+            if c < 0 or not all(power % 2 == 0 or self.is_nonnegative(atom) for atom, power in monomial):
+                return "unknown"
+        return (
+            "positive"
+            if any(all(atom in self.nonzero for atom, _ in monomial) for monomial in value.parts)
+            else "nonnegative"
+        )
+
+    def is_nonnegative(self, atom):
+        return (
+            atom in self.nonnegative
+            or atom[0] == "root"
+            or (atom[0] == "dot" and atom[1] == atom[3] and not atom[2])
+        )
+
+    def sign(self, node):
+        """What the form of an expression says: hypotheses, squares, and sums, products and quotients of what has a sign."""
+        match node:
+            case ast.Name(id=name) if name in self.relations:
+                return {"==": "zero", "<": "positive", "<=": "nonnegative", "!=": "unknown"}[
+                    self.relations[name]
+                ]
+            case ast.UnaryOp(operand=inside) if self.sign(inside) == "zero":
+                return "zero"
+            case ast.BinOp(left=left, op=ast.Mult() | ast.MatMult(), right=right) if "zero" in {
+                self.sign(left),
+                self.sign(right),
+            }:
+                return "zero"
+            case ast.BinOp(left=left, op=ast.Div()) if self.sign(left) == "zero":
+                return "zero"
+            case ast.BinOp(left=left, op=ast.Mult() | ast.Div(), right=right) if {
+                self.sign(left),
+                self.sign(right),
+            } == {"positive"}:
+                return "positive"
+            case ast.BinOp(left=left, op=ast.Add() | ast.Mult() | ast.Div(), right=right) if (
+                "unknown" not in {self.sign(left), self.sign(right)}
+            ):
+                return "nonnegative"
+            case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int(power))) if power % 2 == 0:
+                return "nonnegative"
+            case ast.BinOp(left=left, op=ast.MatMult(), right=right) if ast.dump(left) == ast.dump(right):
+                return "nonnegative"
+        value = walk(node, self)
+        return self.sign_of(value) if isinstance(value, Number) else "unknown"
 
 
-def column(numbers: Any) -> Vector:
-    return Vector({i: Number.of(number) for i, number in enumerate(numbers)})
+# ---------------------------------------------------------------- the room of one exact point
 
 
-def check(item: dict[str, Any]) -> tuple[str, str]:
-    """One piece of evidence: (verified | trusted | not checked | FAILS, why)."""
-    if item["kind"] == "lemma":
-        return "trusted", f"lemma {item['lemma']}: {item['text']}"
-    if item["kind"] not in {"certificate", "counterexample", "witness"}:
-        return "not checked", f"evidence of the kind {item['kind']}"
-    shown = "{lhs} {op} {rhs}".format(**item["statement"])
-    shown += "".join(f", given {assumed['name']}" for assumed in item["hypotheses"])
+class Point:
+    """One exact instance, computed from its data; v and B are those that the formal room derived."""
+
+    number = Exact.of
+
+    def __init__(self, claim, data):
+        self.formal = Formal(replace(claim, hypotheses=(), needs=()))
+        self.powers = {}  # of atoms, as they are computed
+        vectors, operators = ["y", "g", *claim.vectors], ["H", *claim.operators]
+        numbers = ["gamma", "beta", *claim.numbers] + ["eps"] * (claim.eps == "positive")
+        if data.keys() != {*vectors, *operators, *numbers}:
+            raise Refused(
+                f"a point of this claim holds {sorted({*vectors, *operators, *numbers})} and nothing else"
+            )
+        self.size = len(data["y"])
+        if self.size < 2 or any(len(data[name]) != self.size for name in vectors):
+            raise Refused("outside the scope: m >= 2, and every vector has m entries")
+        self.names = {"m": Exact.of(self.size), "eps": Exact({})} | {
+            name: Exact.of(data[name]) for name in numbers
+        }
+        self.names |= {"one": column([1] * self.size)} | {name: column(data[name]) for name in vectors}
+        self.names |= {name: self.matrix(data[name]) for name in operators}
+        for name, tree in claim.lines():
+            self.names[name] = walk(tree, self)
+        if claim.eps == "positive" and self.names["eps"].sign() <= 0:
+            raise Refused("outside the scope: eps > 0")
+        for atom in self.formal.nonzero - {EPS}:
+            self.value(Number.atom(atom, -1))  # refused where it is 0
+        self.names["v"] = self.value(self.formal.v)
+        form = self.formal.change(self.formal.v, Vector.base(PROBE))
+        self.names["B"] = Operator(lambda u: self.value(form, u))
+
+    @staticmethod
+    def inverse(value, text):
+        return value.inverse()
+
+    @staticmethod
+    def sqrt(value, tree):
+        return value.root()
+
+    def signs(self, vector, text):
+        found = {i: vector.parts.get(i, Exact({})).sign() for i in range(self.size)}
+        if 0 in found.values():
+            raise Refused("outside the scope: the sign of 0")
+        name = next(name for name in self.formal.names if name.startswith("sign'") and name not in self.names)
+        self.names[name] = column([found[i] for i in range(self.size)])
+        return self.names[name]
+
+    def matrix(self, rows):
+        if [list(row) for row in zip(*rows, strict=True)] != [list(row) for row in rows] or len(
+            rows
+        ) != self.size:
+            raise Refused("an operator of the point is no symmetric m x m table")
+        table = [column(row) for row in rows]
+        return Operator(lambda u: Column({i: row @ u for i, row in enumerate(table)}))
+
+    def value(self, formal, probe=None):
+        """What a formal number or vector is at this point, where the probe is a given column."""
+        total = Column({}) if isinstance(formal, Vector) else Exact({})
+        for key, c in formal.parts.items():
+            if isinstance(formal, Vector):
+                total = total + self.vector(*key, probe) * self.value(c, probe)
+                continue
+            term = Exact.of(c)
+            for atom, power in key:
+                if PROBE in atom:
+                    term = term * self.atom(atom, probe)  # linear
+                    continue
+                if (atom, power) not in self.powers:
+                    factor = self.atom(atom, probe) if power > 0 else self.atom(atom, probe).inverse()
+                    self.powers[atom, power] = prod([factor] * abs(power), start=Exact.of(1))
+                term = term * self.powers[atom, power]
+            total = total + term
+        return total
+
+    def vector(self, word, name, probe):
+        found = probe if name == PROBE else self.names[name]
+        for letter in reversed(word):
+            found = self.names[letter] @ found
+        return found
+
+    def atom(self, atom, probe):
+        match atom:
+            case ("number", name):
+                return self.names[name]
+            case ("dot", a, word, b):
+                return self.vector((), a, probe) @ self.vector(word, b, probe)
+            case ("root", _):
+                return self.value(self.formal.meaning[atom]).root()
+            case ("part", _):
+                return self.value(self.formal.meaning[atom])
+
+    def holds(self, text):
+        """Whether a comparison holds here, and its sides."""
+        left, relation, right = comparison(text)
+        left, right = walk(left, self), walk(right, self)
+        gap = right - left
+        if isinstance(gap, Column):
+            return {"==": not gap, "!=": bool(gap)}[relation], ("one vector", "another vector")
+        return {"==": gap.sign() == 0, "!=": gap.sign() != 0, "<=": gap.sign() >= 0, "<": gap.sign() > 0}[
+            relation
+        ], (str(left), str(right))
+
+
+def column(entries):
+    return Column({i: Exact.of(x) for i, x in enumerate(entries)})
+
+
+# ---------------------------------------------------------------- the judge
+
+
+def judge(claim: Claim, certificate: dict[str, Any]) -> Verified:
+    """The verdict on a claim; a certificate supplies steps of a proof or a point.
+
+    ``{"terms": [...], "multiplier": text, "squared": bool}`` proves, ``{"point": {...}}`` refutes a claim for all and is the
+    witness of a claim of existence.
+
+    Raises:
+        Refused: the claim is not settled by the certificate, or something cannot be read.
+    """
     try:
-        room = Formal(item) if item["kind"] == "certificate" else Point(item)
-        found = room.verify() + f" in the setting {item['setting']}" * (item["setting"] != "activations")
-    except (NotImplementedError, ArithmeticError) as reason:
-        return "FAILS" if isinstance(reason, ArithmeticError) else "not checked", f"{reason}: {shown}"
-    return "verified", f"{found}: {shown}" + "".join(f" [trusting {x}]" for x in sorted(room.trusted))
+        if certificate.keys() == {"point"}:
+            return at_point(claim, certificate["point"])
+        if "terms" in certificate and certificate.keys() <= {"terms", "multiplier", "squared"}:
+            return prove(claim, **certificate)
+    except (
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        LookupError,
+        AttributeError,
+        SyntaxError,
+        RecursionError,
+        MemoryError,
+    ) as reason:
+        raise Refused(f"cannot be read: {reason!r}") from reason
+    raise Refused(f"a certificate holds terms (multiplier, squared) or a point, not {sorted(certificate)}")
 
 
-def main(arguments: list[str]) -> int:
-    root, found, name, listed = Path(*arguments[:1]), list[str](), MANIFEST, None
-    present = {path.name: path for path in sorted(root.glob("*.json"))}
-    if len(arguments) != 1 or not present:
-        print("usage: python -I kernel.py DIR, a folder of certificates written by bnverify", file=sys.stderr)
+def prove(claim, terms, multiplier="1", squared=False):
+    """A proof: multiplier * (right - left) is the sum of the terms, none of which can be negative; an identity has no terms."""
+    if claim.quantifier != "all":
+        raise Refused("a claim of existence needs a witness")
+    room = Formal(claim)
+    gap, relation = room.gap(claim.statement)
+    refuse_circle(claim)
+    if not isinstance(terms, list):
+        raise Refused("the terms are a list")
+    tight = relation == "<=" and room.is_zero(gap)
+    if squared:
+        left, _, right = comparison(claim.statement)
+        if relation != "<=" or room.sign(right) == "unknown":
+            raise Refused("squares decide only <= where the right side is not negative")
+        gap = walk(right, room) * walk(right, room) - walk(left, room) * walk(left, room)
+    if room.sign(parse(multiplier)) != "positive":
+        raise Refused(f"the multiplier may be 0 or negative: {multiplier}")
+    rest, signs = gap * walk(parse(multiplier), room), [room.sign(parse(text)) for text in terms]
+    for text in terms:
+        rest = rest - walk(parse(text), room)
+    if not {
+        "==": set(signs) <= {"zero"},
+        "<=": "unknown" not in signs,
+        "<": "unknown" not in signs and "positive" in signs,
+    }.get(relation):
+        raise Refused(f"terms with the signs {signs} do not prove {relation}")
+    if not room.is_zero(rest):
+        raise Refused("right - left is not the sum of the terms")
+    if claim.hypotheses and not claim.example:
+        raise Refused("hypotheses without a point that satisfies them")
+    point = Point(claim, claim.example or usual_point(claim))
+    for text in (*claim.needs, *claim.hypotheses, claim.statement):
+        if not point.holds(text)[0]:
+            raise Refused(f"the example of the claim does not satisfy {text}")
+    return verified(
+        claim, "proved", "terms" if terms else "identity", (*room.scope, *claim.needs), tight=tight
+    )
+
+
+def verified(claim, verdict, method, scope, **rest):
+    shown = [ast.unparse(parse(text)) for text in (claim.statement, *claim.hypotheses)]
+    return Verified(verdict, shown[0], tuple(shown[1:]), tuple(scope), method, token=_TOKEN, **rest)
+
+
+def at_point(claim, data):
+    """A counterexample to a claim for all, or a witness of existence: every hypothesis holds at the point."""
+    point = Point(claim, data)
+    for text in (*claim.needs, *claim.hypotheses):
+        if not point.holds(text)[0]:
+            raise Refused(f"at the point {text} does not hold")
+    true, sides = point.holds(claim.statement)
+    if true != (claim.quantifier == "exists"):
+        raise Refused(f"the statement {'holds' if true else 'does not hold'} at the point")
+    verdict, method = ("proved", "witness") if true else ("refuted", "point")
+    return verified(claim, verdict, method, (f"m = {point.size}", *claim.needs), point=data, sides=sides)
+
+
+def refuse_circle(claim):
+    """Refuse a hypothesis that is the statement in other words: with v and B unopened, one gap is the other times what is never 0."""
+    room = Formal(claim, opaque=True)
+    for name in room.relations:
+        if primitive(room, room.gap(claim.statement)[0]) == primitive(room, room.names[name]):
+            raise Refused(f"the hypothesis {name} is the statement in other words")
+
+
+def primitive(room, gap):
+    """The terms of a gap, divided by the first coefficient and by the powers of never vanishing atoms that they share."""
+    gap = room.normal(gap @ Vector.base(FRESH) if isinstance(gap, Vector) else gap)
+    for atom in gap.atoms() & room.nonzero:
+        gap = gap * Number.atom(atom, -min(dict(monomial).get(atom, 0) for monomial in gap.parts))
+    return [(monomial, c / gap.parts[min(gap.parts)]) for monomial, c in sorted(gap.parts.items())]
+
+
+def usual_point(claim):
+    """The point at which a claim without hypotheses is tried once it is proved."""
+    table = [["2", "1", "0"], ["1", "-1", "3"], ["0", "3", "1"]]
+    point = {"y": ["0", "1", "3"], "g": ["1", "-1", "3"], "H": table, "gamma": "2", "beta": "1/2"}
+    point |= {name: ["1", str(i), "-3"] for i, name in enumerate(claim.vectors)} | dict.fromkeys(
+        claim.operators, table
+    )
+    return (
+        point
+        | {name: str(i + 2) for i, name in enumerate(claim.numbers)}
+        | ({"eps": "1/3"} if claim.eps == "positive" else {})
+    )
+
+
+# ---------------------------------------------------------------- certificate files
+
+
+def item_claim(item):
+    """The claim of an item of a certificate file."""
+    known = {entry.name for entry in fields(Claim)}
+    strange = item.keys() - known - {"claim", "reading", "certificate"}
+    if strange or "certificate" not in item:
+        raise Refused(f"an item holds claim, reading, certificate and {sorted(known)}, not {sorted(strange)}")
+    return Claim(
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in item.items()
+            if name in known
+        }
+    )
+
+
+def whole(text):
+    raise ValueError(f'the float {text}; exact entries are texts such as "1/2"')
+
+
+def main(paths: list[str]) -> int:
+    """Check the files; one line an item, 0 all verified, 1 something is refused, 2 something cannot be read."""
+    files = [
+        file
+        for path in map(Path, paths)
+        for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])
+    ]
+    if not files:
+        print("usage: python -I kernel.py FILE-or-FOLDER ..., JSON lists of certificates", file=sys.stderr)
         return 2
-    try:
-        if MANIFEST in present:
-            listed = dict(json.loads(present.pop(MANIFEST).read_bytes()))
-        else:
-            print(f"no {MANIFEST}: whatever verifies below is true as it stands")
-        for name in sorted(present.keys() | (listed or {}).keys()):
-            raw = (root / name).read_bytes()
-            if listed is not None and listed.get(name) != hashlib.sha256(raw).hexdigest():
-                found.append("CHANGED")
-                print(f"CHANGED     {name}: not the file that {MANIFEST} lists", file=sys.stderr)
-            data = json.loads(raw)
-            if data["format"] != FORMAT:
-                raise ValueError(f"format {data['format']!r}, this checker reads format {FORMAT}")
-            for item in data["items"]:
-                state, why = check(item)
-                found.append(state)
-                print(f"{state:<12}{data['claim']} {item['about']}: {why}")
-    except UNREADABLE as reason:
-        found.append("CANNOT READ")
-        print(f"CANNOT READ {name}: no certificate of this format ({reason!r})", file=sys.stderr)
-    print(", ".join(f"{found.count(kind)} {kind}" for kind in sorted(set(found))))
-    return 2 if "CANNOT READ" in found else int("FAILS" in found or "CHANGED" in found)
+    state, count = 0, 0
+    for file in files:
+        try:
+            items = json.loads(file.read_text(encoding="utf-8"), parse_float=whole, parse_constant=whole)
+            if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
+                raise ValueError("no list of items, or an empty one")
+        except (OSError, ValueError, RecursionError) as reason:
+            print(f"CANNOT READ {file}: {reason}", file=sys.stderr)
+            state = 2
+            continue
+        for item in items:
+            label = f"{item.get('claim')!s} [{item.get('reading')!s}]".encode("unicode_escape").decode()
+            try:
+                print(f"verified    {label}: {judge(item_claim(item), item['certificate'])}")
+                count += 1
+            except (Refused, TypeError, ValueError) as reason:
+                print(f"REFUSED     {label}: " + str(reason).encode("unicode_escape").decode())
+                state = state or 1
+    print(f"{count} verified")
+    return state
 
 
 if __name__ == "__main__":

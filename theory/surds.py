@@ -7,7 +7,7 @@ from functools import cache
 from math import gcd, isqrt, prod
 from typing import Any
 
-from bnverify.theory.kernel import Number, Point
+from bnverify.theory.checker import Number, Point
 
 
 @cache

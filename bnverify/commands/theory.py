@@ -72,7 +72,7 @@ def prove(
     ] = None,
     export: Annotated[
         Path | None,
-        typer.Option(help="Also write the evidence there, for `python -I theory/kernel.py DIR` to check."),
+        typer.Option(help="Also write the evidence there, for `python -I theory/checker.py DIR` to check."),
     ] = None,
 ) -> None:
     """Re-derive every certificate and counterexample from nothing; exit 1 if one no longer holds.
@@ -145,7 +145,7 @@ def kernel_file() -> str:
     """The independent checker, relative to the working directory where it lies below it."""
     from bnverify.theory.store import FOLDER
 
-    path = FOLDER / "kernel.py"
+    path = FOLDER / "checker.py"
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 

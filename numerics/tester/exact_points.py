@@ -1,7 +1,7 @@
 """Equalities at random exact points: every m from 2 to 12, rational y, g and H, gamma in Q(sqrt d).
 
 Statements are evaluated on coordinates (`lp_coordinates.coordinates`), whose derivatives are dual numbers; those
-whose words the independent checker `bnverify.theory.kernel` knows also by its arithmetic and its derivatives.
+whose words the independent checker `bnverify.theory.checker` knows also by its arithmetic and its derivatives.
 """
 
 from __future__ import annotations

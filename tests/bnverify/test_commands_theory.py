@@ -137,7 +137,7 @@ def test_processes_side_by_side_find_what_one_finds(bnverify, shelf):
 def test_exported_evidence_satisfies_the_independent_checker(bnverify, shelf, tmp_path):
     assert bnverify("prove", "thm-4.1", "--export", tmp_path / "out").exit_code == 0
     done = subprocess.run(
-        [sys.executable, "-I", store.FOLDER / "kernel.py", tmp_path / "out"], capture_output=True, text=True
+        [sys.executable, "-I", store.FOLDER / "checker.py", tmp_path / "out"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from bnverify.theory import export
+from bnverify.theory.checker import FORMAT, MANIFEST, check, tree
 from bnverify.theory.claim import Instance
 from bnverify.theory.export import export_all, export_data, file_name, instance_data, source
-from bnverify.theory.kernel import FORMAT, MANIFEST, check, tree
 from bnverify.theory.observe import Syntax
 from bnverify.theory.registry import registry
 from bnverify.theory.rooms import FORMAL, POINTS

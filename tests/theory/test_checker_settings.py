@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from bnverify.theory import export
+from bnverify.theory.checker import AXIOMS, check
 from bnverify.theory.export import export_data
-from bnverify.theory.kernel import AXIOMS, check
 from bnverify.theory.registry import registry
 
 AT_LEAST = 459

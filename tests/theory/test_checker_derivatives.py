@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import sympy as sp
 from bnverify.theory import export
+from bnverify.theory.checker import Formal, Point, check, tree
 from bnverify.theory.claim import Instance
 from bnverify.theory.exact import Exact, sign
 from bnverify.theory.export import export_data, instance_data
-from bnverify.theory.kernel import Formal, Point, check, tree
 from bnverify.theory.registry import registry
 
 EQUATIONS = tuple(f"eq-{n}" for n in (11, 12, *range(19, 33)))
