@@ -143,6 +143,11 @@ def lengths(low: float, high: float, lr: float, count: int) -> list[float]:
     return [lr * low * (high / low) ** (i / (count - 1)) for i in range(count)]
 
 
+def beyond(high: float, far: float, lr: float, count: int) -> list[float]:
+    """Step lengths past the longest of `lengths`: log-spaced over (high, far x high] x lr, the end included."""
+    return [lr * high * far ** ((i + 1) / count) for i in range(count)]
+
+
 @dataclass(frozen=True)
 class Ray:
     """What was seen at w - t d for the step lengths t (``lengths``), d the direction, g and L at w.

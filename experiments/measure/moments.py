@@ -99,8 +99,8 @@ def moments(before: list[Tensor], after: list[Tensor], seed: int) -> list[dict[s
 
     Returns:
         For each layer ``mean``, ``var`` (biased) of the shown unit, ``quantiles`` of it at `QUANTILES`,
-        ``mean_change`` and ``var_change`` of it (signed), and ``mean_shift``, ``var_shift``: root mean square
-        over all units of the layer of the same changes.
+        ``mean_change`` and ``var_change`` of it (signed), ``mean_shift``, ``var_shift``: root mean square
+        over all units of the layer of the same changes, and what `spread` gives.
     """
     rows = []
     for layer, (z0, z1) in enumerate(zip(before, after, strict=True)):
@@ -118,6 +118,34 @@ def moments(before: list[Tensor], after: list[Tensor], seed: int) -> list[dict[s
                 "var_change": float(var1[j] - var0[j]),
                 "mean_shift": float((mean1 - mean0).square().mean().sqrt()),
                 "var_shift": float((var1 - var0).square().mean().sqrt()),
+                **{name: float(value) for name, value in spread(a[None]).items()},
             }
         )
     return rows
+
+
+def spread(values: Tensor) -> dict[str, Tensor]:
+    """How the units of a layer are spread, for S networks at once: ``values`` is ``(S, m, J)``, each result ``(S,)``.
+
+    ``sd_rms`` and ``var_rms`` are root mean squares over all units of the standard deviation and the variance, the
+    scales of ``mean_shift`` and ``var_shift``. ``sd``, ``sd_low``, ``sd_high`` are the geometric mean, the smallest and
+    the largest standard deviation, ``kurtosis`` the mean of E c^4 / var^2 (3 for a Gaussian), over the units that
+    vary; nan if none does.
+    """
+    centred = values - values.mean(1, keepdim=True)
+    square = centred.square()
+    var = square.mean(1)
+    alive = var > 0
+    count = alive.sum(1)
+    fourth = square.square().mean(1) / torch.where(alive, var, 1.0).square()
+    sd = var.sqrt()
+    logs = torch.where(alive, torch.where(alive, sd, 1.0).log(), 0.0).sum(1) / count
+    known = count > 0
+    return {
+        "sd_rms": var.mean(1).sqrt(),
+        "var_rms": var.square().mean(1).sqrt(),
+        "sd": logs.exp(),
+        "sd_low": torch.where(known, torch.where(alive, sd, math.inf).amin(1), math.nan),
+        "sd_high": torch.where(known, sd.amax(1), math.nan),
+        "kurtosis": torch.where(alive, fourth, 0.0).sum(1) / count,
+    }

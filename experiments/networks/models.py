@@ -159,7 +159,8 @@ def linear_network(recipe: DlnRecipe) -> Network:
 
 
 def initialised(model: Network, recipe: Recipe) -> Network:
-    """Glorot-initialise the linear maps of ``model`` in place from the recipe's seed; biases become 0.
+    """Glorot-initialise the linear maps of ``model`` in place from the recipe's seed, times ``gain``; biases
+    become 0.
 
     Weights are drawn layer by layer from one generator, so that two recipes that differ in their
     normalisation alone start at the same weights. The global generator is not used.
@@ -168,7 +169,7 @@ def initialised(model: Network, recipe: Recipe) -> Network:
     draw = nn.init.xavier_uniform_ if recipe.init == "glorot-uniform" else nn.init.xavier_normal_
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
-            draw(module.weight, generator=generator)
+            draw(module.weight, gain=recipe.gain, generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     return model

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from bnverify.experiments.measure import landscape, second_order, terms
 from bnverify.experiments.measure.landscape import LossFn
-from bnverify.experiments.measure.moments import QUANTILES, sampled_unit
+from bnverify.experiments.measure.moments import QUANTILES, sampled_unit, spread
 from bnverify.experiments.measure.shift import compare_all
 from bnverify.experiments.networks import deep_linear, linear_backward
 from bnverify.experiments.networks.models import Network, linear_network
@@ -55,21 +55,16 @@ class LinearTask:
         recipe, theta = self.recipe, self.theta
         loss, grad = self._grads(theta)
         after = theta - recipe.lr * grad
-        lengths = landscape.lengths(recipe.probe_low, recipe.probe_high, recipe.lr, recipe.probes)
-        t = torch.tensor(lengths, dtype=theta.dtype).view(-1, 1, 1, 1)
-        losses, grads = self._grads(theta - t * grad)
-        rays = [
-            landscape.ray_of(
-                loss[s], grad[s].flatten(), grad[s].flatten(), lengths, losses[:, s], grads[:, s].flatten(1)
-            )
-            for s in range(recipe.seeds)
-        ]
+        near = landscape.lengths(recipe.probe_low, recipe.probe_high, recipe.lr, recipe.probes)
         weights = theta[..., : recipe.dim**2]
         row: record.Row = {
-            "ray": [asdict(ray) for ray in rays],
+            "ray": self._rays(loss, grad, near),
             "weight_norm": weights.flatten(1).norm(dim=1).tolist(),
             "moments": self._moments(theta, after),
         }
+        if recipe.far_probes:
+            far = landscape.beyond(recipe.probe_high, recipe.far, recipe.lr, recipe.far_probes)
+            row["far"] = self._rays(loss, grad, far)
         if recipe.audit and recipe.norm != "none":
             row |= self._terms()
         if recipe.ics:
@@ -79,6 +74,16 @@ class LinearTask:
                 self._hvp(theta), grad.flatten(1), recipe.lanczos
             ).tolist()
         return row
+
+    def _rays(self, loss: Tensor, grad: Tensor, lengths: list[float]) -> Rows:
+        """The `landscape.Ray` of every seed along its own gradient."""
+        t = torch.tensor(lengths, dtype=grad.dtype).view(-1, 1, 1, 1)
+        losses, grads = self._grads(self.theta - t * grad)
+        flat = grad.flatten(1)
+        return [
+            asdict(landscape.ray_of(loss[s], flat[s], flat[s], lengths, losses[:, s], grads[:, s].flatten(1)))
+            for s in range(self.recipe.seeds)
+        ]
 
     def _shift(self, old: Tensor, new: Tensor, grad: Tensor) -> Rows:
         """Definition 2.1 for every seed and layer; the first layer has none before it."""
@@ -98,7 +103,8 @@ class LinearTask:
         return apply
 
     def _moments(self, old: Tensor, new: Tensor) -> Rows:
-        """For every seed and layer what `moments.moments` gives; the batch is the whole data set."""
+        """For every seed and layer what `moments.moments` gives, quantiles for the first seed alone (Figure 9); the
+        batch is the whole data set."""
         before = deep_linear.layer_outputs(self.recipe, self.problem, old)
         after = deep_linear.layer_outputs(self.recipe, self.problem, new)
         points = torch.tensor(QUANTILES, dtype=old.dtype)
@@ -110,19 +116,19 @@ class LinearTask:
                 sampled_unit(self.recipe.seed + s, layer, self.recipe.dim) for s in range(self.recipe.seeds)
             ]
             seeds = torch.arange(self.recipe.seeds)
-            shown = a[seeds, :, units]
             columns = {
                 "mean": mean0[seeds, units],
                 "var": var0[seeds, units],
-                "quantiles": torch.quantile(shown, points, dim=1).T,
                 "mean_change": (mean1 - mean0)[seeds, units],
                 "var_change": (var1 - var0)[seeds, units],
                 "mean_shift": (mean1 - mean0).square().mean(1).sqrt(),
                 "var_shift": (var1 - var0).square().mean(1).sqrt(),
+                **spread(a),
             }
             values = {name: column.tolist() for name, column in columns.items()}
             for s, row in enumerate(rows):
                 row.append({name: column[s] for name, column in values.items()})
+            rows[0][-1]["quantiles"] = torch.quantile(a[0, :, units[0]], points).tolist()
         return rows
 
     def networks(self) -> Iterator[tuple[Network, Tensor, Tensor, LossFn]]:

@@ -101,6 +101,9 @@ class NetworkTask:
             },
             "accuracy": self._accuracies(),
         }
+        if recipe.far_probes:
+            far = landscape.beyond(recipe.probe_high, recipe.far, recipe.lr, recipe.far_probes)
+            row["far"] = asdict(landscape.along(now, far, (w, before.loss, before.grad)))
         if recipe.ics:
             shifts = internal_covariate_shift(now, w, w_next, before.grad)
             row["ics"] = [asdict(shift) for shift in shifts.layers]
@@ -162,7 +165,23 @@ class NetworkTask:
             return {}
         s = self.set
         train = accuracy(self.model, s.train_x[:EVALUATED], s.train_y[:EVALUATED])
-        return {"train": train, "test": accuracy(self.model, s.test_x, s.test_y)}
+        return {
+            "train": train,
+            "test": accuracy(self.model, s.test_x, s.test_y),
+            "as_trained": self._accuracy_as_trained(),
+        }
+
+    def _accuracy_as_trained(self) -> float:
+        """The same in training mode: statistics of the batch, noise of the step."""
+        objective = self._objective(self.step)
+        x, y = (
+            part[:EVALUATED].split(self.recipe.batch_size) for part in (self.set.train_x, self.set.train_y)
+        )
+        with torch.no_grad(), objective.held():
+            right = sum(
+                int((self.model(a).argmax(1) == b).sum()) for a, b in zip(x, y, strict=True) if len(b) > 1
+            )
+        return right / sum(len(b) for b in y if len(b) > 1)
 
     def final(self) -> record.Row:
         return {"accuracy": self._accuracies()}

@@ -1,16 +1,17 @@
-"""Presets: which runs a reproduction consists of, and which of them a figure needs."""
+"""Which runs a reproduction consists of, and which of them a figure needs."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Literal
 
+from bnverify.experiments.run import presets
+from bnverify.experiments.run.presets import PLAIN, Preset
 from bnverify.experiments.run.recipes import (
     DEPTHS,
     EFFECTS,
     NORMS_DLN,
-    NORMS_VGG,
     RECIPES,
     SWEEP,
     SWEEP_DLN,
@@ -22,7 +23,6 @@ from bnverify.experiments.run.recipes import (
 
 from bnverify.base.errors import InputError
 
-Preset = Literal["quick", "paper"]
 # Model and normalisations of the runs that each figure shows; "sweep" is VGG at the other learning rates,
 # half as long, since it is asked only whether they train; "depth" is linear networks of several depths at several
 # learning rates; "effects" is linear networks with one field of the recipe changed.
@@ -64,14 +64,8 @@ class Planned:
     recipe: VggRecipe | DlnRecipe
 
 
-def _vgg(name: str, data: str, device: str | None) -> VggRecipe:
-    recipe = RECIPES[name]
-    assert isinstance(recipe, VggRecipe)
-    return replace(recipe, data=data, device=device or recipe.device)
-
-
 def plan(
-    preset: Preset,
+    name: str,
     *,
     seeds: int | None = None,
     data: str | None = None,
@@ -79,94 +73,134 @@ def plan(
     figures: tuple[str, ...] = (),
     overrides: tuple[str, ...] = (),
 ) -> list[Planned]:
-    """The runs of ``preset``, the longest first, so that workers end together.
+    """The runs of a preset, in the order in which they begin.
 
     Args:
-        seeds: 5 for quick, 3 (VGG) and 10 (linear) for paper, unless given.
-        data: digits for quick, cifar10 for paper, unless given.
-        device: of the VGG runs; cpu for quick, cuda for paper, unless given.
+        name: see `presets.PRESETS`. seeds, data, device: the preset's, unless given.
         figures: numbers of figures; none means all.
         overrides: ``field=value`` texts, for every recipe that has the field (but `STUDIED` ones).
 
     Raises:
-        InputError: a figure has no such number, there are fewer than two seeds, or no recipe has a field.
+        InputError: there is no such preset or figure, the preset has nothing of a figure, there are fewer than two
+        seeds, or no recipe has a field.
     """
+    preset = presets.preset(name)
     for figure in figures:
         if figure not in NEEDS:
             raise InputError(f"figure {figure!r} is unknown; expected one of {', '.join(NEEDS)}")
     if seeds is not None and seeds < 2:
         raise InputError(f"seeds = {seeds}; expected at least 2, since every interval is over seeds")
-    quick = preset == "quick"
-    data = data or ("digits" if quick else "cifar10")
-    network_seeds, linear_seeds = seeds or (5 if quick else 3), seeds or (5 if quick else 10)
+    preset = replace(
+        preset,
+        seeds=seeds or preset.seeds,
+        linear_seeds=seeds or preset.linear_seeds,
+        data=data or preset.data,
+        device=device or preset.device,
+    )
     wanted = {
         (model, norm)
         for figure in (figures or tuple(NEEDS))
         for model, norms in NEEDS[figure]
         for norm in norms
     }
-    vgg = _vgg(f"vgg-{preset}", data, device)
-    insertion = _vgg(f"insert-{preset}", data, device)
-    runs: list[Planned] = []
-    for norm in NORMS_DLN:
-        for name in ("dln-quick", "dln-quick-slow") if quick else ("dln-paper",):
-            linear = RECIPES[name]
-            assert isinstance(linear, DlnRecipe)
-            linear = replace(linear, norm=norm, seeds=linear_seeds)
-            runs.append(Planned(f"dln/{norm}-lr{linear.lr:g}", "dln", linear))
-    for norm in NORMS_VGG:
-        for seed in range(network_seeds):
+    runs = [run for family in preset.families for run in FAMILIES[family](preset)]
+    found = [_overridden(run, overrides) for run in runs if (run.family, run.recipe.norm) in wanted]
+    if not found:
+        raise InputError(f"preset {name} trains nothing of figure {', '.join(figures)}; name another preset")
+    # Sorting keeps the order of what is alike.
+    return sorted(found, key=lambda run: run.recipe.seed) if preset.by_seed else found
+
+
+def _linear(name: str, norm: NormKind | None = None) -> DlnRecipe:
+    recipe = RECIPES[name]
+    assert isinstance(recipe, DlnRecipe)
+    return recipe if norm is None else replace(recipe, norm=norm)
+
+
+def _vgg(preset: Preset, name: str) -> VggRecipe:
+    recipe = RECIPES[name]
+    assert isinstance(recipe, VggRecipe)
+    return replace(recipe, data=preset.data, device=preset.device)
+
+
+def _blocks(preset: Preset, path: str, family: str, recipe: DlnRecipe) -> Iterator[Planned]:
+    """The linear seeds of a preset, as one run or as one a block."""
+    size = preset.block or preset.linear_seeds
+    for first in range(0, preset.linear_seeds, size):
+        count = min(size, preset.linear_seeds - first)
+        ending = f"-seeds{first}-{first + count - 1}" if preset.block else ""
+        yield Planned(path + ending, family, replace(recipe, seed=first, seeds=count))
+
+
+def _dln(preset: Preset) -> Iterator[Planned]:
+    for name in preset.linear:
+        for norm in NORMS_DLN:
+            recipe = _linear(name, norm)
+            yield from _blocks(preset, f"dln/{norm}-lr{recipe.lr:g}", "dln", recipe)
+
+
+def _networks(preset: Preset) -> Iterator[Planned]:
+    vgg = _vgg(preset, preset.vgg)
+    for norm in preset.norms:
+        for seed in range(preset.seeds):
             recipe = replace(vgg, norm=norm, seed=seed)
             if norm != "batchnorm":
                 recipe = replace(recipe, psd=False)
             if norm in UNSHOWN:
                 recipe = replace(recipe, ics=False, directions=0, lanczos=0)
-            runs.append(Planned(f"vgg/{norm}-lr{recipe.lr:g}-seed{seed}", "vgg", recipe))
-    for seed in range(network_seeds):
-        runs.append(Planned(f"insert/seed{seed}", "insert", replace(insertion, seed=seed)))
-    for norm in ("none", "batchnorm"):
-        for lr in SWEEP:
-            for seed in range(network_seeds):
-                bare = replace(vgg, norm=norm, lr=lr, seed=seed, checkpoints=0, steps=vgg.steps // 2)
-                runs.append(Planned(f"vgg/{norm}-lr{lr:g}-seed{seed}", "sweep", bare))
-    runs.append(Planned("insert-dln/none", "insert-dln", _linear(f"insert-dln-{preset}", linear_seeds)))
-    runs += [*_depths(linear_seeds), *_effects(preset, linear_seeds)]
-    return [_overridden(run, overrides) for run in runs if (run.family, run.recipe.norm) in wanted]
+            yield Planned(f"vgg/{norm}-lr{recipe.lr:g}-seed{seed}", "vgg", recipe)
 
 
-def _linear(name: str, seeds: int) -> DlnRecipe:
-    recipe = RECIPES[name]
-    assert isinstance(recipe, DlnRecipe)
-    return replace(recipe, seeds=seeds)
+def _insertions(preset: Preset) -> Iterator[Planned]:
+    for seed in range(preset.seeds):
+        yield Planned(f"insert/seed{seed}", "insert", replace(_vgg(preset, preset.insert), seed=seed))
 
 
-def _depths(seeds: int) -> list[Planned]:
+def _sweep(preset: Preset) -> Iterator[Planned]:
+    vgg = _vgg(preset, preset.vgg)
+    steps = max(1, round(preset.sweep * vgg.steps))
+    for norm, lr, seed in itertools.product(PLAIN, SWEEP, range(preset.seeds)):
+        recipe = replace(vgg, norm=norm, lr=lr, seed=seed, checkpoints=0, steps=steps)
+        yield Planned(f"vgg/{norm}-lr{lr:g}-seed{seed}", "sweep", recipe)
+
+
+def _linear_insertions(preset: Preset) -> Iterator[Planned]:
+    yield from _blocks(preset, "insert-dln/none", "insert-dln", _linear(preset.insert_linear))
+
+
+def _depths(preset: Preset) -> Iterator[Planned]:
     """Normalised linear networks of several depths, each measured at one learning rate and trained at more."""
-    base = _linear("dln-depth", seeds)
-    runs = []
+    base = replace(_linear("dln-depth"), seeds=preset.linear_seeds)
     for norm, layers, lr in itertools.product(NORMALISED, DEPTHS, (base.lr, *SWEEP_DLN)):
         recipe = replace(base, norm=norm, layers=layers, lr=lr)
         if lr != base.lr:
             recipe = replace(recipe, checkpoints=0)
-        runs.append(Planned(f"depth/{norm}-layers{layers}-lr{lr:g}", "depth", recipe))
-    return runs
+        yield Planned(f"depth/{norm}-layers{layers}-lr{lr:g}", "depth", recipe)
 
 
-def _effects(preset: Preset, seeds: int) -> list[Planned]:
+def _effects(preset: Preset) -> Iterator[Planned]:
     """Linear networks with and without BatchNorm, unchanged and with one field changed at a time."""
-    base = replace(_linear(f"dln-{preset}", seeds), checkpoints=5)
-    if preset == "quick":
+    base = replace(_linear(preset.linear[0]), checkpoints=5, grid="log", seeds=preset.linear_seeds)
+    if preset.name == "quick":
         base = replace(base, steps=EFFECT_STEPS)
-    runs = []
-    for unchanged in (replace(base, norm="none"), replace(base, norm="batchnorm")):
-        norm = unchanged.norm
-        runs.append(Planned(f"effects/{norm}-{DEFAULT}", "effects", unchanged))
-        runs += [
-            Planned(f"effects/{norm}-{name}", "effects", override(unchanged, (change,)))
-            for name, change in EFFECTS.items()
-            if norm != "none" or name not in OF_NORMALISATION
-        ]
-    return runs
+    for norm in PLAIN:
+        unchanged = replace(base, norm=norm)
+        yield Planned(f"effects/{norm}-{DEFAULT}", "effects", unchanged)
+        for name, change in EFFECTS.items():
+            if norm != "none" or name not in OF_NORMALISATION:
+                yield Planned(f"effects/{norm}-{name}", "effects", override(unchanged, (change,)))
+
+
+FAMILIES: dict[str, Callable[[Preset], Iterator[Planned]]] = {
+    "dln": _dln,
+    "vgg": _networks,
+    "insert": _insertions,
+    "sweep": _sweep,
+    "insert-dln": _linear_insertions,
+    "depth": _depths,
+    "effects": _effects,
+}
+"""What a preset is made of, by the name that `NEEDS` gives it."""
 
 
 def _overridden(run: Planned, overrides: tuple[str, ...]) -> Planned:

@@ -41,12 +41,18 @@ class Recipe:
     affine: bool = True
     bias: bool = True
     init: Literal["glorot-uniform", "glorot-normal"] = "glorot-uniform"  # A.1: "standard Glorot"
+    gain: float = _ranged(1.0, 1e-3, 1e3)  # Initial weights are multiplied by it.
     seed: int = _ranged(0, 0, 2**31)
     threads: int = _ranged(1, 1, 1024)
-    # Points of the log-spaced measuring grid, the first and the last step included; 0 measures nothing.
+    # Points of the measuring grid, the first and the last step included; 0 measures nothing.
     checkpoints: int = _ranged(25, 0, 10_000)
+    # "both" has a quarter as many log-spaced points beside the evenly spaced ones.
+    grid: Literal["log", "linear", "both"] = "log"
     save_every: int = _ranged(500, 1, 10**9)
     probes: int = _ranged(8, 2, 1000)
+    # Probes beyond probe_high, log-spaced up to far times it (Figures 4 and 10: "even larger distances"); 0: none.
+    far_probes: int = _ranged(0, 0, 1000)
+    far: float = _ranged(10.0, 1.0, 1e6)
     ics: bool = True
     # Theorem terms at every normalisation layer, and at every n-th measured step the second order (0: never).
     audit: bool = True
@@ -166,8 +172,45 @@ RECIPES: dict[str, VggRecipe | DlnRecipe] = {
     # The paper's settings.
     "vgg-paper": VggRecipe(data="cifar10", device="cuda"),
     "dln-paper": DlnRecipe(seeds=10, checkpoints=101),
+    "dln-paper-slow": DlnRecipe(seeds=10, checkpoints=101, lr=1e-7),
     "insert-paper": VggRecipe(data="cifar10", device="cuda", insert=True),
     # Two CPU cores, minutes.
+    # Two CPU cores, hours: thin networks on real pictures.
+    "vgg-desk": VggRecipe(
+        data="cifar10",
+        depth=11,
+        width=0.125,
+        steps=1000,
+        checkpoints=51,
+        grid="linear",
+        save_every=250,
+        probes=6,
+        far_probes=2,
+        directions=0,
+        lanczos=4,
+    ),
+    "insert-desk": VggRecipe(
+        data="cifar10",
+        depth=11,
+        width=0.125,
+        steps=1000,
+        checkpoints=6,
+        grid="linear",
+        save_every=250,
+        probes=3,
+        insert=True,
+    ),
+    # One GPU, minutes.
+    "vgg-h100": VggRecipe(
+        data="cifar10",
+        device="cuda",
+        checkpoints=51,
+        grid="linear",
+        save_every=5000,
+        far_probes=2,
+        directions=1,
+        lanczos=4,
+    ),
     "vgg-quick": VggRecipe(
         depth=9, width=0.125, size=16, steps=800, save_every=200, probes=6, directions=1, lanczos=5
     ),
@@ -176,6 +219,10 @@ RECIPES: dict[str, VggRecipe | DlnRecipe] = {
     ),
     "dln-quick": DlnRecipe(steps=2000),
     "dln-quick-slow": DlnRecipe(steps=2000, lr=1e-7),
+    # Figures 10 and 13 are about the whole of the training: as many points late as early.
+    "dln-linear": DlnRecipe(seeds=8, checkpoints=101, grid="both", far_probes=3),
+    "dln-linear-slow": DlnRecipe(seeds=8, checkpoints=101, grid="both", far_probes=3, lr=1e-7),
+    "insert-dln-linear": DlnRecipe(seeds=8, checkpoints=5, grid="linear", insert=True),
     "insert-dln-paper": DlnRecipe(seeds=10, checkpoints=5, insert=True),
     "insert-dln-quick": DlnRecipe(steps=2000, checkpoints=5, probes=3, insert=True),
     # How the terms of the theorems, learning rate and smoothness go together, at several depths.
@@ -264,17 +311,26 @@ def digest(recipe: Recipe) -> str:
 
 
 def measured_steps(recipe: VggRecipe | DlnRecipe) -> list[int]:
-    """The log-spaced steps (counted from 0) at which the run is measured, first and last step included.
+    """The steps (counted from 0) at which the run is measured, first and last step included.
 
-    Rounding merges early points; the grid is refined until ``checkpoints`` distinct steps remain, or all are
-    in.
+    On a log-spaced grid rounding merges early points; it is refined until ``checkpoints`` distinct steps remain, or
+    all are in.
     """
     wanted = min(recipe.checkpoints, recipe.steps)
     if wanted < 2:
         return [0] * wanted
+    if recipe.grid == "log":
+        return _log_spaced(recipe.steps, wanted)
+    even = {round(i * (recipe.steps - 1) / (wanted - 1)) for i in range(wanted)}
+    return sorted(
+        even if recipe.grid == "linear" else even.union(_log_spaced(recipe.steps, max(2, wanted // 4)))
+    )
+
+
+def _log_spaced(steps: int, wanted: int) -> list[int]:
     points = wanted
     while True:
-        grid = {round(recipe.steps ** (i / (points - 1))) - 1 for i in range(points)}
+        grid = {round(steps ** (i / (points - 1))) - 1 for i in range(points)}
         if len(grid) >= wanted:
             return sorted(grid)
         points += 1

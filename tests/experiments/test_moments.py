@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from bnverify.experiments.measure.landscape import Objective
-from bnverify.experiments.measure.moments import activation_beta, activations, moments, sampled_unit, units
+from bnverify.experiments.measure.moments import (
+    activation_beta,
+    activations,
+    moments,
+    sampled_unit,
+    spread,
+    units,
+)
 from bnverify.experiments.networks.models import vgg
 from bnverify.experiments.run.recipes import NormKind, VggRecipe
 from torch import nn
@@ -40,6 +49,25 @@ def test_watching_changes_neither_loss_nor_gradient_and_leaves_no_hooks() -> Non
     assert torch.equal(seen.loss, loss)
     assert torch.equal(seen.grad, grad)
     assert not any(m._forward_hooks for m in obj.model.modules())
+
+
+def test_the_spread_of_a_layer_is_that_of_a_loop_and_units_that_do_not_vary_are_left_out() -> None:
+    values = torch.randn(2, 7, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    values[1, :, 2] = 5.0
+    found = spread(values)
+    for s, alive in ((0, range(3)), (1, range(2))):
+        columns = [values[s, :, j].tolist() for j in range(3)]
+        means = [sum(c) / 7 for c in columns]
+        second = [sum((v - m) ** 2 for v in c) / 7 for c, m in zip(columns, means, strict=True)]
+        fourth = [sum((v - m) ** 4 for v in c) / 7 for c, m in zip(columns, means, strict=True)]
+        assert found["sd_rms"][s] == pytest.approx((sum(second) / 3) ** 0.5)
+        assert found["var_rms"][s] == pytest.approx((sum(v * v for v in second) / 3) ** 0.5)
+        sds = [second[j] ** 0.5 for j in alive]
+        assert found["sd"][s] == pytest.approx(math.prod(sds) ** (1 / len(sds)))
+        assert (found["sd_low"][s], found["sd_high"][s]) == pytest.approx((min(sds), max(sds)))
+        kurtoses = [fourth[j] / second[j] ** 2 for j in alive]
+        assert found["kurtosis"][s] == pytest.approx(sum(kurtoses) / len(kurtoses))
+    assert all(torch.isnan(spread(torch.ones(1, 4, 2))[name]) for name in ("sd", "sd_low", "kurtosis"))
 
 
 def test_moments_are_those_of_a_loop() -> None:

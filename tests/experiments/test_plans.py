@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from bnverify.experiments.run.plans import NEEDS, plan
+from bnverify.experiments.run.presets import PRESETS
 from bnverify.experiments.run.recipes import DEPTHS, DlnRecipe, VggRecipe, digest
 
 from bnverify.base.errors import InputError
@@ -24,12 +25,34 @@ def test_paper_has_the_papers_recipes_on_cifar10() -> None:
     vgg = [r.recipe for r in runs if isinstance(r.recipe, VggRecipe) and r.family != "sweep"]
     assert {(r.data, r.device, r.steps, r.batch_size) for r in vgg} == {("cifar10", "cuda", 15_000, 128)}
     assert {r.recipe.steps for r in runs if r.family == "sweep"} == {7_500}
-    assert {r.recipe.seeds for r in runs if isinstance(r.recipe, DlnRecipe)} == {10}
+    linear = [r.recipe for r in runs if r.family == "dln" and isinstance(r.recipe, DlnRecipe)]
+    assert {(r.steps, r.layers, r.dim, r.samples) for r in linear} == {(10_000, 25, 10, 1000)}
+    assert {r.lr for r in linear} == {1e-6, 1e-7}
 
 
-@pytest.mark.parametrize("preset", ["quick", "paper"])
+def test_linear_has_24_seeds_of_every_network_at_both_rates_and_whole_seeds_first() -> None:
+    runs = plan("linear")
+    seeds: dict[tuple[str, float], list[int]] = {}
+    for run in runs:
+        recipe = run.recipe
+        assert isinstance(recipe, DlnRecipe)
+        assert (recipe.steps, recipe.layers, recipe.dim, recipe.samples) == (10_000, 25, 10, 1000)
+        if run.family == "dln":
+            seeds.setdefault((recipe.norm, recipe.lr), []).extend(
+                range(recipe.seed, recipe.seed + recipe.seeds)
+            )
+    assert seeds == {
+        (norm, lr): list(range(24))
+        for norm in ("none", "batchnorm", "l1", "l2", "linf")
+        for lr in (1e-6, 1e-7)
+    }
+    first = [run.recipe.seed for run in runs]
+    assert first == sorted(first)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
 def test_no_two_runs_share_a_folder_or_a_recipe(preset: str) -> None:
-    runs = plan(preset)  # type: ignore[arg-type]
+    runs = plan(preset)
     assert len({r.path for r in runs}) == len(runs)
     assert len({digest(r.recipe) for r in runs}) == len(runs)
 
@@ -58,6 +81,10 @@ def test_seeds_data_device_and_fields_are_taken_over() -> None:
 def test_unknown_figures_fields_and_single_seeds_are_refused() -> None:
     with pytest.raises(InputError, match="figure '14' is unknown"):
         plan("quick", figures=("14",))
+    with pytest.raises(InputError, match="--preset 'quik'; expected one of quick, linear"):
+        plan("quik")
+    with pytest.raises(InputError, match="preset linear trains nothing of figure 1"):
+        plan("linear", figures=("1",))
     with pytest.raises(InputError, match="at least 2"):
         plan("quick", seeds=1)
     with pytest.raises(InputError, match="field 'colour'"):
