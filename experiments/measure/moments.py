@@ -98,54 +98,82 @@ def moments(before: list[Tensor], after: list[Tensor], seed: int) -> list[dict[s
         seed: chooses the shown unit.
 
     Returns:
-        For each layer ``mean``, ``var`` (biased) of the shown unit, ``quantiles`` of it at `QUANTILES`,
-        ``mean_change`` and ``var_change`` of it (signed), ``mean_shift``, ``var_shift``: root mean square
-        over all units of the layer of the same changes, and what `spread` gives.
+        For each layer ``mean``, ``var`` (biased) of the shown unit, ``quantiles`` of it at `QUANTILES`, ``mean_change``
+        and ``var_change`` of it (signed), and what `layer` gives.
     """
     rows = []
-    for layer, (z0, z1) in enumerate(zip(before, after, strict=True)):
+    for i, (z0, z1) in enumerate(zip(before, after, strict=True)):
         a, b = units(z0), units(z1)
-        j = sampled_unit(seed, layer, a.shape[1])
-        mean0, mean1 = a.mean(0), b.mean(0)
-        var0, var1 = a.var(0, unbiased=False), b.var(0, unbiased=False)
         points = torch.tensor(QUANTILES, dtype=a.dtype, device=a.device)
-        rows.append(
-            {
-                "mean": float(mean0[j]),
-                "var": float(var0[j]),
-                "quantiles": torch.quantile(a[:, j], points).tolist(),
-                "mean_change": float(mean1[j] - mean0[j]),
-                "var_change": float(var1[j] - var0[j]),
-                "mean_shift": float((mean1 - mean0).square().mean().sqrt()),
-                "var_shift": float((var1 - var0).square().mean().sqrt()),
-                **{name: float(value) for name, value in spread(a[None]).items()},
-            }
-        )
+        j = sampled_unit(seed, i, a.shape[1])
+        columns = {**shown(a[None], b[None], [j]), **layer(a[None], b[None])}
+        names, values = list(columns), torch.cat(list(columns.values())).tolist()
+        row: dict[str, Any] = dict(zip(names, values, strict=True))
+        rows.append(row | {"quantiles": torch.quantile(a[:, j], points).tolist()})
     return rows
 
 
-def spread(values: Tensor) -> dict[str, Tensor]:
-    """How the units of a layer are spread, for S networks at once: ``values`` is ``(S, m, J)``, each result ``(S,)``.
+def shown(before: Tensor, after: Tensor, chosen: list[int]) -> dict[str, Tensor]:
+    """Mean, variance and their changes of unit ``chosen[s]`` of every network s: ``(S, m, J)`` twice, each ``(S,)``."""
+    networks = torch.arange(len(chosen), device=before.device)
+    at = torch.tensor(chosen, device=before.device)
+    a, b = before[networks, :, at], after[networks, :, at]
+    var0, var1 = a.var(1, unbiased=False), b.var(1, unbiased=False)
+    mean0, mean1 = a.mean(1), b.mean(1)
+    return {"mean": mean0, "var": var0, "mean_change": mean1 - mean0, "var_change": var1 - var0}
 
-    ``sd_rms`` and ``var_rms`` are root mean squares over all units of the standard deviation and the variance, the
-    scales of ``mean_shift`` and ``var_shift``. ``sd``, ``sd_low``, ``sd_high`` are the geometric mean, the smallest and
-    the largest standard deviation, ``kurtosis`` the mean of E c^4 / var^2 (3 for a Gaussian), over the units that
-    vary; nan if none does.
+
+def layer(before: Tensor, after: Tensor) -> dict[str, Tensor]:
+    """A layer's units at two successive steps, for S networks at once: ``(S, m, J)`` twice, each result ``(S,)``.
+
+    ``mean_shift``, ``var_shift``: root mean square over all units of the change of the mean and of the variance.
+    The others are over the units that vary at the first of the two steps, nan if none does: ``mean_shift_scaled``,
+    ``var_shift_scaled``, the same in units of the unit's own standard deviation and variance; ``sd``, ``sd_low``,
+    ``sd_high``, the geometric mean, the smallest and the largest standard deviation; ``kurtosis_gap``, ``skewness``,
+    means of |E c^4 / var^2 - 3| and of |E c^3| / var^(3/2), c the centred value, both 0 for a Gaussian.
     """
-    centred = values - values.mean(1, keepdim=True)
+    mean0, mean1 = before.mean(1), after.mean(1)
+    centred = before - mean0[:, None]
     square = centred.square()
-    var = square.mean(1)
-    alive = var > 0
-    count = alive.sum(1)
-    fourth = square.square().mean(1) / torch.where(alive, var, 1.0).square()
-    sd = var.sqrt()
-    logs = torch.where(alive, torch.where(alive, sd, 1.0).log(), 0.0).sum(1) / count
-    known = count > 0
+    var0, var1 = before.var(1, unbiased=False), after.var(1, unbiased=False)
+    alive = var0 > 0
+    count, scale = alive.sum(1), torch.where(alive, var0, 1.0)
+
+    def mean(of: Tensor) -> Tensor:
+        return torch.where(alive, of, 0.0).sum(1) / count
+
+    sd = scale.sqrt()
+    skewness = (square * centred).mean(1) / (sd * scale)
+    kurtosis = square.square().mean(1) / scale.square()
+    none = count == 0
     return {
-        "sd_rms": var.mean(1).sqrt(),
-        "var_rms": var.square().mean(1).sqrt(),
-        "sd": logs.exp(),
-        "sd_low": torch.where(known, torch.where(alive, sd, math.inf).amin(1), math.nan),
-        "sd_high": torch.where(known, sd.amax(1), math.nan),
-        "kurtosis": torch.where(alive, fourth, 0.0).sum(1) / count,
+        "mean_shift": (mean1 - mean0).square().mean(1).sqrt(),
+        "var_shift": (var1 - var0).square().mean(1).sqrt(),
+        "mean_shift_scaled": mean(((mean1 - mean0) / sd).square()).sqrt(),
+        "var_shift_scaled": mean(((var1 - var0) / scale).square()).sqrt(),
+        "sd": mean(sd.log()).exp(),
+        "sd_low": torch.where(alive, sd, math.inf).amin(1).masked_fill(none, math.nan),
+        "sd_high": torch.where(alive, sd, 0.0).amax(1).masked_fill(none, math.nan),
+        "kurtosis_gap": mean((kurtosis - 3).abs()),
+        "skewness": mean(skewness.abs()),
     }
+
+
+def soft_rank(values: Tensor) -> Tensor:
+    """(tr C)^2 / |C|_F^2 of C = H'H / m, from 1 (all samples in one direction) to J: ``(S, m, J)`` to ``(S,)``."""
+    gram = values.mT @ values / values.shape[1]
+    return gram.diagonal(dim1=-2, dim2=-1).sum(-1).square() / gram.square().sum((-2, -1))
+
+
+RANK_FLOOR = 1e-6
+
+
+def condition(values: Tensor) -> Tensor:
+    """Largest over smallest eigenvalue of the units' covariance, the latter at least `RANK_FLOOR` of the former:
+    ``(S, m, J)`` to ``(S,)``, float64; nan where nothing varies."""
+    centred = (values - values.mean(1, keepdim=True)).double()
+    covariance = centred.mT @ centred / values.shape[1]
+    known = covariance.isfinite().flatten(1).all(1)
+    eigenvalues = torch.linalg.eigvalsh(torch.where(known[:, None, None], covariance, 0.0))
+    top, bottom = eigenvalues[:, -1], eigenvalues[:, 0]
+    return torch.where(known & (top > 0), top / torch.maximum(bottom, RANK_FLOOR * top), math.nan)

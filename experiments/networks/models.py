@@ -159,7 +159,7 @@ def linear_network(recipe: DlnRecipe) -> Network:
 
 
 def initialised(model: Network, recipe: Recipe) -> Network:
-    """Glorot-initialise the linear maps of ``model`` in place from the recipe's seed, times ``gain``; biases
+    """Glorot-initialise the linear maps of ``model`` in place from the recipe's seed, times ``init_gain``; biases
     become 0.
 
     Weights are drawn layer by layer from one generator, so that two recipes that differ in their
@@ -169,7 +169,7 @@ def initialised(model: Network, recipe: Recipe) -> Network:
     draw = nn.init.xavier_uniform_ if recipe.init == "glorot-uniform" else nn.init.xavier_normal_
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
-            draw(module.weight, gain=recipe.gain, generator=generator)
+            draw(module.weight, gain=recipe.init_gain, generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     return model

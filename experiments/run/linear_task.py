@@ -8,9 +8,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import torch
-from bnverify.experiments.measure import landscape, second_order, terms
+from bnverify.experiments.measure import landscape, moments, second_order, terms
 from bnverify.experiments.measure.landscape import LossFn
-from bnverify.experiments.measure.moments import QUANTILES, sampled_unit, spread
+from bnverify.experiments.measure.moments import QUANTILES, sampled_unit
 from bnverify.experiments.measure.shift import compare_all
 from bnverify.experiments.networks import deep_linear, linear_backward
 from bnverify.experiments.networks.models import Network, linear_network
@@ -103,28 +103,15 @@ class LinearTask:
         return apply
 
     def _moments(self, old: Tensor, new: Tensor) -> Rows:
-        """For every seed and layer what `moments.moments` gives, quantiles for the first seed alone (Figure 9); the
-        batch is the whole data set."""
+        """For every seed and layer what `moments.moments` gives, quantiles for the first seed alone (Figure 9), and
+        ``soft_rank``; the batch is the whole data set."""
         before = deep_linear.layer_outputs(self.recipe, self.problem, old)
         after = deep_linear.layer_outputs(self.recipe, self.problem, new)
         points = torch.tensor(QUANTILES, dtype=old.dtype)
         rows: Rows = [[] for _ in range(self.recipe.seeds)]
-        for layer, (a, b) in enumerate(zip(before, after, strict=True)):
-            mean0, mean1 = a.mean(1), b.mean(1)
-            var0, var1 = a.var(1, unbiased=False), b.var(1, unbiased=False)
-            units = [
-                sampled_unit(self.recipe.seed + s, layer, self.recipe.dim) for s in range(self.recipe.seeds)
-            ]
-            seeds = torch.arange(self.recipe.seeds)
-            columns = {
-                "mean": mean0[seeds, units],
-                "var": var0[seeds, units],
-                "mean_change": (mean1 - mean0)[seeds, units],
-                "var_change": (var1 - var0)[seeds, units],
-                "mean_shift": (mean1 - mean0).square().mean(1).sqrt(),
-                "var_shift": (var1 - var0).square().mean(1).sqrt(),
-                **spread(a),
-            }
+        for i, (a, b) in enumerate(zip(before, after, strict=True)):
+            units = [sampled_unit(self.recipe.seed + s, i, self.recipe.dim) for s in range(self.recipe.seeds)]
+            columns = {**moments.shown(a, b, units), **moments.layer(a, b), "soft_rank": moments.soft_rank(a)}
             values = {name: column.tolist() for name, column in columns.items()}
             for s, row in enumerate(rows):
                 row.append({name: column[s] for name, column in values.items()})

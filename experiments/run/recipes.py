@@ -41,7 +41,7 @@ class Recipe:
     affine: bool = True
     bias: bool = True
     init: Literal["glorot-uniform", "glorot-normal"] = "glorot-uniform"  # A.1: "standard Glorot"
-    gain: float = _ranged(1.0, 1e-3, 1e3)  # Initial weights are multiplied by it.
+    init_gain: float = _ranged(1.0, 1e-3, 1e3)  # Initial weights are multiplied by it.
     seed: int = _ranged(0, 0, 2**31)
     threads: int = _ranged(1, 1, 1024)
     # Points of the measuring grid, the first and the last step included; 0 measures nothing.
@@ -52,7 +52,7 @@ class Recipe:
     probes: int = _ranged(8, 2, 1000)
     # Probes beyond probe_high, log-spaced up to far times it (Figures 4 and 10: "even larger distances"); 0: none.
     far_probes: int = _ranged(0, 0, 1000)
-    far: float = _ranged(10.0, 1.0, 1e6)
+    far: float = _ranged(8.0, 1.0, 1e6)
     ics: bool = True
     # Theorem terms at every normalisation layer, and at every n-th measured step the second order (0: never).
     audit: bool = True
@@ -185,7 +185,7 @@ RECIPES: dict[str, VggRecipe | DlnRecipe] = {
         grid="linear",
         save_every=250,
         probes=6,
-        far_probes=2,
+        far_probes=3,
         directions=0,
         lanczos=4,
     ),
@@ -207,7 +207,7 @@ RECIPES: dict[str, VggRecipe | DlnRecipe] = {
         checkpoints=51,
         grid="linear",
         save_every=5000,
-        far_probes=2,
+        far_probes=3,
         directions=1,
         lanczos=4,
     ),

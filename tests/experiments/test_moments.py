@@ -10,9 +10,11 @@ from bnverify.experiments.measure.landscape import Objective
 from bnverify.experiments.measure.moments import (
     activation_beta,
     activations,
+    condition,
+    layer,
     moments,
     sampled_unit,
-    spread,
+    soft_rank,
     units,
 )
 from bnverify.experiments.networks.models import vgg
@@ -51,23 +53,54 @@ def test_watching_changes_neither_loss_nor_gradient_and_leaves_no_hooks() -> Non
     assert not any(m._forward_hooks for m in obj.model.modules())
 
 
-def test_the_spread_of_a_layer_is_that_of_a_loop_and_units_that_do_not_vary_are_left_out() -> None:
-    values = torch.randn(2, 7, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    values[1, :, 2] = 5.0
-    found = spread(values)
+def test_a_layer_is_that_of_a_loop_and_units_that_do_not_vary_are_left_out() -> None:
+    generator = torch.Generator().manual_seed(1)
+    before, after = (torch.randn(2, 7, 3, generator=generator, dtype=torch.float64) for _ in range(2))
+    before[1, :, 2] = 5.0
+    found = layer(before, after)
     for s, alive in ((0, range(3)), (1, range(2))):
-        columns = [values[s, :, j].tolist() for j in range(3)]
-        means = [sum(c) / 7 for c in columns]
-        second = [sum((v - m) ** 2 for v in c) / 7 for c, m in zip(columns, means, strict=True)]
-        fourth = [sum((v - m) ** 4 for v in c) / 7 for c, m in zip(columns, means, strict=True)]
-        assert found["sd_rms"][s] == pytest.approx((sum(second) / 3) ** 0.5)
-        assert found["var_rms"][s] == pytest.approx((sum(v * v for v in second) / 3) ** 0.5)
-        sds = [second[j] ** 0.5 for j in alive]
-        assert found["sd"][s] == pytest.approx(math.prod(sds) ** (1 / len(sds)))
-        assert (found["sd_low"][s], found["sd_high"][s]) == pytest.approx((min(sds), max(sds)))
-        kurtoses = [fourth[j] / second[j] ** 2 for j in alive]
-        assert found["kurtosis"][s] == pytest.approx(sum(kurtoses) / len(kurtoses))
-    assert all(torch.isnan(spread(torch.ones(1, 4, 2))[name]) for name in ("sd", "sd_low", "kurtosis"))
+        columns, later = ([t[s, :, j].tolist() for j in range(3)] for t in (before, after))
+
+        def power(c: list[float], p: int) -> float:
+            return sum((v - sum(c) / 7) ** p for v in c) / 7
+
+        def rms(values: list[float]) -> float:
+            return math.sqrt(sum(v * v for v in values) / len(values))
+
+        moved = [sum(b) / 7 - sum(a) / 7 for a, b in zip(columns, later, strict=True)]
+        varied = [power(b, 2) - power(a, 2) for a, b in zip(columns, later, strict=True)]
+        var = [power(c, 2) for c in columns]
+        sds = [var[j] ** 0.5 for j in alive]
+        expected = {
+            "mean_shift": rms(moved),
+            "var_shift": rms(varied),
+            "mean_shift_scaled": rms([moved[j] / var[j] ** 0.5 for j in alive]),
+            "var_shift_scaled": rms([varied[j] / var[j] for j in alive]),
+            "sd": math.prod(sds) ** (1 / len(sds)),
+            "sd_low": min(sds),
+            "sd_high": max(sds),
+            "kurtosis_gap": sum(abs(power(columns[j], 4) / var[j] ** 2 - 3) for j in alive) / len(alive),
+            "skewness": sum(abs(power(columns[j], 3)) / var[j] ** 1.5 for j in alive) / len(alive),
+        }
+        assert {name: float(value[s]) for name, value in found.items()} == pytest.approx(expected)
+    still = layer(torch.ones(1, 4, 2), torch.ones(1, 4, 2))
+    assert all(
+        torch.isnan(still[name]) for name in ("mean_shift_scaled", "sd", "sd_low", "sd_high", "skewness")
+    )
+
+
+def test_soft_rank_is_1_in_one_direction_and_J_where_all_are_alike() -> None:
+    line = torch.outer(torch.arange(1.0, 6), torch.tensor([1.0, 2.0, -1.0]))
+    assert soft_rank(line[None]).item() == pytest.approx(1)
+    assert soft_rank(torch.eye(4)[None]).item() == pytest.approx(4)
+
+
+def test_condition_is_that_of_the_covariance_with_a_floor() -> None:
+    wide = torch.tensor([[3.0, 1], [-3, 1], [3, -1], [-3, -1]]) + 10
+    assert condition(wide[None]).item() == pytest.approx(9)
+    assert condition(torch.outer(torch.arange(4.0), torch.ones(2))[None]).item() == pytest.approx(1e6)
+    assert torch.isnan(condition(torch.ones(1, 4, 2))).all()
+    assert torch.isnan(condition(torch.full((1, 4, 2), math.nan))).all()
 
 
 def test_moments_are_those_of_a_loop() -> None:
