@@ -2,7 +2,8 @@
 
 ``recipe.json`` and ``environment.json`` are written once; ``metrics.jsonl`` only grows (a resumed run cuts it
 back to the checkpoint it starts from); ``checkpoint-<step>.pt`` are the two newest; ``sessions.jsonl`` holds
-wall times; ``result.json`` closes the run. Numbers that are not finite are null.
+wall times; ``result.json`` closes the run. Numbers that are not finite are null. All but the wall times are under
+the hashes of `seal`.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
-from bnverify.experiments.run import recipes
+from bnverify.experiments.run import recipes, seal
 from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
 
 from bnverify.base.errors import InputError
 from bnverify.base.files import write_bytes, write_text
 
 KEPT = 2
+SEALED = ("recipe.json", "environment.json")
+"""Files whose hashes stand in the result of a run that has ended."""
 Row = dict[str, Any]
 
 
@@ -111,27 +114,31 @@ def read(folder: Path) -> Run:
     """
     if not (folder / "recipe.json").is_file():
         raise InputError(f"{folder} holds no run (no recipe.json); name a folder that bnverify train wrote")
+    described, metrics = folder / "environment.json", folder / "metrics.jsonl"
+    result = seal.read_document(folder / "result.json") if (folder / "result.json").exists() else None
+    for name in SEALED:
+        if result is not None and name in result and result[name] != _file_digest(folder / name):
+            raise InputError(f"{folder / name} has another hash than was written; {seal.AGAIN}")
     recipe = recipes.from_json(_read_json(folder / "recipe.json"))
-    result = _read_json(folder / "result.json") if (folder / "result.json").exists() else None
-    rows: list[Row] = []
-    metrics = folder / "metrics.jsonl"
     size, whole = metrics.stat().st_size if metrics.exists() else 0, (result or {}).get("metrics_bytes", 0)
     if size < whole:
         raise InputError(
             f"{metrics} has {size} bytes, the finished run wrote {whole}; run it again in a fresh folder"
         )
     lines = metrics.read_bytes().splitlines(keepends=True) if metrics.exists() else []
-    for number, line in enumerate(lines):
-        if not line.endswith(b"\n"):
-            break
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            raise InputError(
-                f"{metrics}: line {number + 1} is damaged; run it again in a fresh folder"
-            ) from None
-    described = folder / "environment.json"
+    rows = seal.rows(lines, _start(folder), metrics)
+    if result is not None and result["metrics_hash"] != seal.last(metrics, _start(folder)):
+        raise InputError(f"{metrics} is not that of result.json beside it; {seal.AGAIN}")
     return Run(folder, recipe, rows, result, _read_json(described) if described.exists() else {})
+
+
+def _start(folder: Path) -> str:
+    """What the hash of the first metrics row follows."""
+    return seal.digest((folder / "recipe.json").read_bytes())
+
+
+def _file_digest(path: Path) -> str | None:
+    return seal.digest(path.read_bytes()) if path.exists() else None
 
 
 def runs_under(folder: Path) -> list[Run]:
@@ -148,6 +155,7 @@ class Log:
 
     folder: Path
     notes: list[str] = field(default_factory=list)
+    _hash: str | None = None
 
     @property
     def metrics(self) -> Path:
@@ -155,13 +163,16 @@ class Log:
 
     def append(self, row: Row) -> None:
         """Add one line to the metrics."""
-        self._append(self.metrics, row)
+        if self._hash is None:
+            self._hash = seal.last(self.metrics, _start(self.folder))
+        line, after = seal.line(self._hash, finite(row))
+        self._append(self.metrics, line)
+        self._hash = after
 
-    def _append(self, path: Path, row: Row) -> None:
-        line = json.dumps(finite(row), allow_nan=False) + "\n"
+    def _append(self, path: Path, line: bytes) -> None:
         try:
             with path.open("ab") as file:
-                file.write(line.encode())
+                file.write(line)
         except OSError as error:
             raise self._full(path, error) from None
 
@@ -180,7 +191,7 @@ class Log:
             raise self._full(self.metrics, error) from None
         buffer = io.BytesIO()
         torch.save({"step": step, "metrics_bytes": size, "state": state}, buffer)
-        write_bytes(self._checkpoint(step), buffer.getvalue())
+        write_bytes(self._checkpoint(step), seal.blob(buffer.getvalue()))
         for old in self._checkpoints()[KEPT:]:
             old.unlink()
 
@@ -193,7 +204,7 @@ class Log:
         for path in self._checkpoints():
             size = self.metrics.stat().st_size if self.metrics.exists() else 0
             try:
-                content = torch.load(path, weights_only=True)
+                content = torch.load(io.BytesIO(seal.payload(path.read_bytes())), weights_only=True)
                 ahead = content["metrics_bytes"] > size
             except (RuntimeError, OSError, EOFError, KeyError, TypeError, pickle.UnpicklingError, ValueError):
                 self.notes.append(f"{path} is cut short or damaged; going on from the checkpoint before it")
@@ -202,15 +213,22 @@ class Log:
                 self.notes.append(f"{path} is ahead of the metrics; going on from the checkpoint before it")
                 continue
             os.truncate(self.metrics, content["metrics_bytes"])
+            self._hash = None
             state: Row = content["state"]
             return state
         self.metrics.unlink(missing_ok=True)
+        self._hash = None
         return None
 
     def finish(self, result: Row) -> None:
-        """Write the result, with the size of the metrics it stands for."""
-        whole = {**finite(result), "metrics_bytes": self.metrics.stat().st_size}
-        write_text(self.folder / "result.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
+        """Write the result, with size and hash of the metrics it stands for and the hashes of `SEALED`."""
+        whole = {
+            **finite(result),
+            "metrics_bytes": self.metrics.stat().st_size,
+            "metrics_hash": seal.last(self.metrics, _start(self.folder)),
+            **{name: _file_digest(self.folder / name) for name in SEALED},
+        }
+        write_text(self.folder / "result.json", seal.document(whole))
 
     def write_environment(self, device: str, data: Row | None) -> None:
         """Note versions, machine and data once, when the run begins."""
@@ -220,7 +238,7 @@ class Log:
 
     def session(self, row: Row) -> None:
         """Note one sitting at the run: its first and last step and its wall time."""
-        self._append(self.folder / "sessions.jsonl", row)
+        self._append(self.folder / "sessions.jsonl", (json.dumps(row) + "\n").encode())
 
     def seconds(self) -> float:
         """Wall time of all sittings that were noted."""

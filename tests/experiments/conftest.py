@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bnverify.experiments.run import recipes
+from bnverify.experiments.run import recipes, seal
 from bnverify.experiments.run.recipes import NORMS_DLN, NORMS_VGG, DlnRecipe, VggRecipe
 
 LAYERS, STEPS, MEASURED = 5, 20, (0, 3, 12)
@@ -145,13 +145,17 @@ def write_run(
     machine = {"processor": "x", "cores": 2, "device": "cpu", "python": "3", "torch": "2", "commit": "0" * 40}
     (folder / "recipe.json").write_text(json.dumps(recipes.to_json(recipe)))
     (folder / "environment.json").write_text(json.dumps(machine | {"system": "y", "data": data}))
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    before, lines = seal.digest((folder / "recipe.json").read_bytes()), []
+    for row in rows:
+        line, before = seal.line(before, row)
+        lines.append(line)
+    (folder / "metrics.jsonl").write_bytes(b"".join(lines))
     if finished:
         status = "finished" if diverged is None else "diverged"
         ended = {"status": status, "steps": recipe.steps, "diverged_at": diverged, "seconds": 1.0}
         accuracy = {"train": 0.8, "test": 0.7} if diverged is None and recipe.checkpoints else None
         result = ended | ({"accuracy": accuracy} if accuracy else {})
-        (folder / "result.json").write_text(json.dumps(result))
+        (folder / "result.json").write_text(seal.document({**result, "metrics_hash": before}))
     return folder
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from bnverify.experiments.run import recipes, record, train
+from bnverify.experiments.run import recipes, record, seal, train
 from bnverify.experiments.run.network_task import NetworkTask
 from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
 
@@ -57,9 +57,11 @@ def child(recipe: VggRecipe | DlnRecipe, folder: Path) -> subprocess.Popen[bytes
 
 def contents(folder: Path) -> tuple[bytes, dict[str, object], object]:
     last = max(folder.glob("checkpoint-*.pt"))
-    result = json.loads((folder / "result.json").read_text())
+    result = record.read(folder).result
+    assert result is not None
     del result["seconds"]
-    return (folder / "metrics.jsonl").read_bytes(), result, torch.load(last, weights_only=True)["state"]
+    state = torch.load(io.BytesIO(seal.payload(last.read_bytes())), weights_only=True)["state"]
+    return (folder / "metrics.jsonl").read_bytes(), result, state
 
 
 def same(a: object, b: object) -> bool:
@@ -266,7 +268,7 @@ def test_a_folder_without_a_run_and_damaged_metrics_are_named(tmp_path: Path) ->
     metrics.write_bytes(whole + b'{"step": 4')
     assert len(record.read(folder).rows) == rows
     metrics.write_bytes(b"{broken}\n" + whole)
-    with pytest.raises(InputError, match="line 1 is damaged"):
+    with pytest.raises(InputError, match="line 1 is damaged or has no hash"):
         record.read(folder)
 
 
@@ -277,6 +279,62 @@ def test_a_finished_run_whose_metrics_were_cut_is_refused(tmp_path: Path) -> Non
     for use in (lambda: record.read(tmp_path / "run"), lambda: train.run(DLN, tmp_path / "run", resume=True)):
         with pytest.raises(InputError, match="the finished run wrote"):
             use()
+
+
+def flipped(path: Path, at: int) -> bytes:
+    """The file's bytes before one bit of the byte at ``at`` is turned."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    return whole
+
+
+def test_every_flipped_byte_of_a_finished_run_is_found_and_its_file_named(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train.run(DLN, folder)
+    for name in ("metrics.jsonl", "result.json", "recipe.json", "environment.json"):
+        path = folder / name
+        size = path.stat().st_size
+        for at in {0, size // 7, size // 3, size // 2, size - 5, size - 1}:
+            whole = flipped(path, at)
+            with pytest.raises(InputError) as error:
+                record.read(folder)
+            assert str(path) in str(error.value)
+            assert "\n" not in str(error.value)
+            path.write_bytes(whole)
+    assert record.read(folder).result is not None
+
+
+def test_the_line_of_a_flipped_byte_is_named(tmp_path: Path) -> None:
+    train.run(DLN, tmp_path / "run")
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    lines = metrics.read_bytes().splitlines(keepends=True)
+    flipped(metrics, sum(map(len, lines[:2])) + len(lines[2]) // 2)
+    with pytest.raises(InputError, match=r"metrics.jsonl: line 3 has another hash"):
+        record.read(tmp_path / "run")
+
+
+def test_a_checkpoint_with_one_flipped_byte_is_passed_over(tmp_path: Path) -> None:
+    train.run(DLN, tmp_path / "whole")
+    folder = paused(tmp_path)
+    newest = max(folder.glob("checkpoint-*.pt"))
+    flipped(newest, newest.stat().st_size // 2)
+    outcome = train.run(DLN, folder, resume=True)
+    assert newest.name in outcome.notes[0]
+    assert same(contents(tmp_path / "whole"), contents(folder))
+
+
+def test_a_run_without_hashes_says_how_to_add_them(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train.run(DLN, folder)
+    rows = record.read(folder).rows
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "result.json").write_text(json.dumps({"status": "finished", "steps": DLN.steps}))
+    with pytest.raises(InputError, match=r"experiments.run.seal .*run adds them"):
+        record.read(folder)
+    seal.seal(folder)
+    assert record.read(folder).rows == rows
+    with pytest.raises(InputError, match="has hashes already"):
+        seal.seal(folder)
 
 
 def test_the_environment_names_versions_machine_and_data(tmp_path: Path) -> None:
