@@ -1,6 +1,7 @@
 # make report    verdicts, proofs, counterexamples and bound versus actual, in one folder of pages
 # make test      the whole test suite
 # make check     lint, format and types
+# make rocq      the theorems in the Rocq prover (Debian: coq libcoq-coquelicot)
 # Each sets up what it needs in .venv of this checkout; a second call starts at once.
 
 PYTHON ?= python3
@@ -8,6 +9,7 @@ VENV ?= .venv
 INSTALL ?= -e '.[dev]'
 WORKERS ?= 2
 ARGS ?=
+ROCQ ?= build/rocq
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
@@ -15,7 +17,7 @@ READY := $(VENV)/.ready
 TYPED := $(VENV)/typed
 
 .DEFAULT_GOAL := report
-.PHONY: report test check clean
+.PHONY: report test check rocq clean
 
 report: $(READY)
 	@$(BIN)/bnverify report $(ARGS)
@@ -29,6 +31,9 @@ check: $(READY)
 	@rm -rf $(TYPED) build
 	@$(PIP) --no-deps --target $(TYPED) .
 	@MYPYPATH=$(TYPED) $(BIN)/mypy --config-file pyproject.toml --package bnverify
+
+rocq: $(READY)
+	@$(BIN)/python -m bnverify.theory.rocq $(ROCQ)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("bnverify needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'

@@ -1,0 +1,1 @@
+"""The theorems in the Rocq prover: a library, proofs by hand, and proofs from certificates."""
