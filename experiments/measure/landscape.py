@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 Moving = Literal["all", "weights"]
+Mode = Literal["train", "eval"]
 Scaling = Literal["gradient-norm", "filter"]
 LossFn = Callable[[Tensor, Tensor], Tensor]
 
@@ -28,7 +29,8 @@ LossFn = Callable[[Tensor, Tensor], Tensor]
 class Objective:
     """Loss of ``model`` on the batch ``(x, y)`` with the noise draw of ``step``, in training mode.
 
-    ``moving="weights"`` holds gamma, beta and biases fixed: their entries of every gradient are 0.
+    ``moving="weights"`` holds gamma, beta and biases fixed: their entries of every gradient are 0. ``mode="eval"``
+    takes running statistics in place of the batch's, and no noise.
     """
 
     model: nn.Module
@@ -37,6 +39,7 @@ class Objective:
     loss_fn: LossFn
     step: int = 0
     moving: Moving = "all"
+    mode: Mode = "train"
 
     def point(self) -> Tensor:
         """The parameters now, flattened in the order of ``named_parameters``: ``(P,)``."""
@@ -69,22 +72,22 @@ class Objective:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """The network in training mode with the noise of ``step`` and copies of its buffers, then as it was."""
-        modules = list(self.model.modules())
-        resting = [module for module in modules if not module.training]
+        """The network in ``mode`` with the noise of ``step`` and copies of its buffers, then as it was."""
+        modules, wanted = list(self.model.modules()), self.mode == "train"
+        changed = [module for module in modules if module.training is not wanted]
         noises = [(module, module.step) for module in modules if isinstance(module, Noise)]
         buffers = [(b, b.data) for b in self.model.buffers()]
         try:
-            for module in resting:
-                module.training = True
+            for module in changed:
+                module.training = wanted
             for b, kept in buffers:
                 b.data = kept.clone()
             for noise, _ in noises:
                 noise.step = self.step
             yield
         finally:
-            for module in resting:
-                module.training = False
+            for module in changed:
+                module.training = not wanted
             for b, kept in buffers:
                 b.data = kept
             for noise, step in noises:

@@ -22,12 +22,13 @@ class Activations:
 
     Attributes:
         loss: L. grad: its gradient over the parameters, ``(P,)``.
-        y: outputs of the linear maps, before normalisation. dy: dL/dy.
+        x: inputs of the linear maps. y: their outputs, before normalisation. dy: dL/dy.
         z: what the non-linearity gets: normalised (and perturbed) y, or y itself in a plain network.
     """
 
     loss: Tensor
     grad: Tensor
+    x: list[Tensor]
     y: list[Tensor]
     dy: list[Tensor]
     z: list[Tensor]
@@ -37,10 +38,12 @@ def activations(objective: Objective, w: Tensor) -> Activations:
     """Run ``objective`` at ``w`` and keep every layer's y, dL/dy and z; the network is left untouched."""
     network = objective.model
     assert isinstance(network, Network)
+    x: list[Tensor] = []
     y: list[Tensor] = []
     z: list[Tensor] = []
 
-    def keep_y(_module: Any, _args: Any, out: Tensor) -> None:
+    def keep_y(_module: Any, args: tuple[Tensor], out: Tensor) -> None:
+        x.append(args[0].detach())
         y.append(out)
 
     def keep_z(_module: Any, _args: Any, out: Tensor) -> None:
@@ -59,7 +62,7 @@ def activations(objective: Objective, w: Tensor) -> Activations:
         grads = torch.autograd.grad(loss, [*parameters, *y])
     grad, dy = flat(grads[: len(parameters)]), grads[len(parameters) :]
     return Activations(
-        loss.detach(), grad, [v.detach() for v in y], [v.detach() for v in dy], [v.detach() for v in z]
+        loss.detach(), grad, x, [v.detach() for v in y], [v.detach() for v in dy], [v.detach() for v in z]
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -104,6 +104,9 @@ class NetworkTask:
         if recipe.far_probes:
             far = landscape.beyond(recipe.probe_high, recipe.far, recipe.lr, recipe.far_probes)
             row["far"] = asdict(landscape.along(now, far, (w, before.loss, before.grad)))
+        if self.step in self.curved and recipe.norm in ("none", "batchnorm"):
+            inputs = [moments.units(x)[None] for x in before.x]
+            row["condition"] = [float(moments.condition(values)) for values in inputs]
         if recipe.ics:
             shifts = internal_covariate_shift(now, w, w_next, before.grad)
             row["ics"] = [asdict(shift) for shift in shifts.layers]
@@ -114,6 +117,12 @@ class NetworkTask:
             row |= self._terms(now)
         if recipe.lanczos:
             row["lambda_max"] = float(landscape.lambda_max(now.hvp(w), before.grad, recipe.lanczos))
+            if recipe.norm == "batchnorm" and self.step in self.curved:
+                # Same weights and batch, running statistics: the outliers come back (Ghorbani et al. 2019).
+                frozen = replace(now, mode="eval")
+                row["lambda_max_population"] = float(
+                    landscape.lambda_max(frozen.hvp(w), frozen.value_and_grad(w)[1], recipe.lanczos)
+                )
         return row
 
     def _objective(self, step: int) -> Objective:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -160,3 +161,16 @@ def test_random_directions_have_the_asked_norm_and_filters_their_share(scaling: 
     ratios = part.flatten(1).norm(dim=1) / weight.detach().flatten(1).norm(dim=1)
     spread = float(ratios.std() / ratios.mean())
     assert (spread < 1e-10) == (scaling == "filter")
+
+
+def test_an_objective_in_eval_mode_takes_running_statistics_and_leaves_the_network_in_training() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)).double().train()
+    x, y = torch.randn(6, 3, dtype=torch.float64), torch.randint(0, 2, (6,))
+    now = Objective(model, x, y, nn.functional.cross_entropy)
+    frozen = replace(now, mode="eval")
+    seen = frozen.value_and_grad(frozen.point())[0]
+    assert model.training and model[1].training
+    assert seen != now.value_and_grad(now.point())[0]
+    with torch.no_grad():
+        assert seen == nn.functional.cross_entropy(model.eval()(x), y)

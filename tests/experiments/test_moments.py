@@ -137,3 +137,10 @@ def test_activation_beta_is_the_largest_ratio_over_samples() -> None:
     assert activation_beta(before, after)[layer] == pytest.approx(best, rel=1e-10)
     assert activation_beta(before, before)[0] != activation_beta(before, before)[0]
     assert units(before.y[0]).shape == (12 * 64, 4)
+
+
+def test_inputs_are_what_goes_into_the_linear_maps() -> None:
+    obj = objective("none")
+    seen = activations(obj, obj.point())
+    assert torch.equal(seen.x[0], obj.x)
+    assert torch.equal(nn.functional.linear(seen.x[-1], obj.model.blocks[-1].linear.weight), seen.y[-1])
