@@ -2,9 +2,10 @@
 
 import json
 
-from bnverify.commands.cli import application
 from bnverify.theory.vocabulary import VOCABULARY
 from typer.testing import CliRunner
+
+from bnverify.commands.cli import application
 
 
 def test_the_vocabulary_is_listed_as_data_and_as_a_table():

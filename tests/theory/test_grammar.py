@@ -119,4 +119,4 @@ def test_names_are_replaced_by_trees_and_chains_stay_what_they_mean():
     names = {"X": operator("weights"), "W": vector("weights"), "H": operator()}
     assert statement(f"{tree} == 0", names)
     assert Node("name", ("m",)) == parse("   m")
-    assert NUMBER != vector()
+    assert vector() != NUMBER

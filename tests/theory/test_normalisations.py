@@ -1,7 +1,6 @@
 """Every normalisation is one text; one typed on the spot is as good."""
 
 import pytest
-from bnverify.base.errors import InputError
 from bnverify.theory.normalisations import (
     NORMALISATIONS,
     Normalisation,
@@ -14,6 +13,8 @@ from bnverify.theory.normalisations import (
 )
 from bnverify.theory.sorts import statement
 from bnverify.theory.vocabulary import VOCABULARY
+
+from bnverify.base.errors import InputError
 
 
 @pytest.mark.parametrize("norm", NORMALISATIONS.values(), ids=lambda norm: norm.name)
