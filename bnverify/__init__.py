@@ -10,15 +10,18 @@ if TYPE_CHECKING:
     from bnverify.numerics.audit.auditor import Auditor
     from bnverify.numerics.audit.report import AuditReport
     from bnverify.numerics.audit.run import audit
+    from bnverify.theory.decide.decision import Decision, decide
     from bnverify.theory.registry import registry
 
-__all__ = ["AuditReport", "Auditor", "InputError", "audit", "registry"]
+__all__ = ["AuditReport", "Auditor", "Decision", "InputError", "audit", "decide", "registry"]
 
 _HOMES = {
     "AuditReport": "bnverify.numerics.audit.report",
     "Auditor": "bnverify.numerics.audit.auditor",
+    "Decision": "bnverify.theory.decide.decision",
     "InputError": "bnverify.base.errors",
     "audit": "bnverify.numerics.audit.run",
+    "decide": "bnverify.theory.decide.decision",
     "registry": "bnverify.theory.registry",
 }
 

@@ -1,0 +1,132 @@
+"""``decide``: a conjecture in, a proof or a counterexample out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bnverify.base.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bnverify.theory.decide.decision import Decision
+
+LONGEST_FILE = 1000
+"""Statements in one file."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(decide)
+
+
+def decide(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="STATEMENT|FILE", help="A statement such as 'v @ v <= g @ g', or a file with one a line."
+        ),
+    ],
+    given: Annotated[list[str] | None, typer.Option(help="A hypothesis; may be repeated.")] = None,
+    norm: Annotated[
+        str, typer.Option(help="A normalisation by name, or its lines: 'n = sqrt(y @ y); z = gamma*y/n'.")
+    ] = "batch-norm",
+    min_m: Annotated[int, typer.Option(help="The smallest batch size asked about.")] = 2,
+    timeout: Annotated[float, typer.Option(help="Seconds for each statement.")] = 30.0,
+    vector: Annotated[list[str] | None, typer.Option(help="A free vector; may be repeated.")] = None,
+    number: Annotated[list[str] | None, typer.Option(help="A free number; may be repeated.")] = None,
+    script: Annotated[
+        bool, typer.Option(help="Print lines of torch that replay the counterexample without this package.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the decision as JSON.")] = False,
+) -> None:
+    """Decide a statement about v and B for every batch size: proved (0), refuted (1), open or vacuous (3).
+
+    A proof is a certificate, and a counterexample an exact point, that the kernel accepts.
+    """
+    from bnverify.theory.decide.conjecture import Conjecture
+    from bnverify.theory.decide.decision import answer
+    from bnverify.theory.decide.solvers import SOLVERS, Portfolio, installed
+
+    if timeout <= 0:
+        raise InputError(f"--timeout is {timeout:g}; expected a number of seconds above 0")
+    texts = statements(what)
+    found: list[Decision] = []
+    missing = [name for name in SOLVERS if name not in installed()]
+    for text in texts:
+        asked = Conjecture(text, tuple(given or ()), norm, tuple(vector or ()), tuple(number or ()), min_m)
+        with Portfolio(timeout) as portfolio:
+            found.append(answer(asked, portfolio))
+        if not as_json and len(texts) > 1:
+            print(f"{found[-1].word:9} {text}", flush=True)
+    if as_json:
+        shown = [decision.to_json() for decision in found]
+        print(json.dumps(shown if is_file(what) else shown[0], ensure_ascii=False, indent=2))
+    elif len(texts) == 1:
+        from bnverify.base.terminal import console
+
+        show(found[0], console())
+    if script:
+        print_scripts(found)
+    if missing and any(decision.answer == "open" for decision in found):
+        raise InputError(
+            f"without {' and '.join(missing)}, not installed here, this stays open; "
+            f"install the extra: pip install 'bnverify[decide]'"
+        )
+    code = max((1 if d.exit_code == 1 else 2 * (d.exit_code == 3)) for d in found)
+    worst = 1 if any(d.exit_code == 1 for d in found) else 3 if code else 0
+    if worst:
+        raise typer.Exit(worst)
+
+
+def is_file(what: str) -> bool:
+    """Whether the argument names a file."""
+    try:
+        return len(what) < 4096 and "\n" not in what and Path(what).is_file()
+    except OSError:
+        return False
+
+
+def statements(what: str) -> list[str]:
+    """The statement, or those of a file, one a line; empty lines and what follows # are left out.
+
+    Raises:
+        InputError: the file cannot be read or holds none.
+    """
+    if not is_file(what):
+        return [what]
+    try:
+        content = Path(what).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"cannot read {what}: {error}; expected UTF-8 text with one statement a line"
+        ) from None
+    found = [line.partition("#")[0].strip() for line in content.splitlines()]
+    found = [line for line in found if line]
+    if not found:
+        raise InputError(f"{what} holds no statement; expected one a line")
+    if len(found) > LONGEST_FILE:
+        raise InputError(f"{what} holds {len(found)} statements; at most {LONGEST_FILE} are read at once")
+    return found
+
+
+def print_scripts(found: list[Decision]) -> None:
+    from bnverify.theory.decide.replay import script
+
+    for decision in found:
+        bad = next((outcome for outcome in decision.outcomes if outcome.instance), None)
+        if bad is not None and bad.instance is not None:
+            print(script(bad.case.claim, bad.instance))
+        else:
+            print("bnverify: no counterexample, so no script", file=sys.stderr)
+
+
+def show(decision: Decision, out: Console) -> None:
+    """The decision for a reader."""
+    for line in decision.lines():
+        out.print(line, markup=False, soft_wrap=True)

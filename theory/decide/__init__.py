@@ -1,0 +1,1 @@
+"""Conjectures about a normalisation, decided for every batch size: `decision.decide`."""

@@ -1,0 +1,250 @@
+"""A conjecture as a user writes it, and the claims of the kernel that together say the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from bnverify.theory.grammar import Node, lines, names_in, nodes, parse, unparse
+from bnverify.theory.kernel import Claim, Formal, Number, Refused, Vector
+from bnverify.theory.normalisations import Normalisation, declared, names_of, normalisation, with_scale
+from bnverify.theory.sorts import Sort, sort_of, statement
+
+from bnverify.base.errors import InputError
+
+NEGATION = {"<=": ">", "<": ">=", ">=": "<", ">": "<=", "==": "!=", "!=": "=="}
+
+
+@dataclass(frozen=True)
+class Conjecture:
+    """What is asked.
+
+    statement: a relation, ``psd(A)``, ``iff(a, b)`` or ``a or b``. given: hypotheses, each of which may
+    hold ``or``. norm: a
+    name or the lines of a definition. vectors, numbers: the free names. min_m: the smallest batch asked about.
+    """
+
+    statement: str
+    given: tuple[str, ...] = ()
+    norm: str = "batch-norm"
+    vectors: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    min_m: int = 2
+
+
+@dataclass
+class Case:
+    """One claim of a conjecture: hypotheses in conjunction, one relation, eps zero or positive."""
+
+    claim: Claim
+    formal: Formal
+    goal: tuple[Number | Vector, str]
+    given: list[tuple[Number | Vector, str]]
+    labels: list[str] = field(default_factory=list)
+    operators: dict[str, str] = field(default_factory=dict)
+    signs: list[str] = field(default_factory=list)
+
+
+def read(conjecture: Conjecture) -> tuple[Normalisation, Node, list[Node], dict[str, Sort]]:
+    """The parsed parts of a conjecture, every name and sort checked.
+
+    Raises:
+        InputError: something in it is not in the grammar, unknown, or of the wrong sort.
+    """
+    if conjecture.min_m < 2:
+        raise InputError(
+            f"--min-m is {conjecture.min_m}; a batch of one sample has no variance to divide by: at least 2"
+        )
+    norm = normalisation(conjecture.norm)
+    sorts = names_of(norm, declared(conjecture.vectors, conjecture.numbers))
+    for kind, names in (("vector", conjecture.vectors), ("number", conjecture.numbers)):
+        for name in names:
+            if name.startswith(("given", "need")):
+                raise InputError(f"--{kind} {name}: such names stand for hypotheses; take another one")
+    tree = plain(statement(conjecture.statement, sorts, logic=True), sorts)
+    given = [plain(statement(text, sorts, logic=True), sorts) for text in conjecture.given]
+    for node in given:
+        if any(inside.head == "iff" for inside in nodes(node)):
+            raise InputError(f"iff stands in the statement, not in a hypothesis: {unparse(node)}")
+    return norm, tree, given, sorts
+
+
+def cases(conjecture: Conjecture) -> list[Case]:
+    """The claims of the kernel that hold together exactly if the conjecture does.
+
+    Raises:
+        InputError: the conjecture cannot be read, or divides by what can be 0.
+    """
+    norm, tree, given, sorts = read(conjecture)
+    mentioned = names_in(tree).union(*map(names_in, given))
+    if norm.name == "typed":
+        mentioned = mentioned.union(*(names_in(line) for _, line in lines(norm.text)))
+    scopes, given = _eps(given, bool({"eps", "rho"} & mentioned))
+    pairs = [
+        (goal, [*alternative, *extra]) for goal, extra in _goals(tree) for alternative in _alternatives(given)
+    ]
+    return [
+        _case(conjecture, norm, eps, goal, hypotheses, sorts) for eps in scopes for goal, hypotheses in pairs
+    ]
+
+
+def _eps(given: list[Node], mentioned: bool) -> tuple[list[str], list[Node]]:
+    """Whether eps is zero, positive or either; hypotheses that say no more than this are the scope."""
+    rest = []
+    scopes = ["positive"] if mentioned else ["zero"]
+    for node in given:
+        text = unparse(node)
+        if text in {"eps == 0", "0 == eps"}:
+            scopes = ["zero"]
+        elif text in {"eps >= 0", "0 <= eps"}:
+            scopes = ["zero", "positive"]
+        elif text in {"eps > 0", "0 < eps", "eps != 0"}:
+            scopes = ["positive"]
+        else:
+            rest.append(node)
+    return scopes, rest
+
+
+def _goals(tree: Node) -> list[tuple[Node, list[Node]]]:
+    """A statement as goals under further hypotheses: iff is two, and of an ``or`` the first fails and the
+    last holds."""
+    if tree.head == "iff":
+        left, right = tree.args
+        return [
+            (goal, [*extra, given])
+            for given, other in ((left, right), (right, left))
+            for goal, extra in _goals(other)
+        ]
+    if tree.head == "or":
+        *others, last = tree.args
+        return [(goal, [*extra, *map(negation, others)]) for goal, extra in _goals(last)]
+    return [(tree, [])]
+
+
+def negation(node: Node) -> Node:
+    """What it is that a relation does not hold.
+
+    Raises:
+        InputError: it is no relation.
+    """
+    if node.head not in NEGATION:
+        raise InputError(f"'or' and iff join relations; {unparse(node)} is none")
+    return Node(NEGATION[node.head], node.args, node.column)
+
+
+def _alternatives(given: list[Node]) -> list[list[Node]]:
+    """Hypotheses with ``or`` in them as lists without."""
+    found: list[list[Node]] = [[]]
+    for node in given:
+        choices = node.args if node.head == "or" else (node,)
+        found = [[*known, choice] for known in found for choice in choices]
+        if len(found) > 64:
+            raise InputError("the hypotheses have more than 64 cases; ask them one by one")
+    return found
+
+
+def _case(
+    conjecture: Conjecture,
+    norm: Normalisation,
+    eps: str,
+    goal: Node,
+    given: list[Node],
+    sorts: dict[str, Sort],
+) -> Case:
+    probe: tuple[str, ...] = ()
+    if goal.head == "psd":
+        probe = ("x",) if "x" not in sorts else ("probe_x",)
+        at = Node("name", (probe[0],))
+        goal = Node(">=", (Node("@", (at, *_chain(goal.args[0]), at)), Node("number", (0,))))
+    used = names_in(goal).union(*map(names_in, given))
+    claim = Claim(
+        with_scale(norm.text, eps, used),
+        unparse(goal),
+        tuple(map(unparse, given)),
+        needs=norm.needs,
+        eps=eps,
+        vectors=(*norm.vectors, *conjecture.vectors, *probe),
+        numbers=conjecture.numbers,
+        operators=norm.operators,
+        min_m=conjecture.min_m,
+    )
+    return build(claim, dict.fromkeys(norm.operators, "diagonal"))
+
+
+def plain(node: Node, sorts: dict[str, Sort]) -> Node:
+    """The tree with means, and products against one, as inner products."""
+    if node.head == "@" and len(node.args) == 2:
+        for inside in node.args:
+            if inside.head == "*" and sort_of(inside, sorts).kind == "product":
+                return Node("@", tuple(plain(side, sorts) for side in inside.args), node.column)
+    args = tuple(plain(inside, sorts) if isinstance(inside, Node) else inside for inside in node.args)
+    one, m = Node("name", ("one",)), Node("name", ("m",))
+    match node.head:
+        case "mean" if args[0].head != "abs":
+            product = sort_of(node.args[0], sorts).kind == "product"
+            inner = args[0].args if product else (one, args[0])
+            return Node("/", (Node("@", inner), m), node.column)
+    return Node(node.head, args, node.column)
+
+
+def _chain(node: Node) -> tuple[Node, ...]:
+    return node.args if node.head == "@" else (node,)
+
+
+def build(claim: Claim, operators: dict[str, str] | None = None) -> Case:
+    """The case of a claim: its relations in normal form.
+
+    Raises:
+        InputError: the kernel cannot read it, or it divides by what can be 0.
+    """
+    try:
+        formal = Formal(claim)
+        goal = formal.gap(claim.statement)
+    except Refused as reason:
+        raise InputError(_explain(claim, str(reason))) from None
+    kinds = {"H": "symmetric"} | (operators or {})
+    labels = []
+    for i, text in enumerate(claim.hypotheses):
+        tree = parse(text)
+        if tree.head == "psd":
+            inside = unparse(tree.args[0])
+            if inside in kinds:
+                kinds[inside] = "psd"
+            continue
+        labels.append(f"given{i}")
+    labels += [f"need{i}" for i, _ in enumerate(claim.needs)]
+    given = [(formal.names[label], formal.relations[label]) for label in labels]
+    normal = [
+        (formal.normal(gap) if isinstance(gap, Number) else normal_vector(formal, gap), r)
+        for gap, r in (goal, *given)
+    ]
+    signs = (
+        ["centred" if "sign(c)" in claim.definition.replace(" ", "") else "plain"]
+        if any(n.startswith("sign'") for n in formal.names)
+        else []
+    )
+    return Case(claim, formal, normal[0], normal[1:], labels, kinds, signs)
+
+
+def normal_vector(formal: Formal, value: Vector) -> Vector:
+    """A formal vector with normal coefficients."""
+    return Vector({key: c for key, x in value.parts.items() if (c := formal.normal(x))})
+
+
+def _explain(claim: Claim, reason: str) -> str:
+    if "divides by what may be 0" in reason:
+        inside = reason.partition(": ")[2]
+        return (
+            f'{claim.statement}: divides by {inside}, which can be 0; exclude it with --given "{inside} != 0"'
+        )
+    if "root of what may be negative" in reason:
+        inside = reason.partition(": ")[2]
+        way = f'--given "{inside} >= 0"'
+        return f"{claim.statement}: the root of {inside}, which can be negative; exclude that with {way}"
+    return f"{claim.statement}: {reason}"
+
+
+def without(case: Case, index: int) -> Case:
+    """The case without one of its hypotheses."""
+    kept = tuple(text for i, text in enumerate(case.claim.hypotheses) if i != index)
+    kinds = {name: "symmetric" if kind == "psd" else kind for name, kind in case.operators.items()}
+    return build(replace(case.claim, hypotheses=kept), kinds)

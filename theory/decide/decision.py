@@ -1,0 +1,380 @@
+"""The answer to a conjecture, and how it is put together from its cases."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bnverify.theory.decide import certify, instances, replay
+from bnverify.theory.decide.conjecture import Case, Conjecture, build, cases, without
+from bnverify.theory.decide.settle import Outcome, Settling, certified, settle
+from bnverify.theory.decide.solvers import Portfolio
+from bnverify.theory.grammar import parse, unparse
+from bnverify.theory.kernel import Refused, Verified, judge
+
+SIDES = frozenset({"left", "right", "left_float", "right_float"})
+
+
+def compact(value: Any) -> str:
+    """An exact text, or a list or table of such."""
+    if isinstance(value, list):
+        return "(" + ", ".join(compact(entry) for entry in value) + ")"
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def is_zero(value: Any) -> bool:
+    """Whether an exact text, or every entry of a list, is 0."""
+    return all(map(is_zero, value)) if isinstance(value, list) else value == "0"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is known of a conjecture.
+
+    answer: ``proved`` (the kernel accepted a certificate for every case), ``refuted`` (the kernel convicted
+    ``counterexample``), ``vacuous`` (nothing satisfies the hypotheses) or ``open``. decided_by: the
+    solvers that found no
+    counterexample in any case where there is no certificate; the answer is then ``open`` all the same. scope: what is
+    assumed of an instance. m: batch size of the counterexample. needed: hypotheses that the answer uses; of a vacuous
+    one, those that contradict each other. tight: whether equality is attained; tight_at: where.
+    """
+
+    answer: str
+    statement: str
+    given: tuple[str, ...]
+    norm: str
+    scope: tuple[str, ...]
+    m: int | None = None
+    smallest: bool | None = None
+    counterexample: dict[str, Any] | None = None
+    generic: dict[str, Any] | None = None
+    range: str | None = None
+    certificate: tuple[dict[str, Any], ...] = ()
+    decided_by: tuple[str, ...] = ()
+    needed: tuple[str, ...] | None = None
+    tight: bool | None = None
+    tight_at: dict[str, Any] | None = None
+    best: dict[str, Any] | None = None
+    repair: dict[str, Any] | None = None
+    seconds: float = 0.0
+    tried: tuple[str, ...] = ()
+    verified: tuple[Verified, ...] = field(default=(), repr=False, compare=False)
+    outcomes: tuple[Outcome, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def exit_code(self) -> int:
+        """0 proved, 1 refuted, 3 open or vacuous."""
+        return {"proved": 0, "refuted": 1}.get(self.answer, 3)
+
+    @property
+    def word(self) -> str:
+        """The answer in a word; what solvers alone decided is not called proved."""
+        return "decided" if self.answer == "open" and self.decided_by else self.answer
+
+    def lines(self) -> list[str]:
+        """The decision as lines of text."""
+        where = ", ".join(self.scope)
+        out = []
+        if self.answer == "proved":
+            kinds = sorted({check.method for check in self.verified})
+            out.append(f"proved for {where}: the kernel accepted a certificate ({', '.join(kinds)})")
+        elif self.answer == "refuted":
+            least = ", the smallest there is" if self.smallest else ""
+            out.append(f"refuted at m = {self.m}{least}; scope {where}")
+        elif self.answer == "vacuous":
+            out.append(f"vacuous: nothing satisfies the hypotheses (by {' and '.join(self.decided_by)})")
+        elif self.decided_by:
+            out.append(
+                f"decided by {' and '.join(self.decided_by)}, no certificate: no counterexample for {where}"
+            )
+        else:
+            out.append(f"open: neither a proof nor a counterexample was found for {where}")
+        out.append(f"  {self.statement}")
+        out += [f"  given {text}" for text in self.given]
+        if self.counterexample:
+            shown = {k: v for k, v in self.counterexample.items() if k not in SIDES}
+            out += [f"  {name} = {compact(value)}" for name, value in shown.items() if not is_zero(value)]
+            zeros = [name for name, value in shown.items() if is_zero(value)]
+            if zeros:
+                out.append(f"  {' = '.join(zeros)} = 0")
+            left, right = self.counterexample["left"], self.counterexample["right"]
+            out.append(f"  left side {compact(left)}, right side {compact(right)}")
+            if "left_float" in self.counterexample:
+                floats = self.counterexample["left_float"], self.counterexample["right_float"]
+                out.append(f"  in float64 by differentiating the loss: {floats[0]:.12g} and {floats[1]:.12g}")
+        if self.range:
+            out.append(f"  {self.range}")
+        if self.answer in {"proved", "vacuous"} and self.needed is not None and self.given:
+            unused = [text for text in self.given if text not in self.needed]
+            out.append("  needed: " + (", ".join(self.needed) or "no hypothesis"))
+            del unused
+        if self.tight_at:
+            left = self.tight_at["left"]
+            out.append(f"  tight: equality, both sides {left}, at m = {len(self.tight_at['y'])}")
+        for entry in self.certificate:
+            terms = entry["certificate"].get("terms", [])
+            if terms:
+                out.append(
+                    "  right - left, times a positive factor or of the squares, is the sum of: "
+                    + "; ".join(terms)
+                )
+        if self.answer == "open":
+            out += [f"  tried: {text}" for text in self.tried]
+        out.append(f"  {self.seconds:.2f} s")
+        return out
+
+    def to_json(self) -> dict[str, Any]:
+        """The promised fields, in order."""
+        names = (
+            "answer statement given norm scope m smallest counterexample generic range certificate decided_by needed "
+            "tight tight_at best repair seconds tried"
+        )
+        found = {name: getattr(self, name) for name in names.split()}
+        found["certificate"] = self._certificate()
+        found["seconds"] = round(self.seconds, 3)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
+
+    def _certificate(self) -> dict[str, Any] | None:
+        if self.answer == "refuted":
+            return {"kind": "point", "checked_by": "kernel"}
+        if self.answer != "proved":
+            return None
+        kinds = {check.method for check in self.verified}
+        return {
+            "kind": "identity" if kinds == {"identity"} else "terms",
+            "checked_by": "kernel",
+            "items": list(self.certificate),
+        }
+
+
+def decide(
+    statement: str,
+    given: tuple[str, ...] | list[str] = (),
+    norm: str = "batch-norm",
+    *,
+    vectors: tuple[str, ...] | list[str] = (),
+    numbers: tuple[str, ...] | list[str] = (),
+    min_m: int = 2,
+    timeout: float = 30.0,
+    seed: int = 0,
+    detail: bool = True,
+) -> Decision:
+    """Decide a statement about a normalisation's gradient v and Hessian B, for every batch size m >= ``min_m``.
+
+    Args:
+        statement: a relation of numbers or vectors, ``psd(A)``, ``iff(a, b)`` or ``a or b``, in the
+        grammar of the claims.
+        given: hypotheses. norm: a name or the lines of a definition. vectors, numbers: free names of the statement.
+        timeout: seconds in all. detail: whether to ask which hypotheses are needed, and where equality is attained.
+
+    Raises:
+        InputError: the text is not in the grammar, or divides by what can be 0.
+    """
+    asked = Conjecture(statement, tuple(given), norm, tuple(vectors), tuple(numbers), min_m)
+    with Portfolio(timeout) as portfolio:
+        return answer(asked, portfolio, seed, detail)
+
+
+def answer(asked: Conjecture, portfolio: Portfolio, seed: int = 0, detail: bool = True) -> Decision:
+    """Decide with solvers that are already there."""
+    begin = time.monotonic()
+    found: list[Outcome] = []
+    for case in cases(asked):
+        found.append(settle(case, portfolio, seed))
+        if found[-1].answer == "refuted":
+            break
+    made = combined(asked, found)
+    if detail:
+        made = detailed(made, asked, portfolio, seed)
+    return replace(made, seconds=time.monotonic() - begin)
+
+
+def combined(asked: Conjecture, found: list[Outcome]) -> Decision:
+    """One answer from those of the cases; a case that nothing satisfies asks for nothing."""
+    tried = tuple(dict.fromkeys(text for outcome in found for text in outcome.tried))
+    base = Decision(
+        "open", asked.statement, asked.given, asked.norm, scope(found), tried=tried, outcomes=tuple(found)
+    )
+    bad = next((outcome for outcome in found if outcome.answer == "refuted"), None)
+    if bad is not None:
+        return convicted(base, bad)
+    real = [outcome for outcome in found if outcome.answer != "vacuous"]
+    if not real:
+        return replace(base, answer="vacuous", decided_by=found[0].by)
+    if all(outcome.answer == "proved" for outcome in real):
+        return replace(
+            base,
+            answer="proved",
+            certificate=tuple(item(outcome) for outcome in real),
+            verified=tuple(outcome.verified for outcome in real if outcome.verified),
+            tight=real[0].case.goal[1] == "==" or None,
+        )
+    if all(outcome.answer in {"proved", "decided"} for outcome in real):
+        by = [set(outcome.by) for outcome in real if outcome.answer == "decided"]
+        return replace(base, decided_by=tuple(sorted(set.intersection(*by))))
+    return base
+
+
+def convicted(base: Decision, bad: Outcome) -> Decision:
+    """A refutation, looked at once more in float64."""
+    instance, verified = bad.instance, bad.verified
+    assert instance is not None
+    assert verified is not None
+    seen = replay.sides(bad.case.claim, instance)
+    sides = in_order(bad.case.claim.statement, verified.sides or ("", ""))
+    shown: dict[str, Any] = {"left": sides[0], "right": sides[1]}
+    if all(not hasattr(side, "shape") or side.shape == () for side in seen):
+        shown |= {"left_float": float(seen[0]), "right_float": float(seen[1])}
+        if not (replay.agrees(sides[0], seen[0]) and replay.agrees(sides[1], seen[1])):
+            return replace(
+                base,
+                tried=(*base.tried, f"an instance whose sides are {sides} exactly and {seen} in float64"),
+            )
+    else:
+        shown |= {"left": [float(x) for x in seen[0]] if hasattr(seen[0], "shape") else float(seen[0])}
+        shown |= {"right": [float(x) for x in seen[1]] if hasattr(seen[1], "shape") else float(seen[1])}
+    return replace(
+        base,
+        answer="refuted",
+        m=len(instance["y"]),
+        smallest=bad.smallest,
+        counterexample=instance | shown,
+        verified=(verified,),
+    )
+
+
+def in_order(statement: str, sides: tuple[str, str]) -> tuple[str, str]:
+    """Both sides as the statement has them; the kernel turns > and >= round."""
+    return sides[::-1] if parse(statement).head in {">", ">="} else sides
+
+
+def item(outcome: Outcome) -> dict[str, Any]:
+    """The certificate of one case as an item of a certificate file."""
+    claim = outcome.case.claim
+    fields = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in vars(claim).items()
+        if value not in ((), None)
+    }
+    return fields | {"claim": "decide", "reading": claim.statement, "certificate": outcome.certificate}
+
+
+def scope(found: list[Outcome]) -> tuple[str, ...]:
+    """What is assumed of an instance in every case."""
+    claim = found[0].case.claim
+    eps = {outcome.case.claim.eps for outcome in found}
+    text = "eps >= 0" if len(eps) == 2 else "eps = 0" if eps == {"zero"} else "eps > 0"
+    if "eps" not in claim.definition:
+        return (f"m >= {claim.min_m}", *claim.needs)
+    return (f"m >= {claim.min_m}", text, *claim.needs)
+
+
+def detailed(made: Decision, asked: Conjecture, portfolio: Portfolio, seed: int) -> Decision:
+    """Further questions: other eps, needed hypotheses, tightness, the range of m."""
+    if made.answer == "proved" and len(made.outcomes) == 1:
+        made = other_eps(made, portfolio)
+        made = needed(made, portfolio, seed)
+        made = tightness(made, seed)
+    elif made.answer == "refuted":
+        made = generic(made, seed)
+    return made
+
+
+def other_eps(made: Decision, portfolio: Portfolio) -> Decision:
+    """Whether the same is proved at once for every eps > 0 as well."""
+    case = made.outcomes[0].case
+    if case.claim.eps != "zero" or "eps" not in case.claim.definition or made.given:
+        return made
+    definition = case.claim.definition.replace("sigma = s;", "sigma = sqrt(s**2 - eps);")
+    if definition.endswith("sigma = s"):
+        definition = definition.removesuffix("sigma = s") + "sigma = sqrt(s**2 - eps)"
+    try:
+        wider = build(
+            replace(case.claim, eps="positive", definition=definition, example=None), case.operators
+        )
+    except Exception:
+        return made
+    outcome = certified(Settling(wider, portfolio), certify.quick)
+    if outcome is None:
+        return made
+    everywhere = tuple("eps >= 0" if text == "eps = 0" else text for text in made.scope)
+    return replace(
+        made,
+        scope=everywhere,
+        certificate=(*made.certificate, item(outcome)),
+        verified=(*made.verified, *([outcome.verified] if outcome.verified else [])),
+        outcomes=(*made.outcomes, outcome),
+    )
+
+
+def needed(made: Decision, portfolio: Portfolio, seed: int) -> Decision:
+    """The hypotheses left after dropping, one by one, those without which the statement is still proved."""
+    case = made.outcomes[0].case
+    if not made.given:
+        return replace(made, needed=())
+    left = list(range(len(case.claim.hypotheses)))
+    now: Case = case
+    certificate = made.certificate
+    for index in list(left):
+        if portfolio.left() < 0.5:
+            break
+        place = left.index(index)
+        try:
+            fewer = without(now, place)
+        except Exception:
+            continue
+        fewer = (
+            fewer if fewer.claim.hypotheses else build(replace(fewer.claim, example=None), fewer.operators)
+        )
+        outcome = certified(Settling(fewer, portfolio, seed), certify.quick)
+        if outcome is not None:
+            left.remove(index)
+            now = fewer
+            certificate = (item(outcome),)
+    return replace(made, needed=tuple(case.claim.hypotheses[i] for i in left), certificate=certificate)
+
+
+def tightness(made: Decision, seed: int) -> Decision:
+    """An exact instance where both sides are equal and, if there is one, not 0."""
+    case = made.outcomes[0].case
+    if case.goal[1] != "<=":
+        return made
+    left, right = _sides(case.claim.statement)
+    equal = replace(case.claim, statement=f"{left} == {right}", quantifier="exists")
+    try:
+        wanted = build(equal, case.operators)
+    except Exception:
+        return made
+    low = case.claim.min_m
+    points = instances.candidates(
+        wanted, (max(low, 3), max(low, 4), low), 3000, seed + 2, broken=False, goal=True
+    )
+    zero = None
+    for point in points:
+        try:
+            verified = judge(equal, {"point": point})
+        except Refused:
+            continue
+        if verified.sides and verified.sides[0] != "0":
+            return replace(
+                made, tight=True, tight_at=point | {"left": verified.sides[0], "right": verified.sides[1]}
+            )
+        zero = zero or point | {"left": "0", "right": "0"}
+    return replace(made, tight=True if zero else None, tight_at=zero)
+
+
+def _sides(statement: str) -> tuple[str, str]:
+    tree = parse(statement)
+    return unparse(tree.args[0]), unparse(tree.args[1])
+
+
+def generic(made: Decision, seed: int) -> Decision:
+    """Beside the smallest counterexample, the smallest one in which every term is different from 0."""
+    case = made.outcomes[-1].case
+    if made.m is None:
+        return made
+    low = max(case.claim.min_m, 3)
+    points = instances.candidates(case, (low, low + 1), 4000, seed + 3, terms=True)
+    found = instances.convicted(case, points)
+    return replace(made, generic=found)

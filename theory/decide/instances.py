@@ -1,0 +1,285 @@
+"""Small exact instances: many are drawn with small whole entries and looked at in float64; the kernel judges the few
+that seem to serve, the smallest first (in m, then non-zero entries, then height)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from bnverify.theory.decide.conjecture import Case
+from bnverify.theory.kernel import EPS, Formal, Number, Point, Refused, Vector
+
+Array = np.ndarray
+ROUNDING = 1e-10
+"""Relative to the sum of the absolute terms; what it passes is still judged exactly."""
+
+
+class Batch:
+    """Many instances of one batch size at once; formal numbers have arrays of float64 as values."""
+
+    def __init__(self, formal: Formal, size: int, data: dict[str, Array]) -> None:
+        self.formal, self.size, self.data = formal, size, data
+        self.count = len(data["y"])
+        self.known: dict[Any, Array] = {}
+        self.signs = {name: None for name in formal.names if name.startswith("sign'")}
+
+    def vector(self, word: tuple[str, ...], name: str) -> Array:
+        if (word, name) not in self.known:
+            if word:
+                self.known[word, name] = np.einsum(
+                    "nij,nj->ni", self.data[word[0]], self.vector(word[1:], name)
+                )
+            elif name == "one":
+                self.known[word, name] = np.ones((self.count, self.size))
+            else:
+                self.known[word, name] = self.data[name]
+        return self.known[word, name]
+
+    def atom(self, atom: Any) -> Array:
+        if atom not in self.known:
+            match atom:
+                case ("number", "m"):
+                    value = np.full(self.count, float(self.size))
+                case ("number", name):
+                    value = self.data[name]
+                case ("dot", a, word, b):
+                    value = np.einsum("ni,ni->n", self.vector((), a), self.vector(word, b))
+                case ("part", _):
+                    value = self.value(self.formal.meaning[atom])[0]
+                case ("root", _):
+                    value, size = self.value(self.formal.meaning[atom])
+                    value = np.sqrt(np.where(np.abs(value) <= ROUNDING * size, 0.0, value))
+                case _:
+                    raise KeyError(atom)
+            self.known[atom] = value
+        return self.known[atom]
+
+    def value(self, number: Number) -> tuple[Array, Array]:
+        """The value of a formal number at every instance, and the sum of its absolute terms."""
+        total, size = np.zeros(self.count), np.zeros(self.count)
+        for monomial, c in number.parts.items():
+            term = np.full(self.count, float(c))
+            for atom, power in monomial:
+                term = term * self.atom(atom) ** power
+            total, size = total + term, size + np.abs(term)
+        return total, size
+
+    def no_term_is_zero(self, gap: Number | Vector) -> Array:
+        """Where every monomial differs from 0."""
+        good = np.ones(self.count, dtype=bool)
+        numbers = gap.parts.values() if isinstance(gap, Vector) else [gap]
+        for number in numbers:
+            for monomial in number.parts:
+                for atom, _ in monomial:
+                    good &= self.atom(atom) != 0
+        return good
+
+    def holds(self, gap: Number | Vector, relation: str) -> Array:
+        """Where ``gap relation 0`` is so or nearly so; what cannot be computed does not hold."""
+        if isinstance(gap, Vector):
+            parts = np.zeros((self.count, self.size))
+            scale = np.zeros(self.count)
+            for (word, name), c in gap.parts.items():
+                term = self.value(c)[0][:, None] * self.vector(word, name)
+                parts, scale = parts + term, scale + np.abs(term).max(axis=1)
+            total, size = np.abs(parts).max(axis=1), scale
+        else:
+            total, size = self.value(gap)
+        zero = np.abs(total) <= ROUNDING * size
+        table = {
+            "==": zero,
+            "!=": ~zero,
+            "<=": (total > 0) | zero,
+            "<": (total > 0) & ~zero,
+        }
+        return table[relation] & np.isfinite(total)
+
+    def broken(self, gap: Number | Vector, relation: str) -> Array:
+        """Where ``gap relation 0`` is not so, beyond rounding."""
+        whole = self.holds(gap, "==") | self.holds(gap, "!=")
+        return whole & ~self.holds(gap, relation)
+
+
+Y_PATTERNS: dict[int, list[tuple[int, ...]]] = {
+    2: [(0, 1), (1, -1), (0, 2), (2, 0)],
+    3: [(0, 0, 1), (1, -1, 0), (1, 0, -1), (1, -2, 1), (0, 1, 0), (0, 1, 1), (0, 1, 2), (0, 1, 3), (1, 1, 2)],
+    4: [
+        (1, 1, -1, -1),
+        (1, -1, 1, -1),
+        (0, 0, 2, 2),
+        (2, 0, 2, 0),
+        (0, 0, 0, 1),
+        (0, 1, 1, 2),
+        (1, -1, 0, 0),
+    ],
+}
+NUMBERS: list[Any] = [
+    1,
+    -1,
+    2,
+    -2,
+    Fraction(1, 2),
+    0,
+    3,
+    Fraction(1, 3),
+    Fraction(-1, 2),
+    Fraction(1, 10),
+    10,
+]
+LIKELY = [0.3, 0.12, 0.12, 0.08, 0.1, 0.08, 0.06, 0.05, 0.03, 0.03, 0.03]
+
+
+def draw(case: Case, size: int, count: int, rng: np.random.Generator) -> dict[str, Array]:
+    """Instances with small entries as numerators over 1, or one of the numbers; arrays of dtype object
+    hold them exactly.
+
+    Half of them are sparse: one or two entries of each vector and table are not 0.
+    """
+    claim = case.claim
+    data: dict[str, Array] = {}
+
+    def entries(*shape: int) -> Array:
+        dense = rng.choice([0, 1, -1, 2, -2, 3], p=[0.4, 0.22, 0.16, 0.1, 0.06, 0.06], size=(count, *shape))
+        flat = dense.reshape(count, -1)
+        keep = rng.random(flat.shape) < rng.choice([0.25, 0.5, 1.0], size=(count, 1))
+        return (flat * keep).reshape(count, *shape)
+
+    pattern = Y_PATTERNS.get(size)
+    y = entries(size)
+    if pattern:
+        chosen = np.array(pattern)[rng.integers(len(pattern), size=count)]
+        y = np.where((rng.random(count) < 0.7)[:, None], chosen, y)
+    data["y"] = y
+    for name in ["g", *claim.vectors]:
+        data[name] = entries(size)
+    likeness = rng.random(count)
+    data["g"] = np.where(
+        (likeness < 0.12)[:, None], rng.choice([1, -1], size=(count, 1)) * data["y"], data["g"]
+    )
+    for name in ["H", *claim.operators]:
+        kind = case.operators.get(name, "symmetric")
+        if kind == "psd":
+            low = np.tril(entries(size, size)) * (rng.random((count, 1, size)) < 0.6)
+            data[name] = np.einsum("nij,nkj->nik", low, low)
+        else:
+            up = np.triu(entries(size, size))
+            data[name] = up + np.transpose(np.triu(up, 1), (0, 2, 1))
+            diagonal = np.einsum("nii->ni", data[name])[:, :, None] * np.eye(size, dtype=int)
+            only = rng.random(count) < (1.0 if kind == "diagonal" else 0.4)
+            data[name] = np.where(only[:, None, None], diagonal, data[name])
+    numbers = ["gamma", "beta", *claim.numbers, *(["eps"] if claim.eps == "positive" else [])]
+    for name in numbers:
+        chosen = rng.choice(len(NUMBERS), p=LIKELY, size=count)
+        if name == "beta":
+            chosen = np.where(rng.random(count) < 0.8, 5, chosen)
+        values = np.array([float(x) for x in NUMBERS])[chosen]
+        data[f"{name}'"] = chosen
+        data[name] = np.abs(values) + (values == 0) if name == "eps" else values
+    return data
+
+
+def texts(data: dict[str, Array], row: int) -> dict[str, Any]:
+    """One drawn instance as the kernel's exact data."""
+    out: dict[str, Any] = {}
+    for name, values in data.items():
+        if name.endswith("'"):
+            continue
+        if f"{name}'" in data:
+            exact = NUMBERS[data[f"{name}'"][row]]
+            exact = (abs(exact) or 1) if name == "eps" else exact
+            out[name] = str(exact)
+        elif values.ndim == 2:
+            out[name] = [str(int(x)) for x in values[row]]
+        else:
+            out[name] = [[str(int(x)) for x in line] for line in values[row]]
+    return out
+
+
+def weight(point: dict[str, Any]) -> tuple[int, int, int]:
+    """How large an instance is: m, the non-zero entries, and the sum of all numerators and denominators."""
+    flat: list[str] = []
+    for value in point.values():
+        rows = value if isinstance(value, list) else [value]
+        for entry in rows:
+            flat += entry if isinstance(entry, list) else [entry]
+    digits = [int(part) for text in flat for part in _digits(text)]
+    return (
+        len(point["y"]),
+        sum(text != "0" for text in flat),
+        sum(digits) + sum(text.count("-") for text in flat),
+    )
+
+
+def _digits(text: str) -> list[str]:
+    return "".join(c if c.isdigit() else " " for c in text).split()
+
+
+def candidates(
+    case: Case,
+    sizes: tuple[int, ...],
+    count: int,
+    seed: int,
+    broken: bool = True,
+    goal: bool = False,
+    terms: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Instances where the hypotheses hold, as far as float64 sees; smallest first.
+
+    broken: the statement fails there; goal: it holds there; terms: every term of right - left differs from 0.
+    """
+    rng = np.random.default_rng(seed)
+    formal = case.formal
+    for size in sizes:
+        if size < case.claim.min_m:
+            continue
+        data = draw(case, size, count, rng)
+        floats = {name: np.asarray(values, dtype=float) for name, values in data.items()}
+        for text in case.signs:
+            inside = floats["y"] - (floats["y"].mean(axis=1, keepdims=True) if text == "centred" else 0)
+            floats.update({name: np.sign(inside) for name in case.formal.names if name.startswith("sign'")})
+        with np.errstate(all="ignore"):
+            batch = Batch(formal, size, floats)
+            good = np.ones(count, dtype=bool)
+            for gap, relation in case.given:
+                good &= batch.holds(gap, relation)
+            for atom in formal.nonzero - {EPS}:
+                good &= batch.holds(Number.atom(atom), "!=")
+            gap, relation = case.goal
+            if broken and not goal:
+                good &= batch.broken(gap, relation)
+            if goal:
+                good &= batch.holds(gap, relation)
+            if terms:
+                good &= batch.no_term_is_zero(gap)
+        rows = np.flatnonzero(good)
+        if not len(rows):
+            continue
+        chosen = sorted((texts(data, row) for row in rows[:3000]), key=weight)
+        yield from chosen[:12]
+
+
+def convicted(case: Case, points: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The first of the points at which the kernel sees the hypotheses hold and the statement fail."""
+    from bnverify.theory.kernel import judge
+
+    for point in points:
+        try:
+            judge(case.claim, {"point": point})
+        except Refused:
+            continue
+        return point
+    return None
+
+
+def satisfied(case: Case, points: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The first of the points at which needs and hypotheses hold exactly."""
+    for point in points:
+        try:
+            place = Point(case.claim, point)
+            if all(place.holds(text)[0] for text in (*case.claim.needs, *case.claim.hypotheses)):
+                return point
+        except Refused:
+            continue
+    return None

@@ -1,0 +1,221 @@
+"""The float64 witness of an instance: v and B by plain differentiation of the quadratic loss that has g and H at z(y).
+
+Numbers carry their value, gradient and Hessian in y (second-order forward differentiation), and nothing here knows how
+the kernel derives v and B. `script` writes the same as lines of torch that run without this package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from bnverify.theory.grammar import Node, lines, parse
+from bnverify.theory.kernel import Claim
+from bnverify.theory.room import Room, walk
+
+Array = np.ndarray
+
+
+@dataclass
+class Jet:
+    """A number or vector with its first and second derivatives in y: shapes (..., ), (..., m), (..., m, m)."""
+
+    value: Array
+    first: Array
+    second: Array
+    __array_ufunc__ = None
+
+    @classmethod
+    def constant(cls, value: Any, size: int) -> Jet:
+        array = np.asarray(value, dtype=float)
+        return cls(array, np.zeros((*array.shape, size)), np.zeros((*array.shape, size, size)))
+
+    def lift(self, other: Any) -> Jet:
+        return other if isinstance(other, Jet) else Jet.constant(other, self.first.shape[-1])
+
+    def __add__(self, other: Any) -> Jet:
+        other = self.lift(other)
+        return Jet(self.value + other.value, self.first + other.first, self.second + other.second)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Jet:
+        return Jet(-self.value, -self.first, -self.second)
+
+    def __sub__(self, other: Any) -> Jet:
+        return self + -self.lift(other)
+
+    def __rsub__(self, other: Any) -> Jet:
+        return self.lift(other) - self
+
+    def __mul__(self, other: Any) -> Jet:
+        a, b = self, self.lift(other)
+        if a.value.ndim < b.value.ndim:
+            a, b = b, a
+        x, dx, ddx = b.value, b.first, b.second
+        if a.value.ndim > b.value.ndim:
+            dx, ddx = dx[None], ddx[None]
+        value = a.value * x
+        grown = np.asarray(a.value)
+        first = a.first * np.asarray(x)[..., None] + grown[..., None] * dx
+        cross = a.first[..., :, None] * dx[..., None, :]
+        second = (
+            a.second * np.asarray(x)[..., None, None]
+            + grown[..., None, None] * ddx
+            + cross
+            + np.swapaxes(cross, -1, -2)
+        )
+        return Jet(value, first, second)
+
+    __rmul__ = __mul__
+
+    def mapped(self, value: Any, slope: Any, bend: Any) -> Jet:
+        """f of a number, from f, f' and f'' there."""
+        outer = self.first[..., :, None] * self.first[..., None, :]
+        return Jet(np.asarray(value), slope * self.first, slope * self.second + bend * outer)
+
+    def __truediv__(self, other: Any) -> Jet:
+        other = self.lift(other)
+        x = other.value
+        return self * other.mapped(1 / x, -1 / x**2, 2 / x**3)
+
+    def __rtruediv__(self, other: Any) -> Jet:
+        return self.lift(other) / self
+
+    def __pow__(self, power: int) -> Jet:
+        if power < 0:
+            return 1 / self**-power
+        out: Any = Jet.constant(1.0, self.first.shape[-1])
+        for _ in range(power):
+            out = out * self
+        return out
+
+    def sqrt(self) -> Jet:
+        root = np.sqrt(self.value)
+        return self.mapped(root, 0.5 / root, -0.25 / root**3)
+
+    def __matmul__(self, other: Any) -> Jet:
+        product = self * self.lift(other)
+        return Jet(product.value.sum(axis=0), product.first.sum(axis=0), product.second.sum(axis=0))
+
+    def __rmatmul__(self, other: Any) -> Jet:
+        """An operator applied, or an inner product with a constant vector."""
+        if np.ndim(other) == 2:
+            return Jet(
+                other @ self.value,
+                np.tensordot(other, self.first, axes=(1, 0)),
+                np.tensordot(other, self.second, axes=(1, 0)),
+            )
+        return self @ other
+
+
+class Floats(Room):
+    """Names with float64 values, or with jets."""
+
+    def sqrt(self, value: Any) -> Any:
+        return value.sqrt() if isinstance(value, Jet) else np.sqrt(value)
+
+    def sign(self, value: Any) -> Any:
+        return np.sign(value.value if isinstance(value, Jet) else value)
+
+    def absolute(self, value: Any) -> Any:
+        if isinstance(value, Jet):
+            signs = Jet.constant(np.sign(value.value), value.first.shape[-1])
+            return value * signs
+        return np.abs(value)
+
+    def smallest(self, left: Any, right: Any) -> Any:
+        return min(left, right)
+
+    def largest(self, *values: Any) -> Any:
+        if len(values) == 2:
+            return max(values)
+        (value,) = values
+        if not isinstance(value, Jet):
+            return np.max(value)
+        top = int(np.argmax(value.value))
+        return Jet(value.value[top], value.first[top], value.second[top])
+
+    def psd(self, operator: Any) -> Any:
+        return float(np.linalg.eigvalsh((operator + operator.T) / 2).min())
+
+
+def number(text: str) -> float:
+    """The float of an exact text such as ``sqrt(2)/3 - 1``."""
+    return float(walk(parse(str(text)), Floats({})))
+
+
+def instance(claim: Claim, data: dict[str, Any]) -> dict[str, Any]:
+    """Every name of a claim at an exact point, in float64, with v and B by differentiation."""
+    size = len(data["y"])
+    base: dict[str, Any] = {"m": float(size), "one": np.ones(size), "eps": 0.0}
+    for name, value in data.items():
+        if isinstance(value, list):
+            base[name] = np.array(
+                [[number(x) for x in row] if isinstance(row, list) else number(row) for row in value]
+            )
+        else:
+            base[name] = number(value)
+    y = Jet(base["y"], np.eye(size), np.zeros((size, size, size)))
+    moving = Floats(base | {"y": y})
+    fixed = Floats(base)
+    for name, tree in lines(claim.definition):
+        moving.names[name], fixed.names[name] = _product(tree, moving), _product(tree, fixed)
+    shift = moving.names["z"] - fixed.names["z"]
+    loss = base["g"] @ shift + (shift @ (base["H"] @ shift)) * 0.5
+    return fixed.names | {"v": loss.first, "B": loss.second}
+
+
+def _product(tree: Node, room: Room) -> Any:
+    return walk(tree, room)
+
+
+def sides(claim: Claim, data: dict[str, Any]) -> tuple[Any, Any]:
+    """Both sides of the statement at an exact point, in float64."""
+    room = Floats(instance(claim, data))
+    return walk(parse(claim.statement), room)
+
+
+def agrees(exact: str, seen: Any) -> bool:
+    """Whether a float64 value is the exact one up to rounding."""
+    value = number(exact)
+    return bool(abs(value - float(seen)) <= 1e-8 * (1 + abs(value)))
+
+
+def whole(value: Any) -> str:
+    """An exact text or list of such as Python with sqrt."""
+    if isinstance(value, list):
+        return "[" + ", ".join(whole(entry) for entry in value) + "]"
+    return str(Fraction(value)) if str(value).replace("/", "").replace("-", "").isdigit() else str(value)
+
+
+def script(claim: Claim, data: dict[str, Any]) -> str:
+    """Lines of torch that build the instance, differentiate its loss and print both sides; they need torch alone."""
+    numbers = [name for name, value in data.items() if not isinstance(value, list)]
+    arrays = [name for name in data if name not in numbers and name != "y"]
+    left, relation, right = _parts(claim.statement)
+    tensors = "; ".join(f"{name} = tensor({whole(data[name])})" for name in arrays)
+    values = "; ".join(f"{name} = {whole(data[name])}" for name in numbers)
+    eps = "" if "eps" in numbers else "; eps = 0"
+    body = "; ".join(f"{name} = {tree}" for name, tree in lines(claim.definition))
+    return "\n".join(
+        [
+            "import torch",
+            "sqrt = lambda x: x**0.5; norm = lambda u: sqrt(u @ u); mean = torch.mean; sign = torch.sign",
+            "tensor = lambda rows: torch.tensor(rows, dtype=torch.float64)",
+            f"y = tensor({whole(data['y'])}).requires_grad_(); one = torch.ones_like(y).detach(); m = len(y)",
+            f"{tensors}; {values}{eps}",
+            f"def layer(y): {body}; return locals()",
+            'z0 = layer(y)["z"].detach()  # the loss below has gradient g and Hessian H there',
+            'def loss(y): u = layer(y)["z"] - z0; return g @ u + u @ H @ u / 2',
+            "v = torch.autograd.grad(loss(y), y)[0]; B = torch.autograd.functional.hessian(loss, y)",
+            f'globals().update(layer(y)); left, right = {left}, {right}; print(left, "{relation}", right)',
+        ]
+    )
+
+
+def _parts(statement: str) -> tuple[str, str, str]:
+    tree = parse(statement)
+    return str(tree.args[0]), tree.head, str(tree.args[1])

@@ -1,0 +1,343 @@
+"""One case settled: an identity, a small counterexample, a certificate, or what the solvers say of every batch size."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
+
+from bnverify.theory.decide import certify, instances
+from bnverify.theory.decide.conjecture import Case
+from bnverify.theory.decide.rebuild import lengths, point
+from bnverify.theory.decide.reduce import Frame, Irreducible, Shape, demanded, violated
+from bnverify.theory.decide.solvers import Answer, Portfolio, smt
+from bnverify.theory.kernel import Refused, Verified, judge
+
+LARGEST = 40
+"""The largest batch size at which a counterexample is looked for one by one."""
+DRAWS = 4000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is known of one case.
+
+    answer: ``proved`` (the kernel accepted ``certificate``), ``decided`` (solvers alone), ``refuted`` (the
+    kernel convicted
+    ``instance``), ``vacuous`` or ``open``. smallest: whether no smaller m has a counterexample. fails:
+    batch sizes at which
+    the statement is known to fail; holds: sizes at which solvers find no counterexample (``"m >= 5"`` or ``"m = 2"``).
+    """
+
+    case: Case
+    answer: str
+    verified: Verified | None = None
+    certificate: dict[str, Any] | None = None
+    instance: dict[str, Any] | None = None
+    by: tuple[str, ...] = ()
+    smallest: bool = False
+    holds: tuple[str, ...] = ()
+    fails: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass
+class Settling:
+    """The state of one attempt: what was tried, with which solvers."""
+
+    case: Case
+    portfolio: Portfolio
+    seed: int = 0
+    tried: list[str] = field(default_factory=list)
+    begin: float = field(default_factory=time.monotonic)
+    example: dict[str, Any] | None = None
+
+    def outcome(self, answer: str, **more: Any) -> Outcome:
+        seconds = time.monotonic() - self.begin
+        return Outcome(self.case, answer, tried=tuple(self.tried), seconds=seconds, **more)
+
+
+def settle(case: Case, portfolio: Portfolio, seed: int = 0) -> Outcome:
+    """Settle one case within the portfolio's time."""
+    work = Settling(case, portfolio, seed)
+    sizes = tuple(range(case.claim.min_m, max(case.claim.min_m, 4) + 1))
+    zero = case.formal.is_zero(case.goal[0])
+    if not (zero and case.goal[1] in {"==", "<="}):
+        work.tried.append(f"{DRAWS} small instances each at m = {', '.join(map(str, sizes))}")
+        found = instances.convicted(case, instances.candidates(case, sizes, DRAWS, seed))
+        if found is not None:
+            return refuted(work, found)
+    if case.claim.hypotheses and (early := find_example(work)) is not None:
+        return early
+    if (proof := certified(work, certify.quick)) is not None:
+        return proof
+    return by_solvers(work)
+
+
+def certified(work: Settling, finder: Any) -> Outcome | None:
+    """What the kernel says of the certificates that a finder proposes."""
+    for certificate in finder(work.case, work.portfolio.left):
+        try:
+            verified = judge(work.case.claim, certificate)
+        except Refused:
+            continue
+        work.tried.append(f"a certificate by {verified.method}")
+        return work.outcome("proved", verified=verified, certificate=certificate)
+    return None
+
+
+def find_example(work: Settling) -> Outcome | None:
+    """Give the claim an instance that satisfies its hypotheses; an outcome if there is none."""
+    case = work.case
+    low = case.claim.min_m
+    for sizes, count in (((max(low, 3), max(low, 4), low), DRAWS), ((low + 3,), 2 * DRAWS)):
+        drawn = instances.candidates(case, sizes, count, work.seed + 1, broken=False)
+        work.example = instances.satisfied(case, drawn)
+        if work.example is not None:
+            break
+    if work.example is None:
+        try:
+            shape = Shape(case)
+        except Irreducible:
+            return None
+        words = []
+        for size, answer in satisfiable(work, shape):
+            words.append(answer.word)
+            if answer.word == "sat" and size is not None:
+                found = rebuilt(work, shape, size, goal=False)
+                if found is not None and instances.satisfied(case, [found]):
+                    work.example = found
+                    break
+        if work.example is None and words and all(word == "unsat" for word in words):
+            work.tried.append("the hypotheses alone, by cases of rank")
+            return work.outcome("vacuous", by=tuple(work.portfolio.names))
+    if work.example is not None:
+        work.case = replace_example(case, work.example)
+    return None
+
+
+def replace_example(case: Case, example: dict[str, Any]) -> Case:
+    """The case whose claim has this example."""
+    return Case(
+        replace(case.claim, example=example),
+        case.formal,
+        case.goal,
+        case.given,
+        case.labels,
+        case.operators,
+        case.signs,
+    )
+
+
+def satisfiable(work: Settling, shape: Shape) -> Iterator[tuple[int | None, Answer]]:
+    """Whether the hypotheses can hold, by cases of rank."""
+    for size in [*range(work.case.claim.min_m, shape.rank), None]:
+        frame = shape.frame(size)
+        text = smt(frame.problem, demanded(frame.problem))
+        answer = work.portfolio.ask(text, [], 5.0)
+        yield size, answer
+        if size is None and answer.word == "sat":
+            for whole in range(
+                max(shape.rank, work.case.claim.min_m), max(shape.rank, work.case.claim.min_m) + 3
+            ):
+                yield whole, Answer("sat")
+
+
+# ---------------------------------------------------------------- solvers
+
+
+def by_solvers(work: Settling) -> Outcome:
+    """By cases of rank: every m below the number of axes, then every real m from there on; then m by m."""
+    case = work.case
+    try:
+        shape = Shape(case)
+    except Irreducible as reason:
+        work.tried.append(str(reason))
+        return work.outcome("open")
+    low = case.claim.min_m
+    clean: list[int] = []
+    by: set[str] = set()
+    for size in range(low, shape.rank):
+        answer, found = ask_size(work, shape, size)
+        if found is not None:
+            return refuted(work, found, smallest=len(clean) == size - low, clean=clean)
+        if answer.word != "unsat":
+            work.tried.append(f"m = {size}: {said(answer)}")
+            continue
+        clean.append(size)
+        by |= set(answer.by)
+    whole = len(clean) == max(shape.rank - low, 0)
+    start = max(shape.rank, low)
+    frame = shape.frame(None)
+    answer = work.portfolio.ask(question(frame), [], work.portfolio.left() * 0.6)
+    if answer.word == "unsat":
+        if not whole:
+            return work.outcome("open")
+        return confirmed(work, shape, by | set(answer.by))
+    work.tried.append(f"every real m >= {start}: {said(answer)}")
+    near = start
+    if answer.word == "sat" and not frame.problem.relaxed:
+        near = max(start, int(float(Fraction(_rational(answer.model.get("m", str(start)))))))
+    order = [*range(start, min(start + 10, LARGEST)), near, near + 1, *range(start + 10, LARGEST)]
+    for size in dict.fromkeys(order):
+        if work.portfolio.left() < 0.2:
+            break
+        answer, found = ask_size(work, shape, size)
+        if found is not None:
+            return refuted(
+                work,
+                found,
+                smallest=whole and size == start + len([x for x in clean if x >= start]),
+                clean=clean,
+            )
+        if answer.word == "unsat":
+            clean.append(size)
+            by |= set(answer.by)
+        if size >= start + 2 and size in (start + 2, start + 9) and work.portfolio.left() > 1 and whole:
+            beyond = tail(work, shape, size + 1)
+            if beyond.word == "unsat" and clean == list(range(low, size + 1)):
+                return confirmed(work, shape, by | set(beyond.by), note=f"m = {low} to {size} one by one")
+    return work.outcome("open")
+
+
+def _rational(text: str) -> str:
+    return text.split()[-1]
+
+
+def question(frame: Frame) -> str:
+    """Is there an instance that satisfies the hypotheses and not the goal?"""
+    return smt(frame.problem, demanded(frame.problem), violated(frame.problem))
+
+
+def tail(work: Settling, shape: Shape, start: int) -> Answer:
+    """The same for every real m from ``start`` on."""
+    frame = shape.frame(None)
+    frame.problem.scope.append((frame.m - type(frame.m).of(start), ">="))
+    return work.portfolio.ask(question(frame), [], min(5.0, work.portfolio.left() * 0.5))
+
+
+def said(answer: Answer) -> str:
+    """An answer in words."""
+    word = {"sat": "a model", "unsat": "no counterexample", "unknown": "no answer"}[answer.word]
+    return f"{word} from {' and '.join(answer.by) or 'no solver'} in {answer.seconds:.1f} s"
+
+
+def ask_size(
+    work: Settling, shape: Shape, size: int, seconds: float = 6.0
+) -> tuple[Answer, dict[str, Any] | None]:
+    """The solvers' answer at one batch size, and the instance that the kernel convicted, if any."""
+    answer = Answer("unknown")
+    for variant in (0, 1):
+        frame = shape.frame(size, lengths(size, min(shape.rank + 0, size), variant) if size > 1 else None)
+        answer = work.portfolio.ask(question(frame), [], min(seconds, work.portfolio.left()))
+        if answer.word != "sat":
+            return answer, None
+        found = convict(work, frame, answer, variant)
+        if found is not None:
+            return answer, found
+        found = nearby(work, shape, frame, answer, variant)
+        if found is not None:
+            return answer, found
+    return answer, None
+
+
+def convict(work: Settling, frame: Frame, answer: Answer, variant: int) -> dict[str, Any] | None:
+    """The model as an exact instance, if the kernel convicts it."""
+    try:
+        data = point(work.case, frame, answer.model, variant)
+    except Refused:
+        return None
+    return instances.convicted(work.case, [data]) if data is not None else None
+
+
+def nearby(work: Settling, shape: Shape, frame: Frame, answer: Answer, variant: int) -> dict[str, Any] | None:
+    """A model with short rational values near the first one: the unknowns are fixed one after the other."""
+    from bnverify.theory.decide.reduce import names_of, unknown
+
+    fixed = [
+        (unknown(name) - type(frame.m).of(Fraction(text)), "==")
+        for name, text in answer.model.items()
+        if " " not in text
+    ]
+    awkward = [name for name, text in answer.model.items() if " " in text]
+    del names_of
+    conditions = [*demanded(frame.problem)]
+    model = answer.model
+    for name in awkward:
+        near = float(Fraction(_rational(model.get(name, "0"))))
+        for bottom in (1, 2, 4, 10, 100):
+            value = Fraction(round(near * bottom), bottom)
+            attempt = [*conditions, (unknown(name) - type(frame.m).of(value), "==")]
+            again = work.portfolio.ask(
+                smt(frame.problem, attempt, violated(frame.problem)), [], min(1.0, work.portfolio.left())
+            )
+            if again.word == "sat":
+                conditions, model = attempt, again.model
+                break
+        found = convict(work, frame, Answer("sat", model), variant)
+        if found is not None:
+            return found
+    del fixed
+    return None
+
+
+def rebuilt(work: Settling, shape: Shape, size: int, goal: bool = True) -> dict[str, Any] | None:
+    """An exact instance at a batch size that satisfies the hypotheses (and not the goal)."""
+    for variant in (0, 1):
+        frame = shape.frame(size, lengths(size, min(shape.rank, size), variant))
+        text = question(frame) if goal else smt(frame.problem, demanded(frame.problem))
+        answer = work.portfolio.ask(text, [], min(4.0, work.portfolio.left()))
+        if answer.word != "sat":
+            return None
+        try:
+            data = point(work.case, frame, answer.model, variant)
+        except Refused:
+            data = None
+        if data is not None:
+            return data
+    return None
+
+
+def confirmed(work: Settling, shape: Shape, by: set[str], note: str = "") -> Outcome:
+    """Unsatisfiable in every case: a certificate if one is found, else what the second solver says."""
+    if (proof := certified(work, certify.thorough)) is not None:
+        return proof
+    return work.outcome("decided", by=tuple(sorted(by)))
+
+
+def refuted(
+    work: Settling, found: dict[str, Any], smallest: bool = False, clean: list[int] | None = None
+) -> Outcome:
+    """A counterexample, made as small as is quickly possible."""
+    case = work.case
+    low = case.claim.min_m
+    size = len(found["y"])
+    holds = list(clean or [])
+    if not smallest and not case.signs:
+        try:
+            shape = Shape(case)
+        except Irreducible:
+            shape = None
+        for smaller in range(low, size) if shape is not None else ():
+            if smaller in holds or work.portfolio.left() < 0.3:
+                continue
+            answer, better = ask_size(work, shape, smaller, 2.0)
+            if better is not None:
+                found = better
+                break
+            if answer.word == "unsat":
+                holds.append(smaller)
+        smallest = set(range(low, len(found["y"]))) <= set(holds)
+    smallest = smallest or len(found["y"]) == low
+    verified = judge(case.claim, {"point": found})
+    return work.outcome(
+        "refuted",
+        verified=verified,
+        instance=found,
+        smallest=smallest,
+        holds=tuple(f"m = {m}" for m in sorted(set(holds))),
+    )
