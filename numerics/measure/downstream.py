@@ -293,3 +293,35 @@ class SecondBatchNorm(Downstream):
     @property
     def depth(self) -> int:
         return 2 * self.target.shape[1] + sum(self.V.shape[1:]) + 24
+
+
+@dataclass(frozen=True)
+class Coupled(Downstream):
+    """Of two units, z = (z_j, z_k): first(z_j + a z_k) + second(z_j - b z_k), so that every block of H is there.
+
+    first, second: losses of m samples; a, b: (N,).
+    """
+
+    first: Downstream
+    second: Downstream
+    a: Tensor
+    b: Tensor
+
+    def _mixed(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        j, k = z.chunk(2, dim=-1)
+        return j + self.a.unsqueeze(-1) * k, j - self.b.unsqueeze(-1) * k
+
+    def __call__(self, z: Tensor) -> Tensor:
+        one, other = self._mixed(z)
+        return self.first(one) + self.second(other)
+
+    def scales(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        found = [
+            loss.scales(part) for loss, part in zip((self.first, self.second), self._mixed(z), strict=True)
+        ]
+        one, other = 1 + self.a.abs(), 1 + self.b.abs()
+        return one * found[0][0] + other * found[1][0], one**2 * found[0][1] + other**2 * found[1][1]
+
+    @property
+    def depth(self) -> int:
+        return self.first.depth + self.second.depth + 3

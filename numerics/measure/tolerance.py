@@ -160,17 +160,36 @@ class MeasuredVector:
         """Euclidean norms, (N,)."""
         return self.value.norm(dim=-1)
 
-    def __add__(self, other: MeasuredVector) -> MeasuredVector:
+    def __add__(self, other: Any) -> MeasuredVector:
+        if not isinstance(other, MeasuredVector):
+            return self._with_zero(other)
         out = MeasuredVector(self.value + other.value, self.scale + other.scale, 0, self.error + other.error)
         return replace(out, error=out.error + out.norm)
+
+    def _with_zero(self, other: Any) -> MeasuredVector:
+        """The literal 0 is the zero vector too."""
+        zero = other.value if isinstance(other, Measured) else torch.as_tensor(other)
+        return NotImplemented if bool(zero.any()) else self
+
+    __radd__ = __add__
 
     def __neg__(self) -> MeasuredVector:
         return MeasuredVector(-self.value, self.scale, self.count, self.error)
 
-    def __sub__(self, other: MeasuredVector) -> MeasuredVector:
+    def __rsub__(self, other: Any) -> MeasuredVector:
+        return -self + other
+
+    def __matmul__(self, other: Any) -> Any:
+        return self.dot(other) if isinstance(other, MeasuredVector) else NotImplemented
+
+    def __sub__(self, other: Any) -> MeasuredVector:
         return self + (-other)
 
     def __mul__(self, factor: Any) -> MeasuredVector:
+        if isinstance(factor, MeasuredVector):
+            a, b = self.norm, factor.norm
+            error = a * factor.error + b * self.error + a * b
+            return MeasuredVector(self.value * factor.value, self.scale * factor.scale, 0, error)
         f = _measured(factor, self.value)
         if f is None:
             return NotImplemented

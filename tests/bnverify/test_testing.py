@@ -1,0 +1,115 @@
+"""Property tests in somebody else's project: a right layer passes, a wrong one is shrunk and shown."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from bnverify.base.errors import InputError
+from bnverify.testing import CORNERS, assert_holds, batches, layers
+
+pytestmark = pytest.mark.property
+QUICK = {"examples": 60}
+
+
+class Detached(nn.Module):
+    """The bug of many fused kernels: the statistics are constants in the backward pass."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        c = x - x.mean(-1, keepdim=True)
+        return self.weight * c / c.square().mean(-1, keepdim=True).sqrt().detach()
+
+
+class Bessel(nn.Module):
+    """Divides by the unbiased deviation plus a constant: no normalisation that is known."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + 1e-5)
+
+
+def test_scale_invariance_holds_for_batch_norm_and_for_a_text() -> None:
+    assert_holds("v @ y == 0", **QUICK)
+    assert_holds("v @ y == 0", norm="n = sqrt(y @ y); z = gamma*y/n", **QUICK)
+
+
+def test_the_printed_theorem_is_shrunk_to_two_samples() -> None:
+    text = "v @ v <= gamma**2/sigma**2*(g @ g - (one @ g)**2/m - (g @ yhat)**2/sqrt(m))"
+    with pytest.raises(AssertionError, match="m = 2") as caught:
+        assert_holds(text)
+    assert "left side" in str(caught.value)
+    assert "right side" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.LayerNorm(5), nn.RMSNorm(5), nn.BatchNorm1d(3)], ids=lambda x: type(x).__name__
+)
+def test_the_gradient_of_a_right_layer_has_its_closed_form(layer: nn.Module) -> None:
+    if isinstance(layer, nn.BatchNorm1d):
+        assert_holds("v == gamma/s*(g - mean(g)*one - mean(g*yhat)*yhat)", norm=layer, **QUICK)
+    elif isinstance(layer, nn.LayerNorm):
+        assert_holds("v == 1/s*(D @ g - mean(D @ g)*one - (yhat @ D @ g)/m*yhat)", norm=layer, **QUICK)
+    else:
+        layer.eps = 1e-6
+        assert_holds("v == 1/s*(D @ g - (yhat @ D @ g)/m*yhat)", norm=layer, **QUICK)
+
+
+def test_a_layer_keeps_what_it_is_and_its_own_eps() -> None:
+    with pytest.raises(AssertionError, match=r"LayerNorm \(layer-norm, eps = 0.25\)"):
+        assert_holds("v @ y == 0", norm=nn.LayerNorm(5, eps=0.25))
+
+
+def test_statistics_that_are_constants_in_the_backward_pass_are_found() -> None:
+    with pytest.raises(AssertionError, match="does not hold for Detached"):
+        assert_holds("v @ y == 0", norm=Detached(5))
+
+
+def test_a_layer_that_is_none_of_the_known_is_still_asked_what_needs_no_definition() -> None:
+    assert_holds("v @ one == 0", norm=Bessel(), **QUICK)
+    with pytest.raises(InputError, match="computes no normalisation that is known"):
+        assert_holds("v @ v <= g @ g/s**2", norm=Bessel())
+
+
+def test_a_hypothesis_that_nothing_meets_is_no_success() -> None:
+    with pytest.raises(ValueError, match="nothing was tested"):
+        assert_holds("1 <= 0", given=["1 <= 0"], **QUICK)
+
+
+def test_an_unknown_name_is_pointed_at() -> None:
+    with pytest.raises(InputError, match="the nearest is 'gamma'"):
+        assert_holds("v @ v <= gama")
+
+
+def test_a_user_module_is_left_as_it_was() -> None:
+    layer = nn.BatchNorm1d(3)
+    before = {name: t.clone() for name, t in layer.state_dict().items()}
+    assert_holds("v @ one == 0", norm=layer, examples=5)
+    assert all(torch.equal(before[name], t) for name, t in layer.state_dict().items())
+
+
+def test_corners_and_layers_are_strategies() -> None:
+    @settings(max_examples=20, deadline=None)
+    @given(st.data(), st.sampled_from(CORNERS), layers(size=3))
+    def drawn(data: st.DataObject, corner: str, layer: nn.Module) -> None:
+        batch = data.draw(batches(corner=corner))
+        assert len(set(batch.y)) > 1
+        assert corner != "gamma-negative" or batch.gamma < 0
+        assert layer(torch.ones(2, 3, dtype=torch.float64)).shape == (2, 3)
+
+    drawn()
+
+
+def test_a_corner_that_is_none_is_named() -> None:
+    @settings(max_examples=1, deadline=None)
+    @given(batches(corner="edge"))
+    def drawn(batch: object) -> None:
+        pass
+
+    with pytest.raises(InputError, match="there is no corner"):
+        drawn()
