@@ -170,7 +170,8 @@ def test_an_objective_in_eval_mode_takes_running_statistics_and_leaves_the_netwo
     now = Objective(model, x, y, nn.functional.cross_entropy)
     frozen = replace(now, mode="eval")
     seen = frozen.value_and_grad(frozen.point())[0]
-    assert model.training and model[1].training
+    assert model.training
+    assert model[1].training
     assert seen != now.value_and_grad(now.point())[0]
     with torch.no_grad():
         assert seen == nn.functional.cross_entropy(model.eval()(x), y)
