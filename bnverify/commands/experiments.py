@@ -51,6 +51,8 @@ def _run(
     from bnverify.experiments.run import recipes, train
 
     folder = out or Path("runs") / f"{name}-{recipes.digest(recipe)}"
+    if resume and not (folder / "recipe.json").is_file():
+        raise InputError(f"{folder} holds no run to go on with; check --out, or leave out --resume")
     minutes = _minutes(budget)
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     columns = (
@@ -88,6 +90,8 @@ def _train(
     """Train one recipe and record it in a folder."""
     from bnverify.experiments.run import events, recipes, record
 
+    if tensorboard:
+        events.require()
     folder, _ = _run(recipes.override(recipes.named(recipe), overrides or []), recipe, out, resume, budget)
     if tensorboard:
         print(events.write(record.read(folder)))
@@ -147,7 +151,9 @@ def _reproduce(
     ] = "quick",
     figure: Annotated[list[str] | None, typer.Option(help="Only what this figure needs; repeatable.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Seeds of every network.")] = None,
-    data: Annotated[str | None, typer.Option(help="digits, cifar10, or a folder with a data set.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="digits, cifar10, a parquet file, or a folder with a data set.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ...")] = None,
     workers: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
     backend: Annotated[str, typer.Option(help="loky, dask or ray.")] = "loky",
@@ -181,10 +187,10 @@ def _reproduce(
         overrides=tuple(overrides or ()),
     )
     folder = out or Path("runs") / preset
-    if folder.exists() and any(folder.iterdir()) and not resume:
-        raise InputError(
-            f"{folder} is not empty; add --resume to go on with it or name another folder with --out"
-        )
+    reproduce.begin(folder, preset, resume=resume)
+    busy = reproduce.at_most(workers, len(planned), backend)  # type: ignore[arg-type]
+    if busy < workers:
+        print(f"--workers {workers}: {busy} are used, one a core and a run at most", file=sys.stderr)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -28,7 +28,29 @@ def from_folder(folder: Path) -> tuple[str, Arrays]:
     return name, (*train, *test)
 
 
+def from_file(path: Path) -> tuple[str, Arrays]:
+    """`from_folder` of one file: with the other part beside it, else with a sixth of it, in a fixed random order, held
+    out as test part. Raises likewise."""
+    for part, other in (("train", "test"), ("test", "train")):
+        if path.name.startswith(part) and any(path.parent.glob(f"{other}*.parquet")):
+            return from_folder(path.parent)
+    (x, y), kind = _read([path])
+    order = np.random.default_rng(0).permutation(len(y))
+    cut = len(y) - max(1, len(y) // 6)
+    if cut == 0:
+        raise InputError(f"{path} has one picture; a part of it has to be held out, name a larger file")
+    name = "cifar10 (JPEG copy)" if kind == "JPEG" else "cifar10"
+    return f"{name}, a sixth held out", (x[order[:cut]], y[order[:cut]], x[order[cut:]], y[order[cut:]])
+
+
 def _part(folder: Path, part: str) -> tuple[tuple[np.ndarray, np.ndarray], str]:
+    files = sorted(folder.glob(f"**/{part}*.parquet"))
+    if not files:
+        raise InputError(f"data folder {folder} has no {part}*.parquet; put the whole data set there")
+    return _read(files)
+
+
+def _read(files: list[Path]) -> tuple[tuple[np.ndarray, np.ndarray], str]:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -37,9 +59,6 @@ def _part(folder: Path, part: str) -> tuple[tuple[np.ndarray, np.ndarray], str]:
         raise InputError(
             "reading parquet files needs pyarrow and Pillow; pip install 'bnverify[repro]'"
         ) from None
-    files = sorted(folder.glob(f"**/{part}*.parquet"))
-    if not files:
-        raise InputError(f"data folder {folder} has no {part}*.parquet; put the whole data set there")
     pictures: list[np.ndarray] = []
     labels: list[int] = []
     kind = ""
@@ -72,6 +91,6 @@ def _part(folder: Path, part: str) -> tuple[tuple[np.ndarray, np.ndarray], str]:
                 )
             labels.append(label)
     if not pictures:
-        raise InputError(f"data folder {folder} has no pictures in its {part}*.parquet; fetch them again")
+        raise InputError(f"{files[0]} has no pictures; fetch it again")
     x = np.stack(pictures).transpose(0, 3, 1, 2)
     return (np.ascontiguousarray(x), np.array(labels, dtype=np.int64)), kind

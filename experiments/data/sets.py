@@ -63,11 +63,12 @@ def digits() -> Raw:
 
 
 def read(source: str) -> Raw:
-    """The data set that ``source`` names: ``digits``, ``cifar10`` (downloaded to the user's cache), or a
-    folder.
+    """The data set that ``source`` names: ``digits``, ``cifar10`` (downloaded to the user's cache), a parquet
+    file or a folder.
 
-    A folder holds CIFAR-10 as the original binary archive or its unpacked files, CIFAR-10 as Hugging Face
-    parquet files, or Fashion-MNIST as idx files (gzipped or not).
+    A file is CIFAR-10 as Hugging Face has it, see `parquet.from_file`. A folder holds CIFAR-10 as the original binary
+    archive or its unpacked files, CIFAR-10 as Hugging Face parquet files, or Fashion-MNIST as idx files (gzipped or
+    not).
 
     Raises:
         InputError: no such name or folder, nothing known in it, or what is in it is damaged.
@@ -75,6 +76,11 @@ def read(source: str) -> Raw:
     folder = located(source)
     if folder is None:
         return digits()
+    if folder.is_file():
+        from bnverify.experiments.data import parquet
+
+        name, arrays = parquet.from_file(folder)
+        return Raw(name, *arrays)
     if (folder / cifar.ARCHIVE).exists():
         cifar.check(folder / cifar.ARCHIVE)
         return Raw("cifar10", *cifar.from_archive(folder / cifar.ARCHIVE))
@@ -89,7 +95,7 @@ def read(source: str) -> Raw:
 
 
 def located(source: str) -> Path | None:
-    """Folder of the data set that ``source`` names, after a download if it needs one; None for the digits.
+    """File or folder of the data set that ``source`` names, after a download if it needs one; None for the digits.
 
     Raises:
         InputError: no such name or folder, or nothing known in it; what is in it is not looked at.
@@ -97,8 +103,12 @@ def located(source: str) -> Path | None:
     if source == "digits":
         return None
     folder = cifar.download() if source == "cifar10" else Path(source)
+    if folder.is_file() and folder.suffix == ".parquet":
+        return folder
     if not folder.is_dir():
-        raise InputError(f"data {source!r} is neither digits, cifar10 nor a folder; name one of these")
+        raise InputError(
+            f"data {source!r} is neither digits, cifar10, a parquet file nor a folder; name one of these"
+        )
     if any((folder / name).exists() for name in (cifar.ARCHIVE, cifar.TEST_FILE)):
         return folder
     if idx.present(folder) or list(folder.glob("**/*.parquet")):

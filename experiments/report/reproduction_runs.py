@@ -42,7 +42,7 @@ def _family(run: Run) -> str:
 
 def _variant(run: Run) -> str:
     """The folder's name without its seed: runs that differ in it alone are one network."""
-    return re.sub(r"-?seed\d+$", "", run.folder.name)
+    return re.sub(r"-?seeds?\d+(-\d+)?$", "", run.folder.name)
 
 
 def _spread(values: Iterable[float], shown: Callable[[float], str]) -> str:

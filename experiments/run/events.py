@@ -23,10 +23,9 @@ def write(run: Run, folder: Path | None = None) -> Path:
     Raises:
         InputError: tensorboard is not installed.
     """
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise InputError("event files need tensorboard; pip install 'bnverify[tensorboard]'") from None
+    require()
+    from torch.utils.tensorboard import SummaryWriter
+
     folder = folder or run.folder / "tensorboard"
     shutil.rmtree(folder, ignore_errors=True)
     for view in views.views(run):
@@ -34,6 +33,14 @@ def write(run: Run, folder: Path | None = None) -> Path:
             for name, step, value in scalars(view):
                 writer.add_scalar(name, value, step)
     return folder
+
+
+def require() -> None:
+    """InputError where tensorboard is not installed."""
+    try:
+        import torch.utils.tensorboard  # noqa: F401
+    except ImportError:
+        raise InputError("event files need tensorboard; pip install 'bnverify[tensorboard]'") from None
 
 
 def scalars(view: View) -> list[tuple[str, int, float]]:

@@ -267,43 +267,80 @@ def hold(
         ``resume`` is
             False; it holds files of another kind; it cannot be written.
     """
+    new = _missing(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("a")
+        lock = _locked(folder, patience)
     except OSError as error:
+        _remove(new)
         raise InputError(
             f"cannot write {folder}: {error.strerror}; name a folder that can be written"
         ) from None
     with lock:
-        until = time.monotonic() + patience
-        while not _locked(lock):
-            if time.monotonic() >= until:
-                raise InputError(f"{folder} is in use by another process; wait for it or name another folder")
-            time.sleep(0.1)
         path = folder / "recipe.json"
         if path.exists():
-            theirs = recipes.from_json(_read_json(path))
-            if theirs != recipe:
-                raise InputError(
-                    f"{folder} belongs to another recipe ({_difference(theirs, recipe)}); name another folder"
-                )
-            if not resume:
-                raise InputError(
-                    f"{folder} holds a run already; add --resume to go on with it or name another folder"
-                )
-        elif any(entry.name != "lock" for entry in folder.iterdir()):
+            _require_same(folder, recipe, resume)
+            yield Log(folder)
+            return
+        if any(entry.name != "lock" for entry in folder.iterdir()):
+            (folder / "lock").unlink()
             raise InputError(f"{folder} holds other files; name an empty or a new folder")
-        else:
+        try:
             write_text(path, json.dumps(recipes.to_json(recipe), indent=1) + "\n")
-        yield Log(folder)
+            yield Log(folder)
+        except BaseException:
+            if not (folder / "metrics.jsonl").exists():
+                # What ended before its first row leaves nothing behind.
+                for name in ("recipe.json", "environment.json", "lock"):
+                    (folder / name).unlink(missing_ok=True)
+                _remove(new)
+            raise
 
 
-def _locked(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+def _require_same(folder: Path, recipe: VggRecipe | DlnRecipe, resume: bool) -> None:
+    theirs = recipes.from_json(_read_json(folder / "recipe.json"))
+    if theirs != recipe:
+        raise InputError(
+            f"{folder} belongs to another recipe ({_difference(theirs, recipe)}); name another folder"
+        )
+    if not resume:
+        raise InputError(
+            f"{folder} holds a run already; add --resume to go on with it or name another folder"
+        )
+
+
+def _missing(folder: Path) -> list[Path]:
+    """``folder`` and those above it that do not exist yet, the deepest first."""
+    return [path for path in (folder, *folder.parents) if not path.exists()]
+
+
+def _remove(new: list[Path]) -> None:
+    """Take away those of the folders that are empty, the deepest first."""
+    for path in new:
+        try:
+            path.rmdir()
+        except OSError:
+            return
+
+
+def _locked(folder: Path, patience: float) -> IO[str]:
+    """The lock of ``folder``, held; InputError where another process has it for longer than ``patience`` seconds."""
+    until = time.monotonic() + patience
+    while True:
+        lock = (folder / "lock").open("a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A holder that tidied up has taken the file away.
+            if (folder / "lock").exists() and os.fstat(lock.fileno()).st_ino == (
+                folder / "lock"
+            ).stat().st_ino:
+                return lock
+        except BlockingIOError:
+            pass
+        lock.close()
+        if time.monotonic() >= until:
+            raise InputError(f"{folder} is in use by another process; wait for it or name another folder")
+        time.sleep(0.1)
 
 
 def _difference(theirs: VggRecipe | DlnRecipe, ours: VggRecipe | DlnRecipe) -> str:

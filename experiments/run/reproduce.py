@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import threading
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterable
@@ -17,6 +20,7 @@ from bnverify.experiments.run.plans import Planned
 from bnverify.experiments.run.recipes import VggRecipe
 
 from bnverify.base.errors import InputError
+from bnverify.base.files import write_text
 
 RETRIES = 3
 PATIENCE = 60.0
@@ -24,13 +28,15 @@ PATIENCE = 60.0
 
 
 def _one(
-    recipe: dict[str, Any], folder: str, deadline: float | None, patience: float
+    recipe: dict[str, Any], folder: str, deadline: float | None, patience: float, parent: int | None
 ) -> tuple[str, train.Outcome | str]:
     """What a worker does: how the run ended, or the line that says why it could not.
 
     ``deadline`` is wall-clock time, which machines share; a run goes on where it is. An error travels as text,
-    since backends wrap what is raised.
+    since backends wrap what is raised. ``parent``: the process that the worker does not outlive.
     """
+    if parent is not None:
+        _die_with(parent)
     left = None if deadline is None else deadline - time.time()
     if left is not None and left <= 0:
         return folder, train.Outcome("paused", 0)
@@ -40,6 +46,51 @@ def _one(
         return folder, train.run(run, Path(folder), resume=True, deadline=until, patience=patience)
     except InputError as error:
         return folder, str(error)
+
+
+def begin(folder: Path, preset: str, *, resume: bool) -> None:
+    """Take ``folder`` for a reproduction, or go on with the one that it holds; its ``plan.json`` names the preset.
+
+    Raises:
+        InputError: it is a file, cannot be written, holds something and ``resume`` is False, or holds no reproduction
+        of this preset and ``resume`` is True.
+    """
+    path = folder / "plan.json"
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; name a folder with --out")
+    if not resume:
+        if folder.exists() and any(folder.iterdir()):
+            raise InputError(
+                f"{folder} is not empty; add --resume to go on with it or name another folder with --out"
+            )
+        write_text(path, json.dumps({"preset": preset}) + "\n")
+        return
+    if path.exists():
+        try:
+            theirs = json.loads(path.read_text())["preset"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise InputError(f"{path} is damaged; begin again in a fresh folder") from None
+        if theirs != preset:
+            raise InputError(f"{folder} holds preset {theirs}, not {preset}; name it with --preset {theirs}")
+    elif not any(folder.glob("**/recipe.json")):
+        raise InputError(f"{folder} holds no reproduction to go on with; check --out, or leave out --resume")
+
+
+_watched: set[int] = set()
+
+
+def _die_with(parent: int) -> None:
+    """End this process within a second of the death of ``parent``, so that its run lets go of the folder."""
+    if parent in _watched or parent == os.getpid():
+        return
+    _watched.add(parent)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def run_all(
@@ -57,7 +108,8 @@ def run_all(
     given out again, up to three times. Ray has no news of single runs; there ``on_done`` is called at the end.
 
     Args:
-        workers: processes at a time. backend: see `engines.engine`.
+        workers: processes at a time; more than there are runs, or cores of this machine, are not begun.
+        backend: see `engines.engine`.
         minutes: budget; runs stop at a checkpoint after it, and those not begun stay so.
         on_done: called with the run's path and outcome as each ends.
 
@@ -75,8 +127,10 @@ def run_all(
     if backend == "loky":
         for device in {p.recipe.device for p in planned if isinstance(p.recipe, VggRecipe)}:
             require_device(device)
-    for source in {p.recipe.data for p in planned if isinstance(p.recipe, VggRecipe)}:
-        data.located(source)
+    # Read whole, so that a damaged picture is named now and not by the first network that meets it.
+    for source in sorted({p.recipe.data for p in planned if isinstance(p.recipe, VggRecipe)}):
+        data.read(source)
+    workers = at_most(workers, len(planned), backend)
     deadline = None if minutes is None else time.time() + 60 * minutes
     # Workers of a cluster may stand elsewhere.
     waiting = {str((out / p.path).absolute()): p for p in planned}
@@ -84,7 +138,13 @@ def run_all(
     with engine(backend, workers) as lost:
         for attempt in range(RETRIES + 1):
             jobs = [
-                joblib.delayed(_one)(recipes.to_json(p.recipe), at, deadline, PATIENCE if attempt else 0.0)
+                joblib.delayed(_one)(
+                    recipes.to_json(p.recipe),
+                    at,
+                    deadline,
+                    PATIENCE if attempt else 0.0,
+                    os.getpid() if backend == "loky" and workers > 1 else None,
+                )
                 for at, p in waiting.items()
             ]
             try:
@@ -101,6 +161,12 @@ def run_all(
     raise InputError(
         f"workers died {RETRIES + 1} times (out of memory?); use fewer --workers and add --resume"
     )
+
+
+def at_most(workers: int, runs: int, backend: Backend) -> int:
+    """As many of ``workers`` as have something to do."""
+    cores = len(os.sched_getaffinity(0)) if backend == "loky" else workers
+    return max(1, min(workers, runs, cores))
 
 
 def _parallel(

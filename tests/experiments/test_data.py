@@ -181,6 +181,21 @@ def test_parquet_pictures_come_out_as_they_went_in(tmp_path: Path) -> None:
     assert raw.test_y.tolist() == [0, 1]
 
 
+def test_a_parquet_file_is_read_with_its_other_part_or_with_a_sixth_held_out(tmp_path: Path) -> None:
+    written = write_parquet(tmp_path)
+    pair = data.read(str(tmp_path / "train-00000.parquet"))
+    assert np.array_equal(pair.train_x.transpose(0, 2, 3, 1), written["train"])
+    assert np.array_equal(pair.test_x.transpose(0, 2, 3, 1), written["test"])
+    (tmp_path / "test-00000.parquet").unlink()
+    alone = data.read(str(tmp_path / "train-00000.parquet"))
+    assert alone.name == "cifar10, a sixth held out"
+    assert len(alone.test_y) == 1
+    assert sorted([*alone.train_y, *alone.test_y]) == sorted(pair.train_y)
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(InputError, match="nor a folder"):
+        data.read(str(tmp_path / "notes.txt"))
+
+
 def test_a_lossy_parquet_copy_says_so_in_its_name(tmp_path: Path) -> None:
     write_parquet(tmp_path, kind="JPEG")
     assert data.read(str(tmp_path)).name == "cifar10 (JPEG copy)"
@@ -270,7 +285,7 @@ def test_idx_labels_that_are_none_of_the_ten_are_named(tmp_path: Path) -> None:
 
 
 def test_unknown_sources_and_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="neither digits, cifar10 nor a folder"):
+    with pytest.raises(InputError, match="neither digits, cifar10, a parquet file nor a folder"):
         data.read("imagenet")
     with pytest.raises(InputError, match="holds none of"):
         data.read(str(tmp_path))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -15,8 +17,8 @@ import torch
 from bnverify.experiments.run import plans, train
 from bnverify.experiments.run.engines import Backend
 from bnverify.experiments.run.plans import Planned
-from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
-from bnverify.experiments.run.reproduce import run_all
+from bnverify.experiments.run.recipes import RECIPES, DlnRecipe, VggRecipe
+from bnverify.experiments.run.reproduce import at_most, begin, run_all
 
 from bnverify.base.errors import InputError
 
@@ -145,7 +147,7 @@ def test_bad_worker_counts_and_missing_backends_are_named(
 
 def test_data_that_is_missing_is_said_before_any_run_begins(tmp_path: Path) -> None:
     runs = [*planned(1), Planned("vgg/0", "vgg", VggRecipe(data=str(tmp_path / "nowhere")))]
-    with pytest.raises(InputError, match="neither digits, cifar10 nor a folder"):
+    with pytest.raises(InputError, match="neither digits, cifar10, a parquet file nor a folder"):
         run_all(runs, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -170,4 +172,73 @@ def test_a_device_that_is_not_there_is_named_before_anything_is_trained(tmp_path
     planned = plans.plan("paper", data="digits", figures=("4",))
     with pytest.raises(InputError, match="device 'cuda' cannot be used"):
         run_all(planned, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from dataclasses import replace
+from bnverify.experiments.run.plans import Planned
+from bnverify.experiments.run.recipes import DlnRecipe
+from bnverify.experiments.run.reproduce import at_most, begin, run_all
+recipe = DlnRecipe(layers=3, dim=3, samples=20, steps=10**8, save_every=10**4, checkpoints=0)
+runs = [Planned(f"dln/{seed}", "dln", replace(recipe, seed=seed)) for seed in range(2)]
+run_all(runs, Path(sys.argv[1]), workers=2)
+"""
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stderr=subprocess.DEVNULL)
+    folders = [tmp_path / "dln" / str(seed) for seed in range(2)]
+    until = time.monotonic() + 60
+    while not all((folder / "metrics.jsonl").exists() for folder in folders):
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    workers = {found for folder in folders if (found := holder(folder)) is not None}
+    assert len(workers) == 2
+    process.kill()
+    process.wait()
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < until, "a worker outlived its parent"
+        time.sleep(0.05)
+    assert all(holder(folder) is None for folder in folders)
+
+
+def test_no_more_workers_than_runs_or_cores_are_begun() -> None:
+    cores = len(os.sched_getaffinity(0))
+    assert at_most(99_999, 10**6, "loky") == cores
+    assert at_most(99_999, 1, "loky") == 1
+    assert at_most(99_999, 300, "dask") == 300
+
+
+def test_a_reproduction_goes_on_in_its_own_folder_alone(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "empty").mkdir()
+    for folder, resume, message in (
+        (tmp_path / "file", False, "is a file; name a folder"),
+        (tmp_path / "file", True, "is a file; name a folder"),
+        (tmp_path / "empty", True, "holds no reproduction to go on with"),
+        (tmp_path / "mistyped", True, "holds no reproduction to go on with"),
+        (tmp_path, False, "is not empty"),
+    ):
+        with pytest.raises(InputError, match=message):
+            begin(folder, "quick", resume=resume)
+    assert not (tmp_path / "mistyped").exists()
+    begin(tmp_path / "new", "quick", resume=False)
+    begin(tmp_path / "new", "quick", resume=True)
+    with pytest.raises(InputError, match="holds preset quick, not paper"):
+        begin(tmp_path / "new", "paper", resume=True)
+
+
+def test_damaged_pictures_are_named_before_any_network_is_trained(tmp_path: Path) -> None:
+    (tmp_path / "train.parquet").write_bytes(b"PAR1 junk PAR1")
+    linear = planned(1)
+    runs = [
+        *linear,
+        Planned("vgg/0", "vgg", replace(RECIPES["vgg-quick"], data=str(tmp_path / "train.parquet"))),
+    ]
+    with pytest.raises(InputError, match=r"train.parquet is truncated or no CIFAR-10"):
+        run_all(runs, tmp_path / "out")
     assert not (tmp_path / "out").exists()

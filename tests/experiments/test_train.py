@@ -256,6 +256,20 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path, monkeypatch: 
     assert same(contents(tmp_path / "whole"), contents(folder))
 
 
+def test_a_disk_full_from_the_start_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bnverify.base.files.os.replace", full)
+        with pytest.raises(InputError, match="No space left"):
+            train.run(DLN, tmp_path / "deep" / "run")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match="neither digits"):
+        train.run(replace(VGG, data="nowhere"), tmp_path / "deep" / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_without_a_run_and_damaged_metrics_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no run"):
         record.read(tmp_path)
