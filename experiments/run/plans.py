@@ -108,7 +108,12 @@ def plan(
     if not found:
         raise InputError(f"preset {name} trains nothing of figure {', '.join(figures)}; name another preset")
     # Sorting keeps the order of what is alike.
-    return sorted(found, key=lambda run: run.recipe.seed) if preset.by_seed else found
+    return sorted(found, key=lambda run: (_later(run), run.recipe.seed)) if preset.by_seed else found
+
+
+def _later(run: Planned) -> bool:
+    """Whether a run is no part of any primary endpoint: the linear networks at another rate than the paper's."""
+    return run.family == "dln" and run.recipe.lr != DlnRecipe().lr
 
 
 def _linear(name: str, norm: NormKind | None = None) -> DlnRecipe:
