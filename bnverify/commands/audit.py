@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import nullcontext, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -53,7 +54,9 @@ def audit(
     probes: Annotated[
         int, typer.Option(help="Random sign vectors for the estimate of every row's curvature; 0 for none.")
     ] = 8,
-    mode: Annotated[str, typer.Option(help="train, eval or both.")] = "train",
+    mode: Annotated[
+        str | None, typer.Option(help="train, eval or both; the mode that the model comes in if none.")
+    ] = None,
     dtype: Annotated[
         str, typer.Option(help="float64 audits a copy; model keeps the model's own.")
     ] = "float64",
@@ -61,10 +64,6 @@ def audit(
         str | None, typer.Option(help="Where to run, such as cuda; the model's own if none.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of random inputs, labels and signs.")] = 0,
-    skip_constant: Annotated[
-        bool,
-        typer.Option("--skip-constant", help="Give constant channels no verdict instead of refusing them."),
-    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything measured as JSON.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Also write index.html and audit.json to this folder.")
@@ -97,10 +96,9 @@ def audit(
                 "probes": probes,
                 "device": device,
                 "seed": seed,
-                "skip_constant": skip_constant,
             },
         )
-    for note in subject.notes:
+    for note in (*subject.notes, *_chosen(subject, mode, report)):
         talk.print(f"note: {note}", style="dim")
     if report.environment.get("cost"):
         talk.print(f"note: {report.environment['cost']}", style="dim")
@@ -114,6 +112,14 @@ def audit(
         show(report)
     if report.failures:
         raise typer.Exit(1)
+
+
+def _chosen(subject: Subject, mode: str | None, report: AuditReport) -> Iterator[str]:
+    """What was chosen in the person's place."""
+    if mode is None and not subject.model.training:
+        yield "the model came in eval mode and is audited in it; --mode train audits its batch statistics"
+    if report.environment.get("dtype_note"):
+        yield report.environment["dtype_note"]
 
 
 def parse_channels(text: str) -> list[int]:
@@ -146,14 +152,13 @@ def _measured(subject: Subject, dtype: str, options: dict[str, Any]) -> AuditRep
 
     double = torch.float64 if dtype == "float64" else None
     model, inputs, targets = subject.model, subject.inputs, subject.targets
-    assert subject.loss_fn is not None
     started = time.perf_counter()
     try:
         report = measure(model, subject.loss_fn, inputs, targets, dtype=double, **options)
         with redirect_stdout(StringIO()):
             cost = (
                 ""
-                if double is None
+                if double is None or report.environment["dtype_note"]
                 else cost_of_copy(model, subject.loss_fn, inputs, targets, options["device"])
             )
     except InputError:
@@ -162,17 +167,6 @@ def _measured(subject: Subject, dtype: str, options: dict[str, Any]) -> AuditRep
         if not raised_by_subject(error):
             raise
         way_out = "run it on this batch in Python, then audit again"
-        if double is not None and _about_dtypes(error):
-            way_out = "a float64 copy was audited, and they use numbers of a fixed dtype: try --dtype model"
         raise InputError(f"the model or its loss raised {told(error)}; {way_out}") from None
     report.environment.update(cost=cost, seconds=time.perf_counter() - started)
     return report
-
-
-def _about_dtypes(error: Exception) -> bool:
-    words = str(error).lower()
-    return (
-        isinstance(error, RuntimeError)
-        and "dtype" in words.replace("scalar type", "dtype")
-        and ("double" in words or "float64" in words)
-    )

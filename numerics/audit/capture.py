@@ -4,20 +4,25 @@ A call of a layer gets a private alias of its input, so that what flows back int
 call and of nothing else that reads the same tensor (a skip connection, a second call). The gradient at the
 output, dL/dz, is taken at the graph node of the output, where an in-place operation that follows cannot reach.
 The alias saves its input the way every autograd function does, so checkpointing recomputes it like the rest.
+
+A layer is seen as a module, where its class is one whose formula is known, and otherwise where it calls a
+normalisation function, under the name of the module whose method called it; never both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
-from bnverify.numerics.audit.layers import Kind, NotCovered, Spec, kind_of
+from bnverify.numerics.audit.functions import FunctionCalls, Names, Seen, first
+from bnverify.numerics.audit.layers import Kind, NotCovered, Spec, Unit, kind_of, looks_like_norm
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from bnverify.base.errors import InputError
 
@@ -27,12 +32,17 @@ class Call:
     """One call of one layer during a forward pass.
 
     y, z: the alias of the input and the output, kept only where a capture retains them.
+    parameters, grads: the weight and the bias of the call, and the gradient that its own backward pass gives each.
+    again: the layer alone, from an input and parameters by name, hooks of its module included.
+    arrivals: how many gradients came through the call. twice: one of them is part of a loss, so that the loss sees the
+    input otherwise than through the output.
+    recognised: how a hand-written layer was known, in words; "" for one of PyTorch's.
     """
 
     name: str
     kind: Kind
     order: int
-    module: nn.Module
+    module: nn.Module | None
     dtype: torch.dtype
     spec: Spec | None = None
     measured: dict[str, Tensor] = field(default_factory=dict)
@@ -40,6 +50,12 @@ class Call:
     z: Tensor | None = None
     g: Tensor | None = None
     fingerprint: Tensor | None = None
+    parameters: dict[str, Tensor] = field(default_factory=dict)
+    grads: dict[str, Tensor] = field(default_factory=dict)
+    again: Callable[..., Tensor] | None = None
+    arrivals: int = 0
+    twice: bool = False
+    recognised: str = ""
 
 
 Arrived = Callable[[Call, Tensor, Tensor, Tensor], None]
@@ -59,6 +75,11 @@ class _Alias(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, None, None, None]:
         (v,) = grads
         call: Call = ctx.call
+        if torch.is_grad_enabled():
+            # A derivative that is differentiated again becomes part of a loss.
+            call.twice = True
+            return v, None, None, None
+        call.arrivals += v is not None
         if v is not None and ctx.arrived is not None and call.g is not None:
             with torch.no_grad():
                 ctx.arrived(call, ctx.saved_tensors[0].detach(), call.g, v.detach())
@@ -66,14 +87,36 @@ class _Alias(torch.autograd.Function):
         return v, None, None, None
 
 
-def covered_layers(model: nn.Module) -> dict[str, tuple[nn.Module, Kind]]:
-    """Name -> module and kind of every covered layer, outermost where one contains another."""
+class _Parameter(torch.autograd.Function):
+    """The identity on a weight or a bias; in the backward pass it keeps the gradient of this call alone."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, anchor: Tensor, call: Call, key: str) -> Tensor:
+        ctx.call, ctx.key = call, key
+        return weight.view_as(weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None, None]:
+        (grad,) = grads
+        if grad is not None and not torch.is_grad_enabled():
+            ctx.call.grads[ctx.key] = grad.detach()
+        return grad, None, None, None
+
+
+def covered_layers(model: nn.Module, prefix: str = "") -> dict[str, tuple[nn.Module, Kind]]:
+    """Name -> module and kind of every covered layer, outermost where one contains another.
+
+    A model that is itself a layer is called by its class, or by the prefix that all names get.
+    """
     found: dict[str, tuple[nn.Module, Kind]] = {}
     for name, module in model.named_modules():
         kind = kind_of(module)
-        if kind is None or any(name.startswith(f"{outer}.") for outer in found):
+        whole = ".".join(part for part in (prefix, name) if part) or type(model).__name__
+        if kind is None or any(whole.startswith(f"{outer}.") for outer in found):
             continue
-        found[name] = (module, kind)
+        found[whole] = (module, kind)
+        if not name:
+            break
     return found
 
 
@@ -85,8 +128,15 @@ class Capture:
         arrived: called in the backward pass with (call, y, g, v), all detached, of the layer alone.
         check: called with every call before its layer runs; may refuse it.
         retain: keep y and z of every call in the graph instead, for derivatives taken afterwards.
+        names: who calls a function; None leaves functions alone.
+        wanted: which of the names that call a function are captured; all where None.
+        parameters: also keep the gradient of every call's weight and bias.
 
     Two modules that are one object under two names are hooked once, under the first.
+
+    Attributes:
+        calls: the calls that were seen, in order. passed: names that called a function and were not wanted.
+        listed: (function, who) of the functions that have no rows.
     """
 
     def __init__(
@@ -95,15 +145,24 @@ class Capture:
         arrived: Arrived | None = None,
         retain: bool = False,
         check: Callable[[Call], None] | None = None,
+        names: Names | None = None,
+        wanted: Callable[[str], bool] | None = None,
+        parameters: bool = False,
     ) -> None:
         self.layers, self.arrived, self.retain, self.check = layers, arrived, retain, check
+        self.names, self.wanted, self.parameters = names, wanted, parameters
         self.calls: list[Call] = []
         self.unseen: list[Call] = []
+        self.passed: dict[str, None] = {}
+        self.listed: dict[tuple[str, str], None] = {}
         self.recording = True
         self.depth = 0
         self.anchor: dict[torch.device, Tensor] = {}
         self._handles: list[Any] = []
         self._pending: dict[int, list[tuple[Call, Tensor]]] = {}
+        self._open: list[Call] = []
+        self._watching = False
+        self._mode = None if names is None else FunctionCalls(self._function, self._listed)
 
     def anchor_of(self, device: torch.device) -> Tensor:
         """A leaf on ``device`` that every alias depends on: differentiating with respect to it visits them all."""
@@ -112,19 +171,26 @@ class Capture:
         return self.anchor[device]
 
     def attach(self) -> None:
-        """Put the hooks on: last before the layer, first after it."""
+        """Put the hooks on: last before the layer, first after it; and watch the functions."""
         for name, (module, kind) in self.layers.items():
             self._handles += [
                 module.register_forward_pre_hook(self._before(name, kind), with_kwargs=True),
                 module.register_forward_hook(self._after, with_kwargs=True, prepend=True),
             ]
+        if self._mode is not None:
+            self._mode.__enter__()
+            self._watching = True
 
     def detach(self) -> None:
         """Take the hooks off; calls that were seen stay."""
+        if self._mode is not None and self._watching:
+            self._mode.__exit__(None, None, None)
+            self._watching = False
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
         self._pending.clear()
+        self._open.clear()
 
     @contextmanager
     def attached(self) -> Iterator[Capture]:
@@ -134,44 +200,34 @@ class Capture:
         finally:
             self.detach()
 
-    def _before(self, name: str, kind: Kind) -> Callable[..., Any]:
-        def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            y, put = _input_of(args, kwargs)
-            if y is None or not y.is_floating_point():
-                return None
-            self.depth += 1
-            call = Call(name, kind, len(self.calls) + len(self.unseen), module, y.dtype)
-            if not torch.is_grad_enabled():
-                # The first pass of a re-entrant checkpoint runs here; only its order and its input matter.
-                if self.recording:
-                    call.fingerprint = _fingerprint(y)
-                    self.unseen.append(call)
-                self._pending.setdefault(id(module), []).append((call, y))
-                return None
-            arrived = None if self.retain else self.arrived
-            alias = _Alias.apply(y, self.anchor_of(y.device), call, arrived)
-            call.spec = kind.describe(module, y)
-            if self.check is not None:
-                self.check(call)
+    def _enter(
+        self, name: str, kind: Kind, module: nn.Module | None, y: Tensor, spec: Callable[[], Spec]
+    ) -> tuple[Call, Tensor]:
+        """A new call, and what takes the place of its input."""
+        call = Call(name, kind, len(self.calls) + len(self.unseen), module, y.dtype)
+        if not torch.is_grad_enabled():
+            # The first pass of a re-entrant checkpoint runs here; only its order and its input matter.
             if self.recording:
-                self.calls.append(call)
-                if self.unseen:
-                    call.fingerprint = _fingerprint(y)
-                if self.retain:
-                    call.y = alias
-            self._pending.setdefault(id(module), []).append((call, alias))
-            return put(alias)
+                call.fingerprint = _fingerprint(y)
+                self.unseen.append(call)
+            return call, y
+        arrived = None if self.retain else self.arrived
+        alias = _Alias.apply(y, self.anchor_of(y.device), call, arrived)
+        call.spec = spec()
+        if self.check is not None:
+            self.check(call)
+        if self.recording:
+            self.calls.append(call)
+            if self.unseen:
+                call.fingerprint = _fingerprint(y)
+            if self.retain:
+                call.y = alias
+        return call, alias
 
-        return hook
-
-    def _after(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
-        waiting = self._pending.get(id(module))
-        if not waiting:
-            return None
-        self.depth -= 1
-        call, _ = waiting.pop()
-        if not torch.is_grad_enabled() or not isinstance(output, Tensor) or output.grad_fn is None:
-            return None
+    def _leave(self, call: Call, output: Tensor) -> Tensor:
+        """What takes the place of the output of a call; its gradient is kept where it arrives."""
+        if not torch.is_grad_enabled() or output.grad_fn is None:
+            return output
         if self.retain:
             if self.recording:
                 call.z = output
@@ -190,6 +246,62 @@ class Capture:
         node.register_prehook(keep)
         return output
 
+    def _before(self, name: str, kind: Kind) -> Callable[..., Any]:
+        def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            y, put = _input_of(args, kwargs)
+            if y is None or not y.is_floating_point():
+                return None
+            call, alias = self._enter(name, kind, module, y, lambda: kind.describe(module, y))
+            call.again = lambda input, **others: functional_call(module, others, (input,))
+            self.depth += 1
+            self._open.append(call)
+            self._pending.setdefault(id(module), []).append((call, alias))
+            return None if alias is y else put(alias)
+
+        return hook
+
+    def _after(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
+        waiting = self._pending.get(id(module))
+        if not waiting:
+            return None
+        self.depth -= 1
+        self._open.pop()
+        call, _ = waiting.pop()
+        return self._leave(call, output) if isinstance(output, Tensor) else None
+
+    def _function(self, seen: Seen) -> Any:
+        """A normalisation function that is called: of the layer that is running, or a layer of its own."""
+        if self.depth:
+            return (
+                seen.run(**self._watched(self._open[-1], seen))
+                if len(self._open) == self.depth
+                else seen.run()
+            )
+        assert self.names is not None
+        name, module = self.names.caller(2)
+        if self.wanted is not None and not self.wanted(name):
+            self.passed[name] = None
+            return seen.run()
+        y = seen.input
+        call, alias = self._enter(name, _kind_of_call(seen, module), module, y, seen.spec)
+        output = seen.run(input=alias, **self._watched(call, seen))
+        left = self._leave(call, first(output))
+        return (left, *output[1:]) if isinstance(output, tuple) else left
+
+    def _watched(self, call: Call, seen: Seen) -> dict[str, Tensor]:
+        """The weight and the bias of a call as tensors whose gradients are its own."""
+        if not self.parameters or call.spec is None:
+            return {}
+        call.parameters = seen.parameters
+        if call.again is None:
+            call.again = lambda input, **others: first(seen.run(**{"input": input, **others}))
+        anchor = self.anchor_of(seen.input.device)
+        return {key: _Parameter.apply(value, anchor, call, key) for key, value in call.parameters.items()}
+
+    def _listed(self, function: str) -> None:
+        if not self.depth and self.names is not None:
+            self.listed[function, self.names.caller(2)[0]] = None
+
     def finished(self) -> list[Call]:
         """The calls whose gradients arrived, in the order of the forward pass, numbered per layer.
 
@@ -204,6 +316,14 @@ class Capture:
                 call.order = first.order
                 places.remove(first)
         return sorted(done, key=lambda call: call.order)
+
+
+def _kind_of_call(seen: Seen, module: nn.Module | None) -> Kind:
+    """Named after the class of the caller where that is a normalisation layer, else after the function."""
+    spec = Kind(f"F.{seen.function}", Unit.POSITION, lambda *_: seen.spec())
+    if module is None or not looks_like_norm(module):
+        return spec
+    return replace(spec, name=type(module).__name__)
 
 
 def _unviewed(output: Tensor) -> Tensor | None:
@@ -242,6 +362,39 @@ def _input_of(
     return None, lambda new: (args, kwargs)
 
 
+@dataclass(frozen=True)
+class Selection:
+    """Layers by exact names or shell patterns; every one where there are none."""
+
+    patterns: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.patterns is not None and not self.patterns:
+            raise InputError("layers is empty; name at least one, or leave it out for all of them")
+
+    def __call__(self, name: str) -> bool:
+        return self.patterns is None or any(_hits(pattern, name) for pattern in self.patterns)
+
+    def require(self, names: Iterable[str], others: Iterable[NotCovered] = ()) -> None:
+        """Raises InputError where a pattern selects none of the layers; ``others`` are named where they are meant."""
+        known = list(names)
+        for pattern in self.patterns or ():
+            if not known or any(_hits(pattern, name) for name in known):
+                continue
+            other = next((item for item in others if item.name == pattern), None)
+            if other is not None:
+                raise InputError(f"layer {pattern} ({other.what}) is not covered: it {other.why}")
+            near = get_close_matches(pattern, known, n=1, cutoff=0.0)
+            raise InputError(
+                f"no normalisation layer is called {pattern!r}; did you mean {near[0]!r}? "
+                f"The model has {', '.join(known)}"
+            )
+
+
+def _hits(pattern: str, name: str) -> bool:
+    return name == pattern or fnmatchcase(name, pattern)
+
+
 def choose(
     layers: dict[str, tuple[nn.Module, Kind]], names: list[str] | None, others: Iterable[NotCovered] = ()
 ) -> dict[str, tuple[nn.Module, Kind]]:
@@ -260,23 +413,6 @@ def choose(
             "LayerNorm, GroupNorm, InstanceNorm1d/2d/3d, RMSNorm or a layer of bnverify.numerics.measure.norms"
             + (f"; not covered: {seen}" if seen else "")
         )
-    if names is None:
-        return layers
-    if not names:
-        raise InputError("layers is empty; name at least one, or leave it out for all of them")
-    chosen: dict[str, tuple[nn.Module, Kind]] = {}
-    for pattern in names:
-        hits = {
-            name: layer for name, layer in layers.items() if name == pattern or fnmatchcase(name, pattern)
-        }
-        if not hits:
-            other = next((item for item in others if item.name == pattern), None)
-            if other is not None:
-                raise InputError(f"layer {pattern} ({other.what}) is not covered: it {other.why}")
-            near = get_close_matches(pattern, layers, n=1, cutoff=0.0)
-            raise InputError(
-                f"no normalisation layer is called {pattern!r}; did you mean {near[0]!r}? "
-                f"The model has {', '.join(layers)}"
-            )
-        chosen |= hits
-    return {name: layer for name, layer in layers.items() if name in chosen}
+    selection = Selection(None if names is None else tuple(names))
+    selection.require(layers, others)
+    return {name: layer for name, layer in layers.items() if selection(name)}

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import torch
 from bnverify.numerics.audit.capture import Call
+from bnverify.numerics.audit.functions import differentiating
 from bnverify.numerics.audit.layers import Spec
 from torch import Tensor
 
@@ -88,7 +89,8 @@ def points(loss: Tensor, calls: list[Call]) -> list[tuple[tuple[str, int], Point
     """
     seen = [call for call in calls if call.y is not None and call.z is not None]
     tensors = [tensor for call in seen for tensor in (call.y, call.z) if tensor is not None]
-    grads = torch.autograd.grad(loss, tensors, create_graph=True, allow_unused=True)
+    with differentiating():
+        grads = torch.autograd.grad(loss, tensors, create_graph=True, allow_unused=True)
     found: list[tuple[tuple[str, int], Point]] = []
     before: dict[str, int] = {}
     for call, v, g in zip(seen, grads[::2], grads[1::2], strict=True):

@@ -183,13 +183,13 @@ def own_frame(error: BaseException) -> traceback.FrameSummary | None:
 def raised_by_subject(error: BaseException) -> bool:
     """Whether the person's model or loss raised the error, or PyTorch called by them, and not this package.
 
-    `bnverify.numerics.audit.passes` calls both, and watches every call of PyTorch below them; no other module of this
+    `bnverify.numerics.audit.passes` calls both, and `functions` watches every call below them; no other module of this
     package is on the way.
     """
     ours = [
         Path(f.filename).stem for f in traceback.extract_tb(error.__traceback__) if _in_bnverify(f.filename)
     ]
-    return bool(ours) and ours[-1] == "passes"
+    return bool(ours) and ours[-1] in ("passes", "functions")
 
 
 def _in_bnverify(filename: str) -> bool:
@@ -203,8 +203,8 @@ def with_data(subject: Subject, data: str | None, batch_size: int, loss: str, se
     Args:
         data: ``FILE.py:FUNCTION`` (a batch (inputs, targets), a Dataset or a DataLoader), ``FILE.pt`` or ``FILE.npz``
             with inputs and targets, ``digits`` (scikit-learn's, 1 x 8 x 8), ``normal:3x32x32`` (random numbers);
-            None takes what the factory returned.
-        batch_size: the most samples to take.
+            None takes what the factory returned, whole: its first dimension may be anything.
+        batch_size: the most samples to take from ``data``.
         loss: one of `LOSSES`; auto keeps the factory's, or chooses by the targets.
 
     Raises:
@@ -221,10 +221,6 @@ def with_data(subject: Subject, data: str | None, batch_size: int, loss: str, se
         raise InputError(
             "there is no data: the factory returns no inputs; return (model, loss_fn, inputs, targets) from it, or "
             "give --data FILE.py:FUNCTION, --data FILE.pt or --data normal:3x32x32"
-        )
-    else:
-        subject = replace(
-            subject, inputs=_head(subject.inputs, batch_size), targets=_head(subject.targets, batch_size)
         )
     if loss != "auto" or subject.loss_fn is None:
         chosen, note = _loss(loss, subject.targets, seed)

@@ -12,7 +12,7 @@ the rows speak of the gradient at y-hat, gamma * dL/dz, and gamma is 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -126,12 +126,15 @@ def _detached(t: Tensor | None, like: Tensor) -> Tensor | None:
     return None if t is None else t.detach().to(_accumulator(like), copy=True)
 
 
-def _per_channel(module: nn.Module, y: Tensor, eps: float, fixed: bool) -> Spec:
+def per_channel(
+    y: Tensor, weight: Tensor | None, eps: float, running: tuple[Tensor | None, Tensor | None] | None = None
+) -> Spec:
+    """Batch normalisation of ``y``, ``(N, C, ...)``: one group a channel; ``running``: mean and variance in use."""
     channels = y.shape[1]
-    gamma = _detached(module.weight, y)  # type: ignore[arg-type]
-    mean, spread_sq = _running(module, y) if fixed else (None, None)
+    gamma = _detached(weight, y)
+    mean, spread_sq = (None, None) if running is None else (_detached(t, y) for t in running)
     return Spec(
-        family=Family.FIXED if fixed else Family.CENTRED,
+        family=Family.CENTRED if running is None else Family.FIXED,
         unit=Unit.CHANNEL,
         view=_channels_first,
         groups=channels,
@@ -144,13 +147,89 @@ def _per_channel(module: nn.Module, y: Tensor, eps: float, fixed: bool) -> Spec:
     )
 
 
-def _running(module: nn.Module, y: Tensor) -> tuple[Tensor | None, Tensor | None]:
-    return _detached(module.running_mean, y), _detached(module.running_var, y)  # type: ignore[arg-type]
+def per_sample_channel(
+    y: Tensor,
+    weight: Tensor | None,
+    eps: float,
+    running: tuple[Tensor | None, Tensor | None] | None = None,
+    batched: bool = True,
+) -> Spec:
+    """Instance normalisation of ``y``, ``(N, C, ...)``, or ``(C, ...)`` where it is not batched."""
+    channels = y.shape[1] if batched else y.shape[0]
+    samples = y.shape[0] if batched else 1
+    groups = samples * channels
+    gamma = _detached(weight, y)
+    mean, spread_sq = (None, None) if running is None else (_detached(t, y) for t in running)
+
+    def view(t: Tensor) -> Tensor:
+        return t.reshape(1, groups, -1)
+
+    return Spec(
+        family=Family.CENTRED if running is None else Family.FIXED,
+        unit=Unit.SAMPLE_CHANNEL,
+        view=view,
+        groups=groups,
+        size=y.numel() // groups,
+        label_shape=(samples, channels),
+        eps=eps,
+        gamma=_ones(groups, y) if gamma is None else gamma.repeat(samples),
+        mean=None if mean is None else mean.repeat(samples),
+        spread_sq=None if spread_sq is None else spread_sq.repeat(samples),
+    )
+
+
+def per_group(y: Tensor, weight: Tensor | None, eps: float, count: int) -> Spec:
+    """Group normalisation of ``y``, ``(N, C, ...)``, its channels in ``count`` groups."""
+    samples = y.shape[0]
+    weight = _detached(weight, y)
+
+    def view(t: Tensor) -> Tensor:
+        return t.reshape(1, samples * count, -1)
+
+    return Spec(
+        family=Family.CENTRED,
+        unit=Unit.SAMPLE_GROUP,
+        view=view,
+        groups=samples * count,
+        size=y.numel() // (samples * count),
+        label_shape=(samples, count),
+        eps=eps,
+        gamma=_ones(samples * count, y),
+        fold=None if weight is None else per_unit(weight, y),
+    )
+
+
+def over_last(
+    y: Tensor, weight: Tensor | None, eps: float | None, shape: Sequence[int], family: Family = Family.CENTRED
+) -> Spec:
+    """Layer normalisation of ``y`` over its last dimensions, of the given ``shape``; RMSNorm by its family."""
+    size = math.prod(shape)
+    rows = y.numel() // size
+
+    def view(t: Tensor) -> Tensor:
+        return t.reshape(1, rows, size)
+
+    return Spec(
+        family=family,
+        unit=Unit.POSITION,
+        view=view,
+        groups=rows,
+        size=size,
+        label_shape=(y.shape[0], rows // max(1, y.shape[0])) if y.dim() > len(shape) else (1, rows),
+        eps=torch.finfo(y.dtype).eps if eps is None else eps,
+        gamma=_ones(rows, y),
+        fold=_detached(weight, y),
+    )
+
+
+def _running(module: nn.Module) -> tuple[Tensor | None, Tensor | None]:
+    return module.running_mean, module.running_var  # type: ignore[return-value]
 
 
 def _batch_norm(module: nn.Module, y: Tensor) -> Spec:
     assert isinstance(module, nn.modules.batchnorm._BatchNorm)
-    return _per_channel(module, y, module.eps, not module.training and module.running_mean is not None)
+    fixed = not module.training and module.running_mean is not None
+    return per_channel(y, module.weight, module.eps, _running(module) if fixed else None)
 
 
 def shares_statistics(group: dist.ProcessGroup | None) -> bool:
@@ -165,7 +244,7 @@ def _sync_batch_norm(module: nn.Module, y: Tensor) -> Spec:
         assert isinstance(module, nn.SyncBatchNorm)
         fixed = not module.training and module.running_mean is not None
         group, eps = module.process_group, module.eps
-    spec = _per_channel(module, y, eps, fixed)
+    spec = per_channel(y, module.weight, eps, _running(module) if fixed else None)  # type: ignore[arg-type]
     return replace(spec, process_group=group, synchronised=not fixed and shares_statistics(group))
 
 
@@ -188,7 +267,7 @@ def _lp_norm(module: nn.Module, y: Tensor) -> Spec:
         centred = t - per_unit(t.mean([d for d in range(t.dim()) if d != 1]), t)
         return lp_scale(t if norm.of == "raw" else centred, norm.p, norm.average, norm.eps)
 
-    spec = _per_channel(module, y, module.eps, False)
+    spec = per_channel(y, module.weight, module.eps)  # type: ignore[arg-type]
     if module.training:
         shared = module.running_scale.dim() == 0
         return replace(spec, family=Family.LP, p=module.p, scale=scale, one_divisor=shared)
@@ -201,28 +280,9 @@ def _lp_norm(module: nn.Module, y: Tensor) -> Spec:
 def _instance_norm(module: nn.Module, y: Tensor) -> Spec:
     assert isinstance(module, nn.modules.instancenorm._InstanceNorm)
     batched = y.dim() == _instance_rank(module)
-    channels = y.shape[1] if batched else y.shape[0]
-    samples = y.shape[0] if batched else 1
-    groups = samples * channels
-    gamma = _detached(module.weight, y)
     fixed = not module.training and module.track_running_stats and module.running_mean is not None
-    mean, spread_sq = _running(module, y) if fixed else (None, None)
-
-    def view(t: Tensor) -> Tensor:
-        return t.reshape(1, groups, -1)
-
-    return Spec(
-        family=Family.FIXED if fixed else Family.CENTRED,
-        unit=Unit.SAMPLE_CHANNEL,
-        view=view,
-        groups=groups,
-        size=y.numel() // groups,
-        label_shape=(samples, channels),
-        eps=module.eps,
-        gamma=_ones(groups, y) if gamma is None else gamma.repeat(samples),
-        mean=None if mean is None else mean.repeat(samples),
-        spread_sq=None if spread_sq is None else spread_sq.repeat(samples),
-    )
+    running = _running(module) if fixed else None
+    return per_sample_channel(y, module.weight, module.eps, running, batched)
 
 
 def _instance_rank(module: nn.Module) -> int:
@@ -232,46 +292,13 @@ def _instance_rank(module: nn.Module) -> int:
 
 def _group_norm(module: nn.Module, y: Tensor) -> Spec:
     assert isinstance(module, nn.GroupNorm)
-    samples, count = y.shape[0], module.num_groups
-    weight = _detached(module.weight, y)
-
-    def view(t: Tensor) -> Tensor:
-        return t.reshape(1, samples * count, -1)
-
-    return Spec(
-        family=Family.CENTRED,
-        unit=Unit.SAMPLE_GROUP,
-        view=view,
-        groups=samples * count,
-        size=y.numel() // (samples * count),
-        label_shape=(samples, count),
-        eps=module.eps,
-        gamma=_ones(samples * count, y),
-        fold=None if weight is None else per_unit(weight, y),
-    )
+    return per_group(y, module.weight, module.eps, module.num_groups)
 
 
 def _over_last(family: Family) -> Callable[[nn.Module, Tensor], Spec]:
     def describe(module: nn.Module, y: Tensor) -> Spec:
         assert isinstance(module, nn.LayerNorm | nn.RMSNorm)
-        size = math.prod(module.normalized_shape)
-        rows = y.numel() // size
-
-        def view(t: Tensor) -> Tensor:
-            return t.reshape(1, rows, size)
-
-        eps = torch.finfo(y.dtype).eps if module.eps is None else module.eps
-        return Spec(
-            family=family,
-            unit=Unit.POSITION,
-            view=view,
-            groups=rows,
-            size=size,
-            label_shape=(y.shape[0], rows // max(1, y.shape[0])) if y.dim() > 1 else (1, rows),
-            eps=eps,
-            gamma=_ones(rows, y),
-            fold=_detached(module.weight, y),
-        )
+        return over_last(y, module.weight, module.eps, module.normalized_shape, family)
 
     return describe
 
@@ -304,6 +331,12 @@ def kind_of(module: nn.Module) -> Kind | None:
     return None
 
 
+def looks_like_norm(module: nn.Module) -> bool:
+    """By its class or by the class's name."""
+    known = any(isinstance(module, cls) for cls, _ in _KINDS)
+    return known or "norm" in type(module).__name__.lower() or type(module).__name__ == "CrossMapLRN2d"
+
+
 def _forward_of(cls: type[nn.Module]) -> object:
     return cls.forward
 
@@ -329,24 +362,25 @@ _REASONS: tuple[tuple[str, str], ...] = (
 
 
 def not_covered(model: nn.Module, chosen: set[str]) -> tuple[NotCovered, ...]:
-    """Modules of ``model`` that look like normalisation but are not in ``chosen`` and contain nothing that is."""
+    """Modules of ``model`` that look like normalisation and are no part of ``chosen``; containers are left out."""
     found = []
     for name, module in model.named_modules():
+        if not looks_like_norm(module) or name in chosen or kind_of(module) is not None:
+            continue
+        if any(name.startswith(f"{other}.") or other.startswith(f"{name}.") for other in chosen):
+            continue
+        if any(
+            child is not module and next(child.parameters(), None) is not None for child in module.modules()
+        ):
+            continue
         base = next((cls.__name__ for cls, _ in _KINDS if isinstance(module, cls)), None)
-        looks = base or "norm" in type(module).__name__.lower() or type(module).__name__ == "CrossMapLRN2d"
-        if not looks or name in chosen or kind_of(module) is not None:
-            continue
-        if any(other != name and other.startswith(f"{name}.") for other in chosen):
-            continue
-        if any(name.startswith(f"{other}.") for other in chosen):
-            continue
         what = type(module).__name__
         why = next((reason for key, reason in _REASONS if key.lower() in what.lower()), None)
         if why is None:
             why = (
-                f"overrides the forward pass of {base}, so its formula is not known"
+                f"overrides the forward pass of {base}, and its numbers are not those of a known one"
                 if base
-                else "is not a layer type whose formula is known"
+                else "is not a layer type whose formula is known, and its numbers are not those of one"
             )
-        found.append(NotCovered(name, what, why))
+        found.append(NotCovered(name or type(model).__name__, what, why))
     return tuple(found)

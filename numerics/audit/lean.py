@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from bnverify.numerics.audit.functions import Watching
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 _PLAIN = {torch.conv1d: 1, torch.conv2d: 2, torch.conv3d: 3}
@@ -51,16 +51,19 @@ class _Convolution(torch.autograd.Function):
         return back, None, None, None, None, None, None
 
 
-class LeanConvolutions(TorchFunctionMode):
+class LeanConvolutions(Watching):
     """While it holds, convolutions on the CPU whose weights are constants take the lean way; others are left alone."""
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __init__(self) -> None:
+        super().__init__(_PLAIN)
+
+    def called(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         rank = _PLAIN.get(func)
         if rank is not None:
-            options = _options(rank, *args, **(kwargs or {}))
+            options = _options(rank, *args, **kwargs)
             if options is not None:
                 return _Convolution.apply(*options)
-        return func(*args, **(kwargs or {}))
+        return func(*args, **kwargs)
 
 
 def _options(

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import platform
 import re
-import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from bnverify.numerics.audit.capture import Call, Capture
-from bnverify.numerics.audit.layers import Family, NotCovered, shares_statistics
+from bnverify.numerics.audit.functions import differentiating
+from bnverify.numerics.audit.layers import Family, NotCovered, Unit, shares_statistics
 from bnverify.numerics.audit.lean import LeanConvolutions
 from bnverify.numerics.audit.reductions import first_order
 from bnverify.numerics.audit.restore import untouched
 from bnverify.numerics.measure.norms import SyncBatchNorm as ProjectSyncBatchNorm
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.overrides import TorchFunctionMode
+from torch.nn.utils.rnn import PackedSequence
 
 from bnverify.base.errors import InputError
 
@@ -46,7 +44,7 @@ def plain_errors() -> Iterator[None]:
     except ValueError as error:
         if "more than 1 value per channel" in str(error) or "more than 1 spatial element" in str(error):
             raise InputError(
-                f"a normalisation layer sees a single number: {error}; use a larger batch (--batch-size)"
+                f"a normalisation layer sees a single number: {error}; use a larger batch, larger maps or fewer groups"
             ) from None
         raise
     except RuntimeError as error:
@@ -77,6 +75,12 @@ def twice_differentiable() -> Iterator[None]:
         ) from None
 
 
+def about_dtypes(error: Exception) -> bool:
+    """Whether PyTorch refused to mix a float64 tensor with one of another dtype."""
+    words = str(error).lower().replace("scalar type", "dtype").replace("data type", "dtype")
+    return "dtype" in words and any(word in words for word in ("double", "float64", "float"))
+
+
 def _out_of_memory(error: BaseException) -> InputError:
     first = (str(error).strip() or "no memory left").splitlines()[0]
     return InputError(
@@ -84,27 +88,27 @@ def _out_of_memory(error: BaseException) -> InputError:
     )
 
 
-def check_finite(model: nn.Module, inputs: Any, targets: Any) -> None:
-    """Raises InputError where a parameter, a buffer, an input or a target is NaN or infinite."""
+def blame(model: nn.Module, inputs: Any, targets: Any, others: Sequence[nn.Module] = ()) -> str:
+    """Which parameter, buffer, input or target is NaN or infinite, for a loss or a gradient that is; "" if none."""
+    every = [item for module in (model, *others) for item in module.named_parameters()]
+    buffers = [item for module in (model, *others) for item in module.named_buffers()]
     for what, tensors in (
-        ("parameter", model.named_parameters()),
-        ("buffer", model.named_buffers()),
+        ("parameter", every),
         ("input", _tensors(inputs, "inputs")),
         ("target", _tensors(targets, "targets")),
+        ("buffer", buffers),
     ):
         for name, tensor in tensors:
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor.detach()).all()):
                 bad = int((~torch.isfinite(tensor.detach())).sum())
-                raise InputError(
-                    f"{what} {name} holds {bad} values that are NaN or infinite of {tensor.numel()}; "
-                    "an audit needs finite numbers: repair them or take another checkpoint or batch"
-                )
+                return f"; {what} {name} holds {bad} values that are NaN or infinite of {tensor.numel()}"
+    return ""
 
 
 def _tensors(value: Any, name: str) -> Iterator[tuple[str, Tensor]]:
     if isinstance(value, Tensor):
         yield name, value
-    elif isinstance(value, dict):
+    elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _tensors(item, f"{name}[{key!r}]")
     elif isinstance(value, list | tuple):
@@ -118,32 +122,47 @@ def fresh(value: Any, device: torch.device | None = None, dtype: torch.dtype | N
         cast = dtype if dtype is not None and value.is_floating_point() else value.dtype
         copy = value.detach().to(device=device or value.device, dtype=cast, copy=True)
         return copy.requires_grad_(value.requires_grad)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: fresh(item, device, dtype) for key, item in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(fresh(item, device, dtype) for item in value))
     if isinstance(value, list | tuple):
         return type(value)(fresh(item, device, dtype) for item in value)
+    if (
+        not isinstance(value, nn.Module)
+        and callable(getattr(value, "clone", None))
+        and hasattr(value, "apply")
+    ):
+        # A graph of PyTorch Geometric.
+        return value.clone().apply(lambda tensor: fresh(tensor, device, dtype))
     return value
 
 
 def run(model: nn.Module, inputs: Any) -> Any:
     """model(*inputs), model(**inputs) or model(inputs), by the type of ``inputs``."""
-    if isinstance(inputs, dict):
+    if isinstance(inputs, Mapping):
         return model(**inputs)
-    if isinstance(inputs, list | tuple):
+    if isinstance(inputs, list | tuple) and not isinstance(inputs, PackedSequence):
         return model(*inputs)
     return model(inputs)
 
 
-def loss_of(model: nn.Module, loss_fn: LossFn, inputs: Any, targets: Any) -> Tensor:
-    """loss_fn(outputs, targets), or loss_fn(outputs) where ``targets`` is None.
+def loss_of(model: nn.Module, loss_fn: LossFn | None, inputs: Any, targets: Any) -> Tensor:
+    """loss_fn(outputs, targets), loss_fn(outputs) where ``targets`` is None, or the outputs' own ``loss``.
 
     Raises:
         InputError: the loss is not one finite number.
     """
     outputs = run(model, fresh(inputs))
-    loss = loss_fn(outputs) if targets is None else loss_fn(outputs, fresh(targets))
+    if loss_fn is None:
+        loss = outputs.get("loss") if isinstance(outputs, Mapping) else getattr(outputs, "loss", None)
+        if loss is None:
+            raise InputError(
+                f"the model's output ({type(outputs).__name__}) has no loss; give a loss_fn, or put labels into the "
+                "batch"
+            )
+    else:
+        loss = loss_fn(outputs) if targets is None else loss_fn(outputs, fresh(targets))
     if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.dim() > 1:
         what = (
             f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"{type(loss).__name__}"
@@ -153,83 +172,32 @@ def loss_of(model: nn.Module, loss_fn: LossFn, inputs: Any, targets: Any) -> Ten
         raise InputError(f"the loss has dtype {loss.dtype}; expected a floating point number")
     if not bool(torch.isfinite(loss.detach()).all()):
         raise InputError(
-            f"the loss is {float(loss.detach())}; an audit needs a finite one: check the data and the scale"
+            f"the loss is {float(loss.detach())}; an audit needs a finite one"
+            f"{blame(model, inputs, targets) or ': check the data and the scale'}"
         )
     return loss.reshape(())
 
 
-class FunctionalNorms(TorchFunctionMode):
-    """Sees normalisation that is called as a function, outside the covered layers."""
-
-    NAMES = (
-        "batch_norm",
-        "layer_norm",
-        "group_norm",
-        "instance_norm",
-        "rms_norm",
-        "local_response_norm",
-        "normalize",
-    )
-
-    def __init__(self, capture: Capture) -> None:
-        super().__init__()
-        self.capture = capture
-        self.found: dict[tuple[str, str], int] = {}
-        self._watched = {getattr(F, name): name for name in self.NAMES if hasattr(F, name)}
-        self._watched |= {getattr(torch, name): name for name in self.NAMES if hasattr(torch, name)}
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = self._watched.get(func)
-        place = _place() if name is not None and self.capture.depth == 0 else None
-        if name is not None and place is not None:
-            self.found[name, place] = self.found.get((name, place), 0) + 1
-        return func(*args, **(kwargs or {}))
-
-    def not_covered(self, modules: tuple[NotCovered, ...]) -> tuple[NotCovered, ...]:
-        """The calls that no module in ``modules`` accounts for."""
-        known = {item.what.lower().replace("_", "") for item in modules}
-        return tuple(
-            NotCovered(
-                place, f"F.{name}", "is called as a function, so it has no layer to hook; use the module"
-            )
-            for (name, place) in self.found
-            if not any(name.replace("_", "") in what for what in known)
-        )
-
-
-def _place() -> str | None:
-    """file:line of the caller of a function of PyTorch; None where that is a module of PyTorch or of this package."""
-    frame = sys._getframe(2)
-    while frame.f_back is not None and Path(frame.f_code.co_filename) in _DISPATCH:
-        frame = frame.f_back
-    path = Path(frame.f_code.co_filename)
-    if path.is_relative_to(_HERE) or path.is_relative_to(_TORCH):
-        return None
-    return f"{path.name}:{frame.f_lineno}"
-
-
-_HERE, _TORCH = Path(__file__).parents[1], Path(torch.__file__).parent
-_DISPATCH = {Path(F.__file__), _TORCH / "overrides.py"}
-"""Between a call of a function of PyTorch and the mode that sees it."""
-
-
 @contextmanager
-def setting(model: nn.Module, mode: str | None, twice: bool = False) -> Iterator[nn.Module]:
+def setting(
+    model: nn.Module, mode: str | None, twice: bool = False, others: Sequence[nn.Module] = ()
+) -> Iterator[nn.Module]:
     """The model untouched, in the mode asked for, with gradients on.
 
     Where the model as a whole already is in that mode, single layers that were set otherwise stay so. PyTorch's own
     SyncBatchNorm has no second derivative and no CPU kernel; where either is needed (``twice``: second derivatives),
     it computes the same by differentiable sums over the processes. With ``twice`` the parameters are constants.
+    ``others``: modules that the loss holds, left untouched as well; their mode stays theirs.
     """
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        stack.enter_context(untouched(model))
+        stack.enter_context(untouched(model, *others))
         if mode is not None and model.training != (mode == "train"):
             for module in model.modules():
                 module.training = mode == "train"
         if twice:
-            for parameter in model.parameters():
+            for parameter in (p for module in (model, *others) for p in module.parameters()):
                 parameter.requires_grad_(False)
         for module in model.modules():
             if isinstance(module, nn.SyncBatchNorm) and shares_statistics(module.process_group):
@@ -256,26 +224,33 @@ def _composed(module: nn.SyncBatchNorm) -> Callable[[Tensor], Tensor]:
 
 
 def first_order_pass(
-    model: nn.Module, loss_fn: LossFn, inputs: Any, targets: Any, capture: Capture, mode: str | None
-) -> tuple[float, tuple[NotCovered, ...], FunctionalNorms]:
+    model: nn.Module,
+    loss_fn: LossFn | None,
+    inputs: Any,
+    targets: Any,
+    capture: Capture,
+    mode: str | None,
+    others: Sequence[nn.Module] = (),
+) -> tuple[float, tuple[NotCovered, ...]]:
     """Forward and backward once; what the capture's layers measured is in its calls afterwards.
 
-    Differentiates with respect to the capture's anchor alone, so that no parameter gradient is computed.
+    Differentiates with respect to the capture's anchor alone, so that no parameter gradient is computed but those
+    of the captured layers.
     """
-    with setting(model, mode), capture.attached():
-        spy = FunctionalNorms(capture)
-        with spy:
-            loss = loss_of(model, loss_fn, inputs, targets)
+    with setting(model, mode, others=others), capture.attached():
+        loss = loss_of(model, loss_fn, inputs, targets)
         capture.recording = False
         _require_graph(loss)
         shared = shared_loss(loss, capture.calls)
         if not capture.unseen and capture.anchor:
-            torch.autograd.grad(shared, list(capture.anchor.values()), allow_unused=True)
+            with differentiating():
+                torch.autograd.grad(shared, list(capture.anchor.values()), allow_unused=True)
         elif capture.unseen:
             # A re-entrant checkpoint only knows loss.backward(); the parameters are clones, so nothing is left behind.
             capture.recording = True
-            shared.backward()
-    return float(loss.detach()), _without_rows(capture), spy
+            with differentiating():
+                shared.backward()
+    return float(loss.detach()), _without_rows(capture)
 
 
 def _require_graph(loss: Tensor) -> None:
@@ -318,8 +293,16 @@ def require_batch(call: Call) -> None:
     if spec.size < 2 and not spec.synchronised:
         raise InputError(
             f"layer {call.name} ({call.kind.name}) normalises m = {spec.size} number per {spec.unit}; expected at "
-            "least 2: use a larger batch (--batch-size), or --mode eval"
+            f"least 2: {_MORE[spec.unit]}"
         )
+
+
+_MORE = {
+    Unit.CHANNEL: "use a larger batch (--batch-size), or --mode eval",
+    Unit.SAMPLE_CHANNEL: "it takes larger maps; neither a larger batch nor --mode eval helps",
+    Unit.SAMPLE_GROUP: "it takes fewer groups or larger maps; neither a larger batch nor --mode eval helps",
+    Unit.POSITION: "it takes more features; neither a larger batch nor --mode eval helps",
+}
 
 
 def numbered(calls: list[Call]) -> list[tuple[str, int]]:

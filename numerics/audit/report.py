@@ -99,7 +99,9 @@ class LayerAudit:
 
     unit: what a row is (channel; sample, channel; ...). local: the batch is this process's own.
     folded: gamma varies within a group and is part of g. columns: see `COLUMNS`. diagnosis: where a proved statement
-    fails, whether the layer is outside the assumptions or the tool is wrong.
+    fails, whether the layer is outside the assumptions or the tool is wrong. constant: the indices of rows whose
+    spread is rounding, so that y-hat is 0 (eps > 0) or not defined (eps = 0). recognised: how a hand-written layer was
+    known. outside_theory: why no theorem speaks of this call; "" where they do.
     """
 
     name: str
@@ -117,6 +119,24 @@ class LayerAudit:
     statements: tuple[StatementRows, ...]
     second: SecondOrder | None = None
     diagnosis: str = ""
+    constant: tuple[int, ...] = ()
+    recognised: str = ""
+    outside_theory: str = ""
+
+    @property
+    def grad_in(self) -> float:
+        """|dL^/dy| over the whole layer."""
+        return self.total("grad_in_sq") ** 0.5
+
+    @property
+    def grad_out(self) -> float:
+        """|dL/dz| over the whole layer."""
+        return self.total("grad_out_sq") ** 0.5
+
+    @property
+    def eps_share(self) -> float:
+        """Median over the rows of sigma^2/(sigma^2 + eps): near 0 where eps decides the scale and not the spread."""
+        return median(self.columns["rho"])
 
     @property
     def title(self) -> str:

@@ -81,7 +81,9 @@ def layer_setting(call: Call, second: Groups2 | None = None, depth: int = 0) -> 
         if "v.Nv" in p:
             products[("v", ("N", "v"))] = p["v.Nv"]
             sizes[("N", "v")] = p["Nv.Nv"].sqrt()
-    return LayerSetting(symbols, products, sizes, int(m.max()), ~constant(call, found), depth)
+    # With eps > 0 a constant group has y-hat = 0 and a gradient like any other.
+    defined = ~constant(call, found) if call.spec.eps == 0 else torch.ones_like(m, dtype=torch.bool)
+    return LayerSetting(symbols, products, sizes, int(m.max()), defined, depth)
 
 
 def _word(short: str) -> Word:
@@ -168,7 +170,25 @@ def first_order_rows(
         columns={name: kept(values, keep) for name, values in _columns(call).items()},
         statements=tuple(statement_rows(answer, keep) for answer in asked),
         second=second,
+        constant=_places(call, keep),
+        recognised=call.recognised,
+        outside_theory=OUTSIDE_TWICE if call.twice else OUTSIDE_SEVERAL if call.arrivals > 1 else "",
     )
+
+
+OUTSIDE_TWICE = (
+    "the loss sees its input otherwise than through its output: a derivative through the layer is part of the loss, as "
+    "in a gradient penalty"
+)
+OUTSIDE_SEVERAL = (
+    "several gradients came through this call, one for each of several losses; the last is shown"
+)
+
+
+def _places(call: Call, keep: list[int] | None) -> tuple[int, ...]:
+    """The rows, by their place in the table, that are constant."""
+    flat = kept(constant(call, call.measured).tolist(), keep)
+    return tuple(index for index, yes in enumerate(flat) if yes)
 
 
 def _columns(call: Call) -> dict[str, list[float]]:

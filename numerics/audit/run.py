@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
 from bnverify.numerics.audit import diagnosis
-from bnverify.numerics.audit.capture import Call, Capture, choose, covered_layers
+from bnverify.numerics.audit.capture import Call, Capture, Selection, covered_layers
 from bnverify.numerics.audit.curvature import Groups2, Point, estimated_groups, exact_groups, points, whole
+from bnverify.numerics.audit.functions import Names, modules_of
 from bnverify.numerics.audit.layers import NotCovered, not_covered
 from bnverify.numerics.audit.passes import (
     LossFn,
+    about_dtypes,
     batch_of,
-    check_finite,
+    blame,
     environment,
     first_order_pass,
     fresh,
@@ -40,7 +42,7 @@ from bnverify.numerics.audit.passes import (
 )
 from bnverify.numerics.audit.report import AuditReport, LayerAudit, SecondOrder
 from bnverify.numerics.audit.restore import require_eager
-from bnverify.numerics.audit.rows import constant, first_order_answers, first_order_rows, second_order_rows
+from bnverify.numerics.audit.rows import first_order_answers, first_order_rows, second_order_rows
 from torch import Tensor, nn
 
 from bnverify.base.errors import InputError
@@ -53,14 +55,13 @@ class Request:
     """What is to be measured, checked once.
 
     channels: rows to keep, all where None; second order asks each of them alone. probes: sign probes for the
-    estimate of all rows, 0 or at least 2. skip_constant: give constant groups no verdict instead of refusing them.
+    estimate of all rows, 0 or at least 2.
     """
 
     second_order: bool = False
     channels: tuple[int, ...] | None = None
     probes: int = 8
     seed: int = 0
-    skip_constant: bool = False
 
     def __post_init__(self) -> None:
         if self.probes < 0 or self.probes == 1:
@@ -71,7 +72,7 @@ class Request:
 
 def audit(
     model: nn.Module,
-    loss_fn: LossFn,
+    loss_fn: LossFn | None,
     inputs: Any,
     targets: Any = None,
     *,
@@ -83,7 +84,6 @@ def audit(
     dtype: torch.dtype | None = None,
     device: torch.device | str | None = None,
     seed: int = 0,
-    skip_constant: bool = False,
 ) -> AuditReport:
     """Audit the normalisation layers of ``model`` on one batch; the model is left untouched to the bit.
 
@@ -94,68 +94,115 @@ def audit(
         model: any eager module; DataParallel and DistributedDataParallel are unwrapped, so that the batch, and m
             with it, is this process's own. Layers with synchronised statistics are audited over all processes, with
             the loss averaged over them; every process then makes the same call.
-        loss_fn: ``loss_fn(outputs, targets)``, or ``loss_fn(outputs)`` where targets is None; one number.
+        loss_fn: ``loss_fn(outputs, targets)``, or ``loss_fn(outputs)`` where targets is None; one number. None takes
+            the ``loss`` that the model's output has. Layers of a module that it is or holds are audited as well.
         inputs: a tensor, a tuple or list of positional arguments, or a dict of keyword arguments.
         layers: names or shell patterns; all covered layers where None.
         channels: rows to keep; in second order each is also asked alone, one product each.
         mode: "train", "eval" or "both"; None leaves the model in the mode it has.
         second_order: also v'Bv, its bound, |Bv|/|v| and the sign of the curvature along probed directions.
         probes: random sign vectors for the unbiased estimate of every row's second order; 0 for none.
-        dtype: torch.float64 audits a copy in that dtype; None keeps the model's own.
+        dtype: torch.float64 audits a copy in that dtype, or the model in its own where it fails in another; None keeps
+            the model's own.
         device: where a copy of the model runs; None keeps the model's own.
         seed: of the sign probes.
-        skip_constant: give groups with sigma = 0 no verdict; by default they are refused.
 
     Raises:
-        InputError: the model has no covered layer, a name or a channel does not exist, a number is not finite, the
-            loss is no number or does not depend on the model, a group is constant or has one number, memory ran out.
+        InputError: the model has no covered layer, a name or a channel does not exist, the loss or a gradient is not
+            finite, the loss is no number or does not depend on the model, a group has one number, memory ran out.
     """
     if mode not in (None, "train", "eval", "both"):
         raise InputError(f"mode {mode!r} is unknown; expected train, eval or both")
     if not isinstance(model, nn.Module):
         raise InputError(f"the model is {type(model).__name__}; expected a torch.nn.Module")
-    request = Request(
-        second_order, None if channels is None else tuple(channels), probes, seed, skip_constant
-    )
+    request = Request(second_order, None if channels is None else tuple(channels), probes, seed)
     started = time.perf_counter()
+    note = ""
     with plain_errors():
         model = unwrap(model)
         require_eager(model)
-        check_finite(model, inputs, targets)
-        if dtype is not None or device is not None:
-            model, loss_fn = converted(model, dtype, device), converted_loss(loss_fn, dtype, device)
-            where = None if device is None else torch.device(device)
-            inputs, targets = fresh(inputs, where, dtype), fresh(targets, where, dtype)
-        covered = covered_layers(model)
-        others = not_covered(model, set(covered))
-        chosen = choose(covered, None if layers is None else list(layers), others)
-        modes = ("train", "eval") if mode == "both" else (mode,)
-        found: list[LayerAudit] = []
-        missing: dict[NotCovered, None] = dict.fromkeys(others)
-        losses = {}
-        for one in modes:
-            label = one or ("train" if model.training else "eval")
-            rows, without, loss = _audit_mode(
-                model, loss_fn, inputs, targets, chosen, one, label, request, tuple(missing)
-            )
-            found += rows
-            missing |= dict.fromkeys(without)
-            losses[label] = loss
-    if not found:
-        reasons = "; ".join(f"{item.name}: {item.why}" for item in missing)
-        raise InputError(
-            f"no normalisation layer could be measured ({reasons}); check the forward pass and the loss"
-        )
-    facts = environment(model) | {
+        subject = Subject(model, loss_fn, inputs, targets)
+        where = None if device is None else torch.device(device)
+        try:
+            audited = subject if dtype is None and where is None else cast(subject, dtype, where)
+            layers_found, missing, losses = _audit_modes(audited, layers, mode, request)
+        except RuntimeError as error:
+            if dtype is None or not about_dtypes(error):
+                raise
+            # Numbers of a fixed dtype inside the model do not follow it into another one.
+            audited = subject if where is None else cast(subject, None, where)
+            layers_found, missing, losses = _audit_modes(audited, layers, mode, request)
+            first = str(error).splitlines()[0]
+            note = f"audited in its own dtype: the model uses numbers of a fixed dtype and fails in another ({first})"
+    facts = environment(audited.model) | {
         "batch": batch_of(inputs),
         "loss": losses,
         "second_order": request.second_order,
         "channels": None if request.channels is None else list(request.channels),
         "probes": request.probes if request.second_order else 0,
         "seed": request.seed,
+        "dtype_note": note,
         "seconds": time.perf_counter() - started,
     }
-    return AuditReport(tuple(found), tuple(missing), facts)
+    return AuditReport(tuple(layers_found), tuple(missing), facts)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is audited: a model, its loss, one batch."""
+
+    model: nn.Module
+    loss_fn: LossFn | None
+    inputs: Any
+    targets: Any
+
+    @property
+    def others(self) -> dict[str, nn.Module]:
+        """Modules that the loss holds, by the names they get."""
+        own = set(map(id, self.model.modules()))
+        return {name: module for name, module in modules_of(self.loss_fn) if id(module) not in own}
+
+    def loss(self) -> Tensor:
+        return loss_of(self.model, self.loss_fn, self.inputs, self.targets)
+
+    def why_not_finite(self) -> str:
+        return blame(self.model, self.inputs, self.targets, list(self.others.values()))
+
+
+def cast(subject: Subject, dtype: torch.dtype | None, device: torch.device | None) -> Subject:
+    """The subject on a copy of the model in another dtype or on another device; the loss too where it is a module."""
+    model = converted(subject.model, dtype, device)
+    loss_fn = converted_loss(subject.loss_fn, dtype, device)
+    return Subject(
+        model, loss_fn, fresh(subject.inputs, device, dtype), fresh(subject.targets, device, dtype)
+    )
+
+
+def _audit_modes(
+    subject: Subject, patterns: Sequence[str] | None, mode: Mode | None, request: Request
+) -> tuple[list[LayerAudit], list[NotCovered], dict[str, float]]:
+    wanted = Selection(None if patterns is None else tuple(patterns))
+    found: list[LayerAudit] = []
+    missing: dict[NotCovered, None] = {}
+    losses = {}
+    for one in ("train", "eval") if mode == "both" else (mode,):
+        label = one or ("train" if subject.model.training else "eval")
+        rows, without, loss = _audit_mode(subject, wanted, one, label, request)
+        found += rows
+        missing |= dict.fromkeys(without)
+        losses[label] = loss
+    if not found:
+        raise InputError(_nothing(missing))
+    return found, list(missing), losses
+
+
+def _nothing(missing: Iterable[NotCovered]) -> str:
+    seen = "; ".join(f"{item.name} ({item.what}) {item.why}" for item in missing)
+    return (
+        "the model has no normalisation layer that can be audited; expected a call of batch_norm, layer_norm, "
+        "group_norm, instance_norm or rms_norm, a layer of bnverify.numerics.measure.norms, or a layer whose "
+        "numbers are those of one" + (f"; not covered: {seen}" if seen else "")
+    )
 
 
 def converted(model: nn.Module, dtype: torch.dtype | None, device: torch.device | str | None) -> nn.Module:
@@ -179,40 +226,55 @@ def converted(model: nn.Module, dtype: torch.dtype | None, device: torch.device 
     return twin.to(device=device, dtype=dtype)
 
 
-def converted_loss(loss_fn: LossFn, dtype: torch.dtype | None, device: torch.device | str | None) -> LossFn:
+def converted_loss(
+    loss_fn: LossFn | None, dtype: torch.dtype | None, device: torch.device | str | None
+) -> LossFn | None:
     """A loss that is a module, such as one with class weights, in another dtype or on another device."""
     return converted(loss_fn, dtype, device) if isinstance(loss_fn, nn.Module) else loss_fn
 
 
 def _audit_mode(
-    model: nn.Module,
-    loss_fn: LossFn,
-    inputs: Any,
-    targets: Any,
-    chosen: dict[str, Any],
-    mode: str | None,
-    label: str,
-    request: Request,
-    known: tuple[NotCovered, ...],
+    subject: Subject, wanted: Selection, mode: str | None, label: str, request: Request
 ) -> tuple[list[LayerAudit], list[NotCovered], float]:
-    capture = Capture(chosen, measure, check=require_batch)
-    loss, missing, spy = first_order_pass(model, loss_fn, inputs, targets, capture, mode)
+    model, others = subject.model, subject.others
+    covered = covered_layers(model)
+    for prefix, module in others.items():
+        covered |= covered_layers(module, prefix)
+    chosen = {name: layer for name, layer in covered.items() if wanted(name)}
+    capture = Capture(
+        chosen,
+        measure,
+        check=require_batch,
+        names=Names({"": model} | others),
+        wanted=wanted,
+        parameters=True,
+    )
+    loss, missing = first_order_pass(
+        model, subject.loss_fn, subject.inputs, subject.targets, capture, mode, list(others.values())
+    )
+    names = dict.fromkeys((*covered, *(call.name for call in capture.calls), *capture.passed))
+    elsewhere = not_covered(model, set(names))
+    wanted.require(names, elsewhere)
     calls = capture.finished()
     keys = numbered(calls)
     for call in calls:
-        _require_usable(call, request)
+        _require_usable(call, request, subject)
     second: dict[tuple[str, int], SecondOrder] = {}
     if request.second_order:
         by_key = dict(zip(keys, calls, strict=True))
-        second = _second_order(model, loss_fn, inputs, targets, chosen, mode, request, by_key)
+        second = _second_order(subject, chosen, wanted, mode, request, by_key)
     rows = [
         first_order_rows(call, key[1], label, asked, request.channels, second.get(key))
         for key, call, asked in zip(keys, calls, first_order_answers(calls), strict=True)
     ]
     if any(_failed(layer) for layer in rows):
-        with setting(model, mode):
-            rows = _diagnosed(rows, calls, lambda: loss_of(model, loss_fn, inputs, targets), chosen)
-    return rows, [*missing, *spy.not_covered(known)], loss
+        with setting(model, mode, others=list(others.values())):
+            rows = _diagnosed(rows, calls, subject.loss, chosen)
+    listed = [
+        NotCovered(place, f"F.{name}", "divides by something else than the spread of a group")
+        for name, place in capture.listed
+    ]
+    return rows, [*missing, *elsewhere, *listed], loss
 
 
 def _failed(layer: LayerAudit) -> bool:
@@ -238,8 +300,8 @@ def _diagnosed(
     return found
 
 
-def _require_usable(call: Call, request: Request) -> None:
-    """Refuse channels that do not exist, gradients that are not finite, and constant groups."""
+def _require_usable(call: Call, request: Request, subject: Subject) -> None:
+    """Refuse channels that do not exist, and gradients that are not finite."""
     spec, measured = call.spec, call.measured
     assert spec is not None
     if request.channels is not None:
@@ -252,37 +314,26 @@ def _require_usable(call: Call, request: Request) -> None:
     for what, key in (("output", "grad_out_sq"), ("input", "v.v")):
         if not bool(torch.isfinite(measured[key]).all()):
             raise InputError(
-                f"the gradient at the {what} of layer {call.name} is NaN or infinite; check the loss and its scale"
+                f"the gradient at the {what} of layer {call.name} is NaN or infinite"
+                f"{subject.why_not_finite() or '; check the loss and its scale'}"
             )
-    flat = constant(call, measured)
-    if request.channels is not None:
-        keep = torch.zeros_like(flat)
-        keep[list(request.channels)] = True
-        flat &= keep
-    if bool(flat.any()) and not request.skip_constant:
-        which = [spec.labels()[j] for j in flat.nonzero().flatten().tolist()]
-        shown = ", ".join(which[:6]) + (f" and {len(which) - 6} more" if len(which) > 6 else "")
-        raise InputError(
-            f"layer {call.name}: {spec.unit} {shown} is constant over the batch (sigma = 0), so y-hat is not defined; "
-            "use another batch, leave it out with --layers or --channels, or pass --skip-constant"
-        )
 
 
 def _second_order(
-    model: nn.Module,
-    loss_fn: LossFn,
-    inputs: Any,
-    targets: Any,
+    subject: Subject,
     chosen: dict[str, Any],
+    wanted: Selection,
     mode: str | None,
     request: Request,
     calls: dict[tuple[str, int], Call],
 ) -> dict[tuple[str, int], SecondOrder]:
-    capture = Capture(chosen, retain=True)
+    model, others = subject.model, subject.others
+    capture = Capture(chosen, retain=True, names=Names({"": model} | others), wanted=wanted)
     lengths = path_length(model)
     found = {}
-    with setting(model, mode, twice=True), twice_differentiable(), capture.attached():
-        loss = loss_of(model, loss_fn, inputs, targets)
+    whole_setting = setting(model, mode, twice=True, others=list(others.values()))
+    with whole_setting, twice_differentiable(), capture.attached():
+        loss = subject.loss()
         capture.recording = False
         if capture.unseen:
             raise InputError(

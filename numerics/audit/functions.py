@@ -1,0 +1,297 @@
+"""Normalisation seen where it is called as a function, with all arguments, whatever class calls it.
+
+`FunctionCalls` is a mode of PyTorch's function dispatch: while it is on, every call of ``F.batch_norm``,
+``F.layer_norm``, ``F.group_norm``, ``F.instance_norm``, ``F.rms_norm`` and of their ``torch.`` and ``aten`` forms is
+offered to a capture as a `Seen`. A mode sees no call inside a call that it saw, so a call counts once.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from bnverify.numerics.audit.layers import Family, Spec, over_last, per_channel, per_group, per_sample_channel
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One call of a normalisation function.
+
+    function: its short name, such as "layer_norm". arguments: by their names in ``torch.nn.functional``.
+    run: the same call with other arguments by name, for instance ``run(input=y)``; returns what the function returns.
+    """
+
+    function: str
+    arguments: Mapping[str, Any]
+    run: Callable[..., Any]
+
+    @property
+    def input(self) -> Tensor:
+        y: Tensor = self.arguments["input"]
+        return y
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """The weight and the bias that the call has."""
+        found = {key: self.arguments.get(key) for key in ("weight", "bias")}
+        return {key: value for key, value in found.items() if isinstance(value, Tensor)}
+
+    def spec(self) -> Spec:
+        """How the call reads its input."""
+        a, y, weight = self.arguments, self.input, self.arguments.get("weight")
+        match self.function:
+            case "batch_norm":
+                fixed = not a["training"]
+                return per_channel(
+                    y, weight, a["eps"], (a["running_mean"], a["running_var"]) if fixed else None
+                )
+            case "instance_norm":
+                fixed = not a["use_input_stats"]
+                running = (a["running_mean"], a["running_var"]) if fixed else None
+                return per_sample_channel(y, weight, a["eps"], running)
+            case "group_norm":
+                return per_group(y, weight, a["eps"], a["num_groups"])
+            case "rms_norm":
+                return over_last(y, weight, a["eps"], a["normalized_shape"], Family.RMS)
+            case _:
+                return over_last(y, weight, a["eps"], a["normalized_shape"])
+
+
+FUNCTIONS = ("batch_norm", "instance_norm", "group_norm", "layer_norm", "rms_norm")
+ELSEWHERE = ("local_response_norm", "normalize")
+"""Functions that normalise and have no rows; where they are called is listed."""
+
+_RUNNING = ("running_mean", "running_var")
+_ORDERS: dict[str, tuple[str, ...]] = {
+    "batch_norm": ("input", "weight", "bias", *_RUNNING, "training", "momentum", "eps", "cudnn_enabled"),
+    "native_batch_norm": ("input", "weight", "bias", *_RUNNING, "training", "momentum", "eps"),
+    "instance_norm": (
+        *("input", "weight", "bias", *_RUNNING, "use_input_stats", "momentum", "eps", "cudnn_enabled"),
+    ),
+    "group_norm": ("input", "num_groups", "weight", "bias", "eps", "cudnn_enabled"),
+    "native_group_norm": ("input", "weight", "bias", "N", "C", "HxW", "num_groups", "eps"),
+    "layer_norm": ("input", "normalized_shape", "weight", "bias", "eps", "cudnn_enable"),
+    "native_layer_norm": ("input", "normalized_shape", "weight", "bias", "eps"),
+    "rms_norm": ("input", "normalized_shape", "weight", "eps"),
+}
+"""The arguments of the ``torch.`` and ``aten`` forms, in order; those of ``F.`` come from their signatures."""
+
+_ALIASES = {"group": "num_groups"}
+_DEFAULTS = {"weight": None, "bias": None, "momentum": 0.1, "training": False, "use_input_stats": True}
+_EPS = {"rms_norm": None}
+_SIGNATURES = {getattr(F, name): (name, inspect.signature(getattr(F, name))) for name in FUNCTIONS}
+_ORDERED = {getattr(torch, name): name for name in _ORDERS if hasattr(torch, name)}
+_LISTED = {getattr(F, name): name for name in ELSEWHERE}
+
+
+def seen(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Seen | None:
+    """The call of a normalisation function that this is, or None."""
+    known = _SIGNATURES.get(func)
+    if known is not None:
+        name, signature = known
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return _seen(name, dict(bound.arguments), func)
+    ordered = _ORDERED.get(func) or _aten(func)
+    if ordered is None:
+        return None
+    names = _ORDERS[ordered]
+    values = dict(zip(names, args, strict=False)) | {_ALIASES.get(k, k): v for k, v in kwargs.items()}
+    short = ordered.removeprefix("native_")
+    return _seen(short, _DEFAULTS | {"eps": _EPS.get(short, 1e-5)} | values, func, names)
+
+
+def _seen(name: str, arguments: dict[str, Any], func: Any, names: tuple[str, ...] = ()) -> Seen | None:
+    y = arguments.get("input")
+    if not isinstance(y, Tensor) or not y.is_floating_point():
+        return None
+
+    def run(**others: Any) -> Any:
+        given = {**arguments, **others}
+        if not names:
+            return func(**given)
+        return func(*(given[key] for key in names if key in given))
+
+    return Seen(name, arguments, run)
+
+
+def first(output: Any) -> Tensor:
+    """The normalised output of a function that may return its statistics as well."""
+    found: Tensor = output[0] if isinstance(output, tuple) else output
+    return found
+
+
+def _aten(func: Any) -> str | None:
+    if not isinstance(func, torch._ops.OpOverload | torch._ops.OpOverloadPacket):
+        return None
+    name = str(func).removeprefix("aten.").removeprefix("aten::").split(".")[0]
+    return name if name in _ORDERS else None
+
+
+class Watching(TorchFunctionMode):
+    """A mode that stays at work while PyTorch differentiates.
+
+    PyTorch leaves every mode then, and a checkpoint that computes its part again would not compute what it computed
+    before. So the functions that the mode watches are replaced meanwhile, where they are looked up by name.
+    """
+
+    active: ClassVar[list[Watching]] = []
+
+    def __init__(self, watched: Iterable[Any]) -> None:
+        super().__init__()
+        self.watched = frozenset(watched)
+        self.busy = False
+
+    def __enter__(self) -> Watching:
+        Watching.active.append(self)
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        Watching.active.remove(self)
+        super().__exit__(*error)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is Tensor.backward or func is torch.autograd.grad:
+            with differentiating():
+                return func(*args, **(kwargs or {}))
+        return self.called(func, args, kwargs or {})
+
+    def called(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What takes the place of ``func(*args, **kwargs)``."""
+        raise NotImplementedError
+
+    def _replacement(self, func: Any) -> Callable[..., Any]:
+        thread = threading.get_ident()
+
+        def replaced(*args: Any, **kwargs: Any) -> Any:
+            if self.busy or threading.get_ident() != thread:
+                return func(*args, **kwargs)
+            self.busy = True
+            try:
+                return self.called(func, args, kwargs)
+            finally:
+                self.busy = False
+
+        return replaced
+
+
+@contextmanager
+def differentiating() -> Iterator[None]:
+    """Every `Watching` mode that is on stays at work; to be held around a call that differentiates."""
+    replaced = []
+    try:
+        for mode in Watching.active:
+            for space in (F, torch):
+                for name, func in [
+                    (n, f) for n, f in vars(space).items() if callable(f) and _in(f, mode.watched)
+                ]:
+                    replaced.append((space, name, func))
+                    setattr(space, name, mode._replacement(func))
+        yield
+    finally:
+        for space, name, func in reversed(replaced):
+            setattr(space, name, func)
+
+
+def _in(func: Any, watched: frozenset[Any]) -> bool:
+    try:
+        return func in watched
+    except TypeError:
+        return False
+
+
+class FunctionCalls(Watching):
+    """Offers every normalisation function that is called to ``offered``; see the module.
+
+    Args:
+        offered: called with every `Seen`; what it returns takes the place of what the function returns.
+        listed: called with the name of a function of `ELSEWHERE`, before it runs.
+    """
+
+    def __init__(self, offered: Callable[[Seen], Any], listed: Callable[[str], None] | None = None) -> None:
+        super().__init__((*_SIGNATURES, *_ORDERED))
+        self.offered, self.listed = offered, listed
+
+    def called(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.listed is not None and func in _LISTED:
+            self.listed(_LISTED[func])
+        found = seen(func, args, kwargs)
+        return func(*args, **kwargs) if found is None else self.offered(found)
+
+
+class Names:
+    """Who calls: the qualified name of the module whose method is running, found on the stack.
+
+    Args:
+        roots: prefix -> module, such as {"": model, "loss": loss module}; the root of the empty prefix is called by
+            its class.
+    """
+
+    def __init__(self, roots: Mapping[str, nn.Module]) -> None:
+        self.modules: dict[int, tuple[str, nn.Module]] = {}
+        for prefix, root in roots.items():
+            for name, module in root.named_modules():
+                whole = ".".join(part for part in (prefix, name) if part) or type(root).__name__
+                self.modules.setdefault(id(module), (whole, module))
+
+    def caller(self, depth: int = 1) -> tuple[str, nn.Module | None]:
+        """(name, module) of the innermost module with a frame on the stack; (file:line, None) where there is none.
+
+        A module that is no part of a root is named after its class, below the innermost root module on the stack.
+        """
+        frame = sys._getframe(depth + 1)
+        place, outside = "", ""
+        while frame is not None:
+            code = frame.f_code
+            if not place and not _inside_torch(code.co_filename):
+                place = f"{Path(code.co_filename).name}:{frame.f_lineno}"
+            owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+            if isinstance(owner, nn.Module):
+                if (known := self.modules.get(id(owner))) is not None:
+                    return (f"{known[0]}.{outside}" if outside else known[0]), known[1]
+                outside = outside or type(owner).__name__
+            if frame.f_back is None:
+                break
+            frame = frame.f_back
+        return outside or place, None
+
+
+_HERE, _TORCH = str(Path(__file__).parents[1]), str(Path(torch.__file__).parent)
+
+
+def _inside_torch(filename: str) -> bool:
+    return filename.startswith((_TORCH, _HERE, "<"))
+
+
+def modules_of(loss_fn: Any) -> Iterator[tuple[str, nn.Module]]:
+    """The modules that a loss holds: itself, or what its closure, its bound object or its arguments are."""
+    if isinstance(loss_fn, nn.Module):
+        yield "loss", loss_fn
+        return
+    bound = getattr(loss_fn, "__self__", None)
+    if isinstance(bound, nn.Module):
+        yield "loss", bound
+    cells = [cell.cell_contents for cell in getattr(loss_fn, "__closure__", None) or () if _filled(cell)]
+    partial = [*getattr(loss_fn, "args", ()), *getattr(loss_fn, "keywords", {}).values()]
+    for index, value in enumerate(cells + partial):
+        if isinstance(value, nn.Module):
+            yield f"loss.{index}" if index else "loss", value
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
