@@ -53,7 +53,7 @@ def theorem_terms(model: nn.Module, x: Tensor, y: Tensor, loss_fn: LossFn, step:
     if not normalises(model):
         return []
     with noise_of(model, step):
-        report = audit(model, loss_fn, x, y, mode="train", skip_constant=True)
+        report = audit(model, loss_fn, x, y, mode="train")
     return [_terms(layer) for layer in report.layers]
 
 

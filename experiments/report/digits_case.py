@@ -162,7 +162,6 @@ def _snapshot(
                 second_order=recipe.second_order,
                 probes=0,
                 seed=recipe.seed,
-                skip_constant=True,
             )
             found += report.layers
             done()

@@ -244,7 +244,7 @@ def _sync_batch_norm(module: nn.Module, y: Tensor) -> Spec:
         assert isinstance(module, nn.SyncBatchNorm)
         fixed = not module.training and module.running_mean is not None
         group, eps = module.process_group, module.eps
-    spec = per_channel(y, module.weight, eps, _running(module) if fixed else None)  # type: ignore[arg-type]
+    spec = per_channel(y, module.weight, eps, _running(module) if fixed else None)
     return replace(spec, process_group=group, synchronised=not fixed and shares_statistics(group))
 
 
@@ -267,7 +267,7 @@ def _lp_norm(module: nn.Module, y: Tensor) -> Spec:
         centred = t - per_unit(t.mean([d for d in range(t.dim()) if d != 1]), t)
         return lp_scale(t if norm.of == "raw" else centred, norm.p, norm.average, norm.eps)
 
-    spec = per_channel(y, module.weight, module.eps)  # type: ignore[arg-type]
+    spec = per_channel(y, module.weight, module.eps)
     if module.training:
         shared = module.running_scale.dim() == 0
         return replace(spec, family=Family.LP, p=module.p, scale=scale, one_divisor=shared)

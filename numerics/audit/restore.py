@@ -146,7 +146,7 @@ def _state_of(value: Any) -> Callable[[], None] | None:
     """How to put a random number generator, or an array, back; None for anything else."""
     if isinstance(value, torch.Generator):
         state = value.get_state()
-        return lambda: value.set_state(state) and None
+        return lambda: value.set_state(state)  # type: ignore[return-value]
     if isinstance(value, np.random.Generator):
         bits = value.bit_generator.state
         return lambda: setattr(value.bit_generator, "state", bits)

@@ -184,7 +184,7 @@ def _audit_modes(
     wanted = Selection(None if patterns is None else tuple(patterns))
     found: list[LayerAudit] = []
     missing: dict[NotCovered, None] = {}
-    losses = {}
+    losses: dict[str, float] = {}
     for one in ("train", "eval") if mode == "both" else (mode,):
         label = one or ("train" if subject.model.training else "eval")
         rows, without, loss = _audit_mode(subject, wanted, one, label, request)
