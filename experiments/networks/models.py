@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import ParamSpec
 
 import torch
-from bnverify.experiments.run.recipes import DlnRecipe, Recipe, VggRecipe
+from bnverify.experiments.run.recipes import DlnRecipe, MlpRecipe, Recipe, VggRecipe
 from bnverify.numerics.measure.norms import LpNorm, Noise, NoisyBatchNorm
 from torch import Tensor, nn
 
@@ -156,6 +156,25 @@ def linear_network(recipe: DlnRecipe) -> Network:
         for i in range(recipe.layers)
     ]
     return initialised(Network(blocks).double(), recipe)
+
+
+@_leaving_the_global_generator
+def relu_network(recipe: MlpRecipe) -> Network:
+    """The fully connected ReLU network of ``recipe`` in float64, input and output ``(samples, dim)``."""
+    units = [recipe.dim, *[recipe.width] * (recipe.layers - 1), recipe.dim]
+    blocks = []
+    for i in range(recipe.layers):
+        last = i == recipe.layers - 1
+        norm: nn.Module = nn.Identity()
+        if recipe.norm == ("last-batchnorm" if last else "batchnorm-relu"):
+            norm = nn.BatchNorm1d(units[i + 1], eps=recipe.norm_eps, affine=recipe.affine)
+        act = nn.Identity() if last else nn.ReLU()
+        blocks.append(Block(nn.Linear(units[i], units[i + 1], bias=recipe.bias), norm, act, nn.Identity()))
+    network = initialised(Network(blocks).double(), recipe)
+    with torch.no_grad():
+        for block in network.blocks:
+            block.linear.weight.mul_(math.sqrt(2))
+    return network
 
 
 def initialised(model: Network, recipe: Recipe) -> Network:

@@ -11,6 +11,7 @@ from bnverify.experiments.run.presets import PLAIN, Preset
 from bnverify.experiments.run.recipes import (
     DEPTHS,
     EFFECTS,
+    GAINS,
     NORMS_DLN,
     RECIPES,
     SWEEP,
@@ -43,6 +44,12 @@ NEEDS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "13": (("dln", tuple(NORMS_DLN)),),
     "predict": (("vgg", ("batchnorm", "noisy-batchnorm", "l1", "l2", "linf")), ("depth", NORMALISED)),
     "effects": (("effects", ("none", "batchnorm")),),
+    "init": (("init", ("none", "batchnorm")),),
+    "others": (
+        ("start", ("none", "last-batchnorm", "batchnorm-relu")),
+        ("full-batch", ("none", "batchnorm")),
+        ("vgg", ("none", "batchnorm")),
+    ),
 }
 # No figure and no claim has the shift, random directions or curvature of these networks.
 UNSHOWN: tuple[NormKind, ...] = ("noise", "l1", "l2", "linf")
@@ -169,6 +176,28 @@ def _sweep(preset: Preset) -> Iterator[Planned]:
         yield Planned(f"vgg/{norm}-lr{lr:g}-seed{seed}", "sweep", recipe)
 
 
+def _initialisations(preset: Preset) -> Iterator[Planned]:
+    """Networks from Glorot's weights times a factor, as long and as bare as those of the sweep."""
+    vgg = _vgg(preset, preset.vgg)
+    steps = max(1, round(preset.sweep * vgg.steps))
+    for norm, gain, seed in itertools.product(PLAIN, GAINS, range(preset.seeds)):
+        recipe = replace(vgg, norm=norm, init_gain=gain, seed=seed, checkpoints=0, steps=steps)
+        yield Planned(f"init/{norm}-gain{gain:g}-seed{seed}", "init", recipe)
+
+
+def _starts(preset: Preset) -> Iterator[Planned]:
+    for name in preset.start:
+        base = replace(_linear(name), seeds=preset.linear_seeds)
+        for norm in ("none", "last-batchnorm") if base.norm == "none" else (base.norm,):
+            yield Planned(f"start/{norm}", "start", replace(base, norm=norm))
+
+
+def _full_batch(preset: Preset) -> Iterator[Planned]:
+    for norm, seed in itertools.product(PLAIN, range(preset.seeds)):
+        recipe = replace(_vgg(preset, preset.full_batch), norm=norm, seed=seed)
+        yield Planned(f"full-batch/{norm}-seed{seed}", "full-batch", recipe)
+
+
 def _linear_insertions(preset: Preset) -> Iterator[Planned]:
     yield from _blocks(preset, "insert-dln/none", "insert-dln", _linear(preset.insert_linear))
 
@@ -204,6 +233,9 @@ FAMILIES: dict[str, Callable[[Preset], Iterator[Planned]]] = {
     "insert-dln": _linear_insertions,
     "depth": _depths,
     "effects": _effects,
+    "init": _initialisations,
+    "start": _starts,
+    "full-batch": _full_batch,
 }
 """What a preset is made of, by the name that `NEEDS` gives it."""
 

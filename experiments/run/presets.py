@@ -19,7 +19,7 @@ class Preset:
         says: what it is and how long it takes, for people.
         data, device: what the VGG networks are trained on, and where.
         families: kinds of runs, in the order in which they begin; see `plans.FAMILIES`.
-        vgg, insert, linear, insert_linear: names of recipes; "" where the preset has none.
+        vgg, insert, linear, insert_linear, full_batch, start: names of recipes; "" where the preset has none.
         seeds, linear_seeds: of every network. block: linear seeds that are one computation; 0 means all of them.
         norms: of the VGG networks. sweep: share of ``steps`` that other learning rates take.
         by_seed: all runs of a seed before the next seed, so that a stop leaves whole seeds; else the longest first.
@@ -37,6 +37,8 @@ class Preset:
     insert_linear: str
     seeds: int
     linear_seeds: int
+    full_batch: str = ""
+    start: tuple[str, ...] = ()
     block: int = 0
     norms: tuple[NormKind, ...] = NORMS_VGG
     sweep: float = 0.5
@@ -77,11 +79,28 @@ PRESETS = {
             by_seed=True,
         ),
         Preset(
+            "beyond",
+            "what others found about BatchNorm, on scikit-learn's digits: an hour on two CPU cores",
+            "digits",
+            "cpu",
+            ("start", "full-batch", "vgg", "init", "sweep"),
+            "vgg-quick",
+            "",
+            (),
+            "",
+            seeds=16,
+            linear_seeds=16,
+            full_batch="vgg-full-batch",
+            start=("start-last", "start-deep"),
+            norms=PLAIN,
+            by_seed=True,
+        ),
+        Preset(
             "desk",
             "thin VGG networks on real 32x32 pictures, screened first: three hours on two CPU cores",
             "cifar10",
             "cpu",
-            ("vgg", "sweep", "insert"),
+            ("vgg", "sweep", "init", "insert"),
             "vgg-desk",
             "insert-desk",
             (),

@@ -12,11 +12,13 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from bnverify.base.errors import InputError
 
-NormKind = Literal["none", "batchnorm", "noisy-batchnorm", "noise", "l1", "l2", "linf"]
+NormKind = Literal[
+    "none", "batchnorm", "noisy-batchnorm", "noise", "l1", "l2", "linf", "last-batchnorm", "batchnorm-relu"
+]
 Average = Literal["power-mean", "norm-over-m", "layer-mean", "sample-mean"]
 R = TypeVar("R", bound="Recipe")
 
@@ -64,7 +66,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         ranges = {f.name: f.metadata.get("range", (-math.inf, math.inf)) for f in dataclasses.fields(self)}
-        for name, kind in get_type_hints(type(self)).items():
+        for name, kind in _hints(type(self)).items():
             object.__setattr__(self, name, _checked(name, getattr(self, name), kind, *ranges[name]))
         if self.insert and self.norm != "none":
             raise InputError(f"insert needs a plain network, but norm = {self.norm}; set norm=none")
@@ -127,6 +129,8 @@ class DlnRecipe(Recipe):
     bias: bool = False  # A.1: the loss is |W_1 ... W_k x - A x|^2
     lanczos: int = _ranged(8, 0, 1000)
     audit: bool = False
+    # No noise: the paper's linear networks have none.
+    networks: ClassVar[tuple[NormKind, ...]] = ("none", "batchnorm", "l1", "l2", "linf")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -134,11 +138,35 @@ class DlnRecipe(Recipe):
             raise InputError(
                 f"samples = {self.samples}, dim = {self.dim}; expected more samples than dimensions"
             )
-        if self.norm in ("noisy-batchnorm", "noise"):
+        if self.norm not in self.networks:
             raise InputError(
-                f"norm = {self.norm}: the paper's linear networks have no noise; "
-                "expected none, batchnorm, l1, l2 or linf"
+                f"norm = {self.norm}: there is no such network; expected {', '.join(self.networks)}"
             )
+
+
+@dataclass(frozen=True)
+class MlpRecipe(DlnRecipe):
+    """Fully connected ReLU networks as they are initialised (He et al.: Glorot's times the square root of 2), for what
+    others found: ``dim`` inputs and outputs, ``width`` hidden units, Gaussian data, squares as loss.
+
+    ``batchnorm-relu`` normalises every layer but the last before its ReLU, ``last-batchnorm`` the output alone.
+    """
+
+    width: int = _ranged(256, 1, 100_000)
+    layers: int = _ranged(4, 2, 1000)
+    samples: int = _ranged(200, 2, 10**7)
+    dim: int = _ranged(10, 1, 1000)
+    steps: int = _ranged(1, 1, 10**9)
+    checkpoints: int = _ranged(1, 0, 10_000)
+    seeds: int = _ranged(16, 1, 10_000)
+    lanczos: int = _ranged(20, 0, 1000)
+    networks: ClassVar[tuple[NormKind, ...]] = ("none", "last-batchnorm", "batchnorm-relu")
+
+
+def _hints(kind: type[Recipe]) -> dict[str, Any]:
+    """Field -> type."""
+    hints = get_type_hints(kind)
+    return {f.name: hints[f.name] for f in dataclasses.fields(kind)}
 
 
 def _checked(name: str, value: Any, kind: Any, low: float, high: float) -> Any:
@@ -225,6 +253,26 @@ RECIPES: dict[str, VggRecipe | DlnRecipe] = {
     "insert-dln-linear": DlnRecipe(seeds=8, checkpoints=5, grid="linear", insert=True),
     "insert-dln-paper": DlnRecipe(seeds=10, checkpoints=5, insert=True),
     "insert-dln-quick": DlnRecipe(steps=2000, checkpoints=5, probes=3, insert=True),
+    # What others found: sharpness and gradients at initialisation, full-batch training.
+    "start-last": MlpRecipe(),
+    "start-deep": MlpRecipe(norm="batchnorm-relu", layers=30, samples=512, lanczos=0),
+    "vgg-full-batch": VggRecipe(
+        depth=9,
+        width=0.0625,
+        size=8,
+        batch_size=1437,  # All of the digits' training part.
+        steps=400,
+        checkpoints=41,
+        grid="linear",
+        save_every=100,
+        probes=2,
+        ics=False,
+        audit=False,
+        curvature_every=0,
+        psd=False,
+        directions=0,
+        lanczos=10,
+    ),
     # How the terms of the theorems, learning rate and smoothness go together, at several depths.
     "dln-depth": DlnRecipe(
         samples=200,
@@ -243,6 +291,8 @@ NORMS_VGG: tuple[NormKind, ...] = ("none", "batchnorm", "noisy-batchnorm", "nois
 NORMS_DLN: tuple[NormKind, ...] = ("none", "batchnorm", "l1", "l2", "linf")
 # Learning rates beside 0.1, of "a broader range of (and thus larger) learning rates" (Section 3.1).
 SWEEP: tuple[float, ...] = (0.01, 0.3, 1.0, 3.0)
+# Factors on Glorot's initialisation, beside 1 (Section 3.1: "sensitive to [...] the initialization").
+GAINS: tuple[float, ...] = (0.5, 2.0, 4.0)
 # Depths and further learning rates of the linear networks from which smoothness is predicted.
 DEPTHS: tuple[int, ...] = (5, 10, 20)
 SWEEP_DLN: tuple[float, ...] = (1e-4, 2e-4, 2.5e-4, 3.2e-4, 4e-4, 5e-4, 6.3e-4)
@@ -263,7 +313,7 @@ def override(recipe: R, assignments: Iterable[str]) -> R:
     Raises:
         InputError: an assignment has no ``=``, names no field, or its value has the wrong type or range.
     """
-    hints = get_type_hints(type(recipe))
+    hints = _hints(type(recipe))
     changes: dict[str, Any] = {}
     for text in assignments:
         name, equals, value = text.partition("=")
@@ -291,7 +341,9 @@ def to_json(recipe: Recipe) -> dict[str, Any]:
 
 def from_json(values: Mapping[str, Any]) -> VggRecipe | DlnRecipe:
     """Inverse of `to_json`; InputError if the kind or a field is unknown or a value is out of range."""
-    kinds: dict[str, type[VggRecipe] | type[DlnRecipe]] = {"VggRecipe": VggRecipe, "DlnRecipe": DlnRecipe}
+    kinds: dict[str, type[VggRecipe] | type[DlnRecipe]] = {
+        kind.__name__: kind for kind in (VggRecipe, DlnRecipe, MlpRecipe)
+    }
     kind = kinds.get(str(values.get("kind")))
     if kind is None:
         raise InputError(f"recipe of kind {values.get('kind')!r}; expected one of {', '.join(kinds)}")

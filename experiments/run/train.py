@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 import torch
 from bnverify.experiments.run import record
-from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe, measured_steps
+from bnverify.experiments.run.recipes import DlnRecipe, MlpRecipe, VggRecipe, measured_steps
 
 # Steps between two looks at the clock; the boundaries of loss rows in the metrics, so part of what is
 # bit-identical.
@@ -69,6 +69,10 @@ def make_task(recipe: VggRecipe | DlnRecipe) -> Task:
         from bnverify.experiments.run.network_task import InsertionTask, NetworkTask
 
         return InsertionTask(recipe) if recipe.insert else NetworkTask(recipe)
+    if isinstance(recipe, MlpRecipe):
+        from bnverify.experiments.run.start_task import StartTask
+
+        return StartTask(recipe)
     from bnverify.experiments.run.linear_task import LinearInsertionTask, LinearTask
 
     return LinearInsertionTask(recipe) if recipe.insert else LinearTask(recipe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from bnverify.experiments.data import sets as data
 from bnverify.experiments.run.plans import NEEDS, plan
 from bnverify.experiments.run.presets import PRESETS
 from bnverify.experiments.run.recipes import DEPTHS, DlnRecipe, VggRecipe, digest
@@ -61,8 +62,9 @@ def test_no_two_runs_share_a_folder_or_a_recipe(preset: str) -> None:
 
 @pytest.mark.parametrize("figure", NEEDS)
 def test_a_figure_takes_its_own_networks_alone(figure: str) -> None:
-    runs = plan("quick", figures=(figure,))
-    assert 0 < len(runs) < len(plan("quick"))
+    preset = "beyond" if figure in ("init", "others") else "quick"
+    runs = plan(preset, figures=(figure,))
+    assert 0 < len(runs) < len(plan(preset))
     families = {family for family, _ in NEEDS[figure]}
     assert {r.family for r in runs} == families
 
@@ -78,6 +80,18 @@ def test_seeds_data_device_and_fields_are_taken_over() -> None:
     assert {r.recipe.steps for r in linear} == {7}
     assert {r.recipe.layers for r in linear if r.family != "depth"} == {3}
     assert {r.recipe.layers for r in linear if r.family == "depth"} == set(DEPTHS)
+
+
+def test_beyond_starts_from_glorots_weights_times_a_factor_and_trains_on_all_digits_at_once() -> None:
+    runs = plan("beyond")
+    assert {r.recipe.init_gain for r in runs if r.family == "init"} == {0.5, 2.0, 4.0}
+    assert {(r.recipe.norm, r.recipe.lr) for r in runs if r.family == "start"} == {
+        (norm, 1e-6) for norm in ("none", "last-batchnorm", "batchnorm-relu")
+    }
+    whole = len(data.digits().train_y)
+    assert {
+        r.recipe.batch_size for r in runs if r.family == "full-batch" and isinstance(r.recipe, VggRecipe)
+    } == {whole}
 
 
 def test_unknown_figures_fields_and_single_seeds_are_refused() -> None:

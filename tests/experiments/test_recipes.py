@@ -91,7 +91,7 @@ def test_unknown_recipes_kinds_and_fields_are_refused() -> None:
         from_json({**to_json(VggRecipe()), "colour": 1})
     with pytest.raises(InputError, match="expected a value of type int"):
         VggRecipe(steps=True)
-    with pytest.raises(InputError, match="have no noise"):
+    with pytest.raises(InputError, match="there is no such network; expected none, batchnorm"):
         DlnRecipe(norm="noise")
 
 
