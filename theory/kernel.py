@@ -1,10 +1,17 @@
-# ruff: noqa: E501
 """The judge: it starts from definitions and decides for every batch size m and at exact points. Standard library alone.
 
 A normalisation, a statement, a hypothesis and a step of a proof are text, parsed with `ast` and never evaluated. From
-the text of z(y) and from what g and H are (dL = <g, dz>, dg = H dz) the judge derives v = dL/dy and its derivative B;
+the text of z(y) and from what g and H are (dL = <g, dz>, dg = H dz) the judge derives v = dL^/dy and its derivative B;
 no derivative of any normalisation is written here. `judge(claim, certificate)` returns a `Verified`, which nothing
-else can make, or raises `Refused`.
+else makes, or raises `Refused`. What is claimed comes from the `Claim` alone; a certificate only supplies steps.
+
+Trusted: this file and Python's `ast`, `fractions` and whole numbers; the chain and product rules, 2 r dr = d(r^2) and
+Riesz' theorem; an identity of formal vectors holds for vectors of every m. Where it is used, it is proved in a line:
+- Cauchy-Schwarz: |a|^2 (|a|^2 |b|^2 - <a,b>^2) = | |a|^2 b - <a,b> a |^2, and both sides vanish at a = 0;
+- max over ||X|| <= lam of |X'u|^2 is lam^2 |u|^2: |X'u| <= ||X|| |u|, attained by X = lam u e'/|u|;
+- {X X'u : ||X|| <= lam} is {w : <w, lam^2 u - w> >= 0}: P = X X' has P^2 <= lam^2 P; conversely X = w e'/sqrt(<w,u>);
+- where t >= 0 and [t I - K, -t c/2; -t c'/2, b] is positive semi-definite, c = lam^2 u, <w, K w> <= b for all those w.
+`LEMMAS` are trusted beside this, each for statements of one form, and printed with what rests on them.
 
 ``python -I theory/kernel.py FILE-or-FOLDER ...`` checks certificate files: JSON lists, one item a line. An item holds
 ``claim`` (its id), ``reading``, the fields of a `Claim` and its ``certificate``. Exit code: 0 all verified, 1 something
@@ -16,7 +23,9 @@ from __future__ import annotations
 import ast
 import json
 import operator
+import re
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from functools import cache
@@ -31,97 +40,127 @@ OPERATIONS = {
     ast.MatMult: operator.matmul,
 }
 RELATIONS = {ast.Eq: "==", ast.NotEq: "!=", ast.LtE: "<=", ast.Lt: "<", ast.GtE: ">=", ast.Gt: ">"}
-FIXED = {
-    "one",
-    "y",
-    "g",
-    "v",
-    "H",
-    "B",
-    "m",
-    "gamma",
-    "beta",
-    "eps",
-}  # names to which no text may give a meaning
+NEGATION = {"<=": "<", "<": "<=", "==": "!=", "!=": "=="}  # with the sides of an inequality exchanged
+LONGEST, DEEPEST, LARGEST, STEEPEST = 4000, 60, 10**9, 12  # characters, brackets, whole numbers, powers
+WORK, DIGITS = 20_000_000, 20_000  # products of two terms in one judgement; bits of a coefficient
+FIXED = {"one", "y", "g", "v", "H", "B", "m", "gamma", "beta", "eps", "L", "X", "T", "W", "dW", "HW", "any"}
+FIXED |= {
+    "g_own",
+    "dW_plain",
+    "HW_plain",
+    "dgamma",
+    "dbeta",
+    "nu",
+    "N",
+}  # to which no text may give a meaning
 PROBE, FRESH = "p'", "q'"  # free vectors with names that no text can spell
 M, EPS = ("number", "m"), ("number", "eps")
+LEMMAS = {
+    "composition": "where x is mapped continuously to a local minimum of a function over a set that holds the image "
+    "of the map, x is a local minimum of the function after the map",
+}
 
 
 class Refused(Exception):
     """Why the judge does not accept something."""
 
 
+class Work:
+    """How many products of two terms a judgement has taken; too many are refused."""
+
+    done = 0
+
+    @classmethod
+    def take(cls, products: int) -> None:
+        cls.done += products
+        if cls.done > WORK:
+            raise Refused("too much work: the terms are too many")
+
+
 class Sum:
     """A linear combination, kept as {key: coefficient} without zeros."""
 
-    def __init__(self, parts):
+    def __init__(self, parts: dict[Any, Any]) -> None:
         self.parts = {key: c for key, c in parts.items() if c}
 
-    def __bool__(self):
+    def like(self, parts: dict[Any, Any]) -> Any:
+        return type(self)(parts)
+
+    def __bool__(self) -> bool:
         return bool(self.parts)
 
-    def __add__(self, other):
+    def __add__(self, other: Any) -> Any:
         if type(other) is not type(self):
             return NotImplemented
-        return type(self)(
-            self.parts
-            | {key: self.parts[key] + c if key in self.parts else c for key, c in other.parts.items()}
-        )
+        both = {k: self.parts[k] + c if k in self.parts else c for k, c in other.parts.items()}
+        return self.like(self.parts | both)
 
-    def __neg__(self):
-        return type(self)({key: -c for key, c in self.parts.items()})
+    def __neg__(self) -> Any:
+        return self.like({key: -c for key, c in self.parts.items()})
 
-    def __sub__(self, other):
+    def __sub__(self, other: Any) -> Any:
         return self + -other
 
 
 class Number(Sum):
-    """A sum over the rationals of monomials, sorted tuples of (atom, power); an atom is a named number, an inner product, a root or a divisor."""
+    """A sum over Q of monomials, sorted tuples of (atom, power).
+
+    An atom is a named number, an inner product ("dot", a, word, b), or ("root", i), ("part", i): a root, a divisor.
+    """
 
     @classmethod
-    def of(cls, value):
+    def of(cls, value: Any) -> Any:
         return cls({(): Fraction(value)})
 
     @classmethod
-    def atom(cls, atom, power=1):
+    def atom(cls, atom: Any, power: int = 1) -> Number:
         return cls({((atom, power),) if power else (): Fraction(1)})
 
     @staticmethod
     @cache
-    def times(left, right):
+    def times(left: Any, right: Any) -> tuple[Any, int]:
         """The product of two keys, as a key and a factor."""
         powers = dict(left)
         for atom, power in right:
             powers[atom] = powers.get(atom, 0) + power
         return tuple(sorted(item for item in powers.items() if item[1])), 1
 
-    def __mul__(self, other):
+    def __mul__(self, other: Any) -> Any:
         if type(other) is not type(self):
             return NotImplemented
-        total = {}
+        Work.take(len(self.parts) * len(other.parts))
+        total: dict[Any, Any] = {}
         for left, c in self.parts.items():
             for right, d in other.parts.items():
                 key, factor = self.times(left, right)
                 total[key] = total.get(key, 0) + c * d * factor
         return type(self)(total)
 
-    def atoms(self):
+    def power(self, whole: int) -> Any:
+        result = self.of(1)
+        for _ in range(whole):
+            result = result * self
+            if any(max(abs(c.numerator), c.denominator).bit_length() > DIGITS for c in result.parts.values()):
+                raise Refused("too much work: the coefficients are too long")
+        return result
+
+    def atoms(self) -> set[Any]:
         return {atom for monomial in self.parts for atom, _ in monomial}
 
 
 class Exact(Number):
-    """A number at a point: a sum over the rationals of roots of square-free whole numbers, which are its keys."""
+    """A number at a point: a sum over Q of roots of square-free whole numbers, which are its keys."""
 
     @classmethod
-    def of(cls, value):
+    def of(cls, value: Any) -> Exact:
         return cls({1: Fraction(value)})
 
     @staticmethod
-    def times(left, right):
+    def times(left: Any, right: Any) -> tuple[Any, int]:  # type: ignore[override]
         common = gcd(left, right)
         return left * right // common**2, common
 
-    def inverse(self):
+    def inverse(self) -> Exact:
         if not self:
             raise Refused("outside the scope: something divided by is 0 at the point")
         if max(self.parts) == 1:
@@ -130,7 +169,7 @@ class Exact(Number):
         conjugate = Exact({d: -c if d % p == 0 else c for d, c in self.parts.items()})
         return conjugate * (self * conjugate).inverse()
 
-    def root(self):
+    def root(self) -> Exact:
         value = self.parts.get(1, Fraction(0))
         if self.parts.keys() - {1} or value < 0:
             raise Refused("a root of a negative number or of a sum of roots at the point")
@@ -139,8 +178,8 @@ class Exact(Number):
             result = result * Exact({p: Fraction(1)})
         return result
 
-    def sign(self):
-        """-1, 0 or 1: roots of different square-free numbers are independent, so only {} is 0, and digits decide the rest."""
+    def sign(self) -> int:
+        """-1, 0 or 1: roots of different square-free numbers are independent, so only {} is 0."""
         digits = 10
         while self:
             scale = 10**digits
@@ -150,11 +189,11 @@ class Exact(Number):
             digits *= 2
         return 0
 
-    def __str__(self):
+    def __str__(self) -> str:
         return " + ".join(f"{c}*sqrt({d})" if d > 1 else str(c) for d, c in sorted(self.parts.items())) or "0"
 
 
-def primes(whole):
+def primes(whole: int) -> list[int]:
     """The prime factors of a whole number, each as often as it divides."""
     if whole > 10**12:
         raise Refused("the root of a number that is too long to factor")
@@ -168,27 +207,93 @@ def primes(whole):
     return found + [whole] * (whole > 1)
 
 
-class Vector(Sum):
-    """A formal vector: its keys (word, name) are the operators of the word applied to the vector of that name, its coefficients Numbers."""
+class Interval:
+    """A maximum that is known to lie between two exact numbers; a factor below 0 exchanges its ends."""
 
-    number = Number
+    def __init__(self, low: Exact, high: Exact) -> None:
+        self.low, self.high = low, high
+
+    @staticmethod
+    def of(value: Exact | Interval) -> Interval:
+        return value if isinstance(value, Interval) else Interval(value, value)
+
+    def __add__(self, other: Any) -> Interval:
+        other = Interval.of(other)
+        return Interval(self.low + other.low, self.high + other.high)
+
+    def __neg__(self) -> Interval:
+        return Interval(-self.high, -self.low)
+
+    def __sub__(self, other: Any) -> Interval:
+        return self + -other
+
+    def __rsub__(self, other: Any) -> Interval:
+        return -self + other
+
+    def __mul__(self, other: Any) -> Interval:
+        other = Interval.of(other)
+        low = high = self.low * other.low
+        for end in (self.low * other.high, self.high * other.low, self.high * other.high):
+            low, high = end if (low - end).sign() > 0 else low, end if (end - high).sign() > 0 else high
+        return Interval(low, high)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __str__(self) -> str:
+        return f"[{self.low}, {self.high}]"
+
+
+def mirror(word: tuple[str, ...]) -> tuple[str, ...]:
+    """The transpose of a product of operators: X> and X< are each other's, the other letters are symmetric."""
+    return tuple(letter.translate({60: 62, 62: 60}) for letter in reversed(word))
+
+
+def reduced(word: tuple[str, ...], name: str) -> tuple[tuple[str, ...], str]:
+    """A vector by its word and base: C! C! = C!, and X W is y where a definition says so."""
+    kept: list[str] = []
+    for letter in word:
+        if not (letter[-1] == "!" and kept[-1:] == [letter]):
+            kept.append(letter)
+    return (tuple(kept[:-1]), "y") if name == "W'" and kept[-1:] == ["X'>"] else (tuple(kept), name)
+
+
+class Vector(Sum):
+    """A formal vector of a space: a key (word, name) is the operators of the word on the vector of that name."""
+
+    number: Any = Number
+
+    def __init__(self, parts: dict[Any, Any], space: str = "batch") -> None:
+        super().__init__(parts)
+        self.space = space
+
+    def like(self, parts: dict[Any, Any]) -> Any:
+        return type(self)(parts, self.space)
 
     @classmethod
-    def base(cls, name):
-        return cls({((), name): Number.of(1)})
+    def base(cls, name: str, space: str = "batch") -> Vector:
+        return cls({((), name): Number.of(1)}, space)
 
-    def __mul__(self, factor):
+    def __add__(self, other: Any) -> Any:
+        self.meet(other)
+        return super().__add__(other)
+
+    def meet(self, other: Any) -> None:
+        if isinstance(other, Vector) and other.space != self.space:
+            raise Refused(f"a vector of {self.space} beside one of {other.space}")
+
+    def __mul__(self, factor: Any) -> Any:
         if type(factor) is not self.number:
             return NotImplemented
-        return type(self)({key: c * factor for key, c in self.parts.items()})
+        return self.like({key: c * factor for key, c in self.parts.items()})
 
     __rmul__ = __mul__
 
-    def __matmul__(self, other):
+    def __matmul__(self, other: Any) -> Any:
         if isinstance(other, Operator):
             return Row(self, other)
         if type(other) is not type(self):
             return NotImplemented
+        self.meet(other)
         total = self.number({})
         for left, c in self.parts.items():
             for right, d in other.parts.items():
@@ -197,13 +302,16 @@ class Vector(Sum):
         return total
 
     @staticmethod
-    def inner(left, right):
-        """The inner product of two keys; the operators of words are symmetric, so their reversed words are their transposes."""
-        (left_word, a), (right_word, b) = left, right
-        word = left_word[::-1] + right_word
+    def inner(left: Any, right: Any) -> Any:
+        """The inner product of two keys."""
+        word, b = reduced(mirror(left[0]) + right[0], right[1])
+        word, a = reduced(mirror(word), left[1])
+        word = mirror(word)
         if a == b and not word and (a == "one" or a.startswith("sign'")):
             return Number.atom(M)
-        return Number.atom(("dot", *min((a, word, b), (b, word[::-1], a))))
+        if a == b and not word and a.startswith("top'"):
+            return Number.of(1)
+        return Number.atom(("dot", *min((a, word, b), (b, mirror(word), a))))
 
 
 class Column(Vector):
@@ -212,34 +320,59 @@ class Column(Vector):
     number = Exact
 
     @staticmethod
-    def inner(left, right):
+    def inner(left: int, right: int) -> Exact:
         return Exact.of(left == right)
 
 
 class Operator:
-    """A linear map, known by what it does to a vector."""
+    """A linear map between spaces, known by what it does to a vector."""
 
-    def __init__(self, action):
-        self.action = action
+    def __init__(self, action: Callable[[Any], Any], source: str = "batch", target: str = "batch") -> None:
+        self.action, self.source, self.target = action, source, target
 
-    def __matmul__(self, other):
+    def __call__(self, u: Any) -> Any:
+        if u.space != self.source:
+            raise Refused(f"an operator on {self.source} applied to a vector of {u.space}")
+        return self.action(u)
+
+    def __matmul__(self, other: Any) -> Any:
         if isinstance(other, Operator):
-            return Operator(lambda u: self.action(other.action(u)))
-        return self.action(other) if isinstance(other, Vector) else NotImplemented
+            if other.target != self.source:
+                raise Refused(f"an operator on {self.source} after one into {other.target}")
+            return Operator(lambda u: self(other(u)), other.source, self.target)
+        return self(other) if isinstance(other, Vector) else NotImplemented
+
+    def __add__(self, other: Any) -> Any:
+        if not isinstance(other, Operator) or (other.source, other.target) != (self.source, self.target):
+            return NotImplemented
+        return Operator(lambda u: self(u) + other(u), self.source, self.target)
+
+    def __mul__(self, factor: Any) -> Any:
+        if not isinstance(factor, Number):
+            return NotImplemented
+        return Operator(lambda u: self(u) * factor, self.source, self.target)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Operator:
+        return Operator(lambda u: -self(u), self.source, self.target)
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -other
 
 
 class Row:
     """A vector to the left of operators, the first half of v @ B @ v; that B is symmetric is never used."""
 
-    def __init__(self, vector, operator):
+    def __init__(self, vector: Vector, operator: Operator) -> None:
         self.vector, self.operator = vector, operator
+        if operator.target != vector.space:
+            raise Refused(f"a vector of {vector.space} to the left of an operator into {operator.target}")
 
-    def __matmul__(self, other):
-        return (
-            Row(self.vector, self.operator @ other)
-            if isinstance(other, Operator)
-            else self.vector @ (self.operator @ other)
-        )
+    def __matmul__(self, other: Any) -> Any:
+        if isinstance(other, Operator):
+            return Row(self.vector, self.operator @ other)
+        return self.vector @ (self.operator @ other) if isinstance(other, Vector) else NotImplemented
 
 
 # ---------------------------------------------------------------- text
@@ -249,11 +382,11 @@ _TOKEN = object()
 
 @dataclass(frozen=True)
 class Verified:
-    """What the judge established; only this file can make one.
+    """What the judge established; only this file makes one.
 
-    verdict: "proved" or "refuted". method: identity, terms, point, or witness. scope: what is assumed of an instance, in
-    full. point: the exact data of a refutation or witness. sides: both sides there. tight: an equality. lemmas: what is
-    trusted beside the calculus.
+    verdict: "proved" or "refuted". statement, hypotheses: as the judge read them. scope: what else is assumed.
+    method: identity, terms, negation, point or witness. tight: both sides are equal. point: the exact data of a
+    refutation or a witness, sides: both sides there. lemmas: what is trusted beside the calculus.
     """
 
     verdict: str
@@ -275,7 +408,7 @@ class Verified:
     def __str__(self) -> str:
         parts = [f"{self.verdict} ({self.method}): {self.statement}"]
         parts += [f"given {text}" for text in self.hypotheses] + [f"scope {'; '.join(self.scope)}"]
-        parts += [f"trusting {name}" for name in self.lemmas]
+        parts += [f"trusting {name}: {LEMMAS[name]}" for name in self.lemmas]
         return " | ".join(parts + ([f"{self.sides[0]} against {self.sides[1]}"] if self.sides else []))
 
 
@@ -283,9 +416,11 @@ class Verified:
 class Claim:
     """What is claimed: statement, hypotheses and scope come from here and from nowhere else.
 
-    definition: lines ``name = expression; ...`` up to z. needs: what an instance of it must satisfy, as texts.
-    quantifier: "all" or "exists". eps: "zero" or "positive". vectors, numbers, operators: the free ones that the texts
-    name. example: an exact point where the hypotheses hold.
+    definition: lines ``name = expression; ...`` that end in z (or z_j and z_k), the first may be ``y = X @ W``.
+    needs: what an instance of it must satisfy, as texts. quantifier: "all" or "exists". eps: "zero" or "positive".
+    vectors ("a", "W0 in weights"), numbers, operators ("D", symmetric; "matrix M", with the transpose M_T;
+    "projector C"; "K: weights -> batch"): the free ones that the texts name. min_m: the least m.
+    example: an exact point where the hypotheses hold.
     """
 
     definition: str
@@ -300,149 +435,581 @@ class Claim:
     min_m: int = 2
     example: dict[str, Any] | None = None
 
-    def lines(self):
+    def lines(self) -> list[tuple[str, ast.expr]]:
         """The lines of the definition, as pairs of a new name and a tree; every name is new."""
-        pairs = [line.partition("=")[::2] for line in self.definition.split(";")]
-        names = [name.strip() for name, _ in pairs] + [*self.vectors, *self.numbers, *self.operators]
+        pairs = [
+            (name.strip(), parse(right))
+            for name, _, right in (x.partition("=") for x in self.definition.split(";"))
+        ]
+        if pairs[0][0] == "y" and ast.unparse(pairs[0][1]) == "X @ W":
+            if any(names_in(tree) & {"X", "T", "W"} for _, tree in pairs[1:]):
+                raise Refused("the lines after y = X @ W are about y")
+        elif pairs[0][0] == "y":
+            raise Refused("a definition says what y is only as y = X @ W")
+        declared = [name for name, *_ in self.declared_operators()]
+        declared += [f"{name}_T" for name, kind, *_ in self.declared_operators() if kind == ">"]
+        names = [name for name, _ in pairs if name != "y"] + [
+            *self.declared_vectors(),
+            *self.numbers,
+            *declared,
+        ]
         for name in names:
-            if (
-                not (name.isidentifier() and name.isascii())
-                or name in FIXED
-                or names.count(name) > 1
-                or name.startswith("given")
-            ):
+            taken = (
+                name in FIXED or names.count(name) > 1 or re.fullmatch(r"(given|need)\d+|z'|sigma|rho", name)
+            )
+            line = name in {"sigma", "rho"} and name in dict(pairs) and names.count(name) == 1
+            base = re.fullmatch(r"(y|g|v|gamma|beta|H|B)_\w+", name)
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or base or (taken and not line):
                 raise Refused(f"the name {name!r} is taken, or no name")
-        if self.eps not in {"zero", "positive"}:
-            raise Refused(f"eps is zero or positive, not {self.eps!r}")
-        if self.quantifier not in {"all", "exists"} or type(self.min_m) is not int or self.min_m < 2:
-            raise Refused("the quantifier is all or exists, and min_m is at least 2")
-        return [(name.strip(), parse(right)) for name, right in pairs]
+        if self.eps not in {"zero", "positive"} or self.quantifier not in {"all", "exists"}:
+            raise Refused("eps is zero or positive, the quantifier all or exists")
+        if type(self.min_m) is not int or self.min_m < 2:
+            raise Refused("min_m is a whole number, at least 2")
+        if not (isinstance(self.needs, tuple) and isinstance(self.hypotheses, tuple)):
+            raise Refused("needs and hypotheses are tuples of texts")
+        return pairs
+
+    def declared_vectors(self) -> dict[str, str]:
+        """The spaces of the declared vectors, by name."""
+        pairs = [text.partition(" in ")[::2] for text in self.vectors]
+        return {name.strip(): space.strip() or "batch" for name, space in pairs}
+
+    def declared_operators(self) -> list[tuple[str, str, str, str]]:
+        """Name, kind ("" symmetric, ">" any, "!" projector), source and target of the declared operators."""
+        found = []
+        for text in self.operators:
+            form = r"(?:(matrix|projector) )?(\w+)(?:: ?(\w+) ?-> ?(\w+)| in (\w+))?"
+            if not (match := re.fullmatch(form, text.strip(), re.ASCII)):
+                raise Refused(f"not an operator: {text!r}")
+            kind, name, source, target, space = match.groups()
+            source, target = source or space or "batch", target or space or "batch"
+            letter = {"matrix": ">", "projector": "!"}.get(kind, ">" if source != target else "")
+            if letter == "!" and source != target:
+                raise Refused("a projector maps a space to itself")
+            found.append((name, letter, source, target))
+        return found
 
 
-def parse(text):
-    """The tree of an expression or a comparison."""
+def parse(text: str) -> ast.expr:
+    """The tree of an expression or a comparison: short, in plain characters, with no place where text can hide."""
+    if (
+        not isinstance(text, str)
+        or len(text) > LONGEST
+        or not re.fullmatch(r"[A-Za-z0-9_+\-*/@()<>=!, ]+", text)
+    ):
+        raise Refused(f"no text of the grammar, or one that is too long: {ascii(text)[:80]}")
+    depth = 0
+    for character in text:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth > DEEPEST:
+            raise Refused("brackets stand too deeply inside each other")
     return ast.parse(text.strip(), mode="eval").body
 
 
-def comparison(text):
-    """Left side, relation and right side of a statement, with > and >= turned round."""
+def names_in(node: ast.AST) -> set[str]:
+    """The names of a tree, without those of functions."""
+    functions = {id(inside.func) for inside in ast.walk(node) if isinstance(inside, ast.Call)}
+    return {x.id for x in ast.walk(node) if isinstance(x, ast.Name) and id(x) not in functions}
+
+
+def calls_in(node: ast.AST) -> set[str]:
+    return {x.func.id for x in ast.walk(node) if isinstance(x, ast.Call) and isinstance(x.func, ast.Name)}
+
+
+def comparison(text: str) -> tuple[ast.expr, str, ast.expr]:
+    """Left side, relation and right side of a statement, > and >= turned round; psd(A) is its operator, "psd", 0."""
     match parse(text):
         case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in RELATIONS:
             relation = RELATIONS[type(op)]
             return (right, relation.replace(">", "<"), left) if ">" in relation else (left, relation, right)
+        case ast.Call(func=ast.Name(id="psd"), args=[inside], keywords=[]):
+            return inside, "psd", ast.Constant(0)
     raise Refused(f"not one comparison: {text}")
 
 
-def walk(node, room):
+def same(left: ast.AST, right: ast.AST) -> bool:
+    return ast.dump(left) == ast.dump(right)
+
+
+def half_power(node: ast.expr) -> Fraction:
+    """The power of **: a whole number or one of its halves."""
+    match node:
+        case ast.UnaryOp(op=ast.USub(), operand=inside):
+            return -half_power(inside)
+        case ast.Constant(value=whole) if type(whole) is int and whole <= STEEPEST:
+            return Fraction(whole)
+        case ast.BinOp(left=top, op=ast.Div(), right=ast.Constant(value=2)):
+            return half_power(top) / 2
+    raise Refused(f"a power is a whole number up to {STEEPEST} or one of its halves, not {ast.unparse(node)}")
+
+
+def walk(node: ast.expr, room: Any) -> Any:
     """The value of a tree in a room, which binds the names and knows how to divide and to take roots."""
     match node:
-        case ast.Constant(value=int(whole)):
+        case ast.Constant(value=whole) if type(whole) is int and whole <= LARGEST:
             return room.number(whole)
-        case ast.Name(id=name) if name in room.names:
-            return room.names[name]
+        case ast.Name(id=name):
+            return room.look(name)
         case ast.UnaryOp(op=ast.USub(), operand=inside):
             return -walk(inside, room)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right) if "one" in {
+            ast.unparse(left),
+            ast.unparse(right),
+        }:
+            one, other = walk(left, room), walk(right, room)
+            if isinstance(one, Vector) and isinstance(other, Vector):
+                one.meet(other)
+                return other if ast.unparse(left) == "one" else one
+            return one * other
         case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATIONS:
-            return OPERATIONS[type(op)](walk(left, room), walk(right, room))
+            value = OPERATIONS[type(op)](walk(left, room), walk(right, room))
+            return room.short(value) if type(value) is Number and len(value.parts) > 8 else value
         case ast.BinOp(left=left, op=ast.Div(), right=right):
-            return walk(left, room) * room.inverse(walk(right, room), ast.unparse(right))
-        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(power))) if 1 <= power <= 12:
-            return prod([walk(left, room)] * power, start=room.number(1))
-        case ast.Call(func=ast.Name(id="sqrt"), args=[inside], keywords=[]):
+            return walk(left, room) * room.inverse(walk(right, room), right)
+        case ast.BinOp(left=left, op=ast.Pow(), right=right):
+            power, base = half_power(right), walk(left, room)
+            if power.denominator == 2:
+                base = room.sqrt(base, left)
+            if power < 0:
+                base = room.inverse(base, left)
+            if isinstance(base, Interval):
+                return prod([base] * abs(power.numerator), start=room.number(1))
+            return base.power(abs(power.numerator))
+        case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]):
+            return call(function, arguments, room)
+    raise Refused(f"not in the grammar: {ast.unparse(node)}")
+
+
+def call(function: str, arguments: list[ast.expr], room: Any) -> Any:
+    """The value of a function of the grammar."""
+    match function, arguments:
+        case "sqrt", [inside]:
             return room.sqrt(walk(inside, room), inside)
-        case ast.Call(func=ast.Name(id="norm"), args=[inside], keywords=[]):
-            return walk(ast.Call(ast.Name("sqrt"), [ast.BinOp(inside, ast.MatMult(), inside)], []), room)
-        case ast.Call(func=ast.Name(id="abs"), args=[inside], keywords=[]):
-            return walk(ast.Call(ast.Name("sqrt"), [ast.BinOp(inside, ast.Pow(), ast.Constant(2))], []), room)
-        case ast.Call(func=ast.Name(id="sign"), args=[inside], keywords=[]):
-            return room.signs(walk(inside, room), ast.unparse(inside))
-    raise Refused(f"not in the grammar, or an unknown name: {ast.unparse(node)}")
+        case "norm", [inside]:
+            square = ast.BinOp(inside, ast.MatMult(), inside)
+            return room.sqrt(walk(square, room), square)
+        case "abs", [inside]:
+            return room.absolute(walk(inside, room), inside)
+        case "mean", [ast.Call(func=ast.Name(id="abs"), args=[inside], keywords=[])]:
+            value = walk(inside, room)
+            return room.signs(value, inside) @ value * room.inverse(room.look("m"), ast.Name("m"))
+        case "mean", [inside]:
+            match inside:
+                case ast.BinOp(left=left, op=ast.Mult(), right=right):
+                    one, other = walk(left, room), walk(right, room)
+                    both = isinstance(one, Vector) and isinstance(other, Vector)
+                    total = one @ other if both else room.look("one") @ walk(inside, room)
+                case _:
+                    total = room.look("one") @ walk(inside, room)
+            return total * room.inverse(room.look("m"), ast.Name("m"))
+        case "max", [inside, ast.Compare() as ball]:
+            return room.maximum(inside, ball_of(ball))
+        case "max", [ast.Call(func=ast.Name(id="abs"), args=[inside], keywords=[])]:
+            return room.largest(walk(inside, room), inside)
+        case (("min" | "max"), [left, right]):
+            distance = room.absolute(walk(left, room) - walk(right, room), ast.BinOp(left, ast.Sub(), right))
+            total = walk(left, room) + walk(right, room) + (distance if function == "max" else -distance)
+            return total * room.number(Fraction(1, 2))
+        case "sign", [inside]:
+            return room.signs(walk(inside, room), inside)
+        case "smooth", [ast.Name(id="y")]:
+            return room.smooth()
+        case "d", [inside, ast.Name(id=name)]:
+            return room.rate(inside, name, None)
+        case "d", [inside, ast.Name(id=name), along]:
+            return room.rate(inside, name, walk(along, room))
+        case "at", [inside, ast.Name(id=name), value]:
+            return room.placed(inside, name, walk(value, room))
+    raise Refused(f"there is no function {function} of {len(arguments)} such arguments")
+
+
+def ball_of(node: ast.Compare) -> ast.expr:
+    match node:
+        case ast.Compare(
+            left=ast.Call(ast.Name("norm"), [ast.Name("X")], []), ops=[ast.LtE()], comparators=[bound]
+        ):
+            return bound
+    raise Refused(f"a maximum is over norm(X) <= lam, not {ast.unparse(node)}")
+
+
+def image_form(node: ast.expr, lam: ast.expr) -> tuple[ast.expr, ast.expr | None]:
+    """u and K of the maximum of (T @ u) @ (T @ u), where K is None, or of (X @ T @ u) @ K @ (X @ T @ u)."""
+    match node:
+        case ast.BinOp(
+            left=ast.BinOp(left=ast.Name(id="T"), op=ast.MatMult(), right=u) as left,
+            op=ast.MatMult(),
+            right=right,
+        ) if same(left, right):
+            found: tuple[ast.expr, ast.expr | None] = u, None
+        case ast.BinOp(
+            left=ast.BinOp(left=left, op=ast.MatMult(), right=k), op=ast.MatMult(), right=right
+        ) if same(left, right):
+            match left:
+                case ast.BinOp(
+                    left=ast.BinOp(left=ast.Name(id="X"), op=ast.MatMult(), right=ast.Name(id="T")),
+                    op=ast.MatMult(),
+                    right=u,
+                ):
+                    found = u, k
+                case ast.BinOp(
+                    left=ast.Name(id="X"),
+                    op=ast.MatMult(),
+                    right=ast.BinOp(left=ast.Name(id="T"), op=ast.MatMult(), right=u),
+                ):
+                    found = u, k
+                case _:
+                    raise Refused(f"no maximum that the judge knows: {ast.unparse(node)}")
+        case _:
+            raise Refused(f"no maximum that the judge knows: {ast.unparse(node)}")
+    held = set().union(*(names_in(part) for part in (*found, lam) if part is not None))
+    if held & {"X", "T", "W", "dW", "HW", "dW_plain", "HW_plain"}:
+        raise Refused("in a maximum over X every other name is held fixed, and these are made of X")
+    return found
 
 
 # ---------------------------------------------------------------- the room of every m
 
 
+def symbol(letter: str, source: str = "batch", target: str = "batch") -> Operator:
+    """An operator that is only a letter."""
+
+    def act(u: Vector) -> Vector:
+        total = Vector({}, target)
+        for (word, base), c in u.parts.items():
+            total = total + Vector({reduced((letter, *word), base): c}, target)
+        return total
+
+    return Operator(act, source, target)
+
+
 class Formal:
-    """Every m at once: formal vectors, with v and B derived from the definition of z by the chain rule."""
+    """Every m at once: formal vectors, with v and B derived from the definition of z by the chain rule.
 
-    number = Number.of
+    names: what the texts may name; v, B, dW, ... are derived when they are first looked up.
+    scope: what the definition divides by, as texts. relations: of the hypotheses, whose gaps (right minus left) have
+    the names given0, given1, ...; need0, ... are what the definition needs.
+    """
 
-    def __init__(self, claim, opaque=False):
-        self.meaning = {}  # atom ("root", i) or ("part", i) -> the number that it is the root of or equal to
-        self.stand_ins = {}  # eliminated atom -> the number that it equals
-        self.basic = (
+    number = staticmethod(Number.of)
+
+    def __init__(self, claim: Claim, opaque: bool = False) -> None:
+        self.claim, self.lines = claim, claim.lines()
+        self.meaning: dict[
+            Any, Number
+        ] = {}  # ("root", i) or ("part", i) -> what it is the root of or equal to
+        self.stand_ins: dict[Any, Number] = {}  # eliminated atom -> the number that it equals
+        self.basic: set[Any] = (
             set()
-        )  # roots and parts that took the place of an eliminated atom, and are free symbols now
-        self.nonnegative, self.nonzero = {M, EPS}, {M, EPS}  # atoms
-        self.scope = ["m >= 2"]
-        self.names = {
-            "one": Vector.base("one"),
-            "y": Vector.base("y"),
-            "m": Number.atom(M),
-            "eps": Number.atom(EPS) if claim.eps == "positive" else Number({}),
-        }
-        self.names |= {name: Number.atom(("number", name)) for name in ("gamma", "beta", *claim.numbers)}
-        self.names |= {name: Vector.base(name) for name in claim.vectors} | {
-            name: self.symbol(name) for name in claim.operators
-        }
+        )  # roots and parts that took the place of an eliminated atom: free symbols now
+        self.nonnegative, self.nonzero = {M, EPS}, {M, EPS}
+        self.facts: list[
+            tuple[Any, str]
+        ] = []  # gaps of hypotheses in primitive form, and what is known of their sign
+        self.definite: list[ast.expr] = []  # the operators that hypotheses call positive semi-definite
+        self.equal: list[
+            tuple[Any, Any]
+        ] = []  # (atom or name of a vector, what a hypothesis says that it equals)
+        self.relations: dict[str, str] = {}
+        self.scope = [f"m >= {claim.min_m}", "eps = 0" if claim.eps == "zero" else "eps > 0"]
+        made = [name for name, _ in self.lines]
+        self.weights = made[0] == "y"
+        self.units = [""] if "z" in made else sorted(name[1:] for name in made if name.startswith("z_"))
+        if not self.units:
+            raise Refused("a definition says what z is")
+        self.letters: dict[str, Operator] = {}
+        self.curved: set[str] = set()  # the letters of Hessians
+        self.elsewhere = False  # whether names mean something else for a while
+        self.names: dict[str, Any] = self.given_names()
         self.defining = True  # what a definition divides by is not 0: that is the scope of a normalisation
-        for name, tree in claim.lines():
+        for name, tree in self.lines:
             self.names[name] = walk(tree, self)
-        self.z, g = self.names["z"], Vector.base("g")
-        self.v = self.riesz(self.normal(g @ self.change(self.z, Vector.base(PROBE))))
-        self.names |= {
-            "g": g,
-            "H": self.symbol("H"),
-            "v": self.v,
-            "B": Operator(lambda u: self.change(self.v, u)),
-        }
-        if opaque:
-            self.names |= {"v": Vector.base("v"), "B": self.symbol("B")}
+            if not isinstance(self.names[name], (Number, Vector)):
+                raise Refused(f"the line {name} is neither a number nor a vector")
         self.defining = False
-        self.relations = {}  # of the hypotheses given0, given1, ..: each names right minus left
-        for i, text in enumerate(claim.needs):
-            self.assume(f"need{i}", text)
-        for i, text in enumerate(claim.hypotheses):
-            self.assume(f"given{i}", text)
+        for unit in self.units:
+            if not isinstance(self.names["z" + unit], Vector) or self.names["z" + unit].space != "batch":
+                raise Refused("z is no vector of the batch")
+        for unit in self.units:
+            self.names["g" + unit] = Vector.base("g" + unit)
+            known = set(self.letters)
+            for other in self.units:
+                if unit <= other:
+                    self.add_operator(f"H{unit}{other[1:]}", "" if unit == other else ">")
+            self.curved |= self.letters.keys() - known
+            if opaque:
+                self.names["v" + unit] = Vector.base("v" + unit)
+                self.names |= {f"B{unit}{other[1:]}": symbol(f"B{unit}{other[1:]}>") for other in self.units}
+        for kind, texts in (("need", claim.needs), ("given", claim.hypotheses)):
+            for i, text in enumerate(texts):
+                self.assume(f"{kind}{i}", text)
 
-    @staticmethod
-    def symbol(name):
-        """A symmetric operator that is only a name."""
-        return Operator(lambda u: Vector({((name, *word), base): c for (word, base), c in u.parts.items()}))
+    def given_names(self) -> dict[str, Any]:
+        """What a definition starts from, and what is declared."""
+        eps = Number.atom(EPS) if self.claim.eps == "positive" else Number({})
+        self.names = {"one": Vector.base("one"), "m": Number.atom(M), "eps": eps}
+        numbers = [f"{name}{unit}" for name in ("gamma", "beta") for unit in self.units]
+        self.names |= {name: Number.atom(("number", name)) for name in (*numbers, *self.claim.numbers)}
+        self.names |= {f"y{unit}": Vector.base(f"y{unit}") for unit in self.units if not self.weights}
+        self.names |= {
+            name: Vector.base(name, space) for name, space in self.claim.declared_vectors().items()
+        }
+        for name, kind, source, target in self.claim.declared_operators():
+            if not (self.weights and name == "X"):
+                self.add_operator(name, kind, source, target)
+        if self.weights:
+            self.add_operator("X'", ">", "weights", "batch")
+            self.names |= {
+                "X": self.letters["X'>"],
+                "T": self.letters["X'<"],
+                "W": Vector.base("W'", "weights"),
+            }
+        return self.names
 
-    def gap(self, text):
-        """Right minus left of a statement, and the relation."""
+    def add_operator(self, name: str, kind: str, source: str = "batch", target: str = "batch") -> None:
+        self.names[name] = self.letters[name + kind] = symbol(name + kind, source, target)
+        if kind == ">":
+            pair = re.fullmatch(r"H_(\w)(\w)", name)
+            transposed = f"H_{pair[2]}{pair[1]}" if pair else f"{name}_T"
+            self.names[transposed] = self.letters[name + "<"] = symbol(name + "<", target, source)
+
+    def look(self, name: str) -> Any:
+        """What a name means; what has to be derived is derived in the scope of the definition and kept."""
+        if name not in self.names:
+            before, self.defining = self.defining, self.defining or not self.elsewhere
+            try:
+                self.names[name] = self.derived(name)
+            finally:
+                self.defining = before
+        return self.names[name]
+
+    def derived(self, name: str) -> Any:
+        base, _, pair = name.partition("_")
+        unit = "_" + pair if pair else ""
+        if base == "v" and unit in self.units:
+            return self.riesz(self.loss_rate(self.moves("y" + unit, Vector.base(PROBE))), "batch")
+        if base == "B" and self.units == [""] and not pair:
+            return Operator(lambda u: self.change(self.look("v"), self.moves("y", u)))
+        if base == "B" and len(pair) == 2 and {"_" + pair[0], "_" + pair[1]} <= set(self.units):
+            return Operator(lambda u: self.change(self.look("v_" + pair[0]), self.moves("y_" + pair[1], u)))
+        if base in {"dgamma", "dbeta"} and unit in self.units:
+            return self.loss_rate(self.moves(base[1:] + unit, None))
+        if base == "sigma" and f"s{unit}" in dict(self.lines):
+            s = self.look("s" + unit)
+            return (
+                self.sqrt(s * s - self.look("eps"), parse(f"s{unit}**2 - eps"))
+                if self.claim.eps == "positive"
+                else s
+            )
+        if base == "rho" and f"s{unit}" in dict(self.lines):
+            s, sigma = self.look("s" + unit), self.look("sigma" + unit)
+            return sigma * sigma * self.inverse(s * s, parse(f"s{unit}**2"))
+        if name == "g_own" and self.units == [""]:
+            self.letters["H_own'"] = symbol("H_own'")
+            self.curved.add("H_own'")
+            return Vector.base("g_own'")
+        if self.weights and self.units == [""]:
+            match name:
+                case "dW":
+                    probe = Vector.base(PROBE, "weights")
+                    return self.riesz(self.loss_rate(self.moves("W", probe)), "weights")
+                case "HW":
+                    return Operator(
+                        lambda u: self.change(self.look("dW"), self.moves("W", u)), "weights", "weights"
+                    )
+                case "dW_plain":
+                    return self.names["T"] @ self.look("g_own")
+                case "HW_plain":
+                    self.look("g_own")
+                    return self.names["T"] @ self.letters["H_own'"] @ self.names["X"]
+        raise Refused(f"an unknown name: {name}")
+
+    def gap(self, text: str) -> tuple[Any, str]:
+        """Right minus left of a statement, and the relation; of psd(A) the form of A on the fresh vector ``any``."""
         left, relation, right = comparison(text)
-        gap = walk(right, self) - walk(left, self)
-        if relation not in {"==", "!="} and not isinstance(gap, Number):
-            raise Refused("vectors are not ordered")
-        return gap, relation
+        if relation == "psd":
+            form = walk(left, self)
+            if not isinstance(form, Operator) or form.source != form.target:
+                raise Refused(f"not an operator on one space: {ast.unparse(left)}")
+            self.names["any"] = Vector.base("any'", form.source)
+            return self.names["any"] @ form(self.names["any"]), "<="
+        return self.difference(left, right, relation), relation
 
-    def assume(self, name, text):
-        """Name the gap of a hypothesis, and note what it says of the sign of an atom."""
-        gap, relation = self.gap(text)
+    def difference(self, left: ast.expr, right: ast.expr, relation: str) -> Any:
+        low, high = walk(left, self), walk(right, self)
+        if isinstance(low, Vector) and same(right, ast.Constant(0)):
+            high = low.like({})
+        if isinstance(high, Vector) and same(left, ast.Constant(0)):
+            low = high.like({})
+        gap = high - low
+        if not isinstance(gap, Number) and not (relation in {"==", "!="} and isinstance(gap, Vector)):
+            raise Refused("an inequality is between numbers, an equation between numbers or vectors")
+        return gap
+
+    def assume(self, name: str, text: str) -> None:
+        """Name the gap of a hypothesis, and note what it says of atoms, signs, operators and names."""
+        left, relation, right = comparison(text)
+        if relation == "psd":
+            self.gap(text)
+            del self.names["any"]
+            self.definite.append(left)
+            return
+        gap = self.difference(left, right, relation)
         self.names[name], self.relations[name] = gap, relation
-        if isinstance(gap, Number) and len(gap.parts) == 1:
+        if relation == "==":
+            self.equate(left, walk(right, self))
+            self.equate(right, walk(left, self))
+        if not isinstance(gap, Number):
+            return
+        gap = self.normal(gap)
+        known = {"==": "zero", "<": "positive", "<=": "nonnegative", "!=": "nonzero"}[relation]
+        self.facts.append((gap, known))
+        if len(gap.parts) == 1:
             ((monomial, c),) = gap.parts.items()
             if relation in {"!=", "<"}:
                 self.nonzero |= gap.atoms()
-            if relation in {"<", "<="} and [power for _, power in monomial] == [1] and c > 0:
-                self.nonnegative |= gap.atoms()
+            odd = [atom for atom, power in monomial if power % 2 and not self.is_nonnegative(atom)]
+            if relation in {"<", "<="} and c > 0 and len(odd) == 1 and gap.atoms() - set(odd) <= self.nonzero:
+                self.nonnegative |= set(odd)
+
+    def equate(self, node: ast.expr, value: Any) -> None:
+        """A hypothesis ``name == value`` about a free name is put in after everything is differentiated."""
+        if not isinstance(node, ast.Name):
+            return
+        free, vectors = self.names.get(node.id), self.claim.declared_vectors()
+        if isinstance(free, Number) and isinstance(value, Number) and node.id not in {"m", "eps"}:
+            atom = ("number", node.id)
+            if free.parts == Number.atom(atom).parts and atom not in self.reach(value):
+                self.equal.append((atom, value))
+        elif node.id in vectors and isinstance(value, Vector) and node.id not in self.reach(value):
+            self.equal.append((node.id, value))
+
+    def reach(self, value: Any) -> set[Any]:
+        """The atoms and the names of vectors that a value is made of, inside roots and parts too."""
+        found: set[Any] = set()
+        if isinstance(value, Vector):
+            for (_, name), c in value.parts.items():
+                found |= {name} | self.reach(c)
+            return found
+        for atom in value.atoms():
+            found |= {atom} | ({atom[1], atom[3]} if atom[0] == "dot" else set())
+            if atom in self.meaning:
+                found |= self.reach(self.meaning[atom])
+        return found
 
     # ---- derivatives
 
-    def change(self, value, direction):
-        """How a value changes as y moves along a direction: sums, products, dy = direction, dg = H dz, and nothing else."""
+    def moves(self, name: str, along: Vector | None) -> dict[Any, Any]:
+        """How the free names change as one of them moves: y, or W with y = X W, or a free vector, along a vector; a
+        number at rate 1. g follows by dg = H dz, and nothing else moves."""
+        rates: dict[Any, Any]
+        if along is None:
+            rates = {("number", name): Number.of(1)}
+            free = self.names.get(name)
+            if (
+                name == "m"
+                or not isinstance(free, Number)
+                or free.parts != Number.atom(("number", name)).parts
+            ):
+                raise Refused(f"no free number: {name}")
+        elif name == "W" and self.weights:
+            rates = {"W'": along, "y": self.names["X"] @ along}
+        elif name in {f"y{unit}" for unit in self.units} or name in self.claim.declared_vectors():
+            rates = {name: along}
+        else:
+            raise Refused(f"no free vector: {name}")
+        if along is not None and self.names[name].space != along.space:
+            raise Refused(f"{name} moves along a vector of its own space")
+        return self.following(
+            rates, {unit: self.change(self.names["z" + unit], rates) for unit in self.units}
+        )
+
+    def following(self, rates: dict[Any, Any], dz: dict[str, Vector]) -> dict[Any, Any]:
+        """The rates with those of g, of the plain network's g and of the gradient of a smooth divisor."""
+        rates = rates | {"dz" + unit: change for unit, change in dz.items()}
+        for unit in self.units:
+            terms = [self.names[f"H{unit}{other[1:]}"] @ dz[other] for other in self.units]
+            rates["g" + unit] = sum(terms[1:], terms[0])
+        if "y" in rates and "N" in self.letters:
+            rates["nu'"] = self.letters["N"] @ rates["y"]
+        if "y" in rates and "g_own" in self.names:
+            rates["g_own'"] = self.letters["H_own'"] @ rates["y"]
+        return rates
+
+    def loss_rate(self, moves: dict[Any, Any]) -> Number:
+        """dL = the sum over the units of <g, dz>."""
+        return sum((Vector.base("g" + unit) @ moves["dz" + unit] for unit in self.units), Number({}))
+
+    def rate(self, inside: ast.expr, name: str, along: Vector | None) -> Any:
+        """d(inside, name, along), or d(inside, name) of a number."""
+        base, _, unit = name.partition("_")
+        if along is not None and base in {"z", "yhat"} and name in self.names:
+            return self.rate_behind(inside, base, "_" + unit if unit else "", along)
+        moves = self.moves(name, along)
+        if isinstance(inside, ast.Name) and inside.id == "L":
+            return self.loss_rate(moves)
+        if self.weights and name == "y" and names_in(inside) & {"W", "X"}:
+            raise Refused("y = X @ W does not move where W and X stay")
+        value = walk(inside, self)
+        if not isinstance(value, (Number, Vector)):
+            raise Refused("the rate of something that is neither a number nor a vector")
+        return self.change(value, moves)
+
+    def rate_behind(self, inside: ast.expr, base: str, unit: str, along: Vector) -> Any:
+        """A rate as z or y-hat moves freely: z is its line of the definition, g follows, everything else stays."""
+        if len(self.units) > 1:
+            raise Refused("z and y-hat move freely where there is one unit")
+        allowed = {name for name, _ in self.lines} | {
+            "one",
+            "m",
+            "eps",
+            "y",
+            "g",
+            "H",
+            "gamma",
+            "beta",
+            "sigma",
+            "rho",
+            "L",
+        }
+        strange = names_in(inside) - allowed - {*self.claim.numbers, *self.claim.declared_vectors()}
+        if strange := strange | (calls_in(inside) & {"d", "at"}):
+            raise Refused(f"what {min(strange)} does as {base} moves freely is not said")
+        kept, free, self.elsewhere = self.names, Vector.base("yhat'"), True
+        try:
+            self.names = dict(kept)
+            if "yhat" in kept:
+                self.names["yhat"] = free
+                self.names["z"] = walk(dict(self.lines)["z"], self)
+                slope = self.names["z"].parts.get(((), "yhat'"), Number({}))
+                rest = self.names["z"] - free * slope
+                if "yhat'" in self.reach(rest) | self.reach(slope) or self.names["z"].space != along.space:
+                    raise Refused("z is no multiple of y-hat beside what stays")
+                rates, dz = {"yhat'": along}, along * slope if base == "yhat" else along
+                if base == "z":
+                    used = names_in(inside) & {"yhat", "z"}
+                    rates = {"yhat'": along * self.inverse(slope, ast.Name("gamma"))} if used else {}
+            else:
+                self.names["z"], rates, dz = Vector.base("z'"), {"z'": along}, along
+            moves = self.following(rates, {"": dz})
+            if isinstance(inside, ast.Name) and inside.id == "L":
+                change: Any = self.loss_rate(moves)
+            else:
+                change = self.change(walk(inside, self), moves)
+        finally:
+            self.names, self.elsewhere = kept, False
+        back = {"yhat'": kept["yhat"]} if "yhat" in kept else {"z'": kept["z"]}
+        return self.put_for(change, back, {})
+
+    def change(self, value: Any, moves: dict[Any, Any]) -> Any:
+        """How a value changes: sums, products and the moves, and nothing else."""
         if isinstance(value, Vector):
-            total = Vector({})
+            total = value.like({})
             for (word, name), c in value.parts.items():
-                total = (
-                    total
-                    + Vector({(word, name): self.change(c, direction)})
-                    + self.change_of_base(word, name, direction) * c
-                )
+                total = total + value.like({(word, name): self.change(c, moves)})
+                if moved := self.moved(word, name, moves):
+                    total = total + moved * c
             return total
-        slopes = {}
+        slopes: dict[Any, Number] = {}
         for monomial, c in value.parts.items():
             for atom, power in monomial:
                 slopes[atom] = slopes.get(atom, Number({})) + Number({monomial: c * power}) * Number.atom(
@@ -450,77 +1017,174 @@ class Formal:
                 )
         total = Number({})
         for atom, slope in slopes.items():
-            total = total + slope * self.change_of_atom(atom, direction)
+            total = total + slope * self.change_of_atom(atom, moves)
         return total
 
-    def change_of_base(self, word, name, direction):
-        """The change of the vector word(name); every vector but y and g is constant, and so is every operator but H."""
-        if "H" in word:
-            raise Refused("the change of H is a third derivative of the loss, of which nothing is known")
-        moved = (
-            direction
-            if name == "y"
-            else self.symbol("H") @ self.change(self.z, direction)
-            if name == "g"
-            else Vector({})
-        )
+    def moved(self, word: tuple[str, ...], name: str, moves: dict[Any, Any]) -> Any:
+        """The change of the vector word(name), if it changes; every operator but the Hessians is constant."""
+        if self.curved & set(word) and ("y" in moves or any(moves["dz" + unit] for unit in self.units)):
+            raise Refused("the change of a Hessian is a third derivative, of which nothing is known")
+        change = moves.get(name)
         for letter in reversed(word):
-            moved = self.symbol(letter) @ moved
-        return moved
+            change = change and self.letters[letter] @ change
+        return change
 
-    def change_of_atom(self, atom, direction):
-        """The change of an inner product, of a root (2 r dr = dX), of a part; every other atom is constant."""
+    def change_of_atom(self, atom: Any, moves: dict[Any, Any]) -> Number:
+        """The change of an inner product, of a root (2 r dr = dX), of a part, of a number that moves."""
         match atom:
             case ("dot", a, word, b):
-                return Vector.base(a) @ self.change_of_base(word, b, direction) + Vector.base(
-                    b
-                ) @ self.change_of_base(word[::-1], a, direction)
+                total = Number({})
+                for one, path, other in ((a, word, b), (b, mirror(word), a)):
+                    if change := self.moved(path, other, moves):
+                        total = total + Vector.base(one, change.space) @ change
+                return total
             case ("root", _):
-                return (
-                    self.change(self.meaning[atom], direction)
-                    * self.inverse(Number.atom(atom))
-                    * Number.of(Fraction(1, 2))
-                )
+                half = self.change(self.meaning[atom], moves) * Number.of(Fraction(1, 2))
+                return half * self.inverse(Number.atom(atom), None) if half else half
             case ("part", _):
-                return self.change(self.meaning[atom], direction)
-        return Number({})
+                return self.change(self.meaning[atom], moves)
+            case ("smooth", _):
+                return Vector.base("nu'") @ moves["y"] if "y" in moves else Number({})
+            case ("max", _, _):
+                raise Refused("the rate of a maximum")
+        return moves.get(atom, Number({}))
+
+    def short(self, value: Number) -> Number:
+        """The normal form of an intermediate result, so that products stay small."""
+        return self.normal(value)
 
     @staticmethod
-    def riesz(functional):
+    def riesz(functional: Number, space: str) -> Vector:
         """The vector u with <u, probe> = a number that is linear in the probe."""
-        total = Vector({})
+        total = Vector({}, space)
         for monomial, c in functional.parts.items():
-            ((atom, power),) = [item for item in monomial if PROBE in item[0]]
+            ((atom, power),) = (item for item in monomial if PROBE in item[0])
             _, a, word, b = atom
-            key = (word, b) if a == PROBE else (word[::-1], a)
+            key = (word, b) if a == PROBE else (mirror(word), a)
             if power != 1 or key[1] == PROBE:
                 raise Refused("not linear in the direction")
-            total = total + Vector({key: Number({monomial: c}) * Number.atom(atom, -1)})
+            total = total + Vector({key: Number({monomial: c}) * Number.atom(atom, -1)}, space)
         return total
+
+    # ---- other points, maxima
+
+    def placed(self, inside: ast.expr, name: str, value: Any) -> Any:
+        """at(inside, name, value): what the definition says at another value; the loss is not known there."""
+        allowed = {line for line, _ in self.lines} | {
+            "one",
+            "m",
+            "eps",
+            "y",
+            "gamma",
+            "beta",
+            "sigma",
+            "rho",
+            "W",
+            "X",
+            "T",
+        }
+        allowed |= {f"{base}{unit}" for base in ("y", "gamma", "beta", "sigma", "rho") for unit in self.units}
+        declared = {
+            *self.claim.numbers,
+            *self.claim.declared_vectors(),
+            *(x[0] for x in self.claim.declared_operators()),
+        }
+        if strange := (names_in(inside) - allowed - declared) | (calls_in(inside) & {"d", "at"}):
+            raise Refused(f"only at an exact point is {min(strange)} known elsewhere")
+        kept, self.elsewhere = self.names, True
+        try:
+            given = self.given_names()
+            old = given.get(name)
+            if (
+                name in {"m", "one", "eps", "X", "T"}
+                or (self.weights and name == "y")
+                or type(old) is not type(value)
+            ):
+                raise Refused(f"{name} is not replaced by this")
+            if isinstance(value, Vector):
+                value.meet(old)
+            self.names = given | {name: value}
+            for line, tree in self.lines:
+                self.names[line] = walk(tree, self)
+            return walk(inside, self)
+        finally:
+            self.names, self.elsewhere = kept, False
+
+    def maximum(self, inside: ast.expr, lam: ast.expr) -> Number:
+        """max(inside, norm(X) <= lam): its value where it has one, else a number of which `sign` knows lower bounds."""
+        if self.sign(lam) == "unknown":
+            raise Refused(f"the bound {ast.unparse(lam)} may be negative, and then no X is there")
+        u, form = image_form(inside, lam)
+        vector, bound = walk(u, self), walk(lam, self)
+        if form is None:
+            return bound * bound * (vector @ vector)
+        walk(ast.BinOp(ast.BinOp(u, ast.MatMult(), form), ast.MatMult(), u), self)
+        if self.elsewhere or self.defining:
+            raise Refused("such a maximum stands at the top of a statement")
+        return Number.atom(("max", ast.unparse(inside), ast.unparse(lam)))
+
+    def smooth(self) -> Number:
+        """A twice differentiable number n(y) that is not 0, with gradient nu and Hessian N."""
+        if not self.defining or self.units != [""] or self.weights:
+            raise Refused("smooth(y) stands in the definition of one unit")
+        self.letters["N"] = symbol("N")
+        self.curved.add("N")
+        self.names |= {"nu": Vector.base("nu'"), "N": self.letters["N"]}
+        self.nonzero.add(("smooth", "y"))
+        self.scope.append("smooth(y) != 0")
+        return Number.atom(("smooth", "y"))
 
     # ---- roots, divisors and the normal form
 
-    def inverse(self, value, text="a root that is differentiated"):
+    def inverse(self, value: Any, node: ast.expr | None) -> Any:
         """1 over a number known not to be 0; a divisor that is a sum becomes one atom, a part."""
+        text = "a root that is differentiated" if node is None else ast.unparse(node)
+        if not isinstance(value, Number):
+            raise Refused(f"divides by what is no number: {text}")
         value = self.normal(value)
-        if len(value.parts) != 1:
-            if not (self.defining or self.sign_of(value) == "positive" or self.sign_of(-value) == "positive"):
+        if not self.is_nonzero(value, node):
+            if not self.defining or not value:
                 raise Refused(f"divides by what may be 0: {text}")
-            self.scope += [f"{text} != 0"] * self.defining
-            value = self.name("part", value)
-        if not value.atoms() <= self.nonzero:
-            if not self.defining:
-                raise Refused(f"divides by what may be 0: {text}")
-            self.nonzero |= value.atoms()
             self.scope.append(f"{text} != 0")
+        if len(value.parts) != 1:
+            value = self.name("part", value)
+        self.nonzero |= value.atoms()
         ((monomial, c),) = value.parts.items()
         return Number({tuple((atom, -power) for atom, power in monomial): 1 / c})
 
-    def sqrt(self, value, tree):
-        """The root of a number not below 0; a single monomial is taken apart, so that roots of equal numbers are equal."""
-        if not (self.defining or self.sign(tree) != "unknown"):
-            raise Refused(f"the root of what may be negative: {ast.unparse(tree)}")
-        value = self.normal(value)
+    def is_nonzero(self, value: Number, node: ast.expr | None) -> bool:
+        if len(value.parts) == 1 and all(
+            atom in self.nonzero or (atom[0] == "root" and self.number_sign(self.meaning[atom]) == "positive")
+            for atom in value.atoms()
+        ):
+            return True
+        signs = {self.number_sign(value, loose=True), self.number_sign(-value, loose=True)}
+        return bool(signs & {"positive", "nonzero"}) or (node is not None and self.sign(node) == "positive")
+
+    def sqrt(self, value: Any, node: ast.expr) -> Number:
+        """The root of a number not below 0; the root of a square is an absolute value."""
+        match node:
+            case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=2)):
+                return self.absolute(walk(left, self), left)
+        if not isinstance(value, Number) or (self.sign(node) == "unknown" and not self.defining):
+            raise Refused(f"the root of what may be negative: {ast.unparse(node)}")
+        if self.sign(node) == "unknown":
+            self.scope.append(f"{ast.unparse(node)} >= 0")
+        return self.root(self.normal(value))
+
+    def absolute(self, value: Any, node: ast.expr) -> Number:
+        if not isinstance(value, Number):
+            raise Refused(f"the absolute value of what is no number: {ast.unparse(node)}")
+        if self.sign(node) != "unknown":
+            return value
+        return (
+            -value
+            if self.number_sign(-value) not in {"unknown", "nonzero"}
+            else self.root(self.normal(value * value))
+        )
+
+    def root(self, value: Number) -> Number:
+        """The root of a normal number; a single monomial is taken apart, so that roots of equal numbers are equal."""
         if len(value.parts) != 1 or min(value.parts.values()) < 0:
             return self.name("root", value) if value else value
         ((monomial, c),) = value.parts.items()
@@ -537,25 +1201,41 @@ class Formal:
                 result = result * self.name("root", Number.atom(atom))
         return result * self.name("root", rest) if rest.atoms() else result
 
-    def signs(self, vector, text):
-        """The vector of signs of the entries, constant where none is 0, which is the scope; its product with the vector is not negative."""
-        if not self.defining:
-            raise Refused("signs are taken in a definition alone")
-        name = f"sign'{len(self.meaning)}"
-        self.names[name] = Vector.base(name)
-        self.nonnegative |= self.name("part", self.normal(self.names[name] @ vector)).atoms()
-        self.scope.append(f"no entry of {text} 0")
-        return self.names[name]
+    def signs(self, vector: Any, node: ast.expr) -> Vector:
+        """The vector of signs of the entries, constant where none is 0, which is the scope."""
+        return self.chosen("sign'", vector, f"no entry of {ast.unparse(node)} 0", node)[0]
 
-    def name(self, kind, value):
-        """The atom that is the root of a normal number, or equal to it. If it can, it replaces an inner product of y for good."""
+    def largest(self, vector: Any, node: ast.expr) -> Number:
+        """The largest |entry|: its vector has one entry, 1 or -1, constant where the largest is unique and not 0."""
+        top, value = self.chosen(
+            "top'", vector, f"one largest entry of abs({ast.unparse(node)}), not 0", node
+        )
+        self.names |= {"nu": top, "N": Operator(lambda u: Vector({}))}
+        return value
+
+    def chosen(self, kind: str, vector: Any, scope: str, node: ast.expr) -> tuple[Vector, Number]:
+        """A constant vector of signs of another's entries, and their inner product, which is positive."""
+        if not self.defining or not isinstance(vector, Vector) or vector.space != "batch":
+            raise Refused(f"signs of the entries of {ast.unparse(node)} are taken in a definition alone")
+        name = f"{kind}{len(self.meaning)}"
+        self.names[name] = Vector.base(name)
+        value = self.name("part", self.normal(self.names[name] @ vector))
+        self.nonnegative |= value.atoms()
+        self.scope.append(scope)
+        return self.names[name], value
+
+    def name(self, kind: str, value: Number) -> Number:
+        """The atom that is the root of a normal number, or equal to it; if it can, it replaces an inner product."""
         for atom, known in self.meaning.items():
             if atom[0] == kind and self.normal(known).parts == value.parts:
                 return Number.atom(atom)
-        new = (kind, len(self.meaning))
+        new: Any = (kind, len(self.meaning))
         self.meaning[new] = value
-        if kind == "part" or self.sign_of(value) == "positive":
+        sign = self.number_sign(value)
+        if kind == "part" or sign == "positive":
             self.nonzero.add(new)
+        if sign != "unknown":
+            self.nonnegative.add(new)
         for old in sorted(
             value.atoms() - self.nonzero
         ):  # inner products come first, and y @ y last among them
@@ -563,20 +1243,25 @@ class Formal:
             slope = holding * Number.atom(old, -1)
             if len(slope.parts) == 1 and slope.atoms() <= self.nonzero:
                 square = Number.atom(new, 2 if kind == "root" else 1)
-                self.stand_ins[old] = (square - value + holding) * self.inverse(slope)
+                ((monomial, c),) = slope.parts.items()
+                over = Number({tuple((atom, -power) for atom, power in monomial): 1 / c})
+                self.stand_ins[old] = (square - value + holding) * over
                 self.basic.add(new)
                 break
         return Number.atom(new)
 
-    def normal(self, value):
-        """The same number without eliminated atoms and without even powers of roots that are not basic; the newest first."""
-        for old, stand_in in self.stand_ins.items():
-            value = self.put(value, old, 1, stand_in)
-        for atom in reversed([atom for atom in self.meaning if atom not in self.basic]):
-            value = self.put(value, atom, 2 if atom[0] == "root" else 1, self.meaning[atom])
+    def normal(self, value: Number) -> Number:
+        """The same number without eliminated atoms and even powers of roots that are not basic; the newest first."""
+        for _ in range(4):
+            for old, stand_in in self.stand_ins.items():
+                value = self.put(value, old, 1, stand_in)
+            for atom in reversed([atom for atom in self.meaning if atom not in self.basic]):
+                value = self.put(value, atom, 2 if atom[0] == "root" else 1, self.meaning[atom])
+            if not value.atoms() & self.stand_ins.keys():
+                break
         return value
 
-    def put(self, value, atom, step, stand_in):
+    def put(self, value: Number, atom: Any, step: int, stand_in: Number) -> Number:
         """Put a number for atom**step; a sum is not put for negative powers."""
         if atom not in value.atoms():
             return value
@@ -587,180 +1272,620 @@ class Formal:
                 times = 0
             term = Number({monomial: c}) * Number.atom(atom, -times * step)
             for _ in range(abs(times)):
-                term = term * (stand_in if times > 0 else self.inverse(stand_in))
+                term = term * (stand_in if times > 0 else self.inverse(stand_in, None))
             total = total + term
         return total
 
-    def is_zero(self, value):
-        """Whether a value is 0 for every m: a vector along a fresh probe, a number after the divisors that are left are cleared."""
-        value = self.normal(value @ Vector.base(FRESH) if isinstance(value, Vector) else value)
+    def settled(self, value: Number) -> Number:
+        """The normal form, with what hypotheses say that free names are equal to put for them, in order."""
+        for free, meant in self.equal:
+            kind: tuple[dict[Any, Any], dict[Any, Any]] = (
+                ({free: meant}, {}) if isinstance(free, str) else ({}, {free: meant})
+            )
+            value = self.put_for(value, *kind)
+        return self.normal(value)
+
+    def put_for(self, value: Any, vectors: dict[str, Vector], numbers: dict[Any, Number]) -> Any:
+        """The value with vectors and numbers in the places of free ones, inside roots and parts too."""
+        if isinstance(value, Vector):
+            total = value.like({})
+            for (word, name), c in value.parts.items():
+                place = vectors.get(name, value.like({((), name): Number.of(1)}))
+                if name in vectors:
+                    for letter in reversed(word):
+                        place = self.letters[letter] @ place
+                else:
+                    place = value.like({(word, name): Number.of(1)})
+                total = total + place * self.put_for(c, vectors, numbers)
+            return total
+        free, total = {*vectors, *numbers}, Number({})
+        if not free & self.reach(value):
+            return value
+        for monomial, c in value.parts.items():
+            term = Number.of(c)
+            for atom, power in monomial:
+                found = (
+                    self.put_for_atom(atom, vectors, numbers)
+                    if free & self.reach(Number.atom(atom))
+                    else Number.atom(atom)
+                )
+                term = term * (found if power > 0 else self.inverse(found, None)).power(abs(power))
+            total = total + term
+        return total
+
+    def put_for_atom(self, atom: Any, vectors: dict[str, Vector], numbers: dict[Any, Number]) -> Number:
+        match atom:
+            case ("dot", a, word, b):
+                right = vectors.get(b, Vector.base(b))
+                for letter in reversed(word):
+                    right = self.letters[letter].action(right)
+                left = vectors.get(a, Vector.base(a, right.space))
+                return Vector(left.parts, right.space) @ right
+            case ("root", _):
+                return self.root(self.normal(self.put_for(self.meaning[atom], vectors, numbers)))
+            case ("part", _):
+                return self.put_for(self.meaning[atom], vectors, numbers)
+        return numbers[atom]
+
+    def is_zero(self, value: Any) -> bool:
+        """Whether a value is 0 for every m: a vector along a fresh probe, a number once its divisors are cleared."""
+        if isinstance(value, Vector):
+            value = value @ Vector.base(FRESH, value.space)
+        value = self.settled(value)
         for atom in reversed([atom for atom in self.meaning if atom not in self.basic]):
             lowest = min((dict(monomial).get(atom, 0) for monomial in value.parts), default=0)
-            value = self.normal(value * Number.atom(atom, 2 * -(lowest // 2)) if lowest < 0 else value)
+            value = self.normal(value * Number.atom(atom, 2 * -(lowest // 2))) if lowest < 0 else value
         return not value
 
-    # ---- signs: "zero", "positive", "nonnegative" or "unknown"
+    # ---- signs: "zero", "positive", "nonnegative", "nonzero" or "unknown"
 
-    def sign_of(self, value):
+    def sign_of(self, value: Number) -> str:
         """What coefficients and atoms say of a number."""
+        if not value:
+            return "zero"
         for monomial, c in value.parts.items():
             if c < 0 or not all(power % 2 == 0 or self.is_nonnegative(atom) for atom, power in monomial):
                 return "unknown"
-        return (
-            "positive"
-            if any(all(atom in self.nonzero for atom, _ in monomial) for monomial in value.parts)
-            else "nonnegative"
+        sure = any(all(atom in self.nonzero for atom, _ in monomial) for monomial in value.parts)
+        return "positive" if sure else "nonnegative"
+
+    def is_nonnegative(self, atom: Any) -> bool:
+        square = atom[0] == "dot" and atom[1] == atom[3] and not atom[2]
+        return atom in self.nonnegative or atom[0] == "root" or square
+
+    def number_sign(self, value: Number, loose: bool = False) -> str:
+        """The sign of a number: as it stands, with m = min_m + a number not below 0, or as a hypothesis says."""
+        value = self.normal(value)
+        known = self.sign_of(value)
+        if known != "unknown":
+            return known
+        lowest = min((dict(monomial).get(M, 0) for monomial in value.parts), default=0)
+        if M in value.atoms():
+            beyond = ("number", "m'")
+            self.nonnegative.add(beyond)
+            least = Number.atom(beyond) + Number.of(self.claim.min_m)
+            known = self.sign_of(self.put(value * Number.atom(M, -min(lowest, 0)), M, 1, least))
+            if known != "unknown":
+                return known
+        form = self.primitive(value) if self.facts else None
+        for fact, sign in self.facts:
+            if self.primitive(self.normal(fact)) == form:
+                return sign if sign != "nonzero" or loose else "unknown"
+        return "unknown"
+
+    def primitive(self, value: Number, signed: bool = True) -> Any:
+        """A normal number divided by what it shares: by positive factors alone, or by any that is not 0."""
+        for atom in sorted(value.atoms() & self.nonzero):
+            lowest = min(dict(monomial).get(atom, 0) for monomial in value.parts)
+            if signed and not self.is_nonnegative(atom):
+                lowest -= lowest % 2
+            value = value * Number.atom(atom, -lowest)
+        first = value.parts[min(value.parts)] if value else 1
+        return tuple(
+            (monomial, c / (abs(first) if signed else first)) for monomial, c in sorted(value.parts.items())
         )
 
-    def is_nonnegative(self, atom):
-        return (
-            atom in self.nonnegative
-            or atom[0] == "root"
-            or (atom[0] == "dot" and atom[1] == atom[3] and not atom[2])
-        )
-
-    def sign(self, node):
-        """What the form of an expression says: hypotheses, squares, and sums, products and quotients of what has a sign."""
+    def sign(self, node: ast.expr) -> str:
+        """What the form of an expression says: hypotheses, squares, sums and products of what has a sign, ..."""
         match node:
             case ast.Name(id=name) if name in self.relations:
                 return {"==": "zero", "<": "positive", "<=": "nonnegative", "!=": "unknown"}[
                     self.relations[name]
                 ]
-            case ast.UnaryOp(operand=inside) if self.sign(inside) == "zero":
+            case ast.UnaryOp(op=ast.USub(), operand=inside) if self.sign(inside) == "zero":
                 return "zero"
-            case ast.BinOp(left=left, op=ast.Mult() | ast.MatMult(), right=right) if "zero" in {
-                self.sign(left),
-                self.sign(right),
-            }:
-                return "zero"
-            case ast.BinOp(left=left, op=ast.Div()) if self.sign(left) == "zero":
-                return "zero"
-            case ast.BinOp(left=left, op=ast.Mult() | ast.Div(), right=right) if {
-                self.sign(left),
-                self.sign(right),
-            } == {"positive"}:
-                return "positive"
-            case ast.BinOp(left=left, op=ast.Add() | ast.Mult() | ast.Div(), right=right) if (
-                "unknown" not in {self.sign(left), self.sign(right)}
+            case ast.BinOp(
+                left=left, op=ast.Add() | ast.Mult() | ast.Div() | ast.MatMult() as op, right=right
             ):
+                one, other = self.sign(left), self.sign(right)
+                if not isinstance(op, ast.Add) and (
+                    one == "zero" or (other == "zero" and not isinstance(op, ast.Div))
+                ):
+                    return "zero"
+                if "unknown" not in {one, other}:
+                    sure = (
+                        "positive" in {one, other} if isinstance(op, ast.Add) else one == other == "positive"
+                    )
+                    return "positive" if sure else "zero" if one == other == "zero" else "nonnegative"
+                if isinstance(op, ast.MatMult) and (same(left, right) or self.is_definite(left, right)):
+                    value = self.number_sign(walk(node, self))
+                    return value if value in {"positive", "zero"} else "nonnegative"
+            case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(power))):
+                if power % 2 == 0:
+                    return "positive" if self.number_is_nonzero(left) else "nonnegative"
+                if self.sign(left) in {"positive", "nonnegative"}:
+                    return self.sign(left)
+            case ast.BinOp(left=left, op=ast.Sub(), right=right) if self.is_known_difference(left, right):
                 return "nonnegative"
-            case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int(power))) if power % 2 == 0:
-                return "nonnegative"
-            case ast.BinOp(left=left, op=ast.MatMult(), right=right) if ast.dump(left) == ast.dump(right):
+            case ast.Call(func=ast.Name(id="max"), args=[_, ast.Compare()]):
+                walk(node, self)
                 return "nonnegative"
         value = walk(node, self)
-        return self.sign_of(value) if isinstance(value, Number) else "unknown"
+        return self.number_sign(value) if isinstance(value, Number) else "unknown"
+
+    def number_is_nonzero(self, node: ast.expr) -> bool:
+        value = walk(node, self)
+        return isinstance(value, Number) and self.is_nonzero(self.normal(value), None)
+
+    def is_definite(self, left: ast.expr, right: ast.expr) -> bool:
+        """Whether left @ right is x @ A @ x with an operator A that a hypothesis calls positive semi-definite."""
+        match left, right:
+            case ast.BinOp(left=x, op=ast.MatMult(), right=form), other if same(x, other):
+                return any(same(form, known) for known in self.definite)
+            case x, ast.BinOp(left=form, op=ast.MatMult(), right=other) if same(x, other):
+                return any(same(form, known) for known in self.definite)
+        return False
+
+    def is_known_difference(self, left: ast.expr, right: ast.expr) -> bool:
+        """Whether left - right is |x| - x, or |a|^2 |b|^2 - <a, b>^2, or a maximum minus one of its values."""
+        match left, right:
+            case ast.Call(func=ast.Name(id="abs"), args=[inside]), other if same(inside, other) or same(
+                ast.UnaryOp(ast.USub(), inside), other
+            ):
+                return True
+            case _, ast.BinOp(
+                left=ast.BinOp(left=a, op=ast.MatMult(), right=b), op=ast.Pow(), right=ast.Constant(value=2)
+            ):
+                one, other, product = walk(a, self), walk(b, self), walk(left, self)
+                if isinstance(one, Vector) and isinstance(other, Vector) and isinstance(product, Number):
+                    return self.is_zero(product - (one @ one) * (other @ other))
+            case (
+                ast.Call(func=ast.Name(id="max"), args=[inside, ast.Compare() as ball]),
+                ast.BinOp(
+                    left=ast.BinOp(left=w, op=ast.MatMult(), right=form), op=ast.MatMult(), right=other
+                ),
+            ) if same(w, other):
+                u, known = image_form(inside, ball_of(ball))
+                if known is not None and same(form, known):
+                    lam, vector, value = walk(ball_of(ball), self), walk(u, self), walk(w, self)
+                    return self.number_sign(value @ (vector * (lam * lam) - value)) in {
+                        "zero",
+                        "positive",
+                        "nonnegative",
+                    }
+        return False
 
 
 # ---------------------------------------------------------------- the room of one exact point
 
 
-class Point:
-    """One exact instance, computed from its data; v and B are those that the formal room derived."""
+class Numbers:
+    """The arithmetic of exact numbers: whole numbers, quotients and roots."""
 
-    number = Exact.of
+    number = staticmethod(Exact.of)
 
-    def __init__(self, claim, data):
-        self.formal = Formal(replace(claim, hypotheses=(), needs=()))
-        self.powers = {}  # of atoms, as they are computed
-        vectors, operators = ["y", "g", *claim.vectors], ["H", *claim.operators]
-        numbers = ["gamma", "beta", *claim.numbers] + ["eps"] * (claim.eps == "positive")
-        if data.keys() != {*vectors, *operators, *numbers}:
-            raise Refused(
-                f"a point of this claim holds {sorted({*vectors, *operators, *numbers})} and nothing else"
-            )
-        self.size = len(data["y"])
-        if self.size < 2 or any(len(data[name]) != self.size for name in vectors):
-            raise Refused("outside the scope: m >= 2, and every vector has m entries")
-        self.names = {"m": Exact.of(self.size), "eps": Exact({})} | {
-            name: Exact.of(data[name]) for name in numbers
-        }
-        self.names |= {"one": column([1] * self.size)} | {name: column(data[name]) for name in vectors}
-        self.names |= {name: self.matrix(data[name]) for name in operators}
-        for name, tree in claim.lines():
-            self.names[name] = walk(tree, self)
-        if claim.eps == "positive" and self.names["eps"].sign() <= 0:
-            raise Refused("outside the scope: eps > 0")
-        for atom in self.formal.nonzero - {EPS}:
-            self.value(Number.atom(atom, -1))  # refused where it is 0
-        self.names["v"] = self.value(self.formal.v)
-        form = self.formal.change(self.formal.v, Vector.base(PROBE))
-        self.names["B"] = Operator(lambda u: self.value(form, u))
+    def look(self, name: str) -> Any:
+        raise Refused(f"no exact number: {name}")
 
-    @staticmethod
-    def inverse(value, text):
+    def inverse(self, value: Any, node: ast.expr) -> Exact:
+        if not isinstance(value, Exact):
+            raise Refused(f"divides by what is no exact number: {ast.unparse(node)}")
         return value.inverse()
 
-    @staticmethod
-    def sqrt(value, tree):
+    def sqrt(self, value: Any, node: ast.expr) -> Exact:
+        if not isinstance(value, Exact):
+            raise Refused(f"the root of what is no exact number: {ast.unparse(node)}")
         return value.root()
 
-    def signs(self, vector, text):
-        found = {i: vector.parts.get(i, Exact({})).sign() for i in range(self.size)}
-        if 0 in found.values():
-            raise Refused("outside the scope: the sign of 0")
-        name = next(name for name in self.formal.names if name.startswith("sign'") and name not in self.names)
-        self.names[name] = column([found[i] for i in range(self.size)])
+
+def exact(entry: Any) -> Exact:
+    """An exact number from a whole number or a text such as "1/2" or "sqrt(2)/3"; floats are refused."""
+    if type(entry) not in {int, str}:
+        raise Refused(f"an exact number is a text such as '1/2', not {entry!r}")
+    value = walk(parse(str(entry)), Numbers())
+    if not isinstance(value, Exact):
+        raise Refused(f"no exact number: {entry}")
+    return value
+
+
+def column(entries: Iterable[Any], space: str = "batch") -> Column:
+    return Column({i: x if isinstance(x, Exact) else exact(x) for i, x in enumerate(entries)}, space)
+
+
+def map_of(rows: list[Column], source: str, target: str) -> Operator:
+    return Operator(lambda u: Column({i: row @ u for i, row in enumerate(rows)}, target), source, target)
+
+
+class Point(Numbers):
+    """One exact instance, computed from its data; v and B are those that the formal room derived.
+
+    The loss is the quadratic one with gradient g and Hessian H at z. data: exact texts, lists and tables of such.
+    size: m. maxima: what a certificate says of the maxima of the texts.
+    """
+
+    def __init__(self, claim: Claim, data: dict[str, Any], maxima: Iterable[dict[str, Any]] = ()) -> None:
+        self.claim, self.formal, self.maxima = (
+            claim,
+            Formal(replace(claim, hypotheses=(), needs=())),
+            list(maxima),
+        )
+        self.powers: dict[Any, Exact] = {}  # of atoms, as they are computed
+        self.sizes: dict[str, int] = {}
+        self.base: dict[str, Any] = {"eps": Exact({})}
+        self.letters: dict[str, Operator] = {}
+        self.read(dict(data))
+        self.fill()
+
+    def expected(self) -> tuple[dict[str, str], list[tuple[str, str, str, str]], list[str]]:
+        """The vectors with their spaces, the operators and the numbers of a point of this claim."""
+        formal, claim = self.formal, self.claim
+        vectors = {
+            f"{name}{unit}": "batch" for name in ("y", "g") for unit in formal.units
+        } | claim.declared_vectors()
+        operators = [x for x in claim.declared_operators() if not (formal.weights and x[0] == "X")]
+        for unit in formal.units:
+            later = [other for other in formal.units if unit <= other]
+            operators += [(f"H{unit}{x[1:]}", "" if x == unit else ">", "batch", "batch") for x in later]
+        numbers = [f"{name}{unit}" for name in ("gamma", "beta") for unit in formal.units] + list(
+            claim.numbers
+        )
+        if formal.weights:
+            del vectors["y"]
+            vectors["W"] = "weights"
+            operators.append(("X'", ">", "weights", "batch"))
+        if "N" in formal.letters:
+            vectors["nu"], numbers = "batch", [*numbers, "smooth"]
+            operators.append(("N", "", "batch", "batch"))
+        return vectors, operators, numbers + ["eps"] * (claim.eps == "positive")
+
+    def read(self, data: dict[str, Any]) -> None:
+        """Take the data apart: what the texts mention must be there, and nothing that is derived."""
+        vectors, operators, numbers = self.expected()
+        texts = [line.partition("=")[2] for line in self.claim.definition.split(";")]
+        texts += [self.claim.statement, *self.claim.hypotheses, *self.claim.needs]
+        named = set().union(*(names_in(parse(text)) for text in texts))
+        if "X" in data:
+            data["X'"] = data.pop("X")
+        known = {*vectors, *numbers, *(name for name, *_ in operators)}
+        if strange := data.keys() - known:
+            raise Refused(f"a point of this claim holds {sorted(known)} and not {sorted(strange)!a}")
+        loose = {name for name in known if re.fullmatch(r"(g|H|gamma|beta)(_\w+)?", name)}
+        loose |= (
+            {"y"}
+            if self.claim.definition.replace(" ", "") == "z=y" and not named - {"y"} - {*data}
+            else set()
+        )
+        if missing := (known & (named | {"X'", "W"})) - loose - data.keys():
+            raise Refused(f"the point does not say {sorted(missing)}")
+        for name in vectors:
+            if name in data:
+                self.fit(vectors[name], data[name])
+        for name, _, source, target in operators:
+            if name in data:
+                self.fit(target, data[name])
+                self.fit(source, data[name][0])
+        self.size = self.sizes.setdefault("batch", self.claim.min_m)
+        if self.size < self.claim.min_m:
+            raise Refused(f"outside the scope: m >= {self.claim.min_m}")
+        for name, space in vectors.items():
+            self.base[name] = column(data.setdefault(name, ["0"] * self.sizes.setdefault(space, 1)), space)
+        for name in numbers:
+            self.base[name] = exact(data.setdefault(name, "0" if name.startswith("beta") else "1"))
+        for name, kind, source, target in operators:
+            height, width = self.sizes.setdefault(target, 1), self.sizes.setdefault(source, 1)
+            self.add(name, kind, data.setdefault(name, [["0"] * width] * height), source, target)
+        if self.claim.eps == "positive" and self.base["eps"].sign() <= 0:
+            raise Refused("outside the scope: eps > 0")
+        self.data = {"X" if name == "X'" else name: entry for name, entry in data.items()}
+
+    def fit(self, space: str, entries: Any) -> None:
+        if (
+            not isinstance(entries, list)
+            or not entries
+            or self.sizes.setdefault(space, len(entries)) != len(entries)
+        ):
+            raise Refused(f"a vector of {space} does not have as many entries as another")
+
+    def add(self, name: str, kind: str, table: list[list[Any]], source: str, target: str) -> None:
+        """An operator of the point and its transpose, from a table of rows."""
+        if len({len(row) for row in table}) != 1 or len(table[0]) != self.sizes[source]:
+            raise Refused(
+                f"the table {name} is not one of {self.sizes[target]} rows with {self.sizes[source]} entries"
+            )
+        rows = [column(row, source) for row in table]
+        columns = [column(row, target) for row in zip(*table, strict=True)]
+        self.base[name] = self.letters[name + kind] = map_of(rows, source, target)
+        if kind == ">":
+            self.letters[name + "<"] = map_of(columns, target, source)
+        elif any(row - other for row, other in zip(rows, columns, strict=True)):
+            raise Refused(f"the table {name} is not symmetric")
+        if kind == "!" and any(self.base[name] @ row - row for row in rows):
+            raise Refused(f"the table {name} is no projector: its square is another")
+
+    def fill(self) -> None:
+        """Compute what the definition says, from the data."""
+        formal, base = self.formal, self.base
+        self.names = {"m": Exact.of(self.size), "one": column([1] * self.size)} | base
+        if formal.weights:
+            self.names |= {
+                "X": base["X'"],
+                "T": self.letters["X'<"],
+                "W'": base["W"],
+                "y": base["X'"] @ base["W"],
+            }
+        for name, kind, *_ in self.claim.declared_operators():
+            if kind == ">":
+                self.names[f"{name}_T"] = self.letters[name + "<"]
+        for name in formal.names:
+            if match := re.fullmatch(r"H_(\w)(\w)", name):
+                first, second = sorted(match.groups())
+                side = "" if first == second else "<" if name != f"H_{first}{second}" else ">"
+                self.names[name] = self.letters[f"H_{first}{second}{side}"]
+        if "N" in formal.letters:
+            self.names |= {"nu'": base["nu"], ("smooth", "y"): base["smooth"]}
+        for name, tree in self.formal.lines:
+            self.names[name] = walk(tree, self)
+        for atom in formal.nonzero - {EPS}:
+            self.value(Number.atom(atom, -1))  # refused where it is 0
+
+    def look(self, name: str) -> Any:
+        if name not in self.names:
+            if name == "g_own":
+                self.names[name] = self.names["g"] + self.names["H"] @ (self.names["y"] - self.names["z"])
+            else:
+                self.names[name] = self.seen(self.formal.look(name))
         return self.names[name]
 
-    def matrix(self, rows):
-        if [list(row) for row in zip(*rows, strict=True)] != [list(row) for row in rows] or len(
-            rows
-        ) != self.size:
-            raise Refused("an operator of the point is no symmetric m x m table")
-        table = [column(row) for row in rows]
-        return Operator(lambda u: Column({i: row @ u for i, row in enumerate(table)}))
+    def seen(self, formal: Any) -> Any:
+        """A formal value at this point."""
+        if isinstance(formal, Operator):
+            form = formal(Vector.base(PROBE, formal.source))
+            return Operator(lambda u: self.value(form, u), formal.source, formal.target)
+        return self.value(formal)
 
-    def value(self, formal, probe=None):
+    def value(self, formal: Any, probe: Any = None) -> Any:
         """What a formal number or vector is at this point, where the probe is a given column."""
-        total = Column({}) if isinstance(formal, Vector) else Exact({})
-        for key, c in formal.parts.items():
-            if isinstance(formal, Vector):
-                total = total + self.vector(*key, probe) * self.value(c, probe)
-                continue
+        if isinstance(formal, Vector):
+            result = Column({}, formal.space)
+            for (word, name), c in formal.parts.items():
+                result = result + self.vector(word, name, probe) * self.value(c, probe)
+            return result
+        total = Exact({})
+        for monomial, c in formal.parts.items():
             term = Exact.of(c)
-            for atom, power in key:
+            for atom, power in monomial:
                 if PROBE in atom:
                     term = term * self.atom(atom, probe)  # linear
                     continue
                 if (atom, power) not in self.powers:
                     factor = self.atom(atom, probe) if power > 0 else self.atom(atom, probe).inverse()
-                    self.powers[atom, power] = prod([factor] * abs(power), start=Exact.of(1))
+                    self.powers[atom, power] = factor.power(abs(power))
                 term = term * self.powers[atom, power]
             total = total + term
         return total
 
-    def vector(self, word, name, probe):
-        found = probe if name == PROBE else self.names[name]
+    def vector(self, word: tuple[str, ...], name: str, probe: Any) -> Any:
+        found = probe if name == PROBE else self.look("g_own") if name == "g_own'" else self.names[name]
         for letter in reversed(word):
-            found = self.names[letter] @ found
+            found = (self.letters["H"] if letter == "H_own'" else self.letters[letter]) @ found
         return found
 
-    def atom(self, atom, probe):
+    def atom(self, atom: Any, probe: Any) -> Any:
         match atom:
             case ("number", name):
                 return self.names[name]
+            case ("smooth", _):
+                return self.names[atom]
             case ("dot", a, word, b):
                 return self.vector((), a, probe) @ self.vector(word, b, probe)
             case ("root", _):
                 return self.value(self.formal.meaning[atom]).root()
             case ("part", _):
                 return self.value(self.formal.meaning[atom])
+        raise Refused(f"no value at a point: {atom}")
 
-    def holds(self, text):
-        """Whether a comparison holds here, and its sides."""
+    def absolute(self, value: Any, node: ast.expr) -> Exact:
+        if not isinstance(value, Exact):
+            raise Refused(f"the absolute value of what is no exact number: {ast.unparse(node)}")
+        return value * Exact.of(value.sign() or 1)
+
+    def entry_signs(self, vector: Any) -> dict[int, int]:
+        return {i: vector.parts.get(i, Exact({})).sign() for i in range(self.size)}
+
+    def signs(self, vector: Any, node: ast.expr) -> Column:
+        found = self.entry_signs(vector)
+        if 0 in found.values():
+            raise Refused("outside the scope: the sign of 0")
+        return self.keep("sign'", found)
+
+    def largest(self, vector: Any, node: ast.expr) -> Exact:
+        found = self.entry_signs(vector)
+        sizes = {i: vector.parts.get(i, Exact({})) * Exact.of(sign) for i, sign in found.items()}
+        top = max(sizes, key=lambda i: sum((sizes[i] - other).sign() > 0 for other in sizes.values()))
+        if not found[top] or any((sizes[top] - other).sign() <= 0 for i, other in sizes.items() if i != top):
+            raise Refused("outside the scope: no largest entry, or more than one")
+        self.keep("top'", {i: found[i] * (i == top) for i in found})
+        return sizes[top]
+
+    def keep(self, kind: str, signs: dict[int, int]) -> Column:
+        """The column of a formal vector of signs, which are met in the same order."""
+        name = next(name for name in self.formal.names if name.startswith(kind) and name not in self.names)
+        self.names[name] = column([signs[i] for i in range(self.size)])
+        if kind == "top'":
+            self.names |= {"nu": self.names[name], "N": Operator(lambda u: Column({}))}
+        return self.names[name]
+
+    def smooth(self) -> Any:
+        return self.names["smooth", "y"]
+
+    def rate(self, inside: ast.expr, name: str, along: Any) -> Any:
+        """A rate is formal, and then a value at this point."""
+        space = along.space if isinstance(along, Vector) else ""
+        before, self.formal.defining = self.formal.defining, True
+        try:
+            form = self.formal.rate(inside, name, Vector.base(PROBE, space) if space else None)
+        finally:
+            self.formal.defining = before
+        return self.value(form, along)
+
+    def placed(self, inside: ast.expr, name: str, value: Any) -> Any:
+        """at(inside, name, value): the same network and loss with another value of a name of the data."""
+        key = "X'" if name == "X" and self.formal.weights else name
+        old = self.base.get(key)
+        if old is None or name in {"eps", "g", "H", "smooth", "nu", "N"} or type(old) is not type(value):
+            raise Refused(f"{name} is not replaced by this")
+        if "N" in self.formal.letters and name == "y":
+            raise Refused("what smooth(y) is elsewhere is not said")
+        if isinstance(old, Vector):
+            value.meet(old)
+        other = object.__new__(Point)
+        other.__dict__ |= self.__dict__
+        other.base, other.letters, other.powers = self.base | {key: value}, dict(self.letters), {}
+        if isinstance(value, Operator):
+            other.replace_operator(key, value)
+        other.fill()
+        if self.formal.units == [""]:
+            other.names["g"] = self.names["g"] + self.base["H"] @ (other.names["z"] - self.names["z"])
+            other.powers = {}
+        elif names_in(inside) & {x for x in self.formal.names if x[0] in "gvBH"} or "L" in names_in(inside):
+            raise Refused("the loss of two units is not known elsewhere")
+        return walk(inside, other)
+
+    def replace_operator(self, key: str, value: Operator) -> None:
+        source, target = self.base[key].source, self.base[key].target
+        if (value.source, value.target) != (source, target) or f"{key}>" not in self.letters:
+            raise Refused(f"{key} is not replaced by this")
+        table = self.table(value)
+        self.add(key, ">", table, source, target)
+
+    def table(self, form: Operator) -> list[list[Exact]]:
+        """The rows of an operator."""
+        width, height = self.sizes[form.source], self.sizes[form.target]
+        images = [form(Column({j: Exact.of(1)}, form.source)) for j in range(width)]
+        return [[images[j].parts.get(i, Exact({})) for j in range(width)] for i in range(height)]
+
+    # ---- comparisons
+
+    def maximum(self, inside: ast.expr, lam: ast.expr) -> Any:
+        """max(inside, norm(X) <= lam): its value, or an interval from what is attained to a bound for all X."""
+        u, form = image_form(inside, lam)
+        vector, bound = walk(u, self), walk(lam, self)
+        if bound.sign() < 0:
+            raise Refused("the bound of a maximum is negative, and then no X is there")
+        centre = vector * (bound * bound)
+        if form is None:
+            return centre @ vector
+        table = self.table(walk(form, self))
+        n = len(table)
+        half = Exact.of(Fraction(1, 2))
+        table = [[(table[i][j] + table[j][i]) * half for j in range(n)] for i in range(n)]
+        operator = map_of([column(row, vector.space) for row in table], vector.space, vector.space)
+        row_sums = [Exact({})] + [
+            sum((self.absolute(table[i][j], lam) for j in range(n) if j != i), table[i][i]) for i in range(n)
+        ]
+        low = Exact({})
+        high = max_of(row_sums) * (centre @ centre)
+        witnesses = [centre]
+        for entry in self.maxima:
+            if not entry.keys() <= {"of", "attained", "bound", "multiplier"}:
+                raise Refused(f"not what can be said of a maximum: {sorted(entry)!a}")
+            match parse(entry["of"]):
+                case ast.Call(func=ast.Name("max"), args=[first, ast.Compare() as ball]):
+                    if not (same(first, inside) and same(ball_of(ball), lam)):
+                        continue
+                case _:
+                    raise Refused(f"no maximum: {entry['of']}")
+            witnesses += [column(entry["attained"], vector.space)] if "attained" in entry else []
+            if "bound" in entry:
+                high = self.ball_bound(table, centre, exact(entry["bound"]), exact(entry["multiplier"]))
+        for w in witnesses:
+            if (w @ (centre - w)).sign() < 0:
+                raise Refused("what is said to be attained is not: it lies outside the ball of all X X'u")
+            low = max_of([low, w @ operator(w)])
+        return Interval(low, high)
+
+    @staticmethod
+    def ball_bound(table: list[list[Exact]], centre: Column, bound: Exact, t: Exact) -> Exact:
+        """``bound``, once it is certified: t >= 0, and [t I - K, -t c/2; -t c/2, bound] is positive semi-definite."""
+        n, zero = len(table), Exact({})
+        side = [centre.parts.get(i, zero) * t * Exact.of(Fraction(-1, 2)) for i in range(n)]
+        rows = [[(t if i == j else zero) - table[i][j] for j in range(n)] + [side[i]] for i in range(n)]
+        if t.sign() < 0 or not is_semidefinite([*rows, [*side, bound]]):
+            raise Refused("the bound of a maximum is not certified")
+        return bound
+
+    def holds(self, text: str) -> tuple[bool, tuple[str, str]]:
+        """Whether a statement holds here, and its sides; an interval that does not decide is refused."""
         left, relation, right = comparison(text)
-        left, right = walk(left, self), walk(right, self)
-        gap = right - left
+        low = walk(left, self)
+        if relation == "psd":
+            table = self.table(low)
+            both = [
+                [x + y for x, y in zip(row, other, strict=True)]
+                for row, other in zip(table, zip(*table, strict=True), strict=True)
+            ]
+            found = is_semidefinite(both)
+            return found, (
+                ast.unparse(left),
+                "positive semi-definite" if found else "not positive semi-definite",
+            )
+        high = walk(right, self)
+        if isinstance(low, Vector) and same(right, ast.Constant(0)):
+            high = low.like({})
+        if isinstance(high, Vector) and same(left, ast.Constant(0)):
+            low = high.like({})
+        gap = high - low
         if isinstance(gap, Column):
-            return {"==": not gap, "!=": bool(gap)}[relation], ("one vector", "another vector")
-        return {"==": gap.sign() == 0, "!=": gap.sign() != 0, "<=": gap.sign() >= 0, "<": gap.sign() > 0}[
-            relation
-        ], (str(left), str(right))
+            sides = tuple(
+                f"({', '.join(str(x.parts.get(i, Exact({}))) for i in range(self.sizes[x.space]))})"
+                for x in (low, high)
+            )
+            return {"==": not gap, "!=": bool(gap)}[relation], (sides[0], sides[1])
+        ends = (gap.low.sign(), gap.high.sign()) if isinstance(gap, Interval) else (gap.sign(), gap.sign())
+        tests = {"==": lambda s: s == 0, "!=": lambda s: s != 0, "<=": lambda s: s >= 0, "<": lambda s: s > 0}
+        answers = {tests[relation](end) for end in ends}
+        if isinstance(gap, Interval) and relation in {"==", "!="}:
+            answers = (
+                {relation == "!="}
+                if ends[0] > 0 or ends[1] < 0
+                else answers
+                if ends == (0, 0)
+                else {True, False}
+            )
+        if len(answers) > 1:
+            raise Refused(f"{low} against {high} does not decide {relation}")
+        return answers.pop(), (str(low), str(high))
 
 
-def column(entries):
-    return Column({i: Exact.of(x) for i, x in enumerate(entries)})
+def max_of(numbers: Iterable[Exact]) -> Exact:
+    largest, *others = numbers
+    for other in others:
+        largest = other if (other - largest).sign() > 0 else largest
+    return largest
+
+
+def is_semidefinite(table: list[list[Exact]]) -> bool:
+    """Whether a symmetric table is positive semi-definite: by elimination, where a pivot 0 needs a row of zeros."""
+    rows = [list(row) for row in table]
+    for k in range(len(rows)):
+        pivot = rows[k][k]
+        if pivot.sign() < 0 or (not pivot and any(rows[k][j] for j in range(k + 1, len(rows)))):
+            return False
+        for i in range(k + 1, len(rows)):
+            if rows[i][k]:
+                factor = rows[i][k] * pivot.inverse()
+                rows[i] = [x - factor * y for x, y in zip(rows[i], rows[k], strict=True)]
+    return True
 
 
 # ---------------------------------------------------------------- the judge
@@ -769,138 +1894,196 @@ def column(entries):
 def judge(claim: Claim, certificate: dict[str, Any]) -> Verified:
     """The verdict on a claim; a certificate supplies steps of a proof or a point.
 
-    ``{"terms": [...], "multiplier": text, "squared": bool}`` proves, ``{"point": {...}}`` refutes a claim for all and is the
-    witness of a claim of existence.
+    ``{"terms": [texts], "multiplier": text, "squared": bool, "negation": bool, "lemma": name}``, all but terms free:
+    multiplier * (right - left) is the sum of the terms, none of which can be negative (no terms: both sides are equal).
+    squared: of the squares of both sides. negation: what is proved is the negation, which the judge forms. Terms may
+    name the gaps right minus left of hypotheses, given0, given1, ..., and of needs, need0, ....
+    ``{"point": data, "maxima": [...]}``: refutes a claim for all, is the witness of a claim of existence. An entry of
+    maxima holds "of", the text of a maximum, and "attained", a vector X X'u, or "bound" with its "multiplier" t.
 
     Raises:
         Refused: the claim is not settled by the certificate, or something cannot be read.
     """
+    Work.done = 0
     try:
-        if certificate.keys() == {"point"}:
-            return at_point(claim, certificate["point"])
-        if "terms" in certificate and certificate.keys() <= {"terms", "multiplier", "squared"}:
+        keys = certificate.keys()
+        if "point" in keys and keys <= {"point", "maxima"}:
+            return at_point(claim, **certificate)
+        if "terms" in keys and keys <= {"terms", "multiplier", "squared", "negation", "lemma"}:
             return prove(claim, **certificate)
-    except (
-        TypeError,
-        ValueError,
-        ArithmeticError,
-        LookupError,
-        AttributeError,
-        SyntaxError,
-        RecursionError,
-        MemoryError,
-    ) as reason:
+    except Refused:
+        raise
+    except Exception as reason:
         raise Refused(f"cannot be read: {reason!r}") from reason
-    raise Refused(f"a certificate holds terms (multiplier, squared) or a point, not {sorted(certificate)}")
+    raise Refused(f"a certificate holds terms or a point, not {sorted(map(str, keys))!a}")
 
 
-def prove(claim, terms, multiplier="1", squared=False):
-    """A proof: multiplier * (right - left) is the sum of the terms, none of which can be negative; an identity has no terms."""
-    if claim.quantifier != "all":
-        raise Refused("a claim of existence needs a witness")
+def prove(
+    claim: Claim,
+    terms: list[str],
+    multiplier: str = "1",
+    squared: bool = False,
+    negation: bool = False,
+    lemma: str | None = None,
+) -> Verified:
+    """A proof for every instance, of the statement or of its negation."""
+    if not isinstance(terms, list) or type(squared) is not bool or type(negation) is not bool:
+        raise Refused("the terms are a list, squared and negation are true or false")
+    if lemma is not None:
+        apply_lemma(claim, lemma)
     room = Formal(claim)
     gap, relation = room.gap(claim.statement)
+    tight = isinstance(gap, Number) and relation in {"==", "<="} and room.is_zero(gap)
     refuse_circle(claim)
-    if not isinstance(terms, list):
-        raise Refused("the terms are a list")
-    tight = relation == "<=" and room.is_zero(gap)
+    if negation:
+        gap, relation = -gap, NEGATION[relation]
     if squared:
-        left, _, right = comparison(claim.statement)
-        if relation != "<=" or room.sign(right) == "unknown":
+        left, right = comparison(claim.statement)[::2][:: -1 if negation else 1]
+        if relation not in {"<=", "<"} or room.sign(right) not in {"positive", "nonnegative", "zero"}:
             raise Refused("squares decide only <= where the right side is not negative")
-        gap = walk(right, room) * walk(right, room) - walk(left, room) * walk(left, room)
-    if room.sign(parse(multiplier)) != "positive":
+        gap = walk(right, room).power(2) - walk(left, room).power(2)
+    factor = parse(multiplier)
+    if room.sign(factor) != "positive":
         raise Refused(f"the multiplier may be 0 or negative: {multiplier}")
-    rest, signs = gap * walk(parse(multiplier), room), [room.sign(parse(text)) for text in terms]
-    for text in terms:
-        rest = rest - walk(parse(text), room)
-    if not {
+    trees = [parse(text) for text in terms]
+    signs = [room.sign(tree) for tree in trees]
+    rest = gap * walk(factor, room)
+    for tree in trees:
+        rest = rest - walk(tree, room)
+    accepted = {
         "==": set(signs) <= {"zero"},
         "<=": "unknown" not in signs,
         "<": "unknown" not in signs and "positive" in signs,
-    }.get(relation):
+        "!=": "unknown" not in signs and "positive" in signs and isinstance(gap, Number),
+    }
+    if not accepted[relation]:
         raise Refused(f"terms with the signs {signs} do not prove {relation}")
     if not room.is_zero(rest):
         raise Refused("right - left is not the sum of the terms")
+    check_example(claim, expected=not negation)
+    refuted = negation
+    method = "negation" if refuted else "identity" if relation == "==" or (tight and not terms) else "terms"
+    lemmas = () if lemma is None else (lemma,)
+    return verified(
+        claim,
+        "refuted" if refuted else "proved",
+        method,
+        room.scope,
+        tight=tight or relation == "==",
+        lemmas=lemmas,
+    )
+
+
+def check_example(claim: Claim, expected: bool) -> None:
+    """What is proved is tried at an exact point: this finds what nothing satisfies."""
     if claim.hypotheses and not claim.example:
         raise Refused("hypotheses without a point that satisfies them")
     point = Point(claim, claim.example or usual_point(claim))
-    for text in (*claim.needs, *claim.hypotheses, claim.statement):
+    for text in (*claim.needs, *claim.hypotheses):
         if not point.holds(text)[0]:
             raise Refused(f"the example of the claim does not satisfy {text}")
-    return verified(
-        claim, "proved", "terms" if terms else "identity", (*room.scope, *claim.needs), tight=tight
-    )
+    if (
+        not any(has_maximum(text) for text in (claim.statement,))
+        and point.holds(claim.statement)[0] != expected
+    ):
+        raise Refused("the example of the claim contradicts the proof")
 
 
-def verified(claim, verdict, method, scope, **rest):
+def has_maximum(text: str) -> bool:
+    return "norm(X)" in ast.unparse(parse(text))
+
+
+def apply_lemma(claim: Claim, lemma: str) -> None:
+    """Refuse a lemma that is not known, or a statement that does not have the lemma's form."""
+    if lemma not in LEMMAS:
+        raise Refused(f"an unknown lemma: {lemma!a}")
+    left, relation, right = comparison(claim.statement)
+    if relation != "==" or not any(isinstance(side, ast.Name) and side.id == "z" for side in (left, right)):
+        raise Refused(f"{lemma} is about an equation z == ..., the identity of two losses")
+
+
+def verified(claim: Claim, verdict: str, method: str, scope: Iterable[str], **rest: Any) -> Verified:
     shown = [ast.unparse(parse(text)) for text in (claim.statement, *claim.hypotheses)]
+    scope = dict.fromkeys([*scope, *(ast.unparse(parse(text)) for text in claim.needs)])
     return Verified(verdict, shown[0], tuple(shown[1:]), tuple(scope), method, token=_TOKEN, **rest)
 
 
-def at_point(claim, data):
-    """A counterexample to a claim for all, or a witness of existence: every hypothesis holds at the point."""
-    point = Point(claim, data)
-    for text in (*claim.needs, *claim.hypotheses):
-        if not point.holds(text)[0]:
-            raise Refused(f"at the point {text} does not hold")
-    true, sides = point.holds(claim.statement)
-    if true != (claim.quantifier == "exists"):
-        raise Refused(f"the statement {'holds' if true else 'does not hold'} at the point")
-    verdict, method = ("proved", "witness") if true else ("refuted", "point")
-    return verified(claim, verdict, method, (f"m = {point.size}", *claim.needs), point=data, sides=sides)
-
-
-def refuse_circle(claim):
-    """Refuse a hypothesis that is the statement in other words: with v and B unopened, one gap is the other times what is never 0."""
+def refuse_circle(claim: Claim) -> None:
+    """Refuse a hypothesis whose gap is that of the statement times a factor, with v and B unopened."""
     room = Formal(claim, opaque=True)
+    gap, _ = room.gap(claim.statement)
     for name in room.relations:
-        if primitive(room, room.gap(claim.statement)[0]) == primitive(room, room.names[name]):
+        other = room.names[name]
+        if type(other) is not type(gap) or (isinstance(gap, Vector) and gap.space != other.space):
+            continue
+        first, second = (
+            room.normal(x @ Vector.base(FRESH, x.space) if isinstance(x, Vector) else x) for x in (gap, other)
+        )
+        if first and room.primitive(first, signed=False) == room.primitive(second, signed=False):
             raise Refused(f"the hypothesis {name} is the statement in other words")
 
 
-def primitive(room, gap):
-    """The terms of a gap, divided by the first coefficient and by the powers of never vanishing atoms that they share."""
-    gap = room.normal(gap @ Vector.base(FRESH) if isinstance(gap, Vector) else gap)
-    for atom in gap.atoms() & room.nonzero:
-        gap = gap * Number.atom(atom, -min(dict(monomial).get(atom, 0) for monomial in gap.parts))
-    return [(monomial, c / gap.parts[min(gap.parts)]) for monomial, c in sorted(gap.parts.items())]
+def at_point(claim: Claim, point: dict[str, Any], maxima: Iterable[dict[str, Any]] = ()) -> Verified:
+    """A counterexample to a claim for all, or a witness of existence: every hypothesis holds at the point."""
+    place = Point(claim, point, maxima)
+    for text in (*claim.needs, *claim.hypotheses):
+        if not place.holds(text)[0]:
+            raise Refused(f"at the point {text} does not hold")
+    true, sides = place.holds(claim.statement)
+    if true != (claim.quantifier == "exists"):
+        raise Refused(f"the statement {'holds' if true else 'does not hold'} at the point")
+    verdict, method = ("proved", "witness") if true else ("refuted", "point")
+    scope = [f"m = {place.size}", *place.formal.scope[1:]]
+    return verified(claim, verdict, method, scope, point=place.data, sides=sides)
 
 
-def usual_point(claim):
+def usual_point(claim: Claim) -> dict[str, Any]:
     """The point at which a claim without hypotheses is tried once it is proved."""
-    table = [["2", "1", "0"], ["1", "-1", "3"], ["0", "3", "1"]]
-    point = {"y": ["0", "1", "3"], "g": ["1", "-1", "3"], "H": table, "gamma": "2", "beta": "1/2"}
-    point |= {name: ["1", str(i), "-3"] for i, name in enumerate(claim.vectors)} | dict.fromkeys(
-        claim.operators, table
-    )
-    return (
-        point
-        | {name: str(i + 2) for i, name in enumerate(claim.numbers)}
-        | ({"eps": "1/3"} if claim.eps == "positive" else {})
-    )
+    formal = Formal(replace(claim, hypotheses=(), needs=()))
+    blank = object.__new__(Point)
+    blank.claim, blank.formal = claim, formal
+    vectors, operators, numbers = blank.expected()
+    size = {space: max(3, claim.min_m) if space != "weights" else 2 for space in ("batch", "weights")}
+    point: dict[str, Any] = {}
+    for place, (name, space) in enumerate(vectors.items()):
+        point[name] = [
+            (-1) ** i * (i * i + 1) * (place + 1) + place * i % 3 for i in range(size.get(space, 3))
+        ]
+    for name, kind, source, target in operators:
+        height, width = size.get(target, 3), size.get(source, 3)
+        table = [
+            [(i * j + i + j) % 5 - 1 + (i if kind == ">" else 0) for j in range(width)] for i in range(height)
+        ]
+        projector = [[int(i == j != 0) for j in range(width)] for i in range(height)]
+        point["X" if name == "X'" else name] = projector if kind == "!" else table
+    return point | {name: f"{i + 2}/3" for i, name in enumerate(numbers)}
 
 
 # ---------------------------------------------------------------- certificate files
 
 
-def item_claim(item):
+def item_claim(item: dict[str, Any]) -> Claim:
     """The claim of an item of a certificate file."""
     known = {entry.name for entry in fields(Claim)}
     strange = item.keys() - known - {"claim", "reading", "certificate"}
     if strange or "certificate" not in item:
-        raise Refused(f"an item holds claim, reading, certificate and {sorted(known)}, not {sorted(strange)}")
-    return Claim(
-        **{
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in item.items()
-            if name in known
-        }
-    )
+        raise Refused(
+            f"an item holds claim, reading, certificate and {sorted(known)}, not {sorted(strange)!a}"
+        )
+    entries: dict[str, Any] = {
+        name: tuple(x) if isinstance(x, list) else x for name, x in item.items() if name in known
+    }
+    return Claim(**entries)
 
 
-def whole(text):
+def no_float(text: str) -> Any:
     raise ValueError(f'the float {text}; exact entries are texts such as "1/2"')
+
+
+def no_pair_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return dict(pairs)
 
 
 def main(paths: list[str]) -> int:
@@ -916,7 +2099,10 @@ def main(paths: list[str]) -> int:
     state, count = 0, 0
     for file in files:
         try:
-            items = json.loads(file.read_text(encoding="utf-8"), parse_float=whole, parse_constant=whole)
+            text = file.read_text(encoding="utf-8")
+            items = json.loads(
+                text, parse_float=no_float, parse_constant=no_float, object_pairs_hook=no_pair_twice
+            )
             if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
                 raise ValueError("no list of items, or an empty one")
         except (OSError, ValueError, RecursionError) as reason:
@@ -928,7 +2114,7 @@ def main(paths: list[str]) -> int:
             try:
                 print(f"verified    {label}: {judge(item_claim(item), item['certificate'])}")
                 count += 1
-            except (Refused, TypeError, ValueError) as reason:
+            except (Refused, TypeError, ValueError, AttributeError) as reason:
                 print(f"REFUSED     {label}: " + str(reason).encode("unicode_escape").decode())
                 state = state or 1
     print(f"{count} verified")
