@@ -46,6 +46,19 @@ Proof.
   split; [now exists G|]. eexists; split; [|exact X]. reflexivity.
 Qed.
 
+(** BatchNorm over a given loss: the composed loss has a gradient v and a Hessian B. *)
+Theorem batch_norm_over L eps gamma beta y g H : (1 <= final)%nat -> 0 <= eps -> 0 < BatchNorm.c y @ BatchNorm.c y ->
+  second_order L (BatchNorm.z eps gamma beta y) g H ->
+  exists v B, batch_norm eps gamma beta y g v H B /\ second_order (fun x => L (BatchNorm.z eps gamma beta x)) y v B.
+Proof.
+  intros N E C (G & <- & D). pose proof (root_pos _ m eps m_pos E C) as S.
+  pose proof (hess_through _ y _ _ _ L G H (divisor_smooth centre (vscale gamma) m eps (beta * one)%V centre_projection
+    (scale_symmetric gamma) m_pos y S) D) as X.
+  change (d_out centre (vscale gamma) m eps (beta * one)%V) with (BatchNorm.z eps gamma beta) in X.
+  eexists _, _. assert (Q : second_order (fun x => L (BatchNorm.z eps gamma beta x)) y _ _) by (eexists; split; [reflexivity|exact X]).
+  split; [|exact Q]. refine (conj N (conj E (conj C (ex_intro _ L (conj _ Q))))). now exists G.
+Qed.
+
 Theorem batch_norm_met eps gamma beta y g A : (1 <= final)%nat -> 0 <= eps -> 0 < BatchNorm.c y @ BatchNorm.c y -> symmetric_matrix A ->
   exists v B, batch_norm eps gamma beta y g v (mat A) B.
 Proof.

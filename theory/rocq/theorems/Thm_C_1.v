@@ -1,0 +1,71 @@
+(** Theorem C.1, the minimax smoothness bound: refuted, strict as printed at m = 2, and with <= in place of < at m = 3. *)
+From BN Require Import Inputs.
+Import ListNotations.
+
+(** (dL/dW)' (d2L/dW2) (dL/dW) for the weights of y = X W, where the gradient in y is u and the Hessian in y is A. *)
+Definition form {batch : Batch} (d : nat) (A : vec -> vec) (u : vec) (X : nat -> vec) : R :=
+  times d X (transposed X u) @ A (times d X (transposed X u)).
+
+Lemma mat_zero {batch : Batch} u : mat (fun _ => zero) u = zero.
+Proof. apply functional_extensionality. intros i. apply dot_zero_l. Qed.
+Lemma times_zero d X : times d X zero = zero.
+Proof. apply functional_extensionality. intros i. apply (@dot_zero_r d). Qed.
+Lemma form_zero {batch : Batch} d u X : form d (mat (fun _ => zero)) u X = 0.
+Proof. unfold form. generalize (times d X (transposed X u)). intros w. rewrite mat_zero. apply dot_zero_r. Qed.
+Lemma zero_loss_max {batch : Batch} d lam u : is_max d lam (form d (mat (fun _ => zero)) u) 0.
+Proof. split; [exists (fun _ => zero); split; [apply bounded_zero|apply form_zero]|intros X _; apply Req_le, form_zero]. Qed.
+Lemma zero_gradient_max {batch : Batch} d lam A v : v == zero -> is_max d lam (form d A v) 0.
+Proof.
+  intros Z. assert (E : forall X, form d A v X = 0).
+  { intros X. assert (T : transposed X v = zero).
+    { apply functional_extensionality. intros j. unfold transposed. rewrite (dot_eqv _ _ _ _ (eqv_refl _) Z). apply dot_zero_r. }
+    unfold form. rewrite T, times_zero. apply dot_zero_l. }
+  split; [exists (fun _ => zero); split; [apply bounded_zero|apply E]|intros X _; apply Req_le, E].
+Qed.
+
+(** m = 2: v is 0, so are both sides, and 0 < 0 is false. *)
+Theorem thm_C_1_printed_false : ~ (forall (batch : Batch) (d : nat) (gamma beta lam : R) (y g v : vec) (H B : vec -> vec),
+  batch_norm 0 gamma beta y g v H B ->
+  let sigma := BatchNorm.s 0 y in
+  let yhat := BatchNorm.yhat 0 y in
+  let kappa := 1 / (m * gamma) * (g @ yhat) * (v @ v) in
+  gamma <> 0 -> v @ H v <= g @ H g ->
+  forall plain normalised, is_max d lam (form d H g) plain -> is_max d lam (form d B v) normalised ->
+  normalised < gamma ^ 2 / sigma ^ 2 * (plain - lam ^ 4 * kappa)).
+Proof.
+  intros T.
+  destruct (@batch_norm_met 1%nat 0 1 0 (vec_of [0; 1]) (vec_of [0; 1]) (fun _ => zero)) as (v & B & X);
+    [unfold final; lia|lra|check_point|intros i j; reflexivity|].
+  assert (Z : @dot 1%nat v v = 0).
+  { assert (K : @dot 1%nat v v <> 0 -> False); [|destruct (Req_dec (@dot 1%nat v v) 0); [assumption|exfalso; exact (K H)]].
+    intros K. at_point X K. assert (s = / 2) by nra. subst s. apply K. field. }
+  assert (VZ : @eqv 1%nat v zero) by now apply dot_sq_zero.
+  specialize (T _ 1%nat 1 0 1 _ _ v _ B X). cbv zeta in T. rewrite Z in T. specialize (T R1_neq_R0).
+  rewrite !mat_zero, !dot_zero_r in T. specialize (T (Rle_refl 0) 0 0 (zero_loss_max _ _ _) (zero_gradient_max _ _ _ _ VZ)).
+  rewrite !Rmult_0_r, Rminus_0_r, Rmult_0_r in T. lra.
+Qed.
+
+(** With <= in place of <: m = 3, y = (0, 0, 1), g = (-1, 2, 1), a linear loss. The input X = 0 gives 0 on the left, and the right side is
+    negative. *)
+Theorem thm_C_1_not_strict_false : ~ (forall (batch : Batch) (d : nat) (gamma beta lam : R) (y g v : vec) (H B : vec -> vec),
+  batch_norm 0 gamma beta y g v H B ->
+  let sigma := BatchNorm.s 0 y in
+  let yhat := BatchNorm.yhat 0 y in
+  let kappa := 1 / (m * gamma) * (g @ yhat) * (v @ v) in
+  gamma <> 0 -> v @ H v <= g @ H g ->
+  forall plain, is_max d lam (form d H g) plain -> forall X, bounded d X lam ->
+  form d B v X <= gamma ^ 2 / sigma ^ 2 * (plain - lam ^ 4 * kappa)).
+Proof.
+  intros T.
+  destruct (@batch_norm_met 2%nat 0 1 0 (vec_of [0; 0; 1]) (vec_of [-1; 2; 1]) (fun _ => zero)) as (v & B & X);
+    [unfold final; lia|lra|check_point|intros i j; reflexivity|].
+  specialize (T _ 1%nat 1 0 1 _ _ v _ B X). cbv zeta in T. specialize (T R1_neq_R0).
+  rewrite !mat_zero, !dot_zero_r in T.
+  specialize (T (Rle_refl 0) 0 (zero_loss_max _ _ _) _ (bounded_zero _ _)).
+  unfold form in T. rewrite transposed_zero, times_zero, dot_zero_l in T. rename T into K.
+  at_point X K. assert (J : / s * / s = 9 / 2) by (rewrite <- Rinv_mult; replace (s * s) with (2 / 9) by lra; field).
+  assert (0 < / s) by now apply Rinv_0_lt_compat.
+  unfold Rdiv in K. rewrite !Rinv_mult in K. set (r := / s) in *. ring_simplify in K.
+  replace (r ^ 9) with (r * (r * r) ^ 4) in K by ring. replace (r ^ 7) with (r * (r * r) ^ 3) in K by ring.
+  replace (r ^ 5) with (r * (r * r) ^ 2) in K by ring. rewrite J in K. lra.
+Qed.
