@@ -9,14 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bnverify.base.errors import InputError
+from bnverify.base.files import write_text
+
 if TYPE_CHECKING:
     from bnverify.numerics.check.run import ClaimFindings
 
 Ids = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ID]...", help="Ids such as thm-4.1; every theorem, lemma and fact if none."),
+    typer.Argument(
+        metavar="[ID | STATEMENT]...",
+        help="Ids such as thm-4.1, or statements such as 'v @ one == 0'; every theorem, lemma and fact if none.",
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same instances everywhere.")]
+Given = Annotated[
+    list[str] | None,
+    typer.Option(help="Of a statement: a hypothesis, such as 'gamma <= sigma'. Repeat for several."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
 
@@ -37,17 +47,41 @@ def check(
     seed: Seed = 0,
     everything: Annotated[bool, typer.Option("--all", help="Every claim, not the theorems alone.")] = False,
     replay: Annotated[str, typer.Option(metavar="LOSS:INDEX", help="Show one instance again.")] = "",
+    given: Given = None,
+    norm: Annotated[
+        str, typer.Option(help="Of a statement: a name, or a text 'n = sqrt(y @ y); z = gamma*y/n'.")
+    ] = "",
+    vector: Annotated[
+        list[str] | None, typer.Option(help="Of a statement: a free vector. Repeat for several.")
+    ] = None,
+    number: Annotated[
+        list[str] | None, typer.Option(help="Of a statement: a free number. Repeat for several.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the findings to this JSON file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure both sides of every statement on random instances; exit 1 if a number contradicts a certificate."""
-    from bnverify.base.files import write_text
+    """Measure both sides of every statement on random instances; exit 1 if a number contradicts a certificate.
+
+    A statement of your own: bnverify check 'v @ v <= gamma**2/sigma**2*(g @ g)'. Exit 1 where it is violated, 3 where
+    nothing could be decided. `bnverify vocabulary` lists the names.
+    """
     from bnverify.base.ids import select
     from bnverify.numerics.check.run import validated
     from bnverify.numerics.measure.instances import parse_replay
     from bnverify.numerics.measure.tolerance import holding_dtype
     from bnverify.theory.registry import registry
 
+    texts = [text for text in ids or () if is_text(text)]
+    if texts or given or norm or vector or number:
+        if len(texts) != len(ids or ()):
+            raise InputError(
+                "ids and statements cannot be mixed, and --given, --norm, --vector go with a statement"
+            )
+        from bnverify.numerics.check.text import ask
+
+        questions = [ask(one, given or (), norm or "batch-norm", vector or (), number or ()) for one in texts]
+        _check_texts(questions, trials, seed, dtype, device, out, as_json)
+        return
     known = registry()
     chosen = select(ids or (), known)
     if not ids and not everything:
@@ -75,14 +109,40 @@ def check(
         raise typer.Exit(1)
 
 
+def is_text(text: str) -> bool:
+    """Whether an argument is a statement and no id: ids hold letters, digits, dots and dashes alone."""
+    return any(character in text for character in "@<>=()*/+ ")
+
+
+def _check_texts(
+    questions: list[Any], trials: int, seed: int, dtype: str, device: str, out: Path | None, as_json: bool
+) -> None:
+    from bnverify.numerics.check import text as asked
+    from bnverify.numerics.check.run import validated
+    from bnverify.numerics.measure.tolerance import holding_dtype
+
+    place, held = validated(trials, device), holding_dtype(dtype)
+    if out is not None:
+        writable(out)
+    answers = [asked.answer(one, trials, seed, held, place) for one in questions]
+    data = json.dumps([asked.as_data(one) for one in answers], ensure_ascii=False, indent=2)
+    if out is not None:
+        write_text(out, data + "\n")
+    if as_json:
+        print(data)
+    else:
+        print("\n\n".join("\n".join(asked.in_words(one)) for one in answers))
+    codes = {one.exit_code for one in answers}
+    if codes - {0}:
+        raise typer.Exit(1 if 1 in codes else 3)
+
+
 def writable(path: Path) -> None:
     """Refuse, before the work, a file that could not be written after it.
 
     Raises:
         InputError: ``path`` is a folder, or the nearest folder that exists above it cannot be written.
     """
-    from bnverify.base.errors import InputError
-
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if path.is_dir() or not above.is_dir() or not os.access(above, os.W_OK):
         raise InputError(

@@ -1,0 +1,87 @@
+"""A statement that somebody typed, on random batches: exit codes, counts, and one line for what cannot be read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from bnverify.numerics.check.text import answer, ask
+from typer.testing import CliRunner
+
+from bnverify.base.errors import InputError
+from bnverify.commands.cli import application
+
+
+def checked(*args: str) -> Any:
+    return CliRunner().invoke(application(), ["check", "--trials", "300", *args])
+
+
+def ask_aloud(text: str, *options: str) -> None:
+    """The statement with --norm, --vector or a further statement, without the command line's last word."""
+    named = dict(zip(options[::2], options[1::2], strict=False))
+    if not all(name.startswith("--") for name in named) or len(options) % 2:
+        done = checked(text, *options)
+        raise InputError(done.stderr.strip())
+    vectors = [named["--vector"]] if "--vector" in named else []
+    answer(ask(text, norm=named.get("--norm", "batch-norm"), vectors=vectors), 50)
+
+
+def test_a_true_statement_exits_with_0_and_a_false_one_with_1() -> None:
+    true = checked("v @ v <= gamma**2/sigma**2*(g @ g)")
+    false = checked("v @ v <= gamma**2/sigma**2*(g @ g - (g @ yhat)**2/sqrt(m) - (one @ g)**2/m)")
+    assert (true.exit_code, false.exit_code) == (0, 1)
+    assert "no proof" in true.output
+    assert "worst at m =" in false.output
+
+
+def test_hypotheses_that_nothing_meets_are_no_success() -> None:
+    done = checked("1 <= 0", "--given", "1 <= 0")
+    assert done.exit_code == 3
+    assert "nothing was tested" in done.output
+
+
+def test_a_normalisation_typed_on_the_spot_is_differentiated() -> None:
+    assert checked("v @ y == 0", "--norm", "n = sqrt(y @ y); z = gamma*y/n").exit_code == 0
+    assert checked("v @ y == 0", "--norm", "n = sqrt(y @ y + 1); z = gamma*y/n").exit_code == 1
+
+
+def test_eps_is_drawn_only_where_a_text_names_it() -> None:
+    assert not ask("v @ y == 0").positive
+    assert ask("v @ y == (1 - rho)*gamma*(g @ yhat)").positive
+    assert answer(ask("v @ y == (1 - rho)*gamma*(g @ yhat)*s/s"), 200).counts["violated"] == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("v @ gama == 0",), "the nearest is 'gamma'"),
+        (("v <= g",), "vectors are not ordered"),
+        (("0 <= v @ v <= 1",), "second one"),
+        (("v @ v",), "no relation"),
+        (("H == B",), "side"),
+        (("(" * 80 + "v @ v" + ")" * 80 + " == 0",), "brackets"),
+        (("v @ v == 0" + " " * 5000,), "characters"),
+        (("__import__('os') == 0",), "not in the grammar"),
+        (("v.data @ v == 0",), "not in the grammar"),
+        (("(lambda: 0)() == 0",), "not in the grammar"),
+        (("v @ v == 2**100000000000",), "whole"),
+        (("v @ one == 0", "--norm", "z = one @ y"), "expected a vector"),
+        (("v @ one == 0", "--norm", "n = one @ y - one @ y; z = y/n"), "divides by zero"),
+        (("v @ one == 0", "--norm", "batch-nrom"), "the nearest is 'batch-norm'"),
+        (("v @ one == 0", "--vector", "v"), "taken"),
+        (("v @ one == 0", "thm-4.1"), "cannot be mixed"),
+    ],
+)
+def test_bad_input_is_one_line_that_points_at_the_place(args: tuple[str, ...], said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        ask_aloud(*args)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_same_seed_gives_the_same_numbers() -> None:
+    text = "v @ v <= g @ g"
+    first, second = (json.loads(checked(text, "--json").output) for _ in range(2))
+    assert first == second
+    assert sum(first[0]["counts"].values()) == 300
