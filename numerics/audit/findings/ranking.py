@@ -1,0 +1,116 @@
+"""All rules, what a finding explains of the others, and the order of what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from bnverify.numerics.audit.findings import batches, channels, gradients, spread, statistics
+from bnverify.numerics.audit.findings.finding import RANK, Finding, Severity
+from bnverify.numerics.audit.findings.kinds import KINDS
+from bnverify.numerics.audit.findings.profile import Profile
+
+RULES: tuple[Callable[[Profile], Iterator[Finding]], ...] = (
+    spread.non_finite,
+    channels.constant_input,
+    channels.dead_scale,
+    channels.dead_channel,
+    spread.tiny_batch,
+    batches.duplicate_batch,
+    batches.uneven_batch,
+    batches.mixed_domains,
+    spread.eps_dominates,
+    gradients.gradient_trend,
+    statistics.momentum_extreme,
+    statistics.eval_in_training,
+    statistics.stale_statistics,
+    statistics.train_eval_gap,
+    gradients.wrong_axis,
+    spread.ill_conditioned,
+    gradients.step_too_large,
+    gradients.bias_before_norm,
+)
+
+ANYWHERE: dict[str, tuple[str, ...]] = {
+    "non-finite": tuple(kind for kind in KINDS if kind not in ("non-finite", "wrong-backward")),
+    "duplicate-batch": (
+        "tiny-batch",
+        "uneven-batch",
+        "mixed-domains",
+        "constant-input",
+        "stale-statistics",
+        "train-eval-gap",
+    ),
+    "uneven-batch": ("mixed-domains", "stale-statistics", "train-eval-gap"),
+    "momentum-extreme": ("stale-statistics", "train-eval-gap"),
+    "eval-in-training": ("stale-statistics", "train-eval-gap"),
+    "stale-statistics": ("train-eval-gap",),
+    "tiny-batch": ("stale-statistics", "train-eval-gap", "mixed-domains"),
+    "gradient-growth": ("step-too-large",),
+    "constant-input": ("gradient-growth",),
+    "eps-dominates": ("gradient-decay",),
+}
+"""Kind -> kinds that it explains wherever they show."""
+SAME_LAYER: dict[str, tuple[str, ...]] = {
+    "wrong-axis": ("bias-before-norm", "tiny-batch", "mixed-domains", "uneven-batch", "stale-statistics"),
+    "constant-input": ("eps-dominates", "ill-conditioned", "mixed-domains"),
+    "tiny-batch": ("constant-input",),
+    "dead-scale": ("gradient-decay",),
+}
+"""Kind -> kinds that it explains in the layers it names."""
+SAME_CHANNELS: dict[str, tuple[str, ...]] = {
+    "dead-scale": ("dead-channel",),
+    "dead-channel": ("constant-input",),
+}
+"""Kind -> kinds that it explains in the layer and channels it names."""
+DOWNSTREAM: dict[str, tuple[str, ...]] = {
+    "constant-input": ("constant-input",),
+    "dead-scale": ("constant-input", "dead-channel", "dead-scale"),
+    "dead-channel": ("constant-input", "dead-channel", "dead-scale"),
+}
+"""Kind, showing in a whole layer -> kinds that follow from it in every later layer."""
+
+
+def examined(profile: Profile) -> tuple[Finding, ...]:
+    """What is wrong, most important first; a fault is one finding, and what it explains is held back."""
+    return ranked([finding for rule in RULES for finding in rule(profile)], profile)
+
+
+def ranked(findings: Iterable[Finding], profile: Profile | None = None) -> tuple[Finding, ...]:
+    """Findings without those that another one explains, by severity, then by kind, then in forward order."""
+    listed = list(findings)
+    order = (
+        {}
+        if profile is None
+        else {call.name: place for place, call in reversed(list(enumerate(profile.calls)))}
+    )
+    widths = {} if profile is None else {call.name: len(call.top) for call in profile.calls}
+    left = [one for one in listed if not any(_explains(other, one, order, widths) for other in listed)]
+    kinds = list(KINDS)
+    return tuple(
+        sorted(
+            left,
+            key=lambda one: (RANK[Severity(one.severity)], kinds.index(one.kind), order.get(one.layer, 0)),
+        )
+    )
+
+
+def _explains(cause: Finding, one: Finding, order: dict[str, int], widths: dict[str, int]) -> bool:
+    if cause is one or (RANK[Severity(cause.severity)] > RANK[Severity(one.severity)] and one.alarming):
+        return False
+    if one.kind in ANYWHERE.get(cause.kind, ()):
+        return True
+    shared = set(cause.layers) & set(one.layers)
+    if shared and one.kind in SAME_LAYER.get(cause.kind, ()):
+        return (
+            not cause.channels
+            or not one.channels
+            or bool(set(cause.channels) & set(one.channels))
+            or (len(cause.channels) >= widths.get(cause.layer, 1))
+        )
+    if shared and one.kind in SAME_CHANNELS.get(cause.kind, ()):
+        return set(one.channels) <= set(cause.channels)
+    whole = len(cause.channels) >= widths.get(cause.layer, len(cause.channels) + 1)
+    later = order.get(one.layer, -1) > order.get(cause.layer, len(order))
+    if whole and later and one.kind in DOWNSTREAM.get(cause.kind, ()):
+        return True
+    return whole and cause.kind in DOWNSTREAM and one.kind == "gradient-decay"

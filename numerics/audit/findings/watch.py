@@ -1,0 +1,314 @@
+"""Every normalisation call of a forward pass, whatever module makes it, with what the rules need to know of it.
+
+A call is seen at the function (``F.batch_norm``, ``F.layer_norm`` ...), so subclasses, functional users and modules
+of other libraries are seen alike. What is kept of a call is sums over its groups and channels, never an activation.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+
+@dataclass
+class NormCall:
+    """One call of a normalisation.
+
+    function: ``batch_norm`` and so on. unit: what one group is. size: m, the numbers in a group. own: the statistics
+    are the batch's and not running ones. mean, var: of every group, ``(G,)``. gamma, beta: ``(C,)`` or None.
+    top: the largest output of every channel, ``(C,)``. grad_sq: |dL/dz|^2 of every channel; grad_abs_in: |dL^/dy|.
+    running: the running mean and variance. node, node_in: of the output and the input in the graph of the loss.
+    """
+
+    name: str
+    call: int
+    function: str
+    unit: str
+    size: int
+    eps: float
+    own: bool
+    dtype: torch.dtype
+    mean: Tensor
+    var: Tensor
+    top: Tensor
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
+    gamma: Tensor | None = None
+    beta: Tensor | None = None
+    weight: Tensor | None = None
+    running: tuple[Tensor, Tensor] | None = None
+    module: nn.Module | None = None
+    samples: Tensor | None = None
+    finite: bool = True
+    node: Any = None
+    node_in: Any = None
+    grad_sq: Tensor | None = None
+    grad_in: float = math.nan
+    grad_group: Tensor | None = None
+
+    @property
+    def title(self) -> str:
+        return self.name or "the model"
+
+    @property
+    def rho(self) -> Tensor:
+        """sigma^2/(sigma^2 + eps) of every group."""
+        total = self.var + self.eps
+        return torch.where(total > 0, self.var / total, torch.zeros_like(total))
+
+
+@dataclass
+class Point:
+    """An activation that a module or a normalisation hands on: its spread, and the gradient at it."""
+
+    name: str
+    node: Any
+    sd: float
+    norm: NormCall | None = None
+    grad: float = math.nan
+
+
+@dataclass
+class Producer:
+    """A linear map, convolution or embedding: along which axis its output has channels."""
+
+    name: str
+    node: Any
+    axis: int
+    shape: tuple[int, ...]
+    weight: Tensor
+    bias: Tensor | None
+
+
+@dataclass
+class Watch:
+    """What one forward pass showed."""
+
+    calls: list[NormCall] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+    producers: list[Producer] = field(default_factory=list)
+    infinite: str = ""
+    place: str = ""
+    recording: bool = True
+
+
+NORMS = ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm")
+MAPS = {"linear": -1, "embedding": -1} | {
+    f"conv{kind}{rank}d": 1 for kind in ("", "_transpose") for rank in (1, 2, 3)
+}
+_SIGNATURES = {name: inspect.signature(getattr(F, name)) for name in NORMS}
+FLAT = 8
+"""A spread of at most so many roundings of the mean is no spread."""
+
+
+class _Functions(TorchFunctionMode):
+    """Sees the functions of `NORMS` and `MAPS`."""
+
+    def __init__(self, watch: Watch, stack: list[tuple[str, nn.Module]]) -> None:
+        super().__init__()
+        self.watch, self.stack = watch, stack
+        self.counts: dict[str, int] = {}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if self.watch.recording and name in _SIGNATURES and func is getattr(F, name):
+            return self._norm(name, func, args, kwargs)
+        output = func(*args, **kwargs)
+        if self.watch.recording and name in MAPS and isinstance(output, Tensor):
+            self._map(name, output, args, kwargs)
+        return output
+
+    def _place(self) -> tuple[str, nn.Module | None]:
+        return self.stack[-1] if self.stack else ("", None)
+
+    def _norm(self, function: str, func: Any, args: Any, kwargs: Any) -> Any:
+        bound = _SIGNATURES[function].bind(*args, **kwargs)
+        bound.apply_defaults()
+        y = bound.arguments["input"]
+        name, module = self._place()
+        self.watch.place = name
+        if torch.is_grad_enabled() and y.is_floating_point():
+            # An alias, so that what flows back into it is this call's alone.
+            bound.arguments["input"] = alias = y.view_as(y)
+            z = func(*bound.args, **bound.kwargs)
+        else:
+            alias, z = y, func(*bound.args, **bound.kwargs)
+        number = self.counts.get(name, 0)
+        self.counts[name] = number + 1
+        call = _described(function, bound.arguments, y.detach(), z.detach())
+        call.name, call.call, call.module = name, number, module
+        self.watch.calls.append(call)
+        if z.grad_fn is not None:
+            call.node, call.node_in = z.grad_fn, y.grad_fn
+            point = Point(name, z.grad_fn, _sd(z.detach()), call)
+            self.watch.points.append(point)
+            z.register_hook(_at_output(call, point))
+            if alias.requires_grad:
+                alias.register_hook(_at_input(call))
+        return z
+
+    def _map(self, function: str, output: Tensor, args: Any, kwargs: Any) -> None:
+        weight = kwargs.get("weight", args[1] if len(args) > 1 else None)
+        bias = kwargs.get("bias", args[2] if len(args) > 2 else None) if function != "embedding" else None
+        if output.grad_fn is None or not isinstance(weight, Tensor):
+            return
+        axis = MAPS[function] % output.dim()
+        if function.startswith("conv") and output.dim() == int(function[-2]) + 1:
+            axis = 0
+        self.watch.producers.append(
+            Producer(self._place()[0], output.grad_fn, axis, tuple(output.shape), weight, bias)
+        )
+
+
+def _described(function: str, given: dict[str, Any], y: Tensor, z: Tensor) -> NormCall:
+    """Groups, sums and parameters of one call, with names left open."""
+    wide = y.to(torch.float32) if y.dtype in (torch.float16, torch.bfloat16) else y
+    weight, bias = given.get("weight"), given.get("bias")
+    own, running = True, None
+    if given.get("running_mean") is not None:
+        running = (given["running_mean"].detach().clone(), given["running_var"].detach().clone())
+    rank = y.dim()
+    axes: tuple[int, ...] = (1,)
+    if function == "batch_norm":
+        own = bool(given["training"]) or running is None
+        unit, groups = "channel", wide.transpose(0, 1).flatten(1)
+    elif function == "instance_norm":
+        own = bool(given["use_input_stats"])
+        unit, groups = "sample, channel", wide.flatten(0, 1).flatten(1)
+    elif function == "group_norm":
+        unit, groups = "sample, group", wide.reshape(y.shape[0] * given["num_groups"], -1)
+    else:
+        size = math.prod(given["normalized_shape"])
+        unit, groups = "sample, position", wide.reshape(-1, size)
+        axes = tuple(range(rank - len(given["normalized_shape"]), rank))
+    size = groups.shape[1]
+    var, mean = torch.var_mean(groups, dim=1, correction=0)
+    if function == "rms_norm":
+        var, mean = (groups * groups).mean(1), torch.zeros_like(mean)
+    channels = _channels(z, axes)
+    finite = bool(torch.isfinite(z).all())
+    eps = given.get("eps")
+    sampled = function == "batch_norm" and rank > 1
+    return NormCall(
+        name="",
+        call=0,
+        function=function,
+        unit=unit,
+        size=size,
+        eps=float(torch.finfo(y.dtype).eps if eps is None else eps),
+        own=own,
+        dtype=y.dtype,
+        mean=mean,
+        var=var,
+        top=channels.amax(0),
+        shape=tuple(y.shape),
+        axes=axes,
+        gamma=None if weight is None else weight.detach().flatten(),
+        beta=None if bias is None else bias.detach().flatten(),
+        weight=weight,
+        running=running,
+        samples=_samples(wide) if sampled else None,
+        finite=finite,
+    )
+
+
+def _samples(y: Tensor) -> Tensor:
+    """``(2, N, C)``: mean and mean square of every sample's channel."""
+    flat = y.flatten(2) if y.dim() > 2 else y.unsqueeze(2)
+    return torch.stack([flat.mean(2), flat.square().mean(2)])
+
+
+def _channels(t: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """``(rows, C)``: a tensor with its channels last."""
+    if axes == (1,) and t.dim() > 1:
+        return t.transpose(0, 1).flatten(1).transpose(0, 1)
+    return t.reshape(-1, math.prod(t.shape[axis] for axis in axes))
+
+
+def _sd(t: Tensor) -> float:
+    return float(t.float().std()) if t.numel() > 1 and t.is_floating_point() else 0.0
+
+
+def _at_output(call: NormCall, point: Point) -> Callable[[Tensor], None]:
+    def hook(g: Tensor) -> None:
+        g = g.detach()
+        wide = g.double()
+        squares = _channels(wide, call.axes).square().sum(0)
+        call.grad_sq = squares if call.grad_sq is None else call.grad_sq + squares
+        if call.unit == "sample, position":
+            call.grad_group = wide.reshape(len(call.mean), -1).square().sum(1)
+        total = float(squares.sum().sqrt())
+        point.grad = total if math.isnan(point.grad) else math.hypot(point.grad, total)
+
+    return hook
+
+
+def _at_input(call: NormCall) -> Callable[[Tensor], None]:
+    def hook(v: Tensor) -> None:
+        call.grad_in = float(v.detach().double().norm())
+
+    return hook
+
+
+@contextmanager
+def watching(model: nn.Module, loss_fn: Any = None) -> Iterator[Watch]:
+    """Record what the model, and a loss that is a module, call while this holds."""
+    watch, stack, handles = Watch(), [], []  # type: ignore[var-annotated]
+    named = list(model.named_modules())
+    if isinstance(loss_fn, nn.Module):
+        named += [(f"loss.{name}" if name else "loss", module) for name, module in loss_fn.named_modules()]
+
+    def enter(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: Any) -> None:
+            stack.append((name, module))
+
+        return hook
+
+    def leave(module: nn.Module, args: Any, output: Any) -> None:
+        if stack and stack[-1][1] is module:
+            name, _ = stack.pop()
+            if watch.recording and isinstance(output, Tensor):
+                _note(watch, name, module, output)
+
+    seen: set[int] = set()
+    for name, module in named:
+        if id(module) not in seen and not isinstance(module, torch.jit.ScriptModule):
+            seen.add(id(module))
+            handles.append(module.register_forward_pre_hook(enter(name)))
+            handles.append(module.register_forward_hook(leave, always_call=True))
+    try:
+        with _Functions(watch, stack):
+            yield watch
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _note(watch: Watch, name: str, module: nn.Module, output: Tensor) -> None:
+    """A module's output as a point of the graph; the first that is not finite."""
+    leaf = next(module.children(), None) is None
+    if leaf and not watch.infinite and output.is_floating_point():
+        detached = output.detach()
+        # Masks are made of infinities; what is computed is not.
+        if bool(torch.isnan(detached).any()) or bool(torch.isinf(detached).any()):
+            watch.infinite = name
+    if output.grad_fn is None:
+        return
+    point = Point(name, output.grad_fn, _sd(output.detach()))
+    watch.points.append(point)
+
+    def hook(g: Tensor) -> None:
+        size = float(g.detach().double().norm())
+        point.grad = size if math.isnan(point.grad) else math.hypot(point.grad, size)
+
+    output.register_hook(hook)
