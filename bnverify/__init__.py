@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bnverify.base.errors import InputError
     from bnverify.numerics.audit.auditor import Auditor
+    from bnverify.numerics.audit.findings.audit import audit
     from bnverify.numerics.audit.report import AuditReport
-    from bnverify.numerics.audit.run import audit
     from bnverify.theory.decide.decision import Decision, decide
     from bnverify.theory.registry import registry
 
@@ -20,7 +20,7 @@ _HOMES = {
     "Auditor": "bnverify.numerics.audit.auditor",
     "Decision": "bnverify.theory.decide.decision",
     "InputError": "bnverify.base.errors",
-    "audit": "bnverify.numerics.audit.run",
+    "audit": "bnverify.numerics.audit.findings.audit",
     "decide": "bnverify.theory.decide.decision",
     "registry": "bnverify.theory.registry",
 }

@@ -64,12 +64,22 @@ def audit(
         str | None, typer.Option(help="Where to run, such as cuda; the model's own if none.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of random inputs, labels and signs.")] = 0,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 1 if a finding is more than a note.")
+    ] = False,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Findings that are known, from an earlier --json; they are not shown.")
+    ] = None,
+    sarif: Annotated[Path | None, typer.Option(help="Also write the findings as SARIF to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything measured as JSON.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Also write index.html and audit.json to this folder.")
     ] = None,
 ) -> None:
-    """Bound versus actual at every normalisation layer of your model; exit 1 if a proved statement is contradicted."""
+    """What is wrong with the normalisation of your model, and the numbers of every layer.
+
+    Exit 1 if a proved statement is contradicted, or with --strict if there is a finding.
+    """
     from bnverify.base.terminal import console
     from bnverify.commands.display_audit import show
 
@@ -83,7 +93,9 @@ def audit(
     # What the person's own code prints is no part of the answer.
     with talk.status("auditing") if talk.is_terminal else nullcontext(), redirect_stdout(sys.stderr):
         from bnverify.numerics.audit.factory import load_subject, with_data
+        from bnverify.numerics.audit.findings.baseline import known
 
+        before = () if baseline is None else known(baseline)
         subject = with_data(load_subject(target), data, batch_size, loss, seed)
         report = _measured(
             subject,
@@ -96,12 +108,9 @@ def audit(
                 "probes": probes,
                 "device": device,
                 "seed": seed,
+                "baseline": before,
             },
         )
-    for note in (*subject.notes, *_chosen(subject, mode, report)):
-        talk.print(f"note: {note}", style="dim")
-    if report.environment.get("cost"):
-        talk.print(f"note: {report.environment['cost']}", style="dim")
     if out is not None:
         from bnverify.experiments.report import audit_page
 
@@ -110,7 +119,13 @@ def audit(
         print(report.to_json(indent=2))
     else:
         show(report)
-    if report.failures:
+    for note in (*subject.notes, *_chosen(subject, mode, report)):
+        talk.print(f"note: {note}", style="dim")
+    if report.environment.get("cost"):
+        talk.print(f"note: {report.environment['cost']}", style="dim")
+    if sarif is not None:
+        _write_sarif(report, target, sarif)
+    if report.failures or (strict and not report.ok):
         raise typer.Exit(1)
 
 
@@ -120,6 +135,17 @@ def _chosen(subject: Subject, mode: str | None, report: AuditReport) -> Iterator
         yield "the model came in eval mode and is audited in it; --mode train audits its batch statistics"
     if report.environment.get("dtype_note"):
         yield report.environment["dtype_note"]
+
+
+def _write_sarif(report: AuditReport, target: str, path: Path) -> None:
+    import json
+    from importlib.metadata import version
+
+    from bnverify.base.files import write_text
+    from bnverify.numerics.audit.findings.baseline import sarif
+
+    source = target.rpartition(":")[0] or target
+    write_text(path, json.dumps(sarif(report.findings, source, version("bnverify")), indent=1) + "\n")
 
 
 def parse_channels(text: str) -> list[int]:
@@ -148,7 +174,7 @@ def _measured(subject: Subject, dtype: str, options: dict[str, Any]) -> AuditRep
 
     from bnverify.numerics.audit.cost import cost_of_copy
     from bnverify.numerics.audit.factory import raised_by_subject, told
-    from bnverify.numerics.audit.run import audit as measure
+    from bnverify.numerics.audit.findings.audit import audit as measure
 
     double = torch.float64 if dtype == "float64" else None
     model, inputs, targets = subject.model, subject.inputs, subject.targets
@@ -158,7 +184,7 @@ def _measured(subject: Subject, dtype: str, options: dict[str, Any]) -> AuditRep
         with redirect_stdout(StringIO()):
             cost = (
                 ""
-                if double is None or report.environment["dtype_note"]
+                if double is None or not report.layers or report.environment.get("dtype_note")
                 else cost_of_copy(model, subject.loss_fn, inputs, targets, options["device"])
             )
     except InputError:

@@ -11,7 +11,18 @@ from typer.core import TyperGroup
 
 from bnverify.base.errors import InputError
 
-TOPICS = ("theory", "decide", "vocabulary", "notes", "numerics", "tester", "report", "audit", "experiments")
+TOPICS = (
+    "theory",
+    "decide",
+    "vocabulary",
+    "notes",
+    "numerics",
+    "tester",
+    "report",
+    "audit",
+    "explain",
+    "experiments",
+)
 """The modules of this package with a function ``register(app)``, in the order of ``--help``."""
 
 

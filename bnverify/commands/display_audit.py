@@ -66,6 +66,7 @@ def show(report: AuditReport) -> None:
     from bnverify.experiments.report import audit_page
 
     screen = console()
+    found(screen, report)
     rows = [audit_page.row(index, layer) for index, layer in enumerate(report.layers)]
     several = len({row["mode"] for row in rows}) > 1
     for part, columns in (("table", FIRST), ("conditions", CONDITIONS), ("second", SECOND)):
@@ -96,6 +97,33 @@ def show(report: AuditReport) -> None:
             f"{layer.diagnosis}",
             file=sys.stderr,
         )
+
+
+STYLES = {"error": "bold red", "warning": "yellow", "note": "dim", "nothing": "green"}
+
+
+def found(screen: Console, report: AuditReport) -> None:
+    """The findings, before anything else."""
+    from bnverify.numerics.audit.findings.words import lines
+
+    for line in lines(report.findings, looked_at(report), screen.width):
+        style = STYLES.get(line.partition(" ")[0], "dim" if line.startswith("  ") else "")
+        screen.print(line, style=style, markup=False, highlight=False)
+    if report.environment.get("hidden"):
+        hidden = report.environment["hidden"]
+        screen.print(f"left out, since the baseline has them: {hidden}", style="dim")
+    screen.print()
+
+
+def looked_at(report: AuditReport) -> str:
+    """What the rules were asked of, in words."""
+    seen = report.environment.get("looked_at")
+    if seen is None:
+        return f"{len(report.layers)} layer calls were measured, and no rule could be asked"
+    left = "; ".join(seen["not"])
+    return f"{seen['rules']} rules at {seen['calls']} calls of normalisation layers" + (
+        f" ({left})" if left else ""
+    )
 
 
 def _lead(row: Mapping[str, Any], several: bool) -> dict[str, str]:

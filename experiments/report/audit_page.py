@@ -59,6 +59,8 @@ def summary(report: AuditReport) -> list[str]:
     """What was audited and what came out, in a few lines."""
     lines = []
     rows = sum(len(layer.labels) for layer in report.layers)
+    if report.environment.get("refused"):
+        return [f"No layer could be measured: {report.environment['refused']}."]
     lines.append(f"{_counted(len(report.layers), 'layer call')}, {_counted(rows, 'row')}.")
     for key, text in ((words.PRINTED, "as printed"), (words.CORRECTED, "corrected, with ε > 0")):
         asked = [found for layer in report.layers if (found := layer.statement(key)) is not None]
@@ -280,8 +282,8 @@ def _scatter(printed: StatementRows | None, corrected: StatementRows | None) -> 
     if printed is None or corrected is None:
         return None
     pairs = {
-        "corrected": [(b, a) for a, b in zip(corrected.lhs, corrected.rhs, strict=True) if a > 0 and b > 0],
-        "printed": [(b, a) for a, b in zip(printed.lhs, printed.rhs, strict=True) if a > 0 and b > 0],
+        "corrected": [(b, a) for a, b in zip(corrected.lhs, corrected.rhs, strict=True) if _drawable(a, b)],
+        "printed": [(b, a) for a, b in zip(printed.lhs, printed.rhs, strict=True) if _drawable(a, b)],
     }
     hidden = len(printed.lhs) - len(pairs["printed"])
     values = [value for points in pairs.values() for pair in points for value in pair]
@@ -296,6 +298,11 @@ def _scatter(printed: StatementRows | None, corrected: StatementRows | None) -> 
         "hidden": hidden,
         "thinned": step if step > 1 else 0,
     }
+
+
+def _drawable(a: float, b: float) -> bool:
+    """On logarithmic axes; a row that does not vary has a bound of inf at eps = 0."""
+    return a > 0 and b > 0 and math.isfinite(a) and math.isfinite(b)
 
 
 SIZE, MARGIN, EDGE = 260.0, 66.0, 24.0

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
+from bnverify.numerics.audit.findings.fault import Fault
 from bnverify.numerics.audit.layers import NotCovered
 from bnverify.numerics.audit.statements import Finding
 
@@ -193,12 +194,18 @@ class AuditReport:
     """Everything an audit measured.
 
     layers: in the order of the forward pass, mode by mode. not_covered: what has no rows, and why.
-    environment: versions, device, dtype, batch, loss, seconds.
+    environment: versions, device, dtype, batch, loss, seconds. findings: what is wrong, most important first.
     """
 
     layers: tuple[LayerAudit, ...]
     not_covered: tuple[NotCovered, ...]
     environment: dict[str, Any]
+    findings: tuple[Fault, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """No finding is more than a note."""
+        return not any(item.alarming for item in self.findings)
 
     @property
     def rows(self) -> tuple[dict[str, Any], ...]:
@@ -231,6 +238,7 @@ class AuditReport:
                 for layer in self.layers
             ],
             "not_covered": [asdict(item) for item in self.not_covered],
+            "findings": [item.to_dict() for item in self.findings],
         }
 
     def to_json(self, indent: int | None = None) -> str:

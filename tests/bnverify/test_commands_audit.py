@@ -262,6 +262,22 @@ def test_the_factory_may_bring_loss_and_data(bnverify, file):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "kind", "reason"),
+    [
+        (["batch_of_one", "--data", "normal:3x8x8", "--batch-size", "1"], "tiny-batch", "single number"),
+        (["broken", *DATA], "non-finite", "parameter 0.weight holds 1 values that are NaN or infinite"),
+    ],
+)
+def test_numbers_that_cannot_be_measured_are_a_finding(bnverify, file, arguments, kind, reason):
+    factory, *rest = arguments
+    done = bnverify("audit", f"{file}:{factory}", *rest)
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"error {kind}: ")
+    assert reason in " ".join(done.stdout.split())
+    assert bnverify("audit", f"{file}:{factory}", *rest, "--strict").exit_code == 1
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["raises_in_factory", *DATA], "raised ValueError: no weights here (model.py:"),
@@ -286,8 +302,6 @@ def test_the_factory_may_bring_loss_and_data(bnverify, file):
         (["images", *DATA, "--layers", "bn7"], "no normalisation layer is called 'bn7'"),
         (["images", *DATA, "--device", "cuda:99"], "device cuda:99 is not there"),
         (["images", "--data", "normal:3x8x8", "--batch-size", "0"], "batch size 0"),
-        (["batch_of_one", "--data", "normal:3x8x8", "--batch-size", "1"], "m = 1 number per channel"),
-        (["broken", *DATA], "parameter 0.weight holds 1 values that are NaN or infinite"),
         (["bad_loss", "--data", "FILE:pair"], "expected one number"),
         (["fixed_loss", "--data", "FILE:pair"], "does not depend on the model"),
         (["five"], "returned a tuple of 5; expected"),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 import torch
-from bnverify.numerics.audit.findings.finding import Finding, Severity
+from bnverify.numerics.audit.findings.fault import Fault, Severity
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.profile import Profile
 from bnverify.numerics.audit.findings.rules import found
@@ -31,7 +31,7 @@ def _batch_call(profile: Profile) -> NormCall | None:
     return next((call for call in profile.calls if call.own and call.function == "batch_norm"), None)
 
 
-def duplicate_batch(profile: Profile) -> Iterator[Finding]:
+def duplicate_batch(profile: Profile) -> Iterator[Fault]:
     limit = KINDS["duplicate-batch"].threshold
     for batch in profile.inputs:
         if batch.dim() < 2 or len(batch) < 4:
@@ -52,7 +52,7 @@ def duplicate_batch(profile: Profile) -> Iterator[Finding]:
         return
 
 
-def uneven_batch(profile: Profile) -> Iterator[Finding]:
+def uneven_batch(profile: Profile) -> Iterator[Fault]:
     for call in profile.calls:
         if not call.own or call.samples is None or call.samples.shape[1] < SAMPLES:
             continue
@@ -73,7 +73,7 @@ def uneven_batch(profile: Profile) -> Iterator[Finding]:
             return
 
 
-def mixed_domains(profile: Profile) -> Iterator[Finding]:
+def mixed_domains(profile: Profile) -> Iterator[Fault]:
     call = _batch_call(profile)
     if call is not None and call.samples is not None and call.samples.shape[1] >= SAMPLES:
         mean, square = call.samples.double()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 import torch
-from bnverify.numerics.audit.findings.finding import Finding, Severity, ranges
+from bnverify.numerics.audit.findings.fault import Fault, Severity, named
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.profile import Profile
 from bnverify.numerics.audit.findings.rules import found
@@ -29,7 +29,7 @@ def flat(call: NormCall) -> Tensor:
     return call.var.sqrt() <= roundings
 
 
-def constant_input(profile: Profile) -> Iterator[Finding]:
+def constant_input(profile: Profile) -> Iterator[Fault]:
     for call in profile.calls:
         still = flat(call)
         count, groups = int(still.sum()), len(still)
@@ -40,8 +40,8 @@ def constant_input(profile: Profile) -> Iterator[Finding]:
         tail = f"the gradient behind it is multiplied by up to {gain:.4g} |gamma|"
         if call.unit == "channel":
             channels = tuple(still.nonzero().flatten().tolist())
-            which = f"channel {ranges(channels)}" if count < groups else f"all {groups} channels"
-            text = f"{call.title}: {which} of the input do not vary over the batch; {tail}"
+            which, do = named(channels, groups)
+            text = f"{call.title}: {which} of the input {do} not vary over the batch; {tail}"
             yield found("constant-input", call, sigma, text, channels=channels)
             continue
         reached = call.grad_group is None or bool((call.grad_group[still] > 0).any())
@@ -67,7 +67,7 @@ def _bound(call: NormCall) -> float:
     return math.sqrt(call.size if call.function == "rms_norm" else max(call.size - 1, 0))
 
 
-def dead_scale(profile: Profile) -> Iterator[Finding]:
+def dead_scale(profile: Profile) -> Iterator[Fault]:
     for place, call in enumerate(profile.calls):
         if call.gamma is None or call.grad_sq is None:
             continue
@@ -92,14 +92,14 @@ def dead_scale(profile: Profile) -> Iterator[Finding]:
                     "scale 0 and no gradient on this batch; not certified, since another batch may give one"
                 )
             )
-            text = f"{call.title}: channel {ranges(channels)} can never learn, {how}"
+            text = f"{call.title}: {named(channels, len(dead))[0]} can never learn, {how}"
             yield found("dead-scale", call, 0.0, text, channels=channels, certified=certified)
         elif bool(zero.all()) and place in profile.on_trunk and reached and call.grad_in == 0:
             text = f"{call.title}: every scale is 0 and there is no way around the layer, so nothing before it learns"
             yield found("dead-scale", call, 0.0, text, channels=range(len(zero)))
 
 
-def dead_channel(profile: Profile) -> Iterator[Finding]:
+def dead_channel(profile: Profile) -> Iterator[Fault]:
     limit = KINDS["dead-channel"].threshold
     for place, call in enumerate(profile.calls):
         silent = _silent(call)
@@ -113,28 +113,32 @@ def dead_channel(profile: Profile) -> Iterator[Finding]:
         faint = call.grad_sq <= FADED * call.grad_sq.median()
         saturated = faint & (opening.abs() >= limit) & (call.gamma != 0)
         dead = shut | saturated
-        channels = tuple(dead.nonzero().flatten().tolist())
-        if not channels:
-            continue
-        sure = opening[dead] >= _bound(call) if closing else torch.zeros(len(channels), dtype=torch.bool)
-        certified = bool(sure.all())
-        still = call.unit == "channel" and call.own and bool(flat(call)[list(channels)].all())
-        rows = call.top.numel() and math.prod(call.shape) // call.top.numel()
-        far = float(opening[dead].abs().min())
-        severity = KINDS["dead-channel"].severity
-        if not certified and not still and (far < limit or rows < FEW_ROWS):
-            if call.unit != "channel":
-                # Statistics of single samples leave a channel closed on some batch by chance.
-                continue
-            severity = Severity.NOTE
-        which = f"channel {ranges(channels)}" if len(channels) < len(dead) else f"all {len(dead)} channels"
-        if still:
-            how = "the input does not vary and the output is <= 0 before ReLU"
-        elif certified:
-            how = f"|y-hat| <= {_bound(call):.3g} can never make up for the shift (certified at this m)"
-        else:
-            how = f"opens only where y-hat passes {far:.3g}; not certified, since another batch may reach it"
-        text = f"{call.title}: {which} let nothing through and get no gradient; {how}"
-        yield found(
-            "dead-channel", call, far, text, channels=channels, certified=certified, severity=str(severity)
-        )
+        sure = opening >= _bound(call) if closing else torch.zeros_like(dead)
+        still = flat(call) if call.unit == "channel" and call.own else torch.zeros_like(dead)
+        rows = math.prod(call.shape) // max(1, call.top.numel())
+        grave = dead & (sure | still | ((opening.abs() >= limit) & (rows >= FEW_ROWS)))
+        yield from _dead(call, grave, sure, still, opening, KINDS["dead-channel"].severity)
+        if call.unit == "channel":
+            # Statistics of single samples leave a channel closed on some batch by chance.
+            yield from _dead(call, dead & ~grave, sure, still, opening, Severity.NOTE)
+
+
+def _dead(
+    call: NormCall, dead: Tensor, sure: Tensor, still: Tensor, opening: Tensor, severity: Severity
+) -> Iterator[Fault]:
+    channels = tuple(dead.nonzero().flatten().tolist())
+    if not channels:
+        return
+    far = float(opening[dead].abs().min())
+    which, do = named(channels, len(dead))
+    certified = bool(sure[dead].all())
+    if bool(still[dead].all()):
+        how = "the input does not vary and the output is <= 0 before ReLU"
+    elif certified:
+        how = f"|y-hat| <= {_bound(call):.3g} can never make up for the shift (certified at this m)"
+    else:
+        how = f"opens only where y-hat passes {far:.3g}; not certified, since another batch may reach it"
+    text = f"{call.title}: {which} {do} not let anything through and no gradient comes back; {how}"
+    yield found(
+        "dead-channel", call, far, text, channels=channels, certified=certified, severity=str(severity)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from bnverify.numerics.audit.findings.finding import Finding, Severity
+from bnverify.numerics.audit.findings.fault import Fault, Severity
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.profile import Profile
 from bnverify.numerics.audit.findings.rules import Hit, found, merged, several
@@ -47,7 +47,7 @@ def trunk_ratio(profile: Profile) -> tuple[float, Point, Point, int] | None:
     return high / low, first, last, len(norms)
 
 
-def gradient_trend(profile: Profile) -> Iterator[Finding]:
+def gradient_trend(profile: Profile) -> Iterator[Fault]:
     """`gradient-growth` and `gradient-decay`."""
     told = trunk_ratio(profile)
     if told is None:
@@ -74,7 +74,7 @@ def _share(profile: Profile, place: int) -> float:
     return math.nan if weights is None or weights.weight == 0 else weights.bias / weights.weight
 
 
-def bias_before_norm(profile: Profile) -> Iterator[Finding]:
+def bias_before_norm(profile: Profile) -> Iterator[Fault]:
     limit = KINDS["bias-before-norm"].threshold
     hits = []
     for place, call in enumerate(profile.calls):
@@ -94,8 +94,8 @@ def bias_before_norm(profile: Profile) -> Iterator[Finding]:
         yield found("bias-before-norm", head.call, head.value, text, layers=layers)
 
 
-def wrong_axis(profile: Profile) -> Iterator[Finding]:
-    hits = []
+def wrong_axis(profile: Profile) -> Iterator[Fault]:
+    hits: list[Hit] = []
     words = ""
     for place, call in enumerate(profile.calls):
         feed, rank = profile.feeds.get(place), len(call.shape)
@@ -123,7 +123,15 @@ def _channels_last(shape: tuple[int, ...]) -> bool:
     return shape[-1] in (1, 3) and shape[1] > 4 and shape[2] > 4
 
 
-def step_too_large(profile: Profile) -> Iterator[Finding]:
+def outside_theory(profile: Profile) -> Iterator[Fault]:
+    hits = [Hit(profile.calls[place], 1.0) for place in sorted(profile.twice)]
+    if hits:
+        head, layers = merged(hits)
+        text = f"{head.call.title}: the loss contains a gradient taken through this layer{several(layers)}"
+        yield found("outside-theory", head.call, 1.0, text, layers=layers)
+
+
+def step_too_large(profile: Profile) -> Iterator[Fault]:
     step = profile.step
     if step is None or not step.ratio > KINDS["step-too-large"].threshold:
         return

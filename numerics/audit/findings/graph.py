@@ -47,9 +47,10 @@ class Graph:
 
     @staticmethod
     def of(loss: torch.Tensor) -> Graph:
-        root = loss.grad_fn
+        root: Any = loss.grad_fn
         users: dict[Any, list[Any]] = {root: []}
-        order, waiting = [], [(root, False)]
+        order: list[Any] = []
+        waiting: list[tuple[Any, bool]] = [(root, False)]
         entered: set[Any] = set()
         while waiting:
             node, done = waiting.pop()
@@ -87,6 +88,10 @@ class Graph:
         if not users:
             return False
         return all(_is(user, CLOSING) or (_is(user, PASSING) and self.closing(user)) for user in users)
+
+    def twice(self, alias: Any) -> bool:
+        """Whether the loss reads a call's input through the derivative of the call as well."""
+        return any("BackwardBackward" in user.name() for user in self.users.get(alias, []))
 
 
 def _is(node: Any, names: tuple[str, ...]) -> bool:

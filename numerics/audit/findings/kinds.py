@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bnverify.numerics.audit.findings.finding import Severity
+from bnverify.numerics.audit.findings.fault import Severity
 
 
 @dataclass(frozen=True)
@@ -297,7 +297,7 @@ KINDS: dict[str, Kind] = {
             "above",
             2.0,
             "a quadratic loss falls along the step only below 2",
-            "healthy set-ups reach 1.6, a rate of 200 gives 170; up to 8 it is a note, as such a step often repairs itself",
+            "healthy set-ups reach 1.6, a rate of 200 gives 170; up to 8 it is a note: one step often mends itself",
             "One step of this optimizer goes so far that the loss rises along it, to second order.",
             "Lower the learning rate by the ratio shown, or warm up.",
             "thm-4.2.1",

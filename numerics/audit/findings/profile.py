@@ -42,7 +42,8 @@ class Profile:
     """What the rules look at.
 
     calls: of the audited mode. feeds, weights: of a call, by its place in ``calls``. closing: whether what follows
-    a call is constant below 0. trunk: activations that every path passes. evaluated: the calls of an eval pass, where
+    a call is constant below 0. twice: calls whose derivative the loss
+    contains. trunk: activations that every path passes. evaluated: the calls of an eval pass, where
     the model has running statistics. infinite: what is not finite, in words; "" where all is. refusal: the message
     of a normalisation that had too few numbers, and ``place`` where.
     """
@@ -53,6 +54,7 @@ class Profile:
     closing: dict[int, bool] = field(default_factory=dict)
     trunk: list[Point] = field(default_factory=list)
     on_trunk: set[int] = field(default_factory=set)
+    twice: set[int] = field(default_factory=set)
     trained: dict[int, bool] = field(default_factory=dict)
     evaluated: list[NormCall] = field(default_factory=list)
     inputs: list[Tensor] = field(default_factory=list)
@@ -110,6 +112,8 @@ def profile(
             if link is not None:
                 found.feeds[place] = link
             found.closing[place] = call.node is not None and graph.closing(call.node)
+            if call.alias is not None and graph.twice(call.alias):
+                found.twice.add(place)
         found.trunk = trunk_points(graph, watch)
         nodes = {id(point.norm) for point in found.trunk if point.norm is not None}
         found.on_trunk = {place for place, call in enumerate(watch.calls) if id(call) in nodes}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from bnverify.numerics.audit.findings import batches, channels, gradients, spread, statistics
-from bnverify.numerics.audit.findings.finding import RANK, Finding, Severity
+from bnverify.numerics.audit.findings.fault import RANK, Fault, Severity
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.profile import Profile
 
-RULES: tuple[Callable[[Profile], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[Profile], Iterator[Fault]], ...] = (
     spread.non_finite,
     channels.constant_input,
     channels.dead_scale,
@@ -27,6 +27,7 @@ RULES: tuple[Callable[[Profile], Iterator[Finding]], ...] = (
     gradients.wrong_axis,
     spread.ill_conditioned,
     gradients.step_too_large,
+    gradients.outside_theory,
     gradients.bias_before_norm,
 )
 
@@ -47,13 +48,14 @@ ANYWHERE: dict[str, tuple[str, ...]] = {
     "tiny-batch": ("stale-statistics", "train-eval-gap", "mixed-domains"),
     "gradient-growth": ("step-too-large",),
     "constant-input": ("gradient-growth",),
-    "eps-dominates": ("gradient-decay",),
+    "eps-dominates": ("gradient-decay", "gradient-growth"),
 }
 """Kind -> kinds that it explains wherever they show."""
 SAME_LAYER: dict[str, tuple[str, ...]] = {
     "wrong-axis": ("bias-before-norm", "tiny-batch", "mixed-domains", "uneven-batch", "stale-statistics"),
     "constant-input": ("eps-dominates", "ill-conditioned", "mixed-domains"),
     "tiny-batch": ("constant-input",),
+    "ill-conditioned": ("mixed-domains",),
     "dead-scale": ("gradient-decay",),
 }
 """Kind -> kinds that it explains in the layers it names."""
@@ -67,15 +69,15 @@ DOWNSTREAM: dict[str, tuple[str, ...]] = {
     "dead-scale": ("constant-input", "dead-channel", "dead-scale"),
     "dead-channel": ("constant-input", "dead-channel", "dead-scale"),
 }
-"""Kind, showing in a whole layer -> kinds that follow from it in every later layer."""
+"""Kind -> kinds that follow in later layers: in the same channels, or in all where it shows in a whole layer."""
 
 
-def examined(profile: Profile) -> tuple[Finding, ...]:
+def examined(profile: Profile) -> tuple[Fault, ...]:
     """What is wrong, most important first; a fault is one finding, and what it explains is held back."""
     return ranked([finding for rule in RULES for finding in rule(profile)], profile)
 
 
-def ranked(findings: Iterable[Finding], profile: Profile | None = None) -> tuple[Finding, ...]:
+def ranked(findings: Iterable[Fault], profile: Profile | None = None) -> tuple[Fault, ...]:
     """Findings without those that another one explains, by severity, then by kind, then in forward order."""
     listed = list(findings)
     order = (
@@ -94,7 +96,7 @@ def ranked(findings: Iterable[Finding], profile: Profile | None = None) -> tuple
     )
 
 
-def _explains(cause: Finding, one: Finding, order: dict[str, int], widths: dict[str, int]) -> bool:
+def _explains(cause: Fault, one: Fault, order: dict[str, int], widths: dict[str, int]) -> bool:
     if cause is one or (RANK[Severity(cause.severity)] > RANK[Severity(one.severity)] and one.alarming):
         return False
     if one.kind in ANYWHERE.get(cause.kind, ()):
@@ -111,6 +113,7 @@ def _explains(cause: Finding, one: Finding, order: dict[str, int], widths: dict[
         return set(one.channels) <= set(cause.channels)
     whole = len(cause.channels) >= widths.get(cause.layer, len(cause.channels) + 1)
     later = order.get(one.layer, -1) > order.get(cause.layer, len(order))
-    if whole and later and one.kind in DOWNSTREAM.get(cause.kind, ()):
+    same = bool(one.channels) and set(one.channels) <= set(cause.channels)
+    if (whole or same) and later and one.kind in DOWNSTREAM.get(cause.kind, ()):
         return True
     return whole and cause.kind in DOWNSTREAM and one.kind == "gradient-decay"

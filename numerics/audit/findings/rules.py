@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bnverify.numerics.audit.findings.finding import Finding
+from bnverify.numerics.audit.findings.fault import Fault
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.watch import NormCall
 
 
 def found(
     kind: str, call: NormCall | None, value: float, text: str, *, channels: Sequence[int] = (), **other: Any
-) -> Finding:
+) -> Fault:
     """A finding at a call, with what the table says; ``other`` sets further fields."""
     entry = KINDS[kind]
     name = "" if call is None else call.name
@@ -31,7 +31,7 @@ def found(
         "claim": entry.claim,
         "layers": (name,),
     }
-    return Finding(**(given | other))
+    return Fault(**(given | other))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 from bnverify.numerics.audit.findings.channels import flat
-from bnverify.numerics.audit.findings.finding import Finding, Severity, ranges
+from bnverify.numerics.audit.findings.fault import Fault, Severity, named
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.profile import Profile
 from bnverify.numerics.audit.findings.rules import Hit, found, merged, several
@@ -17,14 +17,14 @@ HALF = 16
 """|mu|/sigma that counts in half precision, where every input is rounded at 2^-8 or 2^-11 already."""
 
 
-def non_finite(profile: Profile) -> Iterator[Finding]:
+def non_finite(profile: Profile) -> Iterator[Fault]:
     if profile.infinite:
         name = profile.infinite_at
         text = f"{name or 'the model'}: {profile.infinite}; it is the first in forward order"
         yield found("non-finite", None, 1.0, text, layer=name, layers=(name,))
 
 
-def tiny_batch(profile: Profile) -> Iterator[Finding]:
+def tiny_batch(profile: Profile) -> Iterator[Fault]:
     if profile.refusal:
         name = profile.place
         text = f"{name or 'the model'}: m = 1, and PyTorch refuses to normalise a single number"
@@ -59,7 +59,7 @@ def tiny_batch(profile: Profile) -> Iterator[Finding]:
         )
 
 
-def eps_dominates(profile: Profile) -> Iterator[Finding]:
+def eps_dominates(profile: Profile) -> Iterator[Fault]:
     limit = KINDS["eps-dominates"].threshold
     hits, partly = [], []
     for call in profile.calls:
@@ -77,7 +77,7 @@ def eps_dominates(profile: Profile) -> Iterator[Finding]:
     for group, severity in ((hits, KINDS["eps-dominates"].severity), (partly, Severity.NOTE)):
         if group:
             worst, layers = merged(group, min)
-            which = f"channel {ranges(worst.channels)}: " if worst.channels else ""
+            which = f"{named(worst.channels, 0)[0]}: " if worst.channels else ""
             text = (
                 f"{worst.call.title}: {which}sigma^2/(sigma^2 + eps) is {worst.value:.2g} at eps = {worst.call.eps:g}"
                 f"{several(layers)}"
@@ -93,7 +93,7 @@ def eps_dominates(profile: Profile) -> Iterator[Finding]:
             )
 
 
-def ill_conditioned(profile: Profile) -> Iterator[Finding]:
+def ill_conditioned(profile: Profile) -> Iterator[Fault]:
     limit = KINDS["ill-conditioned"].threshold
     hits = []
     for call in profile.calls:
@@ -112,7 +112,7 @@ def ill_conditioned(profile: Profile) -> Iterator[Finding]:
     if hits:
         worst, layers = merged(hits, max)
         ratio = worst.value / (torch.finfo(worst.call.dtype).eps / 2)
-        which = f"channel {ranges(worst.channels)}: " if worst.channels else ""
+        which = f"{named(worst.channels, 0)[0]}: " if worst.channels else ""
         text = (
             f"{worst.call.title}: {which}|mean| is {ratio:.2g} times the spread, so "
             f"{str(worst.call.dtype).removeprefix('torch.')} leaves y-hat a relative error of {worst.value:.1g}"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 import torch
-from bnverify.numerics.audit.findings.finding import Finding, Severity, ranges
+from bnverify.numerics.audit.findings.fault import Fault, Severity, named
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.profile import Profile
 from bnverify.numerics.audit.findings.rules import Hit, found, merged, several
@@ -53,7 +53,7 @@ def _settled(call: NormCall) -> bool:
     return count > 0 and (1 - min(float(momentum), 1.0)) ** count <= SETTLED
 
 
-def momentum_extreme(profile: Profile) -> Iterator[Finding]:
+def momentum_extreme(profile: Profile) -> Iterator[Fault]:
     limit = KINDS["momentum-extreme"].threshold
     hits: dict[int, Hit] = {}
     for call in profile.calls:
@@ -74,7 +74,7 @@ def momentum_extreme(profile: Profile) -> Iterator[Finding]:
         )
 
 
-def eval_in_training(profile: Profile) -> Iterator[Finding]:
+def eval_in_training(profile: Profile) -> Iterator[Fault]:
     if not profile.training and not profile.optimized:
         return
     hits = []
@@ -92,7 +92,7 @@ def eval_in_training(profile: Profile) -> Iterator[Finding]:
         yield found("eval-in-training", head.call, head.value, text, layers=layers)
 
 
-def stale_statistics(profile: Profile) -> Iterator[Finding]:
+def stale_statistics(profile: Profile) -> Iterator[Fault]:
     limit = KINDS["stale-statistics"].threshold
     hits, partly = [], []
     for call in profile.calls:
@@ -117,7 +117,7 @@ def stale_statistics(profile: Profile) -> Iterator[Finding]:
     elif partly:
         head, layers = merged(partly)
         text = (
-            f"{head.call.title}: the running statistics of channel {ranges(head.channels)} are up to {head.value:.2g} "
+            f"{head.call.title}: the running statistics of {named(head.channels, 0)[0]} are up to {head.value:.2g} "
             f"from those of this batch{several(layers)}"
         )
         yield found(
@@ -131,7 +131,7 @@ def stale_statistics(profile: Profile) -> Iterator[Finding]:
         )
 
 
-def train_eval_gap(profile: Profile) -> Iterator[Finding]:
+def train_eval_gap(profile: Profile) -> Iterator[Fault]:
     """The loss in either mode, and where the layers' own statistics in eval mode leave the running ones."""
     settled = [call for call in profile.calls if call.running is not None and call.own and _settled(call)]
     if not profile.training or not settled or not math.isfinite(profile.loss_eval) or profile.loss <= 0:

@@ -26,7 +26,8 @@ class NormCall:
     function: ``batch_norm`` and so on. unit: what one group is. size: m, the numbers in a group. own: the statistics
     are the batch's and not running ones. mean, var: of every group, ``(G,)``. gamma, beta: ``(C,)`` or None.
     top: the largest output of every channel, ``(C,)``. grad_sq: |dL/dz|^2 of every channel; grad_abs_in: |dL^/dy|.
-    running: the running mean and variance. node, node_in: of the output and the input in the graph of the loss.
+    running: the running mean and variance. node, node_in, alias: of the output, the input and the call's own
+    view of it in the graph of the loss.
     """
 
     name: str
@@ -51,6 +52,7 @@ class NormCall:
     finite: bool = True
     node: Any = None
     node_in: Any = None
+    alias: Any = None
     grad_sq: Tensor | None = None
     grad_in: float = math.nan
     grad_group: Tensor | None = None
@@ -149,7 +151,7 @@ class _Functions(TorchFunctionMode):
         call.name, call.call, call.module = name, number, module
         self.watch.calls.append(call)
         if z.grad_fn is not None:
-            call.node, call.node_in = z.grad_fn, y.grad_fn
+            call.node, call.node_in, call.alias = z.grad_fn, y.grad_fn, alias.grad_fn
             point = Point(name, z.grad_fn, _sd(z.detach()), call)
             self.watch.points.append(point)
             z.register_hook(_at_output(call, point))
@@ -236,7 +238,11 @@ def _channels(t: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 
 def _sd(t: Tensor) -> float:
-    return float(t.float().std()) if t.numel() > 1 and t.is_floating_point() else 0.0
+    """The spread over the first dimension, which is the batch most of the time; what is alike in it is no signal."""
+    if not t.is_floating_point() or t.numel() < 2:
+        return 0.0
+    wide = t.float()
+    return float(wide.var(0).mean().sqrt()) if t.dim() > 1 and len(t) > 1 else float(wide.std())
 
 
 def _at_output(call: NormCall, point: Point) -> Callable[[Tensor], None]:
@@ -263,7 +269,9 @@ def _at_input(call: NormCall) -> Callable[[Tensor], None]:
 @contextmanager
 def watching(model: nn.Module, loss_fn: Any = None) -> Iterator[Watch]:
     """Record what the model, and a loss that is a module, call while this holds."""
-    watch, stack, handles = Watch(), [], []  # type: ignore[var-annotated]
+    watch = Watch()
+    stack: list[tuple[str, nn.Module]] = []
+    handles: list[Any] = []
     named = list(model.named_modules())
     if isinstance(loss_fn, nn.Module):
         named += [(f"loss.{name}" if name else "loss", module) for name, module in loss_fn.named_modules()]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Fault:
+class Planted:
     """A network with something wrong: what is to be found, in which layer, in which channels."""
 
     net: str
@@ -182,27 +182,27 @@ HEALTHY_HELD_OUT: dict[str, Build] = {f"{name}, at initialisation": build for na
 
 # Faults: a network, something done to it, and what is to be named.
 
-Plant = Callable[[str], Fault]
+Plant = Callable[[str], Planted]
 
 
 def dead_scale(place: int, channels: tuple[int, ...] = (1, 4), shift: float = -0.1) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
         name, norm = case.norm(place)
         with torch.no_grad():
             norm.weight[list(channels)], norm.bias[list(channels)] = 0.0, shift
-        return Fault(net, "dead-scale", case, name, channels)
+        return Planted(net, "dead-scale", case, name, channels)
 
     return plant
 
 
 def dead_channel(place: int, channels: tuple[int, ...] = (2, 3), shift: float = -8.0) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
         name, norm = case.norm(place)
         with torch.no_grad():
             norm.bias[list(channels)] = shift
-        return Fault(net, "dead-channel", case, name, channels)
+        return Planted(net, "dead-channel", case, name, channels)
 
     return plant
 
@@ -210,87 +210,87 @@ def dead_channel(place: int, channels: tuple[int, ...] = (2, 3), shift: float = 
 def constant_input(
     place: int, source: Callable[[nn.Module], Any], channels: tuple[int, ...] = (0, 5)
 ) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
         name, norm = case.norm(place)
         with torch.no_grad():
             source(case.model).weight[list(channels)] = 0.0
             norm.bias[list(channels)] = 0.5
-        return Fault(net, "constant-input", case, name, channels)
+        return Planted(net, "constant-input", case, name, channels)
 
     return plant
 
 
 def eps_dominates(place: int, eps: float = 10.0) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
         name, norm = case.norm(place)
         norm.eps = eps
-        return Fault(net, "eps-dominates", case, name)
+        return Planted(net, "eps-dominates", case, name)
 
     return plant
 
 
 def small_weights(place: int, source: Callable[[nn.Module], Any], factor: float = 1e-3) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
         name, _ = case.norm(place)
         with torch.no_grad():
             for p in source(case.model).parameters():
                 p.mul_(factor)
-        return Fault(net, "eps-dominates", case, name)
+        return Planted(net, "eps-dominates", case, name)
 
     return plant
 
 
-def tiny_batch(count: int = 2) -> Plant:
-    def plant(net: str) -> Fault:
+def tiny_batch(count: int = 2, place: int = 0) -> Plant:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
         targets = None if case.targets is None else case.targets[:count]
-        return Fault(
-            net, "tiny-batch", case.put(inputs=case.inputs[:count], targets=targets), case.norm(0)[0]
+        return Planted(
+            net, "tiny-batch", case.put(inputs=case.inputs[:count], targets=targets), case.norm(place)[0]
         )
 
     return plant
 
 
 def duplicates(copies: int) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
         n = len(case.inputs) // copies
         repeat = lambda t: None if t is None else torch.cat([t[:n]] * copies)  # noqa: E731
         case = case.put(inputs=repeat(case.inputs), targets=repeat(case.targets))
-        return Fault(net, "duplicate-batch", case, case.norm(0)[0])
+        return Planted(net, "duplicate-batch", case, case.norm(0)[0])
 
     return plant
 
 
 def outlier(factor: float = 100.0) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
         x = case.inputs.clone()
         x[3] *= factor
-        return Fault(net, "uneven-batch", case.put(inputs=x), case.norm(0)[0])
+        return Planted(net, "uneven-batch", case.put(inputs=x), case.norm(0)[0])
 
     return plant
 
 
 def two_domains(shift: float, factor: float = 1.0) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
         x = case.inputs.clone()
         x[::2] = factor * x[::2] + shift
-        return Fault(net, "mixed-domains", case.put(inputs=x), case.norm(0)[0])
+        return Planted(net, "mixed-domains", case.put(inputs=x), case.norm(0)[0])
 
     return plant
 
 
 def momentum(value: float, place: int = 1) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
         name, norm = case.norm(place)
         norm.momentum = value
-        return Fault(net, "momentum-extreme", case, name)
+        return Planted(net, "momentum-extreme", case, name)
 
     return plant
 
@@ -300,56 +300,56 @@ def fresh_of(net: str) -> Callable[[], tuple[Any, Any]] | None:
 
 
 def stale(place: int, shift: float = 3.0, factor: float = 1.0) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = nets.fitted(NETS[net](), 60, again=fresh_of(net))
         name, norm = case.norm(place)
         norm.running_mean += shift * norm.running_var.sqrt()
         norm.running_var *= factor
-        return Fault(net, "stale-statistics", case, name)
+        return Planted(net, "stale-statistics", case, name)
 
     return plant
 
 
-def stale_at_start(net: str) -> Fault:
+def stale_at_start(net: str) -> Planted:
     """An untrained network in eval mode, on data far from mean 0 and spread 1."""
     case = NETS[net]()
     case.model.eval()
-    return Fault(net, "stale-statistics", case.put(inputs=case.inputs * 20 + 50), case.norm(0)[0])
+    return Planted(net, "stale-statistics", case.put(inputs=case.inputs * 20 + 50), case.norm(0)[0])
 
 
 def eval_in_training(place: int) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
         name, norm = case.norm(place)
         norm.eval()
-        return Fault(net, "eval-in-training", case, name)
+        return Planted(net, "eval-in-training", case, name)
 
     return plant
 
 
 def ill_conditioned(place: int, source: Callable[[nn.Module], Any], shift: float = 1e5) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
         name, _ = case.norm(place)
         layer = source(case.model)
         layer.bias = nn.Parameter(shift * torch.ones(layer.weight.shape[0]))
-        return Fault(net, "ill-conditioned", case, name)
+        return Planted(net, "ill-conditioned", case, name)
 
     return plant
 
 
 def not_finite(place: int) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
         name, norm = case.norm(place)
         with torch.no_grad():
             norm.weight[0] = float("nan")
-        return Fault(net, "non-finite", case, name)
+        return Planted(net, "non-finite", case, name)
 
     return plant
 
 
-def overflow(net: str) -> Fault:
+def overflow(net: str) -> Planted:
     """A logarithm of what is not positive, behind the first normalisation."""
     case = NETS[net]()
     name, _ = case.norm(0)
@@ -362,13 +362,13 @@ def overflow(net: str) -> Fault:
     children = list(parent._modules)
     at = children[children.index(name.rpartition(".")[2]) + 1]
     parent._modules[at] = Log()
-    return Fault(net, "non-finite", case, f"{name.rpartition('.')[0]}.{at}".strip("."))
+    return Planted(net, "non-finite", case, f"{name.rpartition('.')[0]}.{at}".strip("."))
 
 
 def large_step(lr: float) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
-        return Fault(
+        return Planted(
             net, "step-too-large", case.put(optimizer=torch.optim.SGD(case.model.parameters(), lr)), ""
         )
 
@@ -376,36 +376,36 @@ def large_step(lr: float) -> Plant:
 
 
 def with_bias(place: int, source: Callable[[nn.Module], Any]) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
         name, _ = case.norm(place)
         layer = source(case.model)
         layer.bias = nn.Parameter(0.1 * torch.randn(layer.weight.shape[0]))
-        return Fault(net, "bias-before-norm", case, name)
+        return Planted(net, "bias-before-norm", case, name)
 
     return plant
 
 
 def deep(depth: int, act: Any = nn.ReLU, width: int = 32) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = Case(nets.mlp(width, depth, act=act), *nets.vectors())
-        return Fault(net, "gradient-growth", case, case.norm(0)[0])
+        return Planted(net, "gradient-growth", case, case.norm(0)[0])
 
     return plant
 
 
-def deep_convolutions(net: str) -> Fault:
+def deep_convolutions(net: str) -> Planted:
     case = Case(nets.vgg(plan=(8,) * 28), *nets.images())
-    return Fault(net, "gradient-growth", case, case.norm(0)[0])
+    return Planted(net, "gradient-growth", case, case.norm(0)[0])
 
 
-def saturated(net: str) -> Fault:
+def saturated(net: str) -> Planted:
     """Sigmoids without a normalisation between them."""
     layers: list[nn.Module] = [nn.Linear(16, 32), nn.LayerNorm(32)]
     for _ in range(8):
         layers += [nn.Linear(32, 32), nn.Sigmoid()]
     model = nn.Sequential(*layers, nn.LayerNorm(32, eps=1e-12), nn.Linear(32, nets.CLASSES))
-    return Fault(net, "gradient-decay", Case(model, *nets.vectors()), "1")
+    return Planted(net, "gradient-decay", Case(model, *nets.vectors()), "1")
 
 
 class Sequence(nn.Module):
@@ -423,11 +423,11 @@ class Sequence(nn.Module):
 
 
 def wrong_axis(norm: Callable[[], nn.Module], turned: bool = False, bias: bool = True) -> Plant:
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = Case(
             Sequence(norm(), turned, bias), torch.randn(32, 9, 16), torch.randint(0, nets.CLASSES, (32,))
         )
-        return Fault(net, "wrong-axis", case, "norm")
+        return Planted(net, "wrong-axis", case, "norm")
 
     return plant
 
@@ -435,31 +435,31 @@ def wrong_axis(norm: Callable[[], nn.Module], turned: bool = False, bias: bool =
 def closed_layer(place: int) -> Plant:
     """Every channel of a layer far below 0 before ReLU."""
 
-    def plant(net: str) -> Fault:
+    def plant(net: str) -> Planted:
         case = NETS[net]()
         name, norm = case.norm(place)
         with torch.no_grad():
             norm.bias.fill_(-30.0)
-        return Fault(net, "dead-channel", case, name, tuple(range(len(norm.bias))))
+        return Planted(net, "dead-channel", case, name, tuple(range(len(norm.bias))))
 
     return plant
 
 
-def padded(net: str) -> Fault:
+def padded(net: str) -> Planted:
     """Positions that are zero and count in the loss."""
     case = NETS[net]()
     with torch.no_grad():
         case.model.embed.weight[0] = 0.0
     ids = case.inputs.clone()
     ids[:4, 5:] = 0
-    return Fault(net, "constant-input", case.put(inputs=ids), case.norm(0)[0])
+    return Planted(net, "constant-input", case.put(inputs=ids), case.norm(0)[0])
 
 
 def first(kind: type[nn.Module], place: int = 0) -> Callable[[nn.Module], nn.Module]:
     return lambda model: [m for m in model.modules() if type(m) is kind][place]
 
 
-def small_maps(net: str) -> Fault:
+def small_maps(net: str) -> Planted:
     """Instance normalisation where one position is left."""
     model = nn.Sequential(
         nets.conv(3, 8),
@@ -469,13 +469,13 @@ def small_maps(net: str) -> Fault:
         nn.Flatten(),
         nn.Linear(16, 5),
     )
-    return Fault(net, "tiny-batch", Case(model, *nets.images()), "3")
+    return Planted(net, "tiny-batch", Case(model, *nets.images()), "3")
 
 
-def single_groups(net: str) -> Fault:
+def single_groups(net: str) -> Planted:
     """One channel a group on vectors: m = 1."""
     model = nn.Sequential(nn.Linear(16, 10), nn.GroupNorm(10, 10), nn.ReLU(), nn.Linear(10, nets.CLASSES))
-    return Fault(net, "tiny-batch", Case(model, *nets.vectors()), "1")
+    return Planted(net, "tiny-batch", Case(model, *nets.vectors()), "1")
 
 
 FAULTS_DEVELOPED: list[tuple[str, Plant]] = [
@@ -546,7 +546,7 @@ FAULTS_HELD_OUT: list[tuple[str, Plant]] = [
     ("temporal", duplicates(8)),
     ("temporal", with_bias(1, first(nn.Conv1d, 1))),
     ("temporal", stale(1, 0.0, 0.01)),
-    ("pointnet", tiny_batch(2)),
+    ("pointnet", tiny_batch(2, 2)),
     ("pointnet", constant_input(2, first(nn.Linear), (3,))),
     ("pointnet", two_domains(9.0)),
     ("generator", momentum(1.0, 0)),

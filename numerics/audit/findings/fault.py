@@ -19,7 +19,7 @@ RANK = {severity: place for place, severity in enumerate(Severity)}
 
 
 @dataclass(frozen=True)
-class Finding:
+class Fault:
     """One fault, wherever it shows.
 
     kind: a key of `bnverify.numerics.audit.findings.kinds.KINDS`. layer, call: where it shows first or most.
@@ -72,3 +72,12 @@ def ranges(numbers: tuple[int, ...]) -> str:
             parts.append([number, number])
     told = [str(low) if low == high else f"{low}-{high}" for low, high in parts]
     return ", ".join(told[:8]) + (f" and {len(told) - 8} more" if len(told) > 8 else "")
+
+
+def named(channels: tuple[int, ...], total: int) -> tuple[str, str]:
+    """("channel 2", "does"), ("channels 0-2", "do") or ("all 8 channels", "do")."""
+    if len(channels) == total and total > 1:
+        return f"all {total} channels", "do"
+    if len(channels) == 1:
+        return f"channel {channels[0]}", "does"
+    return f"channels {ranges(channels)}", "do"
