@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from rich.console import Console
 
-WIDE = 120
-"""Columns where the output is no terminal and COLUMNS is not set."""
+WIDE, NARROW = 120, 40
+"""Columns where the output is no terminal and COLUMNS is not set, and the fewest at which a table can be read."""
 
 Item = TypeVar("Item")
 
@@ -18,8 +18,8 @@ def console(stderr: bool = False) -> Console:
     """A console that is as wide as the terminal, and `WIDE` columns wide where there is none."""
     out = Console(stderr=stderr, highlight=False)
     if not out.is_terminal and "COLUMNS" not in os.environ:
-        out = Console(stderr=stderr, highlight=False, width=WIDE)
-    return out
+        return Console(stderr=stderr, highlight=False, width=WIDE)
+    return Console(stderr=stderr, highlight=False, width=NARROW) if out.width < NARROW else out
 
 
 def track(items: Iterable[Item], total: int, text: str) -> Iterator[Item]:

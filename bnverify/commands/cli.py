@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from bnverify.base.errors import InputError
 
+<<<<<<< Updated upstream
 TOPICS = (
     "theory",
     "decide",
@@ -24,6 +25,33 @@ TOPICS = (
     "experiments",
 )
 """The modules of this package with a function ``register(app)``, in the order of ``--help``."""
+=======
+VERDICTS, MODEL, TRAINING, MAINTAINERS = "Verdicts", "Your model", "Training", "For maintainers"
+TOPICS = {
+    "theory": VERDICTS,
+    "decide": VERDICTS,
+    "numerics": VERDICTS,
+    "vocabulary": VERDICTS,
+    "report": VERDICTS,
+    "audit": MODEL,
+    "experiments": TRAINING,
+    "notes": MAINTAINERS,
+    "tester": MAINTAINERS,
+}
+"""The modules of this package with a function ``register(app)``, in the order of ``--help``, and their part of it."""
+OTHERWISE = {"bench": MAINTAINERS, "prove": VERDICTS, "reproduction-notes": MAINTAINERS}
+"""Commands that stand in another part than their module."""
+
+QUESTIONS = """bnverify settles claims about normalisation layers. Ask it one of these:
+
+  is this theorem true?                          bnverify show thm-4.1
+  is my formula right?                           bnverify decide "v @ one == 0"
+  does my layer compute its own gradient, and
+    what is wrong in my network?                 bnverify audit model.py:make
+  does the paper reproduce?                      bnverify claims --all
+
+bnverify claims lists the theorems, bnverify --help every command."""
+>>>>>>> Stashed changes
 
 
 class Front(TyperGroup):
@@ -33,14 +61,14 @@ class Front(TyperGroup):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            print(f"bnverify: {error}", file=sys.stderr)
+            print(f"bnverify: {' '.join(str(error).split())}", file=sys.stderr)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             print(
                 "bnverify: interrupted; nothing was left half-written, the same command starts again",
                 file=sys.stderr,
             )
-            raise typer.Exit(2) from None
+            raise typer.Exit(130) from None
 
 
 def version(wanted: bool) -> None:
@@ -55,20 +83,28 @@ def application() -> typer.Typer:
     """The application with the commands of every topic."""
     app = typer.Typer(
         cls=Front,
-        add_completion=False,
-        no_args_is_help=True,
+        add_completion=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
-    @app.callback(help="Verdicts on claims about Batch Normalization: proofs, counterexamples, measurements.")
+    @app.callback(
+        invoke_without_command=True,
+        help="Verdicts on claims about normalisation layers: proofs, counterexamples, measurements.",
+    )
     def root(
+        ctx: typer.Context,
         _: bool = typer.Option(
             False, "--version", callback=version, is_eager=True, help="Print the version."
         ),
     ) -> None:
-        pass
+        if ctx.invoked_subcommand is None:
+            print(QUESTIONS)
 
-    for topic in TOPICS:
+    for topic, part in TOPICS.items():
+        before = len(app.registered_commands)
         importlib.import_module(f"bnverify.commands.{topic}").register(app)
+        for command in app.registered_commands[before:]:
+            name = command.name or getattr(command.callback, "__name__", "").replace("_", "-")
+            command.rich_help_panel = OTHERWISE.get(name, part)
     return app

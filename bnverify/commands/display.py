@@ -76,6 +76,20 @@ def claims_table(entries: list[Stored]) -> Table:
     return table
 
 
+def short_table(entries: list[Stored]) -> Table:
+    """id, verdict and one line of why, cut at the width of the terminal."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    for entry in entries:
+        tight = ", an equality" if entry.item["tight"] else ""
+        table.add_row(
+            Text(entry.id), verdict_text(entry.item["verdict"]), Text(spelt(entry.detail["why"]) + tight)
+        )
+    return table
+
+
 def _runs(names: tuple[str, ...]) -> str:
     return f"by the runs {', '.join(names)}" if names else "by no runs yet"
 

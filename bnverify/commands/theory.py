@@ -29,21 +29,32 @@ def register(app: typer.Typer) -> None:
     app.command()(prove)
 
 
+NAMED = ("thm-", "obs-", "lem-", "fact-")
+"""How the ids of the theorems begin, which ``claims`` lists where nothing else is asked."""
+
+
 def claims(
     ids: Ids = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every claim, not the theorems alone.")] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a list of items instead of a table.")
+        bool, typer.Option("--json", help="Print a list of items, of every claim, instead of a table.")
     ] = False,
 ) -> None:
-    """The verdict on every claim: a table, or JSON."""
+    """The verdict on the theorems, a line each; --all for every claim, --json for all that is known of them."""
     stored = _stored(ids)
     if as_json:
         print(json.dumps([entry.item for entry in stored], ensure_ascii=False, indent=2))
     else:
         from bnverify.base.terminal import console
-        from bnverify.commands.display import claims_table
+        from bnverify.commands.display import claims_table, short_table
 
-        console().print(claims_table(stored))
+        if ids or everything:
+            console().print(claims_table(stored))
+        else:
+            named = [entry for entry in stored if entry.id.startswith(NAMED)]
+            console().print(short_table(named))
+            rest = len(stored) - len(named)
+            print(f"and {rest} more: `bnverify claims --all`; one in full: `bnverify show {named[0].id}`")
     _warn(stored, everything=not ids)
 
 

@@ -33,6 +33,8 @@ from numpy.typing import NDArray
 from bnverify.base.errors import InputError
 
 Progress = Callable[[int, int, str], None]
+MOST, A_SECOND = 10**8, 10_000
+"""The most instances of one call, and about how many of one statement a core judges in a second."""
 
 
 class _Gathered:
@@ -88,6 +90,11 @@ def validated(trials: int, device: str) -> torch.device:
     """
     if trials <= 0:
         raise InputError(f"--trials {trials} asks for nothing; give a number from 1 on")
+    if trials > MOST:
+        hours = trials / A_SECOND / 3600
+        raise InputError(
+            f"--trials {trials} would take about {hours:,.0f} hours a statement; give at most {MOST:,} and other seeds"
+        )
     try:
         found = torch.device(device)
         torch.zeros(1, device=found)

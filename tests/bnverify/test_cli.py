@@ -57,12 +57,12 @@ def with_command(function):
     return CliRunner().invoke(app, ["probe"])
 
 
-def test_an_interrupt_is_one_line_and_exit_code_2():
+def test_an_interrupt_is_one_line_and_exit_code_130():
     def interrupted():
         raise KeyboardInterrupt
 
     done = with_command(interrupted)
-    assert done.exit_code == 2
+    assert done.exit_code == 130
     assert done.stderr.count("\n") == 1
 
 
@@ -98,7 +98,7 @@ def test_an_interrupted_run_leaves_no_half_written_evidence():
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 2
+    assert process.returncode == 130
     assert "Traceback" not in errors
     assert store.EVIDENCE.read_bytes() == before
     assert not list(store.FOLDER.glob(".evidence.json.*"))
@@ -124,3 +124,58 @@ def test_a_reader_that_stops_early_causes_no_traceback():
     process.wait(timeout=60)
     assert "Traceback" not in errors
     assert "BrokenPipeError" not in errors
+
+
+def test_alone_it_says_which_questions_it_answers():
+    done = called()
+    assert done.returncode == 0
+    assert "is this theorem true?" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_an_error_of_ours_is_called_a_bug_with_a_code_of_its_own():
+    code = (
+        "import sys, bnverify.commands.cli as c, bnverify.__main__ as m\n"
+        "c.application = lambda: (lambda prog_name: 1 / 0)\n"
+        "m.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 70
+    assert "this is a bug in bnverify: ZeroDivisionError" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk_is_one_line():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bnverify", "claims", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "no space left" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent as on POSIX")
+def test_a_request_to_end_is_silent_and_leaves_no_process():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bnverify", "check", "--trials", "1000000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(4)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "Traceback" not in errors
+
+
+def test_more_trials_than_anyone_waits_for_are_refused():
+    done = called("check", "v @ one == 0", "--trials", str(10**15))
+    assert done.returncode == 2
+    assert "hours" in done.stderr

@@ -33,6 +33,13 @@ def test_claims_is_a_table_of_ids_verdicts_and_reasons(bnverify):
     assert "should be 1/m" in done.stdout
 
 
+def test_claims_alone_lists_the_theorems_a_line_each(bnverify, monkeypatch):
+    lines = bnverify("claims").stdout.splitlines()
+    assert len(lines) == 11
+    assert lines[0].startswith("thm-4.1")
+    assert "--all" in lines[-1]
+
+
 def test_claims_lists_every_claim_when_none_is_named(bnverify):
     listed = {item["id"] for item in json.loads(bnverify("claims", "--json").stdout)}
     assert listed == set(store.load())

@@ -17,9 +17,19 @@ def test_names_keep_their_order_and_count_once():
 
 
 def test_an_unknown_name_is_named_with_its_nearest():
-    with pytest.raises(InputError, match=r"no claim is called 'thm-4.2'; did you mean thm-4.2.1"):
+    with pytest.raises(InputError, match=r"no claim is called 'thm-4.2'; did you mean 'thm-4.2.1'"):
         select(["thm-4.2"], KNOWN)
 
 
 def test_nothing_is_suggested_where_nothing_is_near():
     assert nearest("weather", KNOWN) == []
+
+
+@pytest.mark.parametrize("typed", ["4.1", "THM-4.1", "Theorem 4.1", "thm 4.1", "thm4.1"])
+def test_an_id_may_be_written_as_people_write_it(typed):
+    assert select([typed], KNOWN) == ["thm-4.1"]
+
+
+def test_what_can_mean_several_is_refused():
+    with pytest.raises(InputError, match=r"can mean thm-4\.1, eq-4\.1"):
+        select(["4.1"], ["thm-4.1", "eq-4.1"])
