@@ -11,21 +11,6 @@ from typer.core import TyperGroup
 
 from bnverify.base.errors import InputError
 
-<<<<<<< Updated upstream
-TOPICS = (
-    "theory",
-    "decide",
-    "vocabulary",
-    "notes",
-    "numerics",
-    "tester",
-    "report",
-    "audit",
-    "explain",
-    "experiments",
-)
-"""The modules of this package with a function ``register(app)``, in the order of ``--help``."""
-=======
 VERDICTS, MODEL, TRAINING, MAINTAINERS = "Verdicts", "Your model", "Training", "For maintainers"
 TOPICS = {
     "theory": VERDICTS,
@@ -34,6 +19,7 @@ TOPICS = {
     "vocabulary": VERDICTS,
     "report": VERDICTS,
     "audit": MODEL,
+    "explain": MODEL,
     "experiments": TRAINING,
     "notes": MAINTAINERS,
     "tester": MAINTAINERS,
@@ -51,7 +37,6 @@ QUESTIONS = """bnverify settles claims about normalisation layers. Ask it one of
   does the paper reproduce?                      bnverify claims --all
 
 bnverify claims lists the theorems, bnverify --help every command."""
->>>>>>> Stashed changes
 
 
 class Front(TyperGroup):

@@ -79,11 +79,13 @@ def claims_table(entries: list[Stored]) -> Table:
 def short_table(entries: list[Stored]) -> Table:
     """id, verdict and one line of why, cut at the width of the terminal."""
     table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
+    table.add_column(min_width=max((len(entry.id) for entry in entries), default=0), no_wrap=True)
+    table.add_column(
+        min_width=max((len(entry.item["verdict"]) for entry in entries), default=0), no_wrap=True
+    )
     table.add_column(no_wrap=True, overflow="ellipsis")
     for entry in entries:
-        tight = ", an equality" if entry.item["tight"] else ""
+        tight = ", an equality" if entry.item["tight"] and "equality" not in entry.detail["why"] else ""
         table.add_row(
             Text(entry.id), verdict_text(entry.item["verdict"]), Text(spelt(entry.detail["why"]) + tight)
         )

@@ -56,11 +56,11 @@ def test_the_json_is_the_list_of_items_as_promised(bnverify):
 def test_an_unknown_id_suggests_the_nearest(bnverify, command):
     done = bnverify(*command, "thm-4.11")
     assert done.exit_code == 2
-    assert "did you mean thm-4.1" in done.stderr
+    assert "did you mean 'thm-4.1'" in done.stderr
 
 
-def test_an_id_in_the_wrong_case_is_suggested_in_the_right_one(bnverify):
-    assert "thm-C.1" in bnverify("show", "THM-c.1").stderr
+def test_an_id_is_found_in_whatever_case_it_is_written(bnverify):
+    assert bnverify("show", "THM-c.1").stdout.startswith("thm-C.1")
 
 
 def test_show_gives_quotation_readings_counterexample_correction_and_latex(bnverify):
