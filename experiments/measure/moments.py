@@ -76,9 +76,11 @@ def activation_beta(before: Activations, after: Activations) -> list[float]:
     for y0, y1, d0, d1 in zip(before.y, after.y, before.dy, after.dy, strict=True):
         moved = (y0 - y1).flatten(1).norm(dim=1)
         changed = (d0 - d1).flatten(1).norm(dim=1)
-        ratios = changed[moved > 0] / moved[moved > 0]
-        betas.append(float(ratios.max()) if len(ratios) else math.nan)
-    return betas
+        ratios = torch.where(moved > 0, changed / moved, -math.inf)
+        betas.append(torch.where((moved > 0).any(), ratios.max(), math.nan))
+    # One transfer from the device for all layers.
+    values: list[float] = torch.stack(betas).tolist()
+    return values
 
 
 def units(z: Tensor) -> Tensor:
@@ -104,16 +106,20 @@ def moments(before: list[Tensor], after: list[Tensor], seed: int) -> list[dict[s
         For each layer ``mean``, ``var`` (biased) of the shown unit, ``quantiles`` of it at `QUANTILES`, ``mean_change``
         and ``var_change`` of it (signed), and what `layer` gives.
     """
-    rows = []
+    found = []
+    names: list[str] = []
     for i, (z0, z1) in enumerate(zip(before, after, strict=True)):
         a, b = units(z0), units(z1)
         points = torch.tensor(QUANTILES, dtype=a.dtype, device=a.device)
         j = sampled_unit(seed, i, a.shape[1])
         columns = {**shown(a[None], b[None], [j]), **layer(a[None], b[None])}
-        names, values = list(columns), torch.cat(list(columns.values())).tolist()
-        row: dict[str, Any] = dict(zip(names, values, strict=True))
-        rows.append(row | {"quantiles": torch.quantile(a[:, j], points).tolist()})
-    return rows
+        names = list(columns)
+        found.append(torch.cat([*columns.values(), torch.quantile(a[:, j], points)]))
+    # One transfer from the device for all layers.
+    return [
+        {**dict(zip(names, row, strict=False)), "quantiles": row[len(names) :]}
+        for row in torch.stack(found).tolist()
+    ]
 
 
 def shown(before: Tensor, after: Tensor, chosen: list[int]) -> dict[str, Tensor]:

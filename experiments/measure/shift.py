@@ -33,13 +33,18 @@ def compare(g: Tensor, g_after: Tensor) -> Shift:
 
 def compare_all(g: Tensor, g_after: Tensor) -> list[Shift]:
     """`compare` for every row of two tensors ``(n, q)``."""
+    return [Shift(*row) for row in _distances(g, g_after).tolist()]
+
+
+def _distances(g: Tensor, g_after: Tensor) -> Tensor:
+    """The numbers of a `Shift` for every row: ``(n, q)`` twice, to ``(n, 3)``."""
     # Squares of small float32 gradients underflow.
     g, g_after = g.double(), g_after.double()
     norm, norm_after = g.norm(dim=1), g_after.norm(dim=1)
     difference = (g - g_after).norm(dim=1)
     relative = torch.where(norm > 0, difference / norm, math.nan)
     cosine = ((g / norm[:, None]) * (g_after / norm_after[:, None])).sum(1)
-    return [Shift(*row) for row in torch.stack([difference, relative, cosine], dim=1).tolist()]
+    return torch.stack([difference, relative, cosine], dim=1)
 
 
 def layer_slices(model: Network) -> tuple[list[slice], list[slice]]:
@@ -88,7 +93,7 @@ def internal_covariate_shift(objective: Objective, old: Tensor, new: Tensor, g: 
     with torch.no_grad(), objective.standing(new):
         for block in blocks[:-1]:
             seen.append(block(seen[-1]))
-    shifts = Shifts([], [])
+    found: list[Tensor] = []
     with objective.standing(old):
         for i, (own, weight) in enumerate(zip(everything, weights, strict=True)):
             after = g[own]
@@ -98,6 +103,8 @@ def internal_covariate_shift(objective: Objective, old: Tensor, new: Tensor, g: 
                     out = block(out)
                 loss = objective.loss_fn(out, objective.y)
                 after = flat(torch.autograd.grad(loss, list(blocks[i].parameters())))
-            shifts.layers.append(compare(g[own], after))
-            shifts.weights.append(compare(g[weight], after[: weight.stop - weight.start]))
-    return shifts
+            found.append(_distances(g[own][None], after[None]))
+            found.append(_distances(g[weight][None], after[None, : weight.stop - weight.start]))
+    # One transfer from the device for all layers.
+    rows = [Shift(*row) for row in torch.cat(found).tolist()]
+    return Shifts(rows[::2], rows[1::2])

@@ -11,6 +11,7 @@ import torch
 from bnverify.experiments.data import sets as data
 from bnverify.experiments.measure import landscape, moments, second_order, terms
 from bnverify.experiments.measure.landscape import Objective, Ray
+from bnverify.experiments.measure.precision import rounded
 from bnverify.experiments.measure.shift import internal_covariate_shift
 from bnverify.experiments.networks.models import vgg
 from bnverify.experiments.run import insert, record
@@ -47,6 +48,8 @@ class NetworkTask:
         require_device(recipe.device)
         self.set = _loaded(recipe.data, recipe.size, recipe.device)
         self.model = vgg(recipe, self.set.train_x.shape[1], self.set.classes).to(recipe.device)
+        if recipe.channels_last:
+            self.model.to(memory_format=torch.channels_last)
         self.curved = curved_steps(recipe)
         self.noises = [module for module in self.model.modules() if isinstance(module, Noise)]
         self.optimiser = torch.optim.SGD(
@@ -57,9 +60,14 @@ class NetworkTask:
         """Pictures and labels of the batch of ``step``, on the device."""
         index = data.batch_indices(self.recipe.seed, step, len(self.set.train_y), self.recipe.batch_size)
         index = index.to(self.set.train_x.device)
-        return self.set.train_x.index_select(0, index), self.set.train_y.index_select(0, index)
+        x, y = self.set.train_x.index_select(0, index), self.set.train_y.index_select(0, index)
+        return x.contiguous(memory_format=torch.channels_last) if self.recipe.channels_last else x, y
 
     def advance(self, until: int) -> list[Any]:
+        with rounded("tf32" if self.recipe.tf32 else "ieee"):
+            return self._advance(until)
+
+    def _advance(self, until: int) -> list[Any]:
         losses = []
         self.model.train()
         while self.step < until:

@@ -115,12 +115,17 @@ def plan(
     if not found:
         raise InputError(f"preset {name} trains nothing of figure {', '.join(figures)}; name another preset")
     # Sorting keeps the order of what is alike.
-    return sorted(found, key=lambda run: (_later(run), run.recipe.seed)) if preset.by_seed else found
+    return sorted(found, key=lambda run: (_stage(run), run.recipe.seed)) if preset.by_seed else found
 
 
-def _later(run: Planned) -> bool:
-    """Whether a run is no part of any primary endpoint: the linear networks at another rate than the paper's."""
-    return run.family == "dln" and run.recipe.lr != DlnRecipe().lr
+def _stage(run: Planned) -> int:
+    """What comes first where a stop may come: the two networks that most figures compare, then noise, then l_p, then
+    what is asked of other rates, initialisations and layers, then other rates of the linear networks."""
+    if run.family not in ("vgg", "dln"):
+        return 3
+    if run.family == "dln" and run.recipe.lr != DlnRecipe().lr:
+        return 4
+    return 0 if run.recipe.norm in PLAIN else 1 if "nois" in run.recipe.norm else 2
 
 
 def _linear(name: str, norm: NormKind | None = None) -> DlnRecipe:

@@ -105,6 +105,9 @@ class VggRecipe(Recipe):
     directions: int = _ranged(2, 0, 1000)
     lanczos: int = _ranged(8, 0, 1000)
     evaluate: bool = True
+    # How training, and nothing that is measured, computes on a GPU.
+    tf32: bool = False
+    channels_last: bool = False
 
 
 @dataclass(frozen=True)
@@ -232,6 +235,8 @@ RECIPES: dict[str, VggRecipe | DlnRecipe] = {
     "vgg-h100": VggRecipe(
         data="cifar10",
         device="cuda",
+        tf32=True,
+        channels_last=True,
         checkpoints=51,
         grid="linear",
         save_every=5000,

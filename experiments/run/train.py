@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import torch
+from bnverify.experiments.measure.precision import rounded
 from bnverify.experiments.run import record
 from bnverify.experiments.run.recipes import DlnRecipe, MlpRecipe, VggRecipe, measured_steps
 
@@ -151,10 +152,12 @@ def _train(
             log.session({"from": first, "to": task.step, "seconds": time.monotonic() - began})
             return Outcome("paused", task.step, tuple(log.notes))
         if task.step in measured:
-            log.append({"step": task.step, **task.measure()})
+            with rounded("ieee"):
+                log.append({"step": task.step, **task.measure()})
     log.save(task.step, task.state())
     log.session({"from": first, "to": task.step, "seconds": time.monotonic() - began})
-    final = task.final() if status == "finished" else {}
+    with rounded("ieee"):
+        final = task.final() if status == "finished" else {}
     log.finish(
         {"status": status, "steps": task.step, "diverged_at": diverged_at, **final, "seconds": log.seconds()}
     )
