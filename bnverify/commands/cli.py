@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from bnverify.base.errors import InputError
+from bnverify.base.extras import missing
 
 VERDICTS, MODEL, TRAINING, MAINTAINERS = "Verdicts", "Your model", "Training", "For maintainers"
 TOPICS = {
@@ -47,6 +48,12 @@ class Front(TyperGroup):
             return super().invoke(ctx)
         except InputError as error:
             print(f"bnverify: {' '.join(str(error).split())}", file=sys.stderr)
+            raise typer.Exit(2) from None
+        except ModuleNotFoundError as error:
+            said = missing(error)
+            if said is None:
+                raise
+            print(f"bnverify: {said}", file=sys.stderr)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             print(
