@@ -57,7 +57,7 @@ def _read(files: list[Path]) -> tuple[tuple[np.ndarray, np.ndarray], str]:
         from PIL import Image
     except ImportError:
         raise InputError(
-            "reading parquet files needs pyarrow and Pillow; pip install 'bnverify[repro]'"
+            "reading parquet files needs pyarrow and Pillow; pip install 'bnverify[train]'"
         ) from None
     pictures: list[np.ndarray] = []
     labels: list[int] = []

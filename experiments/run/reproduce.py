@@ -120,7 +120,7 @@ def run_all(
     try:
         import joblib
     except ImportError:
-        raise InputError("running a reproduction needs joblib; pip install 'bnverify[repro]'") from None
+        raise InputError("running a reproduction needs joblib; pip install 'bnverify[train]'") from None
     if workers < 1:
         raise InputError(f"workers = {workers}; expected at least 1")
     planned = list(planned)
