@@ -174,18 +174,25 @@ def _reproduce(
     )
 
     from bnverify.experiments.judge import summary
-    from bnverify.experiments.run import plans, reproduce
+    from bnverify.experiments.run import plans, presets, reproduce, screen
+    from bnverify.experiments.run.recipes import VggRecipe
 
     if backend not in ("loky", "dask", "ray"):
         raise InputError(f"--backend {backend!r}; expected loky, dask or ray")
-    planned = plans.plan(
-        preset,
-        seeds=seeds,
-        data=data,
-        device=device,
-        figures=tuple(figure or ()),
-        overrides=tuple(overrides or ()),
-    )
+
+    def plan(depth: int | None = None, init: Any = None) -> list[plans.Planned]:
+        return plans.plan(
+            preset,
+            seeds=seeds,
+            data=data,
+            device=device,
+            figures=tuple(figure or ()),
+            overrides=tuple(overrides or ()),
+            depth=depth,
+            init=init,
+        )
+
+    planned = plan()
     folder = out or Path("runs") / preset
     reproduce.begin(folder, preset, resume=resume)
     busy = reproduce.at_most(workers, len(planned), backend)  # type: ignore[arg-type]
@@ -199,22 +206,32 @@ def _reproduce(
         TimeRemainingColumn(),
         TextColumn("{task.fields[last]}"),
     )
-    began = time.monotonic()
-    with Progress(*columns) as bar:
-        task = bar.add_task("runs", total=len(planned), last="")
+    began, minutes = time.monotonic(), _minutes(budget)
 
-        def done(path: str, outcome: Outcome) -> None:
-            bar.update(task, advance=1, last=f"{path} {outcome.status}")
-
-        with _interruptible(folder):
-            outcomes = reproduce.run_all(
-                planned,
+    def run(runs: list[plans.Planned], name: str) -> dict[str, Outcome]:
+        with Progress(*columns) as bar, _interruptible(folder):
+            task = bar.add_task(name, total=len(runs), last="")
+            return reproduce.run_all(
+                runs,
                 folder,
                 workers=workers,
                 backend=backend,  # type: ignore[arg-type]
-                minutes=_minutes(budget),
-                on_done=done,
+                minutes=None if minutes is None else minutes - (time.monotonic() - began) / 60,
+                on_done=lambda path, outcome: bar.update(task, advance=1, last=f"{path} {outcome.status}"),
             )
+
+    def screens(runs: list[plans.Planned]) -> bool:
+        return all(outcome.status != "paused" for outcome in run(runs, "screen").values())
+
+    thin = next((p.recipe for p in planned if p.family == "vgg" and isinstance(p.recipe, VggRecipe)), None)
+    if presets.preset(preset).screened and thin is not None:
+        screened = screen.choose(folder, thin, screens)
+        if screened is None:
+            print("the screen is not at its end; go on with the same command and --resume")
+            return
+        print(screen.says(screened, thin.steps))
+        planned = plan(screened.depth, screened.init)
+    outcomes = run(planned, "runs")
     for path, outcome in outcomes.items():
         for line in outcome.notes:
             print(f"{path}: {line}", file=sys.stderr)

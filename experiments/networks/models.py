@@ -178,17 +178,26 @@ def relu_network(recipe: MlpRecipe) -> Network:
 
 
 def initialised(model: Network, recipe: Recipe) -> Network:
-    """Glorot-initialise the linear maps of ``model`` in place from the recipe's seed, times ``init_gain``; biases
-    become 0.
+    """Initialise the linear maps of ``model`` in place as the recipe says, from its seed; biases become 0.
 
     Weights are drawn layer by layer from one generator, so that two recipes that differ in their
     normalisation alone start at the same weights. The global generator is not used.
     """
     generator = torch.Generator().manual_seed(recipe.seed)
-    draw = nn.init.xavier_uniform_ if recipe.init == "glorot-uniform" else nn.init.xavier_normal_
+    draws: dict[str, Callable[..., Tensor]] = {
+        "glorot-uniform": nn.init.xavier_uniform_,
+        "glorot-normal": nn.init.xavier_normal_,
+        "he-normal": _he_normal,
+    }
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
-            draw(module.weight, gain=recipe.init_gain, generator=generator)
+            draws[recipe.init](module.weight, gain=recipe.init_gain, generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     return model
+
+
+def _he_normal(weight: Tensor, gain: float, generator: torch.Generator) -> Tensor:
+    """Normal with variance 2 gain^2 / fan-in (He et al. 2015), for ReLU."""
+    fan_in = weight[0].numel()
+    return nn.init.normal_(weight, 0.0, gain * math.sqrt(2 / fan_in), generator=generator)

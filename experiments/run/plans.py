@@ -17,6 +17,7 @@ from bnverify.experiments.run.recipes import (
     SWEEP,
     SWEEP_DLN,
     DlnRecipe,
+    Init,
     NormKind,
     VggRecipe,
     override,
@@ -79,6 +80,8 @@ def plan(
     device: str | None = None,
     figures: tuple[str, ...] = (),
     overrides: tuple[str, ...] = (),
+    depth: int | None = None,
+    init: Init | None = None,
 ) -> list[Planned]:
     """The runs of a preset, in the order in which they begin.
 
@@ -86,6 +89,7 @@ def plan(
         name: see `presets.PRESETS`. seeds, data, device: the preset's, unless given.
         figures: numbers of figures; none means all.
         overrides: ``field=value`` texts, for every recipe that has the field (but `STUDIED` ones).
+        depth, init: of VGG networks, where `screen` chose them.
 
     Raises:
         InputError: there is no such preset or figure, the preset has nothing of a figure, there are fewer than two
@@ -103,6 +107,8 @@ def plan(
         linear_seeds=seeds or preset.linear_seeds,
         data=data or preset.data,
         device=device or preset.device,
+        depth=depth,
+        init=init,
     )
     wanted = {
         (model, norm)
@@ -137,7 +143,13 @@ def _linear(name: str, norm: NormKind | None = None) -> DlnRecipe:
 def _vgg(preset: Preset, name: str) -> VggRecipe:
     recipe = RECIPES[name]
     assert isinstance(recipe, VggRecipe)
-    return replace(recipe, data=preset.data, device=preset.device)
+    chosen = {"depth": preset.depth, "init": preset.init}
+    return replace(
+        recipe,
+        data=preset.data,
+        device=preset.device,
+        **{name: value for name, value in chosen.items() if value is not None},  # type: ignore[arg-type]
+    )
 
 
 def _blocks(preset: Preset, path: str, family: str, recipe: DlnRecipe) -> Iterator[Planned]:

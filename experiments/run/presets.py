@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bnverify.experiments.run.recipes import NORMS_VGG, NormKind
+from bnverify.experiments.run.recipes import NORMS_VGG, Init, NormKind
 
 from bnverify.base.errors import InputError
 
@@ -23,7 +23,7 @@ class Preset:
         seeds, linear_seeds: of every network. block: linear seeds that are one computation; 0 means all of them.
         norms: of the VGG networks. sweep: share of ``steps`` that other learning rates take.
         by_seed: all runs of a seed before the next seed, so that a stop leaves whole seeds; else the longest first.
-        screened: depth and initialisation of VGG are chosen by `screen` before anything else.
+        screened: ``depth`` and ``init`` of VGG are chosen by `screen` before anything else.
     """
 
     name: str
@@ -44,6 +44,8 @@ class Preset:
     sweep: float = 0.5
     by_seed: bool = False
     screened: bool = False
+    depth: int | None = None
+    init: Init | None = None
 
 
 EVERYTHING = ("dln", "vgg", "insert", "sweep", "insert-dln", "depth", "effects")

@@ -19,6 +19,7 @@ from bnverify.base.errors import InputError
 NormKind = Literal[
     "none", "batchnorm", "noisy-batchnorm", "noise", "l1", "l2", "linf", "last-batchnorm", "batchnorm-relu"
 ]
+Init = Literal["glorot-uniform", "glorot-normal", "he-normal"]
 Average = Literal["power-mean", "norm-over-m", "layer-mean", "sample-mean"]
 R = TypeVar("R", bound="Recipe")
 
@@ -42,7 +43,7 @@ class Recipe:
     norm_eps: float = _ranged(1e-5, 1e-30, 1.0)
     affine: bool = True
     bias: bool = True
-    init: Literal["glorot-uniform", "glorot-normal"] = "glorot-uniform"  # A.1: "standard Glorot"
+    init: Init = "glorot-uniform"  # A.1: "standard Glorot"
     init_gain: float = _ranged(1.0, 1e-3, 1e3)  # Initial weights are multiplied by it.
     seed: int = _ranged(0, 0, 2**31)
     threads: int = _ranged(1, 1, 1024)
