@@ -1,6 +1,8 @@
 # make report    verdicts, proofs, counterexamples and bound versus actual, in one folder of pages
 # make test      the whole test suite
 # make check     lint, format and types
+# make docs      the documentation as a site, in build/docs
+# make help      this list
 # make rocq      the theorems in the Rocq prover (Debian: coq libcoq-coquelicot)
 # Each sets up what it needs in .venv of this checkout; a second call starts at once.
 
@@ -17,13 +19,21 @@ READY := $(VENV)/.ready
 TYPED := $(VENV)/typed
 
 .DEFAULT_GOAL := report
-.PHONY: report test check rocq clean
+.PHONY: report test check docs help rocq clean
 
 report: $(READY)
 	@$(BIN)/bnverify report $(ARGS)
 
 test: $(READY)
 	@$(BIN)/pytest --numprocesses $(WORKERS) $(ARGS)
+
+docs: $(READY)
+	@$(PIP) -e '.[docs]'
+	@$(BIN)/mkdocs build --quiet
+	@echo "build/docs/index.html"
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
 
 check: $(READY)
 	@$(BIN)/ruff check .
