@@ -227,7 +227,7 @@ def unparse(node: Node) -> str:
         )
     if node.head == "@":
         if node.args[0].head == "@" and len(node.args) > 2:
-            return f"({unparse(node.args[0])}) @ ({unparse(Node('@', node.args[1:]))})"
+            return _form(node.args)
         return " @ ".join(_within(item, 4) for item in node.args)
     if node.head == "**":
         power = node.args[1]
@@ -237,6 +237,15 @@ def unparse(node: Node) -> str:
         inside, moved, bound = map(unparse, node.args)
         return f"max({inside}, norm({moved}) <= {bound})"
     return f"{node.head}({', '.join(map(unparse, node.args))})"
+
+
+def _form(items: tuple[Node, ...]) -> str:
+    """A chain that starts with a vector made by operators: the same vector at its end stands in brackets as well."""
+    first = items[0].args
+    tail = items[-len(first) :] if items[-len(first) :] == first else items[1:]
+    middle = items[1 : len(items) - len(tail)]
+    last = Node("@", tail) if len(tail) > 1 else tail[0]
+    return " @ ".join([f"({unparse(items[0])})", *(_within(item, 4) for item in middle), _within(last, 4)])
 
 
 def _within(node: Node, strength: int) -> str:
