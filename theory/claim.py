@@ -11,6 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
+from bnverify.theory.said import Said, Terms
 from bnverify.theory.settings import Setting
 
 
@@ -63,7 +64,21 @@ class Hypothesis:
 
     name: str
     text: str
-    says: Says
+    says: Any
+
+    def __post_init__(self) -> None:
+        _read(self)
+
+
+def _read(stated: Any) -> None:
+    """Let the rooms read what is stated as text."""
+    if isinstance(stated.says, str):
+        object.__setattr__(stated, "says", Said(stated.says))
+
+
+def _read_terms(stated: Any) -> None:
+    if isinstance(stated.terms, tuple):
+        object.__setattr__(stated, "terms", Terms(stated.terms))
 
 
 @dataclass(frozen=True)
@@ -98,9 +113,13 @@ class Step:
     """A step of a proof: a relation verified in Gram algebra, or a named lemma that is trusted."""
 
     text: str
-    says: Says | None = None
-    terms: Callable[[Setting], list[Term]] | None = None
+    says: Any = None
+    terms: Any = None
     lemma: str | None = None
+
+    def __post_init__(self) -> None:
+        _read(self)
+        _read_terms(self)
 
 
 @dataclass(frozen=True)
@@ -114,11 +133,14 @@ class Proof:
     """
 
     steps: tuple[Step, ...] = ()
-    terms: Callable[[Setting], list[Term]] | None = None
+    terms: Any = None
     lemma: str | None = None
     witness: str | None = None
     at: Instance | None = None
     eps: bool = False
+
+    def __post_init__(self) -> None:
+        _read_terms(self)
 
 
 Rational = int | str
@@ -176,7 +198,7 @@ class Reading:
 
     slug: str
     summary: str
-    says: Says
+    says: Any
     data: Data = field(default_factory=Data)
     hypotheses: tuple[Hypothesis, ...] = ()
     assumptions: tuple[str, ...] = ()
@@ -187,17 +209,23 @@ class Reading:
     setting: str = "activations"
     necessary: str = ""
 
+    def __post_init__(self) -> None:
+        _read(self)
+
 
 @dataclass(frozen=True)
 class Corrected:
     """The statement that replaces a false one, with its proof for every m."""
 
-    says: Says
+    says: Any
     proof: Proof
     text: str
     hypotheses: tuple[Hypothesis, ...] = ()
     assumptions: tuple[str, ...] = ()
     setting: str = "activations"
+
+    def __post_init__(self) -> None:
+        _read(self)
 
 
 @dataclass(frozen=True)

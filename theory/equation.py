@@ -15,7 +15,6 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Says,
 )
 
 STEP = "the verdict of a line is that of its value; the step is shown beside it"
@@ -23,7 +22,7 @@ SAME_POINT = Data(right_side_at="z = gamma y-hat + beta, where both networks hav
 
 
 def value(
-    says: Says,
+    says: str,
     summary: str,
     *,
     slug: str = "value",
@@ -53,7 +52,7 @@ def value(
 
 
 def step(
-    says: Says,
+    says: str,
     summary: str,
     *,
     slug: str = "step",

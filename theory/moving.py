@@ -13,7 +13,7 @@ from bnverify.theory.batchnorm import affine
 from bnverify.theory.settings import Setting
 
 VARIABLES = ("y", "z", "yhat", "W")
-_FIXED_VECTORS = frozenset({"1", "a", "b", "c", "d"})
+_FIXED_VECTORS = frozenset({"1", "a", "b", "u", "w"})
 _FIXED_SYMBOLS = frozenset({"m", "gamma", "beta", "eps", "lam"})
 
 

@@ -23,9 +23,11 @@ from bnverify.theory.claim import (
 )
 from bnverify.theory.exact import sign, tidy
 from bnverify.theory.gram import rho
+from bnverify.theory.grammar import Node, parse
 from bnverify.theory.lemmas import LEMMAS
 from bnverify.theory.observe import Syntax, simplified
 from bnverify.theory.rooms import formal, point
+from bnverify.theory.said import non_negative, rests_on_cauchy, term_tree, tree
 from bnverify.theory.settings import Extremum, Setting
 from bnverify.theory.syntax import Scalar, Vector, evaluate, scalar
 
@@ -47,6 +49,13 @@ def _non_negative(expression: sp.Expr) -> bool:
 def term_value(term: Term, q: Setting, hypotheses: tuple[Hypothesis, ...]) -> tuple[Any, tuple[str, ...]]:
     """The value of a certificate's term in a room, and the lemmas that make it non-negative."""
     match term.kind:
+        case "text":
+            slacks: dict[str, Any] = {}
+            for index, hypothesis in enumerate(hypotheses):
+                lhs, rhs = hypothesis.says(Syntax()).sides(Syntax())
+                slacks[f"given{index}"] = scalar(rhs) - scalar(lhs)
+            value = evaluate(term_tree(term.multiplier, slacks), q)
+            return value, ("cauchy-schwarz",) * rests_on_cauchy(term.multiplier)
         case "square":
             return term.multiplier * term.factor**2, ()
         case "normsq":
@@ -69,6 +78,21 @@ def term_value(term: Term, q: Setting, hypotheses: tuple[Hypothesis, ...]) -> tu
             a, b = term.factor
             return term.multiplier * (q.dot(a, a) * q.dot(b, b) - q.dot(a, b) ** 2), ("cauchy-schwarz",)
     raise ValueError(f"no such certificate term: {term.kind}")
+
+
+def _sound(term: Term, q: Setting) -> bool:
+    """Whether a term cannot be negative."""
+    if term.kind != "text":
+        return _non_negative(simplified(term.multiplier))
+
+    def sure(node: Node) -> bool:
+        try:
+            value = simplified(evaluate(tree(node), q))
+        except (KeyError, AttributeError):
+            return False
+        return _non_negative(value)
+
+    return non_negative(parse(term.multiplier), sure)
 
 
 def verify_relation(
@@ -99,7 +123,7 @@ def verify_relation(
         value, used = term_value(term, q, hypotheses)
         total = total + value
         lemmas += used
-        positive = positive and _non_negative(simplified(term.multiplier))
+        positive = positive and _sound(term, q)
     left_over = simplified(slack - total)
     holds = positive and left_over == 0
     return Check("certificate", holds, text, lemmas, (("residual", str(left_over)),)), False

@@ -18,7 +18,7 @@ from bnverify.theory.syntax import Vector, scalar, walk
 
 OWN_VECTORS = {"1", "yhat", "g", "v", "y", "z", "g_own", "yhat_scaled"}
 WEIGHT_VECTORS = {"W", "dW", "dW_plain", "dW_hat", "dW_other"}
-WEIGHT_SPACE = {"W0", "Wstar", "What", "c", "w"}
+WEIGHT_SPACE = {"W0", "Wstar", "What", "u", "w"}
 OPERATORS = {"H", "B", "Dyhat", "Dz"}
 WEIGHT_OPERATORS = {"HW", "HW_plain", "HW_other", "X", "T"}
 OWN_SYMBOLS = {"m", "gamma", "beta", "mu", "sigma", "s", "eps", "rho", "lam", "frobenius_other"}

@@ -276,7 +276,7 @@ def _in_weights(drawn: Drawn, kind: Kind, source: Source) -> Drawn:
     tensors = drawn.tensors | {"X": X, "W": W}
     norm = X.flatten(1).norm(dim=1)
     tensors["lam"] = norm * source.uniform(1, 2, rows)
-    vectors = drawn.vectors | {name: source.normal(*W.shape) for name in ("c", "d", "W0")} | {"Wstar": W}
+    vectors = drawn.vectors | {name: source.normal(*W.shape) for name in ("u", "w", "W0")} | {"Wstar": W}
     drawn = _replace(drawn, y=y, tensors=tensors, vectors=vectors)
     if kind.family == "inputs":
         along = W / W.norm(dim=1, keepdim=True)

@@ -10,89 +10,39 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Relation,
     Step,
-    Term,
-    eq,
-    le,
 )
-from bnverify.theory.settings import Setting
 
+MAXIMUM_ATTAINED = "(x0**2 + 1)/(1 + (x0**2 + 1)) <= x0**2/(1 + x0**2)"
 
-def maximum_attained(q: Setting) -> Relation:
-    """f'' = x^2/(1 + x^2) is largest at some x0: then it is no larger where x^2 = x0^2 + 1."""
-    x2 = q.sym("x0") ** 2
-    return le((x2 + 1) / (1 + (x2 + 1)), x2 / (1 + x2))
+GROWS = "x0**2/(1 + x0**2) <= (x0**2 + 1)/(1 + (x0**2 + 1))"
 
+CHANGE_OF_GRADIENT = "(H @ a) @ (H @ a) <= sup**2 * (a @ a)"
 
-def _grows(q: Setting) -> Relation:
-    x2 = q.sym("x0") ** 2
-    return le(x2 / (1 + x2), (x2 + 1) / (1 + (x2 + 1)))
+PER_SAMPLE = "(u @ H @ w)**2 <= beta_L**2 * (u @ w)**2"
 
+GD_BOUND = "a_L * (x1 - a_L*x1/beta_L)**2/2 <= 2*beta_L*abs(x1)"
 
-def change_of_gradient(q: Setting) -> Relation:
-    """|Ha|^2 <= sup^2 |a|^2, the bound for a quadratic f with Hessian H."""
-    Ha = q.H(q.a)
-    return le(q.dot(Ha, Ha), q.sym("sup") ** 2 * q.dot(q.a, q.a))
+GD_BOUND_SQUARED = "a_L * (x1 - a_L*x1/beta_L)**2/2 <= 2*beta_L*x1**2"
 
+GUARANTEED_DECREASE = "eta * (1 - lam*eta/2) <= 1/(2*lam)"
 
-def per_sample(q: Setting) -> Relation:
-    """The change of one sample's gradient against that sample's change, for a quadratic loss."""
-    d, e = q.vec("d"), q.vec("c")
-    return le(q.dot(e, q.H(d)) ** 2, q.sym("beta_L") ** 2 * q.dot(e, d) ** 2)
+BEST_RATE = "a_L * (x1 - a_L*x1/beta_L)**2/2 <= a_L * (x1 - eta*a_L*x1)**2/2"
 
+HALVED = "2 * (lam/2)*D0**2/t_minus_1 == 2*lam*D0**2/t_minus_1/2"
 
-def gd_bound(q: Setting) -> Relation:
-    """f = a x^2/2 with a <= beta: two iterates of gradient descent with rate 1/beta, t = 2."""
-    a, beta, x1 = q.sym("a_L"), q.sym("beta_L"), q.sym("x1")
-    x2 = x1 - a * x1 / beta
-    return le(a * x2**2 / 2, 2 * beta * q.absolute(x1))
+SAME_ITERATES = (
+    "(lam * (a/lam - lam * (eta/lam**2)*g) - (a - eta*g)) @ (lam * (a/lam - lam * (eta/lam**2)*g) "
+    "- (a - eta*g)) == 0"
+)
 
-
-def gd_bound_squared(q: Setting) -> Relation:
-    a, beta, x1 = q.sym("a_L"), q.sym("beta_L"), q.sym("x1")
-    x2 = x1 - a * x1 / beta
-    return le(a * x2**2 / 2, 2 * beta * x1**2)
-
-
-def guaranteed_decrease(q: Setting) -> Relation:
-    """eta (1 - beta eta/2) <= 1/(2 beta): no rate guarantees a larger decrease than 1/beta."""
-    eta, beta = q.sym("eta"), q.lam
-    return le(eta * (1 - beta * eta / 2), 1 / (2 * beta))
-
-
-def best_rate(q: Setting) -> Relation:
-    """On f = a x^2/2 the loss after a step of 1/beta is at most that after a step of eta."""
-    a, beta, eta, x1 = q.sym("a_L"), q.sym("beta_L"), q.sym("eta"), q.sym("x1")
-    return le(a * (x1 - a * x1 / beta) ** 2 / 2, a * (x1 - eta * a * x1) ** 2 / 2)
-
-
-def halved(q: Setting) -> Relation:
-    """Half of beta gives half of the bound 2 beta D^2/(t - 1)."""
-    beta, D, t = q.lam, q.sym("D"), q.sym("t_minus_1")
-    return eq(2 * (beta / 2) * D**2 / t, 2 * beta * D**2 / t / 2)
-
-
-def same_iterates(q: Setting) -> Relation:
-    """w = x/c, f_c(w) = f(c w): a step of rate eta/c^2 on f_c is the step of rate eta on f."""
-    c, eta = q.lam, q.sym("eta")
-    x, grad = q.vec("a"), q.g
-    stepped = x * (1 / c) - grad * (c * (eta / c**2))
-    d = stepped * c - (x - grad * eta)
-    return eq(q.dot(d, d), 0)
-
-
-def same_factor(q: Setting) -> Relation:
-    """The rate 1/beta changes by the factor of the path length: c^2 = c in f_c(w) = f(c w)."""
-    c = q.sym("c_scale")
-    return eq(c**2, c)
-
+SAME_FACTOR = "c_scale**2 == c_scale"
 
 SADDLE = Instance(
     y=(0, 1),
     g=(0, 0),
     H=((0, 1), (1, 0)),
-    extra=(("c", (1, 0)), ("d", (1, 100)), ("beta_L", 1)),
+    extra=(("u", (1, 0)), ("w", (1, 100)), ("beta_L", 1)),
     note="L = u1 u2 has beta = 1; sample 1 moves by 1, its gradient by 100",
 )
 FAR = Instance(
@@ -134,22 +84,20 @@ CLAIMS = (
             Reading(
                 slug="attained-maximum",
                 summary="a point with the largest Hessian norm exists",
-                says=maximum_attained,
+                says=MAXIMUM_ATTAINED,
                 data=Data(quantifiers="for every twice differentiable f there is x0", parameters="f on R"),
                 refutation=Refutation(
                     negation=Step(
                         text="f'' = x^2/(1 + x^2) grows without end in x^2: no point has the largest value",
-                        says=_grows,
-                        terms=lambda q: [
-                            Term(1 / ((1 + q.sym("x0") ** 2) * (2 + q.sym("x0") ** 2)), "square", 1)
-                        ],
+                        says=GROWS,
+                        terms=("1/((1 + x0**2) * (2 + x0**2))*1**2",),
                     )
                 ),
             ),
             Reading(
                 slug="supremum",
                 summary="with sup for max and f twice continuously differentiable on a convex domain",
-                says=change_of_gradient,
+                says=CHANGE_OF_GRADIENT,
                 data=Data(quantifiers="for every C^2 f on a convex domain", norm="operator norm, sup"),
                 assumptions=("sup for max", "f is C^2 on a convex domain"),
                 proof=Proof(
@@ -198,7 +146,7 @@ CLAIMS = (
             Reading(
                 slug="per-sample",
                 summary="the blog's quotient is at most the beta of the loss",
-                says=per_sample,
+                says=PER_SAMPLE,
                 data=Data(norm="one sample's block of the gradient over the same block of y"),
                 refutation=Refutation(SADDLE),
             ),
@@ -216,13 +164,13 @@ CLAIMS = (
             Reading(
                 slug="convex-smooth",
                 summary="convex beta-smooth f, rate 1/beta, here f = a x^2/2 with a <= beta and t = 2",
-                says=gd_bound,
+                says=GD_BOUND,
                 data=Data(quantifiers="for all convex beta-smooth f, x1 and t >= 2", parameters="x"),
                 refutation=Refutation(FAR, FAR),
             ),
         ),
         corrected=Corrected(
-            says=gd_bound_squared,
+            says=GD_BOUND_SQUARED,
             proof=Proof(
                 steps=(
                     Step(
@@ -250,7 +198,7 @@ CLAIMS = (
             Reading(
                 slug="guaranteed-decrease",
                 summary="1/beta has the largest decrease that smoothness alone guarantees",
-                says=guaranteed_decrease,
+                says=GUARANTEED_DECREASE,
                 data=Data(quantifiers="for all rates eta", parameters="x"),
                 assumptions=("the criterion is the decrease guaranteed by beta",),
                 proof=Proof(
@@ -260,14 +208,14 @@ CLAIMS = (
                             lemma="descent-lemma",
                         ),
                     ),
-                    terms=lambda q: [Term(q.lam / 2, "square", q.sym("eta") - 1 / q.lam)],
+                    terms=("lam/2 * (eta - 1/lam)**2",),
                 ),
                 setting="argument",
             ),
             Reading(
                 slug="best-for-the-function",
                 summary="no rate does better on the function at hand",
-                says=best_rate,
+                says=BEST_RATE,
                 data=Data(quantifiers="for all convex beta-smooth f and rates eta", parameters="x"),
                 refutation=Refutation(FLAT),
             ),
@@ -288,7 +236,7 @@ CLAIMS = (
             Reading(
                 slug="of-the-bound",
                 summary="the bound (with its square) is proportional to beta at a fixed distance",
-                says=halved,
+                says=HALVED,
                 data=Data(fixed="the distance to the optimum and t"),
                 proof=Proof(),
                 setting="argument",
@@ -309,7 +257,7 @@ CLAIMS = (
             Reading(
                 slug="no-gain",
                 summary="with the rate eta/c^2 gradient descent on f(c w) makes the same iterates",
-                says=same_iterates,
+                says=SAME_ITERATES,
                 data=Data(quantifiers="for every f, c > 0, eta", parameters="w = x/c"),
                 proof=Proof(),
                 setting="argument",
@@ -317,7 +265,7 @@ CLAIMS = (
             Reading(
                 slug="same-factor",
                 summary="the rate scales by the factor of the path length",
-                says=same_factor,
+                says=SAME_FACTOR,
                 data=Data(quantifiers="for every c", parameters="w = x/c"),
                 refutation=Refutation(DOUBLE),
                 setting="argument",

@@ -5,19 +5,13 @@ Its Theorem 4.2 keeps the hat that Section 4.2 drops; its Lemma 4.5 has lost a s
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Relation, le
+from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation
 from bnverify.theory.claims import lem_4_5, thm_4_2_1, thm_4_2_2
-from bnverify.theory.settings import Setting
 
-
-def lost_square(q: Setting) -> Relation:
-    """The blog's right side, with the point k W* of the paper's proof on the left."""
-    W0, Ws = q.vec("W0"), q.vec("Wstar")
-    on_ray = W0 - Ws * (q.dot(Ws, W0) / q.dot(Ws, Ws))
-    d = W0 - Ws
-    gap = q.dot(Ws, Ws) - q.dot(Ws, W0)
-    return le(q.dot(on_ray, on_ray), q.dot(d, d) - 1 / q.dot(Ws, Ws) * gap)
-
+LOST_SQUARE = (
+    "(W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) @ (W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) <= (W0 "
+    "- Wstar) @ (W0 - Wstar) - 1/(Wstar @ Wstar) * (Wstar @ Wstar - Wstar @ W0)"
+)
 
 HALF_WAY = Instance(
     y=(0, 1),
@@ -79,7 +73,7 @@ $$\left\Vert W_0 - \hat{W}^* \right\Vert^2 \leq \left\Vert W_0 - W^* \right\Vert
             Reading(
                 slug="on-the-ray",
                 summary="the square of the bracket is lost; the left side taken at the paper's point k W*",
-                says=lost_square,
+                says=LOST_SQUARE,
                 data=Data(
                     quantifiers="for all W0",
                     fixed="X, gamma, beta",
@@ -93,7 +87,7 @@ $$\left\Vert W_0 - \hat{W}^* \right\Vert^2 \leq \left\Vert W_0 - W^* \right\Vert
         ),
         corrected=lem_4_5.CLAIM.corrected
         and Corrected(
-            says=lem_4_5.on_the_ray,
+            says=lem_4_5.ON_THE_RAY,
             proof=Proof(steps=lem_4_5.PROOF.steps, lemma="closest-point"),
             text="with the bracket squared, <W0, W*> > 0, a bias, eps = 0 and matched gamma, beta",
             hypotheses=(lem_4_5.CORRELATED,),

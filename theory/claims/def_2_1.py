@@ -7,9 +7,8 @@ rescaled back.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Relation, Step, eq
+from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.rooms import FORMAL, POINTS
-from bnverify.theory.settings import Setting
 from bnverify.theory.twolayer import TwoLayer, TwoLayerPoint
 
 FORMAL["two-layer"] = TwoLayer
@@ -22,17 +21,11 @@ $$G_{t,i} = \nabla_{W_i^{(t)}} \mathcal{L}(W_1^{(t)}, \dots, W_k^{(t)}; x^{(t)},
 $$G'_{t,i} = \nabla_{W_i^{(t)}} \mathcal{L}(W_1^{(t+1)}, \dots, W_{i-1}^{(t+1)}, W_i^{(t)}, W_{i+1}^{(t)}, \dots,
 W_k^{(t)}; x^{(t)}, y^{(t)}).$$"""
 
+FIRST_LAYER = "shift_first == 0"
 
-def first_layer(q: Setting) -> Relation:
-    return eq(q.sym("shift_first"), 0)
+RATE_OF_SHIFT = "shift_rate == -mixed*G1"
 
-
-def rate_of_shift(q: Setting) -> Relation:
-    return eq(q.sym("shift_rate"), -q.sym("mixed") * q.sym("G1"))
-
-
-def same_after_rescaling(q: Setting) -> Relation:
-    return eq(q.sym("shift_rescaled"), q.sym("shift"))
+SAME_AFTER_RESCALING = "shift_rescaled == shift"
 
 
 _POINT: dict[str, int] = {"w1": 1, "w2": 1, "x": 1, "t": 0, "eta": 1, "c": 2}
@@ -72,7 +65,7 @@ CLAIMS = (
             Reading(
                 slug="no-layer-before",
                 summary="G'_1 = G_1: no layer stands before it",
-                says=first_layer,
+                says=FIRST_LAYER,
                 data=Data(quantifiers="for every network, sample and rate", parameters="first layer"),
                 proof=Proof(),
                 setting="two-layer",
@@ -91,7 +84,7 @@ CLAIMS = (
             Reading(
                 slug="gradient-descent",
                 summary="the shift is -eta (d2L/dW_i dW_<i) G_<i + O(eta^2), so it scales with the rate",
-                says=rate_of_shift,
+                says=RATE_OF_SHIFT,
                 data=Data(
                     quantifiers="for every C^2 loss; exact polynomial check on two layers", varies="eta"
                 ),
@@ -120,7 +113,7 @@ CLAIMS = (
             Reading(
                 slug="rescaled-layers",
                 summary="w1 = c u1, w2 = u2/c leaves the function and should leave the shift",
-                says=same_after_rescaling,
+                says=SAME_AFTER_RESCALING,
                 data=Data(quantifiers="for all c", parameters="two linear layers"),
                 refutation=Refutation(RESCALED),
                 setting="two-layer",

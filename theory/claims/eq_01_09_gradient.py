@@ -6,13 +6,11 @@ product, gives 1/m; the line has 1/sqrt(m). It is the source of the wrong consta
 
 from __future__ import annotations
 
-from typing import Any
-
-from bnverify.theory.claim import Corrected, Instance, Proof, Refutation, Relation, Step, eq, veq
-from bnverify.theory.claims.fact_c_1 import printed as line_3
-from bnverify.theory.claims.fact_c_2 import line_1, line_2
+from bnverify.theory.claim import Corrected, Instance, Proof, Refutation, Step
+from bnverify.theory.claims.fact_c_1 import PRINTED as VALUE_3
+from bnverify.theory.claims.fact_c_2 import LINE_1 as VALUE_1
+from bnverify.theory.claims.fact_c_2 import LINE_2 as VALUE_2
 from bnverify.theory.equation import equation, step, value
-from bnverify.theory.settings import Setting
 
 LINE_1 = r"""$$\frac{\partial \hat{y}^{(b)}}{\partial y^{(k)}} = \frac{1}{\sigma} \left(\mathbf{I}[b=k] -
 \frac{1}{m} - \frac{1}{m} \hat{y}^{(b)} \hat{y}^{(k)} \right),\tag{1}$$"""
@@ -48,94 +46,57 @@ LINE_9 = r"""$$= \frac{\gamma^2}{\sigma^2} \left(\left| \left| \frac{\partial \w
 \widehat{\mathbf{y}}_j \right\rangle^2 \right) \tag{9}$$"""
 
 
-def right_of_4(q: Setting) -> Any:
-    return (q.g * q.m - q.one * q.grad_sum - q.yhat * q.grad_proj) * (q.gamma / (q.m * q.sigma))
+FROM_4_TO_5 = (
+    "gamma/(m*sigma) * (m*g - (one @ g)*one - (g @ yhat)*yhat) == gamma/sigma * (g - mean(g)*one "
+    "- 1/m * ((g - mean(g)*one) @ yhat)*yhat)"
+)
 
 
-def right_of_5(q: Setting) -> Any:
-    return (q.g_bar - q.yhat * (1 / q.m * q.dot(q.g_bar, q.yhat))) * (q.gamma / q.sigma)
+FROM_5_TO_6 = (
+    "gamma/sigma * (g - mean(g)*one - 1/m * ((g - mean(g)*one) @ yhat)*yhat) == gamma/sigma * (g "
+    "- mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ yhat)))"
+)
 
 
-def _unit(q: Setting) -> Any:
-    return q.yhat * (1 / q.sqrt(q.dot(q.yhat, q.yhat)))
+FROM_6_TO_7 = (
+    "(gamma/sigma * (g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * "
+    "(yhat/sqrt(yhat @ yhat)))) @ (gamma/sigma * (g - mean(g)*one - ((g - mean(g)*one) @ "
+    "(yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ yhat)))) == gamma**2/sigma**2 * ((g - "
+    "mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ yhat))) @ "
+    "(g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ "
+    "yhat))))"
+)
 
 
-def _rejected(q: Setting) -> Any:
-    """g-bar minus its component along y-hat"""
-    return q.g_bar - _unit(q) * q.dot(q.g_bar, _unit(q))
+LINE_8_TEXT = (
+    "v @ v == gamma**2/sigma**2 * ((g - mean(g)*one) @ (g - mean(g)*one) - ((g - mean(g)*one) @ "
+    "(yhat/sqrt(yhat @ yhat)))**2)"
+)
 
 
-def right_of_6(q: Setting) -> Any:
-    return _rejected(q) * (q.gamma / q.sigma)
+FROM_7_TO_8 = (
+    "gamma**2/sigma**2 * ((g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * "
+    "(yhat/sqrt(yhat @ yhat))) @ (g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ "
+    "yhat))) * (yhat/sqrt(yhat @ yhat)))) == gamma**2/sigma**2 * ((g - mean(g)*one) @ (g - "
+    "mean(g)*one) - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat)))**2)"
+)
 
 
-def right_of_7(q: Setting) -> Any:
-    return q.gamma**2 / q.sigma**2 * q.dot(_rejected(q), _rejected(q))
+FROM_8_TO_9 = (
+    "gamma**2/sigma**2 * ((g - mean(g)*one) @ (g - mean(g)*one) - ((g - mean(g)*one) @ "
+    "(yhat/sqrt(yhat @ yhat)))**2) == gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ "
+    "yhat)**2/sqrt(m))"
+)
 
 
-def right_of_8(q: Setting) -> Any:
-    return q.gamma**2 / q.sigma**2 * (q.dot(q.g_bar, q.g_bar) - q.dot(q.g_bar, _unit(q)) ** 2)
+LINE_9_CORRECTED = "v @ v == gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/m)"
 
 
-def right_of_9(q: Setting) -> Any:
-    return q.gamma**2 / q.sigma**2 * (q.grad_sq - q.grad_sum**2 / q.m - q.grad_proj**2 / q.sqrt(q.m))
-
-
-def corrected_9(q: Setting) -> Any:
-    return q.gamma**2 / q.sigma**2 * (q.grad_sq - q.grad_sum**2 / q.m - q.grad_proj**2 / q.m)
-
-
-def line_4(q: Setting) -> Relation:
-    return veq(q.v, right_of_4(q))
-
-
-def line_5(q: Setting) -> Relation:
-    return veq(q.v, right_of_5(q))
-
-
-def from_4_to_5(q: Setting) -> Relation:
-    return veq(right_of_4(q), right_of_5(q))
-
-
-def line_6(q: Setting) -> Relation:
-    return veq(q.v, right_of_6(q))
-
-
-def from_5_to_6(q: Setting) -> Relation:
-    return veq(right_of_5(q), right_of_6(q))
-
-
-def line_7(q: Setting) -> Relation:
-    return eq(q.bn_grad_sq, right_of_7(q))
-
-
-def from_6_to_7(q: Setting) -> Relation:
-    return eq(q.dot(right_of_6(q), right_of_6(q)), right_of_7(q))
-
-
-def line_8(q: Setting) -> Relation:
-    return eq(q.bn_grad_sq, right_of_8(q))
-
-
-def from_7_to_8(q: Setting) -> Relation:
-    return eq(right_of_7(q), right_of_8(q))
-
-
-def line_9(q: Setting) -> Relation:
-    return eq(q.bn_grad_sq, right_of_9(q))
-
-
-def from_8_to_9(q: Setting) -> Relation:
-    return eq(right_of_8(q), right_of_9(q))
-
-
-def line_9_corrected(q: Setting) -> Relation:
-    return eq(q.bn_grad_sq, corrected_9(q))
-
-
-def from_8_to_9_corrected(q: Setting) -> Relation:
-    return eq(right_of_8(q), corrected_9(q))
-
+FROM_8_TO_9_CORRECTED = (
+    "gamma**2/sigma**2 * ((g - mean(g)*one) @ (g - mean(g)*one) - ((g - mean(g)*one) @ "
+    "(yhat/sqrt(yhat @ yhat)))**2) == gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ "
+    "yhat)**2/m)"
+)
 
 SMALLEST = Instance(
     y=(0, 1), g=(0, 1), note="m = 2: the gradient through BatchNorm is 0, the printed sum is not"
@@ -147,7 +108,7 @@ CLAIMS = (
         1,
         "The Jacobian of y-hat",
         LINE_1,
-        value(line_1, "the Jacobian of y-hat in y, acting on an arbitrary direction b"),
+        value(VALUE_1, "the Jacobian of y-hat in y, acting on an arbitrary direction b"),
         notation=("the unit index j is left out of y, y-hat and sigma",),
         why="an identity; the matrix is symmetric, so the order of b and k does not matter",
         place="Appendix C.1, Fact C.2",
@@ -156,7 +117,7 @@ CLAIMS = (
         2,
         "The Jacobian of z",
         LINE_2,
-        value(line_2, "the Jacobian of z in y, acting on an arbitrary direction b"),
+        value(VALUE_2, "the Jacobian of z in y, acting on an arbitrary direction b"),
         notation=("the unit index j is left out of y, y-hat and sigma",),
         place="Appendix C.1, Fact C.2",
     ),
@@ -164,14 +125,14 @@ CLAIMS = (
         3,
         "The gradient through BatchNorm, one entry",
         LINE_3,
-        value(line_3, "every entry of the gradient of L^ in y, contracted with an arbitrary vector a"),
+        value(VALUE_3, "every entry of the gradient of L^ in y, contracted with an arbitrary vector a"),
         remarks=("It restates Fact C.1 with f = L^, A = y_j, B = y-hat_j and C = z_j.",),
     ),
     equation(
         4,
         "The gradient through BatchNorm as a vector",
         LINE_4,
-        value(line_4, "the gradient of L^ in y"),
+        value("v == gamma/(m*sigma) * (m*g - (one @ g)*one - (g @ yhat)*yhat)", "the gradient of L^ in y"),
         notation=(
             r"the vector of ones is set as the number 1: $\mathbf{1}\langle \mathbf{1}, \cdot\rangle$",
         ),
@@ -180,51 +141,67 @@ CLAIMS = (
         5,
         "The gradient through BatchNorm, centred",
         LINE_5,
-        value(line_5, "the gradient of L^ in y"),
-        step(from_4_to_5, "from (4): <g - mean(g), y-hat> = <g, y-hat>, since y-hat has mean 0"),
+        value(
+            "v == gamma/sigma * (g - mean(g)*one - 1/m * ((g - mean(g)*one) @ yhat)*yhat)",
+            "the gradient of L^ in y",
+        ),
+        step(FROM_4_TO_5, "from (4): <g - mean(g), y-hat> = <g, y-hat>, since y-hat has mean 0"),
     ),
     equation(
         6,
         "The gradient through BatchNorm with y-hat of norm 1",
         LINE_6,
-        value(line_6, "the gradient of L^ in y"),
-        step(from_5_to_6, "from (5): the norm of y-hat is sqrt(m)"),
+        value(
+            (
+                "v == gamma/sigma * (g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * "
+                "(yhat/sqrt(yhat @ yhat)))"
+            ),
+            "the gradient of L^ in y",
+        ),
+        step(FROM_5_TO_6, "from (5): the norm of y-hat is sqrt(m)"),
         remarks=("With eps > 0 the norm of y-hat is below sqrt(m) and (6) does not follow from (5).",),
     ),
     equation(
         7,
         "The squared gradient norm",
         LINE_7,
-        value(line_7, "the squared norm of the gradient of L^ in y"),
-        step(from_6_to_7, "from (6): the squared norm of both sides"),
+        value(
+            (
+                "v @ v == gamma**2/sigma**2 * ((g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ "
+                "yhat))) * (yhat/sqrt(yhat @ yhat))) @ (g - mean(g)*one - ((g - mean(g)*one) @ "
+                "(yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ yhat))))"
+            ),
+            "the squared norm of the gradient of L^ in y",
+        ),
+        step(FROM_6_TO_7, "from (6): the squared norm of both sides"),
     ),
     equation(
         8,
         "The squared gradient norm by Pythagoras",
         LINE_8,
-        value(line_8, "the squared norm of the gradient of L^ in y"),
-        step(from_7_to_8, "from (7): y-hat/|y-hat| has norm 1"),
+        value(LINE_8_TEXT, "the squared norm of the gradient of L^ in y"),
+        step(FROM_7_TO_8, "from (7): y-hat/|y-hat| has norm 1"),
     ),
     equation(
         9,
         "The squared gradient norm, opened",
         LINE_9,
         value(
-            line_9,
+            "v @ v == gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/sqrt(m))",
             "the squared norm of the gradient of L^ in y",
             refutation=Refutation(SMALLEST, GENERIC),
         ),
         step(
-            from_8_to_9,
+            FROM_8_TO_9,
             "from (8): <g, y-hat/|y-hat|>^2 is written as <g, y-hat>^2/sqrt(m)",
             refutation=Refutation(SMALLEST, SMALLEST),
         ),
         corrected=Corrected(
-            says=line_9_corrected,
+            says=LINE_9_CORRECTED,
             proof=Proof(
                 steps=(
-                    Step(text="equation (8)", says=line_8),
-                    Step(text="from (8): |y-hat|^2 = m and <1, y-hat> = 0", says=from_8_to_9_corrected),
+                    Step(text="equation (8)", says=LINE_8_TEXT),
+                    Step(text="from (8): |y-hat|^2 = m and <1, y-hat> = 0", says=FROM_8_TO_9_CORRECTED),
                 )
             ),
             text="the last coefficient is 1/m",

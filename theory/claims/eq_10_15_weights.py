@@ -14,13 +14,9 @@ from bnverify.theory.claim import (
     Instance,
     Proof,
     Refutation,
-    Relation,
     Step,
-    eq,
-    le,
 )
 from bnverify.theory.equation import equation, step, value
-from bnverify.theory.settings import Setting
 
 LINE_10 = r"""$$\lambda_0 = \max_{x \in \mathbb{R}^d; ||x||_2 = 1} x^\top M x,\tag{10}$$"""
 LINE_11 = r"""$$\frac{\partial \hat{\mathcal{L}}}{\partial W_{ij}} = \sum_{b=1}^{m} \frac{\partial
@@ -35,63 +31,29 @@ LINE_15 = r"""$$\left\| \frac{\partial \hat{\mathcal{L}}}{\partial W_{\cdot j}} 
 \hat{\mathcal{L}}}{\partial y_j} \right)^{\top} \mathbf{X} \mathbf{X}^{\top} \left(\frac{\partial
 \hat{\mathcal{L}}}{\partial y_j} \right), \tag{15}$$"""
 
+LARGEST_VALUE = "x @ M @ x <= lambda0 * (x @ x)"
 
-def largest_value(q: Setting) -> Relation:
-    x = q.vec("x")
-    return le(q.dot(x, q.op("M", x)), q.sym("lambda0") * q.dot(x, x))
+EIGENVALUE = "(M @ e - lambda0*e) @ (M @ e - lambda0*e) == 0"
 
-
-def _eigenvalue(q: Setting) -> Relation:
-    rest = q.op("M", q.vec("e")) - q.vec("e") * q.sym("lambda0")
-    return eq(q.dot(rest, rest), 0)
+LARGEST_OF_TWO = "e @ M @ e + f @ M @ f <= 2*lambda0"
 
 
-def _largest_of_two(q: Setting) -> Relation:
-    e, f = q.vec("e"), q.vec("f")
-    return le(q.dot(e, q.op("M", e)) + q.dot(f, q.op("M", f)), 2 * q.sym("lambda0"))
+LINE_12_TEXT = "dW @ u == v @ X @ u"
 
 
-def _chain_rule(q: Setting) -> Any:
-    return q.dot(q.v, q.derivative(lambda p: p.vec("y"), q.vec("c"), "W"))
+FROM_11_TO_12 = "v @ d(y, W, u) == v @ X @ u"
 
 
-def _along_inputs(q: Setting) -> Any:
-    return q.dot(q.v, q.op("X", q.vec("c")))
+FROM_13_TO_14 = "v @ X @ u == u @ T @ v"
 
 
-def line_11(q: Setting) -> Relation:
-    return eq(q.dot(q.vec("dW"), q.vec("c")), _chain_rule(q))
+FROM_14_TO_15 = "(T @ v) @ (T @ v) == v @ X @ T @ v"
 
-
-def line_12(q: Setting) -> Relation:
-    return eq(q.dot(q.vec("dW"), q.vec("c")), _along_inputs(q))
-
-
-def from_11_to_12(q: Setting) -> Relation:
-    return eq(_chain_rule(q), _along_inputs(q))
-
-
-def line_14(q: Setting) -> Relation:
-    return eq(q.dot(q.vec("c"), q.vec("dW")), q.dot(q.vec("c"), q.op("T", q.v)))
-
-
-def from_13_to_14(q: Setting) -> Relation:
-    return eq(_along_inputs(q), q.dot(q.vec("c"), q.op("T", q.v)))
-
-
-def line_15(q: Setting) -> Relation:
-    return eq(q.dot(q.vec("dW"), q.vec("dW")), q.dot(q.v, q.op("X", q.op("T", q.v))))
-
-
-def from_14_to_15(q: Setting) -> Relation:
-    return eq(q.dot(q.op("T", q.v), q.op("T", q.v)), q.dot(q.v, q.op("X", q.op("T", q.v))))
-
-
-ARBITRARY = Hypothesis("eigenvalue", r"M e = \lambda_0 e", _eigenvalue)
+ARBITRARY = Hypothesis("eigenvalue", r"M e = \lambda_0 e", EIGENVALUE)
 LARGEST = Hypothesis(
     "largest",
     r"d = 2: the other eigenvalue, \mathrm{tr} M - \lambda_0, is at most \lambda_0",
-    _largest_of_two,
+    LARGEST_OF_TWO,
 )
 _UNITS: tuple[tuple[str, Any], ...] = (("e", (1, 0)), ("f", (0, 1)), ("x", (1, 1)))
 NILPOTENT = Instance(
@@ -113,7 +75,7 @@ CLAIMS = (
         "The largest eigenvalue as a maximum",
         LINE_10,
         value(
-            largest_value,
+            LARGEST_VALUE,
             "M symmetric",
             slug="symmetric",
             proof=Proof(
@@ -125,7 +87,7 @@ CLAIMS = (
             data=Data(quantifiers="for all x and symmetric M", fixed="M", varies="x", parameters="x in R^d"),
         ),
         value(
-            largest_value,
+            LARGEST_VALUE,
             "any real d x d matrix, as the line says, with the largest real eigenvalue",
             slug="any-matrix",
             hypotheses=(ARBITRARY, LARGEST),
@@ -134,7 +96,7 @@ CLAIMS = (
             data=Data(quantifiers="for all x and M", fixed="M", varies="x", parameters="x in R^d"),
         ),
         corrected=Corrected(
-            says=largest_value,
+            says=LARGEST_VALUE,
             proof=Proof(
                 steps=(Step(text="expand x in an orthonormal basis of eigenvectors of M", lemma="rayleigh"),),
                 lemma="rayleigh",
@@ -155,7 +117,7 @@ CLAIMS = (
         "The gradient in one weight by the chain rule",
         LINE_11,
         value(
-            line_11,
+            "dW @ u == v @ d(y, W, u)",
             "the gradient of L^ in W, contracted with an arbitrary direction c of weights",
             setting="inputs",
         ),
@@ -167,34 +129,34 @@ CLAIMS = (
         "The gradient in one weight, with the inputs",
         LINE_12,
         value(
-            line_12,
+            LINE_12_TEXT,
             "the gradient of L^ in W, contracted with an arbitrary direction c of weights",
             setting="inputs",
         ),
-        step(from_11_to_12, "from (11): the derivative of y_j^(b) in W_ij is x_i^(b)", setting="inputs"),
+        step(FROM_11_TO_12, "from (11): the derivative of y_j^(b) in W_ij is x_i^(b)", setting="inputs"),
     ),
     equation(
         13,
         "The gradient in one weight as an inner product",
         LINE_13,
-        value(line_12, "the sum over the batch is an inner product in R^m", setting="inputs"),
+        value(LINE_12_TEXT, "the sum over the batch is an inner product in R^m", setting="inputs"),
     ),
     equation(
         14,
         "The gradient in the weights of a unit",
         LINE_14,
         value(
-            line_14,
+            "u @ dW == u @ T @ v",
             "the gradient of L^ in W, contracted with an arbitrary direction c of weights",
             setting="inputs",
         ),
-        step(from_13_to_14, "from (13): all inputs at once", setting="inputs"),
+        step(FROM_13_TO_14, "from (13): all inputs at once", setting="inputs"),
     ),
     equation(
         15,
         "The squared gradient norm in the weights",
         LINE_15,
-        value(line_15, "the squared norm of the gradient of L^ in W", setting="inputs"),
-        step(from_14_to_15, "from (14): the squared norm of both sides", setting="inputs"),
+        value("dW @ dW == v @ X @ T @ v", "the squared norm of the gradient of L^ in W", setting="inputs"),
+        step(FROM_14_TO_15, "from (14): the squared norm of both sides", setting="inputs"),
     ),
 )

@@ -14,17 +14,11 @@ from bnverify.theory.claim import (
     Instance,
     Proof,
     Refutation,
-    Relation,
     Step,
-    Term,
-    eq,
-    le,
-    lt,
 )
 from bnverify.theory.claims import thm_4_1, thm_4_4
 from bnverify.theory.claims.eq_01_09_gradient import GENERIC, SMALLEST
 from bnverify.theory.equation import equation, step, value
-from bnverify.theory.settings import Setting
 
 LINE_16 = r"""$$\max_{\|X\|_2 < \lambda} \left\| \frac{\partial \widehat{\mathcal{L}}}{\partial W_{\cdot j}}
 \right\|^2 \le \lambda^2 \left(\frac{\partial \widehat{\mathcal{L}}}{\partial y_j} \right)^\top \left(\frac{\partial
@@ -38,59 +32,33 @@ LINE_17 = r"""$$\hat{g}_j := \max_{\|X\|_2 < \lambda} \left\| \frac{\partial \ha
 LINE_18 = r"""$$g_j := \max_{\|X\|_2 < \lambda} \left\| \frac{\partial \hat{\mathcal{L}}}{\partial W_{\cdot j}}
 \right\|^2 = \lambda^2 \left\| \frac{\partial \mathcal{L}}{\partial \mathbf{y}_j} \right\|^2,\tag{18}$$"""
 
+ATTAINED_INSIDE = "dW_other @ dW_other == lam**2 * (v @ v)"
 
-def line_16(q: Setting) -> Relation:
-    return le(q.max_grad(q.v), q.lam**2 * q.bn_grad_sq)
+MOVING_INPUT = "dW_other @ dW_other <= lam**2 * (v @ v)"
 
-
-def attained_inside(q: Setting) -> Relation:
-    dW = q.vec("dW_other")
-    return eq(q.dot(dW, dW), q.lam**2 * q.bn_grad_sq)
+NORM_BELOW_LAMBDA = "frobenius_other <= lam**2"
 
 
-def _inside(q: Setting) -> Relation:
-    return lt(q.sym("frobenius_other"), q.lam**2)
+LINE_17_TEXT = (
+    "max((T @ v) @ (T @ v), norm(X) <= lam) <= lam**2*gamma**2/sigma**2 * (g @ g - (one @ g)**2/m "
+    "- (g @ yhat)**2/sqrt(m))"
+)
 
 
-def moving_input(q: Setting) -> Relation:
-    dW = q.vec("dW_other")
-    return le(q.dot(dW, dW), q.lam**2 * q.bn_grad_sq)
+LINE_17_CORRECTED = (
+    "max((T @ v) @ (T @ v), norm(X) <= lam) <= lam**2*gamma**2/sigma**2 * (g @ g - (one @ g)**2/m "
+    "- (g @ yhat)**2/m)"
+)
 
 
-def _norm_below_lambda(q: Setting) -> Relation:
-    return le(q.sym("frobenius_other"), q.lam**2)
+LINE_18_CORRECTED = "max((T @ g) @ (T @ g), norm(X) <= lam) == lam**2 * (g @ g)"
 
-
-def line_17(q: Setting) -> Relation:
-    return le(
-        q.max_grad(q.v),
-        q.lam**2 * q.gamma**2 / q.sigma**2 * (q.grad_sq - q.grad_sum**2 / q.m - q.grad_proj**2 / q.sqrt(q.m)),
-    )
-
-
-def line_17_corrected(q: Setting) -> Relation:
-    return le(
-        q.max_grad(q.v),
-        q.lam**2 * q.gamma**2 / q.sigma**2 * (q.grad_sq - q.grad_sum**2 / q.m - q.grad_proj**2 / q.m),
-    )
-
-
-def line_18(q: Setting) -> Relation:
-    return eq(q.max_grad(q.v), q.lam**2 * q.grad_sq)
-
-
-def line_18_corrected(q: Setting) -> Relation:
-    return eq(q.max_grad(q.g), q.lam**2 * q.grad_sq)
-
-
-def _by_the_theorem(q: Setting) -> list[Term]:
-    return [Term(q.lam**2, "hypothesis", "theorem-4.1-as-printed")]
-
+BY_THE_THEOREM = ("lam**2*given0",)
 
 THEOREM_AS_PRINTED = Hypothesis(
     "theorem-4.1-as-printed",
     r"\|\nabla_y \widehat{\mathcal{L}}\|^2 is at most the right side of Theorem 4.1 with 1/\sqrt{m}",
-    thm_4_1.printed,
+    thm_4_1.PRINTED,
 )
 MAXIMUM = Step(
     text="both bounds of the maximum: attained at X = lambda v e'/|v|, and ||X'v|| <= ||X|| ||v||",
@@ -123,17 +91,17 @@ CLAIMS = (
         "The largest gradient in the weights",
         LINE_16,
         value(
-            line_16,
+            "max((T @ v) @ (T @ v), norm(X) <= lam) <= lam**2 * (v @ v)",
             "the supremum over X with everything else held fixed; it is equal to the bound",
             proof=BY_MAXIMUM,
             data=FIXED,
         ),
         step(
-            attained_inside,
+            ATTAINED_INSIDE,
             "to the letter: a maximum over the open ball is attained at some X with ||X|| < lambda",
             slug="attained-in-the-open-ball",
             refutation=Refutation(INSIDE),
-            hypotheses=(Hypothesis("inside", r"\|X\|_F < \lambda", _inside),),
+            hypotheses=(Hypothesis("inside", r"\|X\|_F < \lambda", "frobenius_other < lam**2"),),
             setting="inputs",
             why="Theorem 4.4 prints <=",
             data=Data(
@@ -146,11 +114,11 @@ CLAIMS = (
             necessary="by Cauchy-Schwarz no X in the open ball attains the bound unless v = 0",
         ),
         step(
-            moving_input,
+            MOVING_INPUT,
             "y = XW, y-hat and sigma move with X, and the right side is that of the given batch",
             slug="X-moves-everything",
             refutation=Refutation(thm_4_4.OTHER_INPUT, thm_4_4.OTHER_INPUT),
-            hypotheses=(Hypothesis("norm", r"\|X'\|_F \le \lambda", _norm_below_lambda),),
+            hypotheses=(Hypothesis("norm", r"\|X'\|_F \le \lambda", NORM_BELOW_LAMBDA),),
             setting="inputs",
             why="the proof bounds XX' with the gradient in y held fixed",
             data=Data(
@@ -170,20 +138,20 @@ CLAIMS = (
         "The largest gradient in the weights, by Theorem 4.1",
         LINE_17,
         value(
-            line_17,
+            LINE_17_TEXT,
             "the supremum over X with everything else held fixed",
             refutation=Refutation(SMALLEST, GENERIC),
             data=FIXED,
         ),
         step(
-            line_17,
+            LINE_17_TEXT,
             "from (16) and Theorem 4.1 as printed: it would follow, were that theorem true",
             hypotheses=(THEOREM_AS_PRINTED,),
-            proof=Proof(steps=(MAXIMUM,), terms=_by_the_theorem),
+            proof=Proof(steps=(MAXIMUM,), terms=BY_THE_THEOREM),
             data=FIXED,
         ),
         corrected=Corrected(
-            says=line_17_corrected,
+            says=LINE_17_CORRECTED,
             proof=BY_MAXIMUM,
             text="the last coefficient is 1/m; with it the two sides are equal",
             assumptions=("v, g, y-hat and sigma held fixed while X varies",),
@@ -197,13 +165,13 @@ CLAIMS = (
         "The largest gradient in the weights of the plain network",
         LINE_18,
         value(
-            line_18,
+            "max((T @ v) @ (T @ v), norm(X) <= lam) == lam**2 * (g @ g)",
             "to the letter: the maximum of the BatchNorm network's gradient, with its hat",
             refutation=Refutation(SMALLEST, GENERIC),
             data=FIXED,
         ),
         step(
-            thm_4_4.printed,
+            thm_4_4.PRINTED,
             "the unnumbered line after (18), the end of the proof: from (17) and (18)",
             slug="conclusion",
             refutation=Refutation(thm_4_4.SMALLEST, thm_4_4.GENERIC),
@@ -212,7 +180,7 @@ CLAIMS = (
             necessary="it drops the 1/sqrt(m) of (17), squares g_j once more and leaves lambda^2 out of the mean term",
         ),
         corrected=Corrected(
-            says=line_18_corrected,
+            says=LINE_18_CORRECTED,
             proof=BY_MAXIMUM,
             text="no hat on the left: g_j is the maximum for the plain network, as the text before it says",
             assumptions=("g held fixed while X varies",),

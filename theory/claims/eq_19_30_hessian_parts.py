@@ -7,11 +7,8 @@ is now a row, now a column. A matrix equation is tested on an arbitrary directio
 
 from __future__ import annotations
 
-from typing import Any
-
-from bnverify.theory.claim import Corrected, Instance, Proof, Refutation, Relation, eq, veq
+from bnverify.theory.claim import Corrected, Instance, Proof, Refutation
 from bnverify.theory.equation import equation, step, value
-from bnverify.theory.settings import Setting
 
 LINE_19 = r"""$$\frac{\partial \hat{\mathcal{L}}}{\partial \mathbf{y}_j \partial \mathbf{y}_j} =
 \frac{\partial}{\partial \mathbf{y}_j} \left( \left(\frac{\gamma}{m \sigma_j}\right) \left[m \hat{\mathbf{g}}_j
@@ -54,172 +51,72 @@ LINE_29 = r"""$$= \frac{-1}{2}\gamma\sqrt{m}\left((y_j - \mu_{(y_j)})^{\top}(y_j
 LINE_30 = r"""$$=-\frac{\gamma}{m\sigma^2}\hat{\bm{y}}_j \tag{30}$$"""
 
 
-def bracket(q: Setting) -> Any:
-    """m g - m mean(g) - y-hat <g, y-hat>"""
-    return q.g * q.m - q.one * (q.m * q.mu_g) - q.yhat * q.grad_proj
+LINE_19_TEXT = "B @ b == d(gamma/(m*sigma) * (m*g - m*mean(g)*one - (g @ yhat)*yhat), y, b)"
 
 
-def _gain(q: Setting) -> Any:
-    return q.gamma / (q.m * q.sigma)
+LINE_20_21 = (
+    "B @ b == gamma/(m*sigma)*d(m*g - m*mean(g)*one - (g @ yhat)*yhat, z, d(z, y, b)) + "
+    "d(gamma/(m*sigma), y, b) * (m*g - m*mean(g)*one - (g @ yhat)*yhat)"
+)
 
 
-def _mean(q: Setting) -> Any:
-    return q.one * q.mu_g
+FROM_19 = (
+    "d(gamma/(m*sigma) * (m*g - m*mean(g)*one - (g @ yhat)*yhat), y, b) == gamma/(m*sigma)*d(m*g "
+    "- m*mean(g)*one - (g @ yhat)*yhat, z, d(z, y, b)) + d(gamma/(m*sigma), y, b) * (m*g - "
+    "m*mean(g)*one - (g @ yhat)*yhat)"
+)
 
 
-def _correlation(q: Setting) -> Any:
-    return q.yhat * q.dot(q.yhat, q.g)
+LINE_21_IN_PRINTED_ORDER = (
+    "a @ B @ b == a @ (gamma/(m*sigma)*d(m*g - m*mean(g)*one - (g @ yhat)*yhat, z, d(z, y, b))) + "
+    "d(gamma/(m*sigma), y, a) * ((m*g - m*mean(g)*one - (g @ yhat)*yhat) @ b)"
+)
 
 
-def _mth_correlation(q: Setting) -> Any:
-    return q.yhat * (1 / q.m * q.grad_proj)
+LINE_22_23 = (
+    "B @ b == gamma/sigma * (H @ d(z, y, b) - d(mean(g)*one, z, d(z, y, b)) - d(1/m * (g @ "
+    "yhat)*yhat, z, d(z, y, b))) + d(gamma/sigma, y, b) * (g - mean(g)*one - 1/m * (g @ "
+    "yhat)*yhat)"
+)
 
 
-def _scale(q: Setting) -> Any:
-    return q.gamma / q.sigma
+FROM_20_21 = (
+    "gamma/(m*sigma)*d(m*g - m*mean(g)*one - (g @ yhat)*yhat, z, d(z, y, b)) + d(gamma/(m*sigma), "
+    "y, b) * (m*g - m*mean(g)*one - (g @ yhat)*yhat) == gamma/sigma * (H @ d(z, y, b) - "
+    "d(mean(g)*one, z, d(z, y, b)) - d(1/m * (g @ yhat)*yhat, z, d(z, y, b))) + d(gamma/sigma, y, "
+    "b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
+)
 
 
-def _deviation(q: Setting) -> Any:
-    """y minus its mean"""
-    return q.center(q.vec("y"))
+LINE_24_AS_NUMBERS = "d(mean(g), z, b) == 1/m*d(one @ g, z, b)"
 
 
-def right_of_19(q: Setting) -> Any:
-    return q.derivative(lambda p: bracket(p) * _gain(p), q.b, "y")
+LINE_24_CORRECTED = "d(mean(g)*one, z, b) == 1/m*d(one @ g, z, b)*one"
 
 
-def right_of_20_21(q: Setting) -> Any:
-    first = q.derivative(bracket, q.op("Dz", q.b), "z") * _gain(q)
-    return first + bracket(q) * q.derivative(_gain, q.b, "y")
+FROM_25_TO_26 = (
+    "d((yhat @ g)*yhat, yhat, b)/gamma == 1/gamma * (g @ yhat)*d(yhat, yhat, b) + (yhat @ H @ "
+    "b)*yhat + 1/gamma * (g @ d(yhat, yhat, b))*yhat"
+)
 
 
-def right_of_22_23(q: Setting) -> Any:
-    dz = q.op("Dz", q.b)
-    first = q.H(dz) - q.derivative(_mean, dz, "z") - q.derivative(_mth_correlation, dz, "z")
-    rest = q.g - _mean(q) - _mth_correlation(q)
-    return first * _scale(q) + rest * q.derivative(_scale, q.b, "y")
+FROM_26_TO_27 = (
+    "1/gamma * (g @ yhat)*d(yhat, yhat, b) + (yhat @ H @ b)*yhat + 1/gamma * (g @ d(yhat, yhat, "
+    "b))*yhat == 1/gamma * (g @ yhat)*b + (yhat @ H @ b)*yhat + 1/gamma * (g @ b)*yhat"
+)
 
 
-def right_of_25(q: Setting) -> Any:
-    return q.derivative(_correlation, q.b, "yhat") * (1 / q.gamma)
+FROM_28_TO_29 = (
+    "gamma*sqrt(m)*d(1/sqrt((y - mean(y)*one) @ (y - mean(y)*one)), y, b) == "
+    "-gamma*sqrt(m)/2/sqrt((y - mean(y)*one) @ (y - mean(y)*one))**3 * ((2 * (y - mean(y)*one)) @ "
+    "b)"
+)
 
 
-def right_of_26(q: Setting) -> Any:
-    identity = q.derivative(lambda p: p.yhat, q.b, "yhat")
-    return (
-        identity * (1 / q.gamma * q.grad_proj)
-        + q.yhat * q.dot(q.yhat, q.H(q.b))
-        + q.yhat * (1 / q.gamma * q.dot(q.g, identity))
-    )
-
-
-def right_of_27(q: Setting) -> Any:
-    return (
-        q.b * (1 / q.gamma * q.grad_proj)
-        + q.yhat * q.dot(q.yhat, q.H(q.b))
-        + q.yhat * (1 / q.gamma * q.dot(q.g, q.b))
-    )
-
-
-def _inverse_norm(q: Setting) -> Any:
-    return 1 / q.sqrt(q.dot(_deviation(q), _deviation(q)))
-
-
-def right_of_28(q: Setting) -> Any:
-    return q.gamma * q.sqrt(q.m) * q.derivative(_inverse_norm, q.b, "y")
-
-
-def right_of_29(q: Setting) -> Any:
-    cube = q.sqrt(q.dot(_deviation(q), _deviation(q))) ** 3
-    return -q.gamma * q.sqrt(q.m) / 2 / cube * q.dot(_deviation(q) * 2, q.b)
-
-
-def right_of_30(q: Setting) -> Any:
-    return -q.gamma / (q.m * q.sigma**2) * q.dot(q.yhat, q.b)
-
-
-def line_19(q: Setting) -> Relation:
-    return veq(q.B(q.b), right_of_19(q))
-
-
-def line_20_21(q: Setting) -> Relation:
-    return veq(q.B(q.b), right_of_20_21(q))
-
-
-def from_19(q: Setting) -> Relation:
-    return veq(right_of_19(q), right_of_20_21(q))
-
-
-def line_21_in_printed_order(q: Setting) -> Relation:
-    """The second product as (column of derivatives) times (bracket as a row)."""
-    first = q.derivative(bracket, q.op("Dz", q.b), "z") * _gain(q)
-    second = q.derivative(_gain, q.a, "y") * q.dot(bracket(q), q.b)
-    return eq(q.dot(q.a, q.B(q.b)), q.dot(q.a, first) + second)
-
-
-def line_22_23(q: Setting) -> Relation:
-    return veq(q.B(q.b), right_of_22_23(q))
-
-
-def from_20_21(q: Setting) -> Relation:
-    return veq(right_of_20_21(q), right_of_22_23(q))
-
-
-def line_24(q: Setting) -> Relation:
-    return veq(q.derivative(_mean, q.b, "z"), q.one * (1 / q.m * q.dot(q.one, q.H(q.b))))
-
-
-def line_24_as_numbers(q: Setting) -> Relation:
-    return eq(
-        q.derivative(lambda p: p.mu_g, q.b, "z"),
-        1 / q.m * q.derivative(lambda p: p.dot(p.one, p.g), q.b, "z"),
-    )
-
-
-def line_24_corrected(q: Setting) -> Relation:
-    total = q.derivative(lambda p: p.dot(p.one, p.g), q.b, "z")
-    return veq(q.derivative(_mean, q.b, "z"), q.one * (1 / q.m * total))
-
-
-def line_25(q: Setting) -> Relation:
-    return veq(q.derivative(_correlation, q.b, "z"), right_of_25(q))
-
-
-def line_26(q: Setting) -> Relation:
-    return veq(q.derivative(_correlation, q.b, "z"), right_of_26(q))
-
-
-def from_25_to_26(q: Setting) -> Relation:
-    return veq(right_of_25(q), right_of_26(q))
-
-
-def line_27(q: Setting) -> Relation:
-    return veq(q.derivative(_correlation, q.b, "z"), right_of_27(q))
-
-
-def from_26_to_27(q: Setting) -> Relation:
-    return veq(right_of_26(q), right_of_27(q))
-
-
-def line_28(q: Setting) -> Relation:
-    return eq(q.derivative(_scale, q.b, "y"), right_of_28(q))
-
-
-def line_29(q: Setting) -> Relation:
-    return eq(q.derivative(_scale, q.b, "y"), right_of_29(q))
-
-
-def from_28_to_29(q: Setting) -> Relation:
-    return eq(right_of_28(q), right_of_29(q))
-
-
-def line_30(q: Setting) -> Relation:
-    return eq(q.derivative(_scale, q.b, "y"), right_of_30(q))
-
-
-def from_29_to_30(q: Setting) -> Relation:
-    return eq(right_of_29(q), right_of_30(q))
-
+FROM_29_TO_30 = (
+    "-gamma*sqrt(m)/2/sqrt((y - mean(y)*one) @ (y - mean(y)*one))**3 * ((2 * (y - mean(y)*one)) @ "
+    "b) == -gamma/(m*sigma**2) * (yhat @ b)"
+)
 
 TRANSPOSED = Instance(
     y=(0, 0, 1),
@@ -242,9 +139,9 @@ CLAIMS = (
         19,
         "The Hessian as the derivative of the gradient",
         LINE_19,
-        value(line_19, "the Hessian of L^ in y, on an arbitrary direction b"),
+        value(LINE_19_TEXT, "the Hessian of L^ in y, on an arbitrary direction b"),
         corrected=Corrected(
-            says=line_19,
+            says=LINE_19_TEXT,
             proof=Proof(),
             text=r"the vector in the place of its entry: $\frac{\partial}{\partial y_j} \left(\frac{\gamma}{m\sigma_j}"
             r"\left[m\hat{g}_j - m\mu_{(\hat{g}_j)} - \hat{y}_j \langle\hat{g}_j, \hat{y}_j\rangle\right]\right)$",
@@ -259,8 +156,8 @@ CLAIMS = (
         20,
         "The Hessian by the product rule, first term",
         LINE_20,
-        value(line_20_21, "the Hessian of L^ in y as the sum (20) + (21)"),
-        step(from_19, "from (19): the product rule, and z in the place of y by the chain rule"),
+        value(LINE_20_21, "the Hessian of L^ in y as the sum (20) + (21)"),
+        step(FROM_19, "from (19): the product rule, and z in the place of y by the chain rule"),
         gamma="!= 0",
         notation=(
             "the index q is summed over; only q = j contributes, since z_q depends on no other unit's y",
@@ -273,18 +170,18 @@ CLAIMS = (
         "The Hessian by the product rule, second term",
         LINE_21,
         value(
-            line_20_21,
+            LINE_20_21,
             "the Hessian of L^ in y as the sum (20) + (21), the second product being (bracket)(row of derivatives)",
         ),
         step(
-            line_21_in_printed_order,
+            LINE_21_IN_PRINTED_ORDER,
             "the two factors in the printed order, as column times row",
             slug="printed-order",
             refutation=Refutation(TRANSPOSED, TRANSPOSED_GENERIC),
             why="the derivative of a number stands first and is a row; (23) has the factors in the right order",
         ),
         corrected=Corrected(
-            says=line_20_21,
+            says=LINE_20_21,
             proof=Proof(),
             text=r"the bracket first, then the row: $+ \left(m\hat{g}_j - m\mu_{(\hat{g}_j)} - \hat{y}_j"
             r" \langle\hat{g}_j, \hat{y}_j\rangle\right) \left(\frac{\partial}{\partial y_j}"
@@ -299,8 +196,8 @@ CLAIMS = (
         22,
         "The Hessian with the derivative distributed, first term",
         LINE_22,
-        value(line_22_23, "the Hessian of L^ in y as the sum (22) + (23)"),
-        step(from_20_21, "from (20)-(21): the factor 1/m taken inside, dg/dz = H"),
+        value(LINE_22_23, "the Hessian of L^ in y as the sum (22) + (23)"),
+        step(FROM_20_21, "from (20)-(21): the factor 1/m taken inside, dg/dz = H"),
         gamma="!= 0",
         part_of="(22)-(23)",
     ),
@@ -309,12 +206,12 @@ CLAIMS = (
         "The Hessian with the derivative distributed, second term",
         LINE_23,
         value(
-            line_22_23,
+            LINE_22_23,
             "the Hessian of L^ in y as the sum (22) + (23), the last factor being a row",
         ),
-        step(from_20_21, "from (20)-(21), with the second product in the order of (23)"),
+        step(FROM_20_21, "from (20)-(21), with the second product in the order of (23)"),
         corrected=Corrected(
-            says=line_22_23,
+            says=LINE_22_23,
             proof=Proof(),
             text=r"the last factor is a row: $\left(\frac{\partial}{\partial y_j} \frac{\gamma}{\sigma_j}\right)^\top$",
         ),
@@ -327,11 +224,12 @@ CLAIMS = (
         "The derivative of the mean of the gradient",
         LINE_24,
         value(
-            line_24, "the first and the last member: the Jacobian of the vector whose entries are the mean"
+            "d(mean(g)*one, z, b) == 1/m * (one @ H @ b)*one",
+            "the first and the last member: the Jacobian of the vector whose entries are the mean",
         ),
-        value(line_24_as_numbers, "the first two members, with the mean as a number", slug="as-numbers"),
+        value(LINE_24_AS_NUMBERS, "the first two members, with the mean as a number", slug="as-numbers"),
         corrected=Corrected(
-            says=line_24_corrected,
+            says=LINE_24_CORRECTED,
             proof=Proof(),
             text=r"bold mu, and the vector of ones in the middle: $\frac{\partial \boldsymbol{\mu}_{(\hat{g}_j)}}"
             r"{\partial z_j} = \frac{1}{m} \mathbf{1} \frac{\partial \mathbf{1}^\top \hat{g}_j}{\partial z_j} ="
@@ -346,7 +244,10 @@ CLAIMS = (
         25,
         "From the derivative in z to that in y-hat",
         LINE_25,
-        value(line_25, "z and y-hat move freely, y-hat = (z - beta)/gamma and g = dL/dz(z) with them"),
+        value(
+            "d((yhat @ g)*yhat, z, b) == d((yhat @ g)*yhat, yhat, b)/gamma",
+            "z and y-hat move freely, y-hat = (z - beta)/gamma and g = dL/dz(z) with them",
+        ),
         gamma="!= 0",
         why="the chain rule for z = gamma y-hat + beta",
     ),
@@ -354,23 +255,38 @@ CLAIMS = (
         26,
         "The derivative of y-hat <y-hat, g> by the product rule",
         LINE_26,
-        value(line_26, "the derivative in z that (25) starts from"),
-        step(from_25_to_26, "from (25): the product rule, and dg/dy-hat = gamma H"),
+        value(
+            (
+                "d((yhat @ g)*yhat, z, b) == 1/gamma * (g @ yhat)*d(yhat, yhat, b) + (yhat @ H @ b)*yhat + "
+                "1/gamma * (g @ d(yhat, yhat, b))*yhat"
+            ),
+            "the derivative in z that (25) starts from",
+        ),
+        step(FROM_25_TO_26, "from (25): the product rule, and dg/dy-hat = gamma H"),
         gamma="!= 0",
     ),
     equation(
         27,
         "The derivative of y-hat <y-hat, g>",
         LINE_27,
-        value(line_27, "the derivative in z that (25) starts from"),
-        step(from_26_to_27, "from (26): the derivative of y-hat in y-hat is I"),
+        value(
+            (
+                "d((yhat @ g)*yhat, z, b) == 1/gamma * (g @ yhat)*b + (yhat @ H @ b)*yhat + 1/gamma * (g @ "
+                "b)*yhat"
+            ),
+            "the derivative in z that (25) starts from",
+        ),
+        step(FROM_26_TO_27, "from (26): the derivative of y-hat in y-hat is I"),
         gamma="!= 0",
     ),
     equation(
         28,
         "The derivative of gamma/sigma",
         LINE_28,
-        value(line_28, "along an arbitrary direction b"),
+        value(
+            ("d(gamma/sigma, y, b) == gamma*sqrt(m)*d(1/sqrt((y - mean(y)*one) @ (y - mean(y)*one)), y, b)"),
+            "along an arbitrary direction b",
+        ),
         notation=("mu_(y_j) is the vector whose entries are the mean",),
         why="sigma = |y - mu|/sqrt(m), the biased standard deviation",
     ),
@@ -378,16 +294,22 @@ CLAIMS = (
         29,
         "The derivative of gamma/sigma by the chain rule",
         LINE_29,
-        value(line_29, "along an arbitrary direction b"),
-        step(from_28_to_29, "from (28)"),
+        value(
+            (
+                "d(gamma/sigma, y, b) == -gamma*sqrt(m)/2/sqrt((y - mean(y)*one) @ (y - mean(y)*one))**3 * "
+                "((2 * (y - mean(y)*one)) @ b)"
+            ),
+            "along an arbitrary direction b",
+        ),
+        step(FROM_28_TO_29, "from (28)"),
         remarks=("The mean moves with y too; its derivative drops out, since <1, y - mu> = 0.",),
     ),
     equation(
         30,
         "The derivative of gamma/sigma in terms of y-hat",
         LINE_30,
-        value(line_30, "along an arbitrary direction b"),
-        step(from_29_to_30, "from (29): |y - mu| = sqrt(m) sigma"),
+        value("d(gamma/sigma, y, b) == -gamma/(m*sigma**2) * (yhat @ b)", "along an arbitrary direction b"),
+        step(FROM_29_TO_30, "from (29): |y - mu| = sqrt(m) sigma"),
         notation=("the result is a column here; (23) needs it as a row",),
     ),
 )

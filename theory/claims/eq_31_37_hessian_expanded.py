@@ -6,13 +6,9 @@ copy lost the number of (31) and cuts (37) off after its first letter.
 
 from __future__ import annotations
 
-from typing import Any
-
-from bnverify.theory.claim import Corrected, Instance, Proof, Refutation, Relation, Step, veq
-from bnverify.theory.claims.eq_19_30_hessian_parts import right_of_22_23
-from bnverify.theory.claims.fact_c_2 import line_2 as line_33
+from bnverify.theory.claim import Corrected, Instance, Proof, Refutation, Step
+from bnverify.theory.claims.fact_c_2 import LINE_2 as LINE_33_TEXT
 from bnverify.theory.equation import equation, step, value
-from bnverify.theory.settings import Setting
 
 LINE_31 = r"""$$\frac{\partial \hat{\mathcal{L}}}{\partial \mathbf{y}_j \partial \mathbf{y}_j} =
 \left(\frac{\gamma}{m\sigma_j}\right) \left(m\mathbf{H}_{jj} - \mathbf{1} \cdot \mathbf{1}^\top \mathbf{H}_{jj} -
@@ -42,108 +38,72 @@ LINE_36 = r"""$$- \frac{\gamma^{2}}{m \sigma^{2}} \left(\mathbf{H}_{jj} \hat{\ma
 LINE_37 = r"""$$- \frac{\gamma}{m \sigma^{2}} \left(\hat{\mathbf{g}}_{j} -$$"""
 
 
-def ones(q: Setting, u: Any) -> Any:
-    """M u = 1 <1, u>"""
-    return q.one * q.dot(q.one, u)
+LINE_31_32 = (
+    "B @ b == gamma/(m*sigma) * (m * (H @ d(z, y, b)) - (one @ H @ d(z, y, b))*one - 1/gamma * (g "
+    "@ yhat)*d(z, y, b) - (yhat @ H @ d(z, y, b))*yhat - (g @ d(z, y, b))*yhat/gamma) - "
+    "gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
+)
 
 
-def along(q: Setting, u: Any) -> Any:
-    """y-hat y-hat' u"""
-    return q.yhat * q.dot(q.yhat, u)
+FROM_22_23 = (
+    "gamma/sigma * (H @ d(z, y, b) - d(mean(g)*one, z, d(z, y, b)) - d(1/m * (g @ yhat)*yhat, z, "
+    "d(z, y, b))) + d(gamma/sigma, y, b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat) == "
+    "gamma/(m*sigma) * (m * (H @ d(z, y, b)) - (one @ H @ d(z, y, b))*one - 1/gamma * (g @ "
+    "yhat)*d(z, y, b) - (yhat @ H @ d(z, y, b))*yhat - (g @ d(z, y, b))*yhat/gamma) - "
+    "gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
+)
 
 
-def outer(q: Setting, u: Any) -> Any:
-    """y-hat g' u"""
-    return q.yhat * q.dot(q.g, u)
+LINE_34_37 = (
+    "B @ b == gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - "
+    "(yhat @ H @ b)*yhat - (g @ b)*g/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - (one "
+    "@ H @ ((one @ b)*one))*one/m - 1/(m*gamma) * (g @ yhat) * ((one @ b)*one) - (yhat @ H @ "
+    "((one @ b)*one))*yhat/m - (g @ ((one @ b)*one))*yhat/(m*gamma)) - gamma**2/(m*sigma**2) * (H "
+    "@ ((yhat @ b)*yhat) - (one @ H @ ((yhat @ b)*yhat))*one/m - 1/(m*gamma) * (g @ yhat) * "
+    "((yhat @ b)*yhat) - (yhat @ H @ ((yhat @ b)*yhat))*yhat/m - (g @ ((yhat @ "
+    "b)*yhat))*yhat/(m*gamma)) - gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ "
+    "yhat)*yhat)"
+)
 
 
-def _rest(q: Setting) -> Any:
-    """g - mean(g) - y-hat <g, y-hat>/m"""
-    return q.g - q.one * q.mu_g - q.yhat * (1 / q.m * q.grad_proj)
+FROM_31_33 = (
+    "gamma/(m*sigma) * (m * (H @ d(z, y, b)) - (one @ H @ d(z, y, b))*one - 1/gamma * (g @ "
+    "yhat)*d(z, y, b) - (yhat @ H @ d(z, y, b))*yhat - (g @ d(z, y, b))*yhat/gamma) - "
+    "gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat) == "
+    "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - (yhat @ "
+    "H @ b)*yhat - (g @ b)*g/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - (one @ H @ "
+    "((one @ b)*one))*one/m - 1/(m*gamma) * (g @ yhat) * ((one @ b)*one) - (yhat @ H @ ((one @ "
+    "b)*one))*yhat/m - (g @ ((one @ b)*one))*yhat/(m*gamma)) - gamma**2/(m*sigma**2) * (H @ "
+    "((yhat @ b)*yhat) - (one @ H @ ((yhat @ b)*yhat))*one/m - 1/(m*gamma) * (g @ yhat) * ((yhat "
+    "@ b)*yhat) - (yhat @ H @ ((yhat @ b)*yhat))*yhat/m - (g @ ((yhat @ b)*yhat))*yhat/(m*gamma)) "
+    "- gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
+)
 
 
-def _bracket(q: Setting, u: Any) -> Any:
-    """m H u - M H u - u <g, y-hat>/gamma - y-hat y-hat' H u, without its last term"""
-    return q.H(u) * q.m - ones(q, q.H(u)) - u * (1 / q.gamma * q.grad_proj) - along(q, q.H(u))
+LINE_34_37_CORRECTED = (
+    "B @ b == gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - "
+    "(yhat @ H @ b)*yhat - (g @ b)*yhat/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - "
+    "(one @ H @ ((one @ b)*one))*one/m - 1/(m*gamma) * (g @ yhat) * ((one @ b)*one) - (yhat @ H @ "
+    "((one @ b)*one))*yhat/m - (g @ ((one @ b)*one))*yhat/(m*gamma)) - gamma**2/(m*sigma**2) * (H "
+    "@ ((yhat @ b)*yhat) - (one @ H @ ((yhat @ b)*yhat))*one/m - 1/(m*gamma) * (g @ yhat) * "
+    "((yhat @ b)*yhat) - (yhat @ H @ ((yhat @ b)*yhat))*yhat/m - (g @ ((yhat @ "
+    "b)*yhat))*yhat/(m*gamma)) - gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ "
+    "yhat)*yhat)"
+)
 
 
-def right_of_31_32(q: Setting) -> Any:
-    dz = q.op("Dz", q.b)
-    first = _bracket(q, dz) - outer(q, dz) * (1 / q.gamma)
-    return first * (q.gamma / (q.m * q.sigma)) - part_37(q)
-
-
-def part_34(q: Setting) -> Any:
-    last = q.g * q.dot(q.g, q.b)
-    return (_bracket(q, q.b) - last * (1 / q.gamma)) * (q.gamma**2 / (q.m * q.sigma**2))
-
-
-def part_34_corrected(q: Setting) -> Any:
-    last = outer(q, q.b)
-    return (_bracket(q, q.b) - last * (1 / q.gamma)) * (q.gamma**2 / (q.m * q.sigma**2))
-
-
-def part_35(q: Setting) -> Any:
-    Mb = ones(q, q.b)
-    HMb = q.H(Mb)
-    bracket = (
-        HMb
-        - ones(q, HMb) * (1 / q.m)
-        - Mb * (1 / (q.m * q.gamma) * q.grad_proj)
-        - along(q, HMb) * (1 / q.m)
-        - outer(q, Mb) * (1 / (q.m * q.gamma))
-    )
-    return bracket * (q.gamma**2 / (q.m * q.sigma**2))
-
-
-def part_36(q: Setting) -> Any:
-    Eb = along(q, q.b)
-    HEb = q.H(Eb)
-    bracket = (
-        HEb
-        - ones(q, HEb) * (1 / q.m)
-        - Eb * (1 / (q.m * q.gamma) * q.grad_proj)
-        - along(q, HEb) * (1 / q.m)
-        - outer(q, Eb) * (1 / (q.m * q.gamma))
-    )
-    return bracket * (q.gamma**2 / (q.m * q.sigma**2))
-
-
-def part_37(q: Setting) -> Any:
-    return _rest(q) * (q.gamma / (q.m * q.sigma**2) * q.dot(q.yhat, q.b))
-
-
-def right_of_34_37(q: Setting) -> Any:
-    return part_34(q) - part_35(q) - part_36(q) - part_37(q)
-
-
-def right_of_34_37_corrected(q: Setting) -> Any:
-    return part_34_corrected(q) - part_35(q) - part_36(q) - part_37(q)
-
-
-def line_31_32(q: Setting) -> Relation:
-    return veq(q.B(q.b), right_of_31_32(q))
-
-
-def from_22_23(q: Setting) -> Relation:
-    return veq(right_of_22_23(q), right_of_31_32(q))
-
-
-def line_34_37(q: Setting) -> Relation:
-    return veq(q.B(q.b), right_of_34_37(q))
-
-
-def from_31_33(q: Setting) -> Relation:
-    return veq(right_of_31_32(q), right_of_34_37(q))
-
-
-def line_34_37_corrected(q: Setting) -> Relation:
-    return veq(q.B(q.b), right_of_34_37_corrected(q))
-
-
-def from_31_33_corrected(q: Setting) -> Relation:
-    return veq(right_of_31_32(q), right_of_34_37_corrected(q))
-
+FROM_31_33_CORRECTED = (
+    "gamma/(m*sigma) * (m * (H @ d(z, y, b)) - (one @ H @ d(z, y, b))*one - 1/gamma * (g @ "
+    "yhat)*d(z, y, b) - (yhat @ H @ d(z, y, b))*yhat - (g @ d(z, y, b))*yhat/gamma) - "
+    "gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat) == "
+    "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - (yhat @ "
+    "H @ b)*yhat - (g @ b)*yhat/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - (one @ H "
+    "@ ((one @ b)*one))*one/m - 1/(m*gamma) * (g @ yhat) * ((one @ b)*one) - (yhat @ H @ ((one @ "
+    "b)*one))*yhat/m - (g @ ((one @ b)*one))*yhat/(m*gamma)) - gamma**2/(m*sigma**2) * (H @ "
+    "((yhat @ b)*yhat) - (one @ H @ ((yhat @ b)*yhat))*one/m - 1/(m*gamma) * (g @ yhat) * ((yhat "
+    "@ b)*yhat) - (yhat @ H @ ((yhat @ b)*yhat))*yhat/m - (g @ ((yhat @ b)*yhat))*yhat/(m*gamma)) "
+    "- gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
+)
 
 SMALLEST = Instance(
     y=(0, 1),
@@ -163,12 +123,12 @@ PRINTED = Refutation(SMALLEST, GENERIC)
 WHOLE = "the Hessian of L^ in y as the sum (34) + (35) + (36) + (37)"
 WITH_34 = "the sum (34) to (37) with (34) as printed"
 CORRECTION = Corrected(
-    says=line_34_37_corrected,
+    says=LINE_34_37_CORRECTED,
     proof=Proof(
         steps=(
-            Step(text="equations (31) and (32)", says=line_31_32),
-            Step(text="equation (33)", says=line_33),
-            Step(text="(33) substituted into (31)", says=from_31_33_corrected),
+            Step(text="equations (31) and (32)", says=LINE_31_32),
+            Step(text="equation (33)", says=LINE_33_TEXT),
+            Step(text="(33) substituted into (31)", says=FROM_31_33_CORRECTED),
         )
     ),
     text=r"the last term of (34) is that of (31): $\frac{\gamma^2}{m\sigma^2} \left(m H_{jj} - M H_{jj} -"
@@ -177,7 +137,7 @@ CORRECTION = Corrected(
 )
 
 RECONSTRUCTION = Corrected(
-    says=line_34_37_corrected,
+    says=LINE_34_37_CORRECTED,
     proof=CORRECTION.proof,
     text=r"the whole line: $- \frac{\gamma}{m\sigma^2} \left(\hat{g}_j - \mu_{(\hat{g}_j)} - \frac{1}{m} \hat{y}_j"
     r" \langle\hat{g}_j, \hat{y}_j\rangle\right) \hat{y}_j^\top$",
@@ -188,8 +148,8 @@ CLAIMS = (
         31,
         "The Hessian with the parts inserted, first line",
         LINE_31,
-        value(line_31_32, "the Hessian of L^ in y as the sum (31) + (32)"),
-        step(from_22_23, "from (22)-(23) with (24), (27) and (30)"),
+        value(LINE_31_32, "the Hessian of L^ in y as the sum (31) + (32)"),
+        step(FROM_22_23, "from (22)-(23) with (24), (27) and (30)"),
         gamma="!= 0",
         notation=("this copy lost the number (31); it belongs to the first line of the display with (32)",),
         part_of="(31)-(32)",
@@ -198,8 +158,8 @@ CLAIMS = (
         32,
         "The Hessian with the parts inserted, second line",
         LINE_32,
-        value(line_31_32, "the Hessian of L^ in y as the sum (31) + (32)"),
-        step(from_22_23, "from (22)-(23) with (24), (27) and (30)"),
+        value(LINE_31_32, "the Hessian of L^ in y as the sum (31) + (32)"),
+        step(FROM_22_23, "from (22)-(23) with (24), (27) and (30)"),
         gamma="!= 0",
         part_of="(31)-(32)",
     ),
@@ -207,15 +167,15 @@ CLAIMS = (
         33,
         "The Jacobian of z as a matrix",
         LINE_33,
-        value(line_33, "the Jacobian of z in y, acting on an arbitrary direction b"),
+        value(LINE_33_TEXT, "the Jacobian of z in y, acting on an arbitrary direction b"),
         remarks=("It restates (2) as a matrix.",),
     ),
     equation(
         34,
         "The Hessian expanded, first line",
         LINE_34,
-        value(line_34_37, WHOLE, refutation=PRINTED),
-        step(from_31_33, "(33) substituted into (31)-(32)", refutation=PRINTED),
+        value(LINE_34_37, WHOLE, refutation=PRINTED),
+        step(FROM_31_33, "(33) substituted into (31)-(32)", refutation=PRINTED),
         corrected=CORRECTION,
         gamma="!= 0",
         part_of="(34)-(37)",
@@ -229,10 +189,10 @@ CLAIMS = (
         35,
         "The Hessian expanded, second line",
         LINE_35,
-        value(line_34_37_corrected, WHOLE + ", with (34) corrected"),
-        step(from_31_33_corrected, "(33) substituted into (31)-(32): the terms with M on the right"),
+        value(LINE_34_37_CORRECTED, WHOLE + ", with (34) corrected"),
+        step(FROM_31_33_CORRECTED, "(33) substituted into (31)-(32): the terms with M on the right"),
         step(
-            line_34_37,
+            LINE_34_37,
             WITH_34,
             slug="with-34-as-printed",
             refutation=PRINTED,
@@ -245,12 +205,12 @@ CLAIMS = (
         36,
         "The Hessian expanded, third line",
         LINE_36,
-        value(line_34_37_corrected, WHOLE + ", with (34) corrected"),
+        value(LINE_34_37_CORRECTED, WHOLE + ", with (34) corrected"),
         step(
-            from_31_33_corrected, "(33) substituted into (31)-(32): the terms with y-hat y-hat' on the right"
+            FROM_31_33_CORRECTED, "(33) substituted into (31)-(32): the terms with y-hat y-hat' on the right"
         ),
         step(
-            line_34_37,
+            LINE_34_37,
             WITH_34,
             slug="with-34-as-printed",
             refutation=PRINTED,
@@ -264,7 +224,7 @@ CLAIMS = (
         "The Hessian expanded, last line",
         LINE_37,
         value(
-            line_34_37_corrected,
+            LINE_34_37_CORRECTED,
             "reconstructed as (32), which the substitution leaves as it is: "
             + WHOLE
             + ", with (34) corrected",

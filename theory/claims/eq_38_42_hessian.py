@@ -6,19 +6,11 @@ that (40) opens twice: where gamma^2/sigma^2 multiplies both lines the form is t
 
 from __future__ import annotations
 
-from typing import Any
-
-from bnverify.theory.claim import Corrected, Instance, Proof, Refutation, Relation, veq
+from bnverify.theory.claim import Corrected, Instance, Proof, Refutation
 from bnverify.theory.claims.eq_31_37_hessian_expanded import (
     PRINTED,
-    along,
-    ones,
-    outer,
-    right_of_34_37,
-    right_of_34_37_corrected,
 )
 from bnverify.theory.equation import equation, step, value
-from bnverify.theory.settings import Setting
 
 LINE_38 = r"""$$\frac{\partial \widehat{\mathcal{L}}}{\partial \mathbf{y}_{j} \partial \mathbf{y}_{j}} =
 \frac{\gamma^{2}}{m \sigma^{2}} \bigg[m \mathbf{H}_{jj} - \mathbf{M} \mathbf{H}_{jj} - \hat{\mathbf{y}}_{j}
@@ -43,77 +35,78 @@ LINE_42 = r"""$$- \frac{1}{m\gamma} \left(\overline{\hat{\boldsymbol{g}}_j} \hat
 \hat{\boldsymbol{y}}_j \rangle \left(\boldsymbol{I} - \frac{1}{m} \boldsymbol{M} \right) \right) \right] \tag{42}$$"""
 
 
-def right_of_38_39(q: Setting) -> Any:
-    b, Mb, Eb = q.b, ones(q, q.b), along(q, q.b)
-    curvature = (
-        q.H(b) * q.m
-        - ones(q, q.H(b))
-        - along(q, q.H(b))
-        - q.H(Mb)
-        + ones(q, q.H(Mb)) * (1 / q.m)
-        + along(q, q.H(Mb)) * (1 / q.m)
-        - q.H(Eb)
-        + ones(q, q.H(Eb)) * (1 / q.m)
-        + along(q, q.H(Eb)) * (1 / q.m)
-    )
-    centred = q.b - Mb * (1 / q.m)
-    slope = (
-        q.g * q.dot(q.yhat, b)
-        - q.one * (q.mu_g * q.dot(q.yhat, b))
-        - Eb * (3 / q.m * q.grad_proj)
-        + centred * q.grad_proj
-        + outer(q, centred)
-    )
-    return curvature * (q.gamma**2 / (q.m * q.sigma**2)) - slope * (q.gamma / (q.m * q.sigma**2))
+LINE_38_39 = (
+    "B @ b == gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - (yhat @ H @ b)*yhat - H "
+    "@ ((one @ b)*one) + (one @ H @ ((one @ b)*one))*one/m + (yhat @ H @ ((one @ b)*one))*yhat/m "
+    "- H @ ((yhat @ b)*yhat) + (one @ H @ ((yhat @ b)*yhat))*one/m + (yhat @ H @ ((yhat @ "
+    "b)*yhat))*yhat/m) - gamma/(m*sigma**2) * ((yhat @ b)*g - mean(g) * (yhat @ b)*one - 3/m * (g "
+    "@ yhat) * ((yhat @ b)*yhat) + (g @ yhat) * (b - (one @ b)*one/m) + (g @ (b - (one @ "
+    "b)*one/m))*yhat)"
+)
 
 
-def _projected(q: Setting, u: Any) -> Any:
-    return u - along(q, u) * (1 / q.m) - ones(q, u) * (1 / q.m)
+FROM_34_37 = (
+    "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - (yhat @ "
+    "H @ b)*yhat - (g @ b)*g/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - (one @ H @ "
+    "((one @ b)*one))*one/m - 1/(m*gamma) * (g @ yhat) * ((one @ b)*one) - (yhat @ H @ ((one @ "
+    "b)*one))*yhat/m - (g @ ((one @ b)*one))*yhat/(m*gamma)) - gamma**2/(m*sigma**2) * (H @ "
+    "((yhat @ b)*yhat) - (one @ H @ ((yhat @ b)*yhat))*one/m - 1/(m*gamma) * (g @ yhat) * ((yhat "
+    "@ b)*yhat) - (yhat @ H @ ((yhat @ b)*yhat))*yhat/m - (g @ ((yhat @ b)*yhat))*yhat/(m*gamma)) "
+    "- gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat) == "
+    "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - (yhat @ H @ b)*yhat - H @ ((one @ "
+    "b)*one) + (one @ H @ ((one @ b)*one))*one/m + (yhat @ H @ ((one @ b)*one))*yhat/m - H @ "
+    "((yhat @ b)*yhat) + (one @ H @ ((yhat @ b)*yhat))*one/m + (yhat @ H @ ((yhat @ "
+    "b)*yhat))*yhat/m) - gamma/(m*sigma**2) * ((yhat @ b)*g - mean(g) * (yhat @ b)*one - 3/m * (g "
+    "@ yhat) * ((yhat @ b)*yhat) + (g @ yhat) * (b - (one @ b)*one/m) + (g @ (b - (one @ "
+    "b)*one/m))*yhat)"
+)
 
 
-def _slope_of_42(q: Setting, u: Any) -> Any:
-    return (
-        q.g_bar * q.dot(q.yhat, u)
-        + q.yhat * q.dot(q.g_bar, u)
-        - q.yhat * (3 / q.m * q.dot(q.g, q.yhat) * q.dot(q.yhat, u))
-        + (u - ones(q, u) * (1 / q.m)) * q.grad_proj
-    )
+FROM_34_37_CORRECTED = (
+    "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - (yhat @ "
+    "H @ b)*yhat - (g @ b)*yhat/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - (one @ H "
+    "@ ((one @ b)*one))*one/m - 1/(m*gamma) * (g @ yhat) * ((one @ b)*one) - (yhat @ H @ ((one @ "
+    "b)*one))*yhat/m - (g @ ((one @ b)*one))*yhat/(m*gamma)) - gamma**2/(m*sigma**2) * (H @ "
+    "((yhat @ b)*yhat) - (one @ H @ ((yhat @ b)*yhat))*one/m - 1/(m*gamma) * (g @ yhat) * ((yhat "
+    "@ b)*yhat) - (yhat @ H @ ((yhat @ b)*yhat))*yhat/m - (g @ ((yhat @ b)*yhat))*yhat/(m*gamma)) "
+    "- gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat) == "
+    "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - (yhat @ H @ b)*yhat - H @ ((one @ "
+    "b)*one) + (one @ H @ ((one @ b)*one))*one/m + (yhat @ H @ ((one @ b)*one))*yhat/m - H @ "
+    "((yhat @ b)*yhat) + (one @ H @ ((yhat @ b)*yhat))*one/m + (yhat @ H @ ((yhat @ "
+    "b)*yhat))*yhat/m) - gamma/(m*sigma**2) * ((yhat @ b)*g - mean(g) * (yhat @ b)*one - 3/m * (g "
+    "@ yhat) * ((yhat @ b)*yhat) + (g @ yhat) * (b - (one @ b)*one/m) + (g @ (b - (one @ "
+    "b)*one/m))*yhat)"
+)
 
 
-def right_of_40_42(q: Setting, u: Any) -> Any:
-    """The matrix of (40)-(42) on u, both lines inside the bracket that gamma^2/sigma^2 multiplies."""
-    curvature = _projected(q, q.H(_projected(q, u)))
-    return (curvature - _slope_of_42(q, u) * (1 / (q.m * q.gamma))) * (q.gamma**2 / q.sigma**2)
+LINE_40_42 = (
+    "B @ b == gamma**2/sigma**2 * (H @ (b - (yhat @ b)*yhat/m - (one @ b)*one/m) - (yhat @ H @ (b "
+    "- (yhat @ b)*yhat/m - (one @ b)*one/m))*yhat/m - (one @ H @ (b - (yhat @ b)*yhat/m - (one @ "
+    "b)*one/m))*one/m - ((yhat @ b) * (g - mean(g)*one) + ((g - mean(g)*one) @ b)*yhat - 3/m * (g "
+    "@ yhat) * (yhat @ b)*yhat + (g @ yhat) * (b - (one @ b)*one/m))/(m*gamma))"
+)
 
 
-def right_of_40_42_closed_early(q: Setting, u: Any) -> Any:
-    curvature = _projected(q, q.H(_projected(q, u)))
-    return curvature * (q.gamma**2 / q.sigma**2) - _slope_of_42(q, u) * (1 / (q.m * q.gamma))
+FROM_38_39 = (
+    "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - (yhat @ H @ b)*yhat - H @ ((one @ "
+    "b)*one) + (one @ H @ ((one @ b)*one))*one/m + (yhat @ H @ ((one @ b)*one))*yhat/m - H @ "
+    "((yhat @ b)*yhat) + (one @ H @ ((yhat @ b)*yhat))*one/m + (yhat @ H @ ((yhat @ "
+    "b)*yhat))*yhat/m) - gamma/(m*sigma**2) * ((yhat @ b)*g - mean(g) * (yhat @ b)*one - 3/m * (g "
+    "@ yhat) * ((yhat @ b)*yhat) + (g @ yhat) * (b - (one @ b)*one/m) + (g @ (b - (one @ "
+    "b)*one/m))*yhat) == gamma**2/sigma**2 * (H @ (b - (yhat @ b)*yhat/m - (one @ b)*one/m) - "
+    "(yhat @ H @ (b - (yhat @ b)*yhat/m - (one @ b)*one/m))*yhat/m - (one @ H @ (b - (yhat @ "
+    "b)*yhat/m - (one @ b)*one/m))*one/m - ((yhat @ b) * (g - mean(g)*one) + ((g - mean(g)*one) @ "
+    "b)*yhat - 3/m * (g @ yhat) * (yhat @ b)*yhat + (g @ yhat) * (b - (one @ "
+    "b)*one/m))/(m*gamma))"
+)
 
 
-def line_38_39(q: Setting) -> Relation:
-    return veq(q.B(q.b), right_of_38_39(q))
-
-
-def from_34_37(q: Setting) -> Relation:
-    return veq(right_of_34_37(q), right_of_38_39(q))
-
-
-def from_34_37_corrected(q: Setting) -> Relation:
-    return veq(right_of_34_37_corrected(q), right_of_38_39(q))
-
-
-def line_40_42(q: Setting) -> Relation:
-    return veq(q.B(q.b), right_of_40_42(q, q.b))
-
-
-def from_38_39(q: Setting) -> Relation:
-    return veq(right_of_38_39(q), right_of_40_42(q, q.b))
-
-
-def line_40_42_closed_early(q: Setting) -> Relation:
-    return veq(q.B(q.b), right_of_40_42_closed_early(q, q.b))
-
+LINE_40_42_CLOSED_EARLY = (
+    "B @ b == gamma**2/sigma**2 * (H @ (b - (yhat @ b)*yhat/m - (one @ b)*one/m) - (yhat @ H @ (b "
+    "- (yhat @ b)*yhat/m - (one @ b)*one/m))*yhat/m - (one @ H @ (b - (yhat @ b)*yhat/m - (one @ "
+    "b)*one/m))*one/m) - ((yhat @ b) * (g - mean(g)*one) + ((g - mean(g)*one) @ b)*yhat - 3/m * "
+    "(g @ yhat) * (yhat @ b)*yhat + (g @ yhat) * (b - (one @ b)*one/m))/(m*gamma)"
+)
 
 CLOSED_EARLY = Instance(
     y=(0, 0, 1),
@@ -146,10 +139,10 @@ CLAIMS = (
         38,
         "The Hessian collected, first line",
         LINE_38,
-        value(line_38_39, "the Hessian of L^ in y as the sum (38) + (39) + the unnumbered line after them"),
-        step(from_34_37_corrected, "from (34) to (37) with (34) corrected"),
+        value(LINE_38_39, "the Hessian of L^ in y as the sum (38) + (39) + the unnumbered line after them"),
+        step(FROM_34_37_CORRECTED, "from (34) to (37) with (34) corrected"),
         step(
-            from_34_37,
+            FROM_34_37,
             "from (34) to (37) as printed: it does not follow",
             slug="step-from-34-as-printed",
             refutation=PRINTED,
@@ -161,8 +154,8 @@ CLAIMS = (
         39,
         "The Hessian collected, second line",
         LINE_39,
-        value(line_38_39, "the Hessian of L^ in y as the sum (38) + (39) + the unnumbered line after them"),
-        step(from_34_37_corrected, "from (34) to (37) with (34) corrected"),
+        value(LINE_38_39, "the Hessian of L^ in y as the sum (38) + (39) + the unnumbered line after them"),
+        step(FROM_34_37_CORRECTED, "from (34) to (37) with (34) corrected"),
         notation=("the third line of the display has no number",),
         part_of="(38)-(39) and the unnumbered line after (39)",
     ),
@@ -170,16 +163,16 @@ CLAIMS = (
         40,
         "The Hessian in closed form, first line",
         LINE_40,
-        value(line_40_42, "the Hessian of L^ in y, both lines inside the bracket of (40)"),
-        step(from_38_39, "from (38)-(39): the nine terms are a product of three"),
+        value(LINE_40_42, "the Hessian of L^ in y, both lines inside the bracket of (40)"),
+        step(FROM_38_39, "from (38)-(39): the nine terms are a product of three"),
         step(
-            line_40_42_closed_early,
+            LINE_40_42_CLOSED_EARLY,
             "the bracket closed at the end of (40)",
             slug="bracket-closed-early",
             refutation=EARLY,
             why="the brackets are unbalanced; this way of closing them contradicts the line before",
         ),
-        corrected=Corrected(says=line_40_42, proof=Proof(), text=CLOSED_ONCE),
+        corrected=Corrected(says=LINE_40_42, proof=Proof(), text=CLOSED_ONCE),
         gamma="!= 0",
         notation=(BRACKETS,),
         part_of="(40)-(42)",
@@ -201,16 +194,16 @@ CLAIMS = (
         42,
         "The Hessian in closed form, second line",
         LINE_42,
-        value(line_40_42, "the Hessian of L^ in y, both lines inside the bracket of (40)"),
-        step(from_38_39, "from (38)-(39): 3 = 1 + 1 + 1 and g' (I - M/m) is the centred gradient"),
+        value(LINE_40_42, "the Hessian of L^ in y, both lines inside the bracket of (40)"),
+        step(FROM_38_39, "from (38)-(39): 3 = 1 + 1 + 1 and g' (I - M/m) is the centred gradient"),
         step(
-            line_40_42_closed_early,
+            LINE_40_42_CLOSED_EARLY,
             "the bracket closed at the end of (40)",
             slug="bracket-closed-early",
             refutation=EARLY,
             why="the brackets are unbalanced; this way of closing them contradicts the line before",
         ),
-        corrected=Corrected(says=line_40_42, proof=Proof(), text=CLOSED_ONCE),
+        corrected=Corrected(says=LINE_40_42, proof=Proof(), text=CLOSED_ONCE),
         gamma="!= 0",
         notation=(BRACKETS, "one y-hat lacks its index j"),
         part_of="(40)-(42)",

@@ -7,13 +7,9 @@ front of (49); it stands alone before (51).
 
 from __future__ import annotations
 
-from typing import Any
-
-from bnverify.theory.claim import Corrected, Instance, Proof, Refutation, Relation, eq, veq
-from bnverify.theory.claims.eq_38_42_hessian import right_of_40_42
+from bnverify.theory.claim import Corrected, Instance, Proof, Refutation
 from bnverify.theory.claims.thm_4_2_2 import CLAIM as SECOND_PART
 from bnverify.theory.equation import equation, step, value
-from bnverify.theory.settings import Setting
 
 LINE_43 = r"""$$M\overline{\hat{g}_j} = 0\tag{43}$$"""
 LINE_44 = r"""$$\left(I - \frac{1}{m}\mathbf{M} - \frac{1}{m}\hat{\mathbf{y}}_j\hat{\mathbf{y}}_j^\top\right)^2 =
@@ -46,66 +42,52 @@ LINE_51 = r"""$$\frac{\partial \widehat{\mathcal{L}}}{\partial y_j}^{\top} \cdot
 \widehat{\mathcal{L}}}{\partial y_j} \right\|^2 \right] \tag{51}$$"""
 
 
-def right_of_47(q: Setting) -> Any:
-    return q.off_yhat(q.g_bar) * (q.gamma / q.sigma)
+LINE_47_TEXT = "v == gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)"
 
 
-def part_48(q: Setting) -> Any:
-    u = q.off_yhat(q.g_bar)
-    return q.gamma**4 / q.sigma**4 * q.dot(u, q.H(u))
+LINE_48_49 = (
+    "v @ B @ v == gamma**4/sigma**4 * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ H "
+    "@ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) - gamma**3/(m*sigma**4) * ((g - "
+    "mean(g)*one) @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) * (g @ yhat)"
+)
 
 
-def part_49(q: Setting) -> Any:
-    return q.gamma**3 / (q.m * q.sigma**4) * q.dot(q.g_bar, q.off_yhat(q.g_bar)) * q.grad_proj
+FROM_42_AND_47 = (
+    "(gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) @ (gamma**2/sigma**2 * "
+    "(H @ (gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) - (yhat @ "
+    "(gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))*yhat/m - (one @ "
+    "(gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))*one/m) - (yhat @ H @ "
+    "(gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) - (yhat @ (gamma/sigma "
+    "* (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))*yhat/m - (one @ (gamma/sigma * (g "
+    "- mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))*one/m))*yhat/m - (one @ H @ "
+    "(gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) - (yhat @ (gamma/sigma "
+    "* (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))*yhat/m - (one @ (gamma/sigma * (g "
+    "- mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))*one/m))*one/m - ((yhat @ (gamma/sigma * "
+    "(g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat))) * (g - mean(g)*one) + ((g - "
+    "mean(g)*one) @ (gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))*yhat - "
+    "3/m * (g @ yhat) * (yhat @ (gamma/sigma * (g - mean(g)*one - (yhat @ (g - "
+    "mean(g)*one))/m*yhat)))*yhat + (g @ yhat) * (gamma/sigma * (g - mean(g)*one - (yhat @ (g - "
+    "mean(g)*one))/m*yhat) - (one @ (gamma/sigma * (g - mean(g)*one - (yhat @ (g - "
+    "mean(g)*one))/m*yhat)))*one/m))/(m*gamma))) == gamma**4/sigma**4 * ((g - mean(g)*one - (yhat "
+    "@ (g - mean(g)*one))/m*yhat) @ H @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) - "
+    "gamma**3/(m*sigma**4) * ((g - mean(g)*one) @ (g - mean(g)*one - (yhat @ (g - "
+    "mean(g)*one))/m*yhat)) * (g @ yhat)"
+)
 
 
-def right_of_50(q: Setting) -> Any:
-    return q.gamma**2 / q.sigma**2 * q.hess_bn - q.gamma / (q.m * q.sigma**2) * q.grad_proj * q.bn_grad_sq
+LINE_48_49_WITHOUT_SIGN = (
+    "v @ B @ v == gamma**4/sigma**4 * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ H "
+    "@ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) + gamma**3/(m*sigma**4) * ((g - "
+    "mean(g)*one) @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) * (g @ yhat)"
+)
 
 
-def line_43(q: Setting) -> Relation:
-    return eq(q.dot(q.a, q.one * q.dot(q.one, q.g_bar)), 0)
-
-
-def line_44(q: Setting) -> Relation:
-    def project(u: Any) -> Any:
-        return u - q.one * (1 / q.m * q.dot(q.one, u)) - q.yhat * (1 / q.m * q.dot(q.yhat, u))
-
-    return veq(project(project(q.b)), project(q.b))
-
-
-def line_45(q: Setting) -> Relation:
-    return eq(q.dot(q.yhat, q.off_yhat(q.b)), 0)
-
-
-def line_46(q: Setting) -> Relation:
-    return veq(q.center(q.off_yhat(q.g_bar)), q.off_yhat(q.g_bar))
-
-
-def line_47(q: Setting) -> Relation:
-    return veq(q.v, right_of_47(q))
-
-
-def line_48_49(q: Setting) -> Relation:
-    return eq(q.bn_hess_bn, part_48(q) - part_49(q))
-
-
-def from_42_and_47(q: Setting) -> Relation:
-    u = right_of_47(q)
-    return eq(q.dot(u, right_of_40_42(q, u)), part_48(q) - part_49(q))
-
-
-def line_48_49_without_sign(q: Setting) -> Relation:
-    return eq(q.bn_hess_bn, part_48(q) + part_49(q))
-
-
-def line_50(q: Setting) -> Relation:
-    return eq(q.bn_hess_bn, right_of_50(q))
-
-
-def from_48_49(q: Setting) -> Relation:
-    return eq(part_48(q) - part_49(q), right_of_50(q))
-
+FROM_48_49 = (
+    "gamma**4/sigma**4 * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ H @ (g - "
+    "mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) - gamma**3/(m*sigma**4) * ((g - "
+    "mean(g)*one) @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) * (g @ yhat) == "
+    "gamma**2/sigma**2 * (v @ H @ v) - gamma/(m*sigma**2) * (g @ yhat) * (v @ v)"
+)
 
 WITHOUT_SIGN = Instance(
     y=(0, 0, 1), g=(0, 1, 0), note="m = 3, a linear loss: the second term has the other sign"
@@ -125,14 +107,21 @@ CLAIMS = (
         43,
         "The centred gradient has sum 0",
         LINE_43,
-        value(line_43, "both sides contracted with an arbitrary vector a"),
+        value("a @ ((one @ (g - mean(g)*one))*one) == 0", "both sides contracted with an arbitrary vector a"),
         why="by the definition of the mean",
     ),
     equation(
         44,
         "The matrix of (33) is a projector",
         LINE_44,
-        value(line_44, "both sides on an arbitrary direction b"),
+        value(
+            (
+                "b - 1/m * (one @ b)*one - 1/m * (yhat @ b)*yhat - 1/m * (one @ (b - 1/m * (one @ b)*one - "
+                "1/m * (yhat @ b)*yhat))*one - 1/m * (yhat @ (b - 1/m * (one @ b)*one - 1/m * (yhat @ "
+                "b)*yhat))*yhat == b - 1/m * (one @ b)*one - 1/m * (yhat @ b)*yhat"
+            ),
+            "both sides on an arbitrary direction b",
+        ),
         why="1 and y-hat are orthogonal and have norm sqrt(m); this needs eps = 0",
         remarks=("Its kernel is spanned by 1 and y-hat, its rank is m - 2.",),
     ),
@@ -140,7 +129,7 @@ CLAIMS = (
         45,
         "y-hat is projected to 0",
         LINE_45,
-        value(line_45, "both sides on an arbitrary direction b"),
+        value("yhat @ (b - (yhat @ b)/m*yhat) == 0", "both sides on an arbitrary direction b"),
         notation=("the left side is a row, so the right side is the row of zeros",),
         why="|y-hat|^2 = m; this needs eps = 0",
     ),
@@ -148,16 +137,22 @@ CLAIMS = (
         46,
         "What is left of the centred gradient is centred",
         LINE_46,
-        value(line_46, "both sides contracted with an arbitrary vector a"),
+        value(
+            (
+                "g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat - mean(g - mean(g)*one - (yhat @ (g - "
+                "mean(g)*one))/m*yhat)*one == g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat"
+            ),
+            "both sides contracted with an arbitrary vector a",
+        ),
         why="y-hat has mean 0",
     ),
     equation(
         47,
         "The gradient through BatchNorm, recalled",
         LINE_47,
-        value(line_47, "the gradient of L^ in y, the right side being read as a column"),
+        value(LINE_47_TEXT, "the gradient of L^ in y, the right side being read as a column"),
         corrected=Corrected(
-            says=line_47,
+            says=LINE_47_TEXT,
             proof=Proof(),
             text=r"as a column: $\frac{\gamma}{\sigma} \left(I - \frac{1}{m} \hat{y}_j \hat{y}_j^\top\right)"
             r" \overline{\hat{g}_j}$",
@@ -169,25 +164,25 @@ CLAIMS = (
         48,
         "The quadratic form expanded, first line",
         LINE_48,
-        value(line_48_49, WHOLE),
-        step(from_42_and_47, "(40)-(42) on the gradient (47), with (43) to (46)"),
+        value(LINE_48_49, WHOLE),
+        step(FROM_42_AND_47, "(40)-(42) on the gradient (47), with (43) to (46)"),
         part_of="(48)-(49)",
     ),
     equation(
         49,
         "The quadratic form expanded, second line",
         LINE_49,
-        value(line_48_49, "with the minus sign restored: " + WHOLE, slug="reconstructed"),
-        step(from_42_and_47, "(40)-(42) on the gradient (47), with (43) to (46)"),
+        value(LINE_48_49, "with the minus sign restored: " + WHOLE, slug="reconstructed"),
+        step(FROM_42_AND_47, "(40)-(42) on the gradient (47), with (43) to (46)"),
         step(
-            line_48_49_without_sign,
+            LINE_48_49_WITHOUT_SIGN,
             "as this copy has it, without a sign: the sum (48) + (49)",
             slug="without-the-sign",
             refutation=Refutation(WITHOUT_SIGN, WITHOUT_SIGN_GENERIC),
             why="the sign is lost in this copy and stands before (51); (50) has it",
         ),
         corrected=Corrected(
-            says=line_48_49,
+            says=LINE_48_49,
             proof=Proof(),
             text=r"a minus sign in front: $- \frac{\gamma^3}{m\sigma^4}"
             r" \overline{\hat{g}_j}^\top \left(I - \frac{1}{m} \hat{y}_j \hat{y}_j^\top\right) \overline{\hat{g}_j}"
@@ -200,8 +195,11 @@ CLAIMS = (
         50,
         "The quadratic form in terms of the gradient",
         LINE_50,
-        value(line_50, "the form v'Bv"),
-        step(from_48_49, "from (48)-(49) with (47)"),
+        value(
+            ("v @ B @ v == gamma**2/sigma**2 * (v @ H @ v) - gamma/(m*sigma**2) * (g @ yhat) * (v @ v)"),
+            "the form v'Bv",
+        ),
+        step(FROM_48_49, "from (48)-(49) with (47)"),
         why="an equality, and so Theorem 4.2 holds in its first part with = in the place of <=",
     ),
     equation(

@@ -7,8 +7,6 @@ order in X, and the maximum is larger wherever the gradient is not 0.
 
 from __future__ import annotations
 
-from typing import Any
-
 from bnverify.theory.claim import (
     Corrected,
     Data,
@@ -16,14 +14,10 @@ from bnverify.theory.claim import (
     Instance,
     Proof,
     Refutation,
-    Relation,
     Step,
-    eq,
-    lt,
 )
 from bnverify.theory.claims.thm_c_1 import GENERIC as OTHER_INPUT
 from bnverify.theory.equation import equation, step, value
-from bnverify.theory.settings import Setting
 
 LINE_52 = r"""$$\frac{\partial \mathcal{L}}{\partial W_{ij} \partial W_{kj}} = \boldsymbol{x}_i^\top \frac{\partial
 \mathcal{L}}{\partial \boldsymbol{y}_j \partial \boldsymbol{y}_j} \boldsymbol{x}_k \tag{52}$$"""
@@ -45,87 +39,51 @@ LINE_58 = r"""$$\max_{||X|| \leq \lambda} \beta = \lambda^4 \hat{\mathbf{g}}_j^\
 \tag{58}$$"""
 
 
-def smoothness(q: Setting) -> Any:
-    """beta of (56): the Hessian in the weights along the gradient in the weights"""
-    return q.dot(q.vec("dW"), q.op("HW", q.vec("dW")))
+LINE_52_TEXT = "u @ HW_plain @ w == (X @ u) @ (H @ X @ w)"
 
 
-def _through_inputs(q: Setting, u: Any) -> Any:
-    """u'XX' B XX'u"""
-    moved = q.op("X", q.op("T", u))
-    return q.dot(moved, q.B(moved))
+LINE_52_WITH_HATS = "u @ HW @ w == (X @ u) @ (B @ X @ w)"
 
 
-def _form(q: Setting, u: Any) -> Any:
-    return q.dot(u, q.B(u))
+FROM_53_TO_54 = "(X @ u) @ (B @ X @ w) == u @ T @ B @ X @ w"
 
 
-def line_52(q: Setting) -> Relation:
-    c, d = q.vec("c"), q.vec("d")
-    return eq(q.dot(c, q.op("HW_plain", d)), q.dot(q.op("X", c), q.H(q.op("X", d))))
+LINE_57_CENTRED = (
+    "dW @ HW @ dW == (X @ T @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) @ B @ (X @ T "
+    "@ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat))"
+)
 
 
-def line_52_with_hats(q: Setting) -> Relation:
-    c, d = q.vec("c"), q.vec("d")
-    return eq(q.dot(c, q.op("HW", d)), q.dot(q.op("X", c), q.B(q.op("X", d))))
+LINE_57_CORRECTED = (
+    "dW @ HW @ dW == gamma**2/sigma**2 * ((X @ T @ (g - mean(g)*one - (yhat @ (g - "
+    "mean(g)*one))/m*yhat)) @ B @ (X @ T @ (g - mean(g)*one - (yhat @ (g - "
+    "mean(g)*one))/m*yhat)))"
+)
 
 
-def line_54(q: Setting) -> Relation:
-    c, d = q.vec("c"), q.vec("d")
-    return eq(q.dot(c, q.op("HW", d)), q.dot(c, q.op("T", q.B(q.op("X", d)))))
+LINE_58_WITH_FACTOR = (
+    "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) == lam**4 * (gamma**2/sigma**2) * ((g - "
+    "(yhat @ g)/m*yhat) @ B @ (g - (yhat @ g)/m*yhat))"
+)
 
 
-def from_53_to_54(q: Setting) -> Relation:
-    return eq(line_52_with_hats(q).rhs, line_54(q).rhs)
+LINE_58_CORRECTED = (
+    "lam**4 * (gamma**2/sigma**2) * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ B @ "
+    "(g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) < max((X @ T @ v) @ B @ (X @ T @ v), "
+    "norm(X) <= lam)"
+)
 
+AT_THE_MULTIPLE = (
+    "gamma**2/sigma**2 * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ B @ (g - "
+    "mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) == v @ B @ v"
+)
 
-def line_57(q: Setting) -> Relation:
-    return eq(smoothness(q), _through_inputs(q, q.off_yhat(q.g)))
+SLOPE_ALONG_YHAT = "yhat @ B @ v == -(v @ v)/sigma"
 
+ORTHOGONAL = "yhat @ v == 0"
 
-def line_57_centred(q: Setting) -> Relation:
-    return eq(smoothness(q), _through_inputs(q, q.off_yhat(q.g_bar)))
-
-
-def line_57_corrected(q: Setting) -> Relation:
-    return eq(smoothness(q), q.gamma**2 / q.sigma**2 * _through_inputs(q, q.off_yhat(q.g_bar)))
-
-
-def line_58(q: Setting) -> Relation:
-    return eq(q.max_form(q.v, "B"), q.lam**4 * _form(q, q.off_yhat(q.g)))
-
-
-def line_58_with_factor(q: Setting) -> Relation:
-    return eq(q.max_form(q.v, "B"), q.lam**4 * (q.gamma**2 / q.sigma**2) * _form(q, q.off_yhat(q.g)))
-
-
-def line_58_corrected(q: Setting) -> Relation:
-    return lt(q.lam**4 * (q.gamma**2 / q.sigma**2) * _form(q, q.off_yhat(q.g_bar)), q.max_form(q.v, "B"))
-
-
-def _at_the_multiple(q: Setting) -> Relation:
-    return eq(q.gamma**2 / q.sigma**2 * _form(q, q.off_yhat(q.g_bar)), q.bn_hess_bn)
-
-
-def _slope_along_yhat(q: Setting) -> Relation:
-    return eq(q.dot(q.yhat, q.B(q.v)), -q.bn_grad_sq / q.sigma)
-
-
-def _orthogonal(q: Setting) -> Relation:
-    return eq(q.dot(q.yhat, q.v), 0)
-
-
-def _same_activations(q: Setting) -> Relation:
-    d = q.vec("z") - q.vec("y")
-    return eq(q.dot(d, d), 0)
-
-
-def _some_gradient(q: Setting) -> Relation:
-    return lt(0, q.bn_grad_sq)
-
-
-SAME_ACTIVATIONS = Hypothesis("same-activations", "z = y", _same_activations)
-SOME_GRADIENT = Hypothesis("some-gradient", r"\nabla_y \widehat{\mathcal{L}} \ne 0", _some_gradient)
+SAME_ACTIVATIONS = Hypothesis("same-activations", "z = y", "(z - y) @ (z - y) == 0")
+SOME_GRADIENT = Hypothesis("some-gradient", r"\nabla_y \widehat{\mathcal{L}} \ne 0", "0 < v @ v")
 
 SMALLEST_57 = Instance(
     X=((0, 0), (0, 1), (1, 0)),
@@ -161,7 +119,7 @@ CLAIMS = (
         "The Hessian in two weights",
         LINE_52,
         value(
-            line_52,
+            LINE_52_TEXT,
             "the plain network, on arbitrary directions c and d of weights",
             hypotheses=(SAME_ACTIVATIONS,),
             setting="weights",
@@ -174,13 +132,13 @@ CLAIMS = (
         "The Hessian in two weights, printed again",
         LINE_53,
         value(
-            line_52,
+            LINE_52_TEXT,
             "as printed: the plain network, on arbitrary directions c and d of weights",
             hypotheses=(SAME_ACTIVATIONS,),
             setting="weights",
         ),
         value(
-            line_52_with_hats,
+            LINE_52_WITH_HATS,
             "with the hats that tell it from (52): the BatchNorm network",
             slug="with-hats",
             setting="inputs",
@@ -193,9 +151,13 @@ CLAIMS = (
         54,
         "The Hessian in the weights of a unit",
         LINE_54,
-        value(line_54, "the BatchNorm network, on arbitrary directions c and d of weights", setting="inputs"),
+        value(
+            "u @ HW @ w == u @ T @ B @ X @ w",
+            "the BatchNorm network, on arbitrary directions c and d of weights",
+            setting="inputs",
+        ),
         step(
-            from_53_to_54,
+            FROM_53_TO_54,
             "from (53) with hats: all inputs at once",
             setting="inputs",
         ),
@@ -224,20 +186,20 @@ CLAIMS = (
         "The effective smoothness in terms of the inputs",
         LINE_57,
         value(
-            line_57,
+            ("dW @ HW @ dW == (X @ T @ (g - (yhat @ g)/m*yhat)) @ B @ (X @ T @ (g - (yhat @ g)/m*yhat))"),
             "g-hat as (19) has it, the gradient dL^/dz",
             refutation=Refutation(SMALLEST_57, SMALLEST_57),
             setting="inputs",
         ),
         value(
-            line_57_centred,
+            LINE_57_CENTRED,
             "g-hat redefined as the centred gradient, as the sentence before (38) says to the letter",
             slug="centred",
             refutation=Refutation(CENTRED_57, CENTRED_57),
             setting="inputs",
         ),
         corrected=Corrected(
-            says=line_57_corrected,
+            says=LINE_57_CORRECTED,
             proof=Proof(),
             text="the factor gamma^2/sigma^2 in front, and the centred gradient in both places",
             setting="inputs",
@@ -248,26 +210,34 @@ CLAIMS = (
         58,
         "The largest effective smoothness",
         LINE_58,
-        value(line_58, "as printed", refutation=Refutation(NEGATIVE, OTHER_INPUT), data=FIXED),
         value(
-            line_58_with_factor,
+            (
+                "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) == lam**4 * ((g - (yhat @ g)/m*yhat) @ B "
+                "@ (g - (yhat @ g)/m*yhat))"
+            ),
+            "as printed",
+            refutation=Refutation(NEGATIVE, OTHER_INPUT),
+            data=FIXED,
+        ),
+        value(
+            LINE_58_WITH_FACTOR,
             "with the factor gamma^2/sigma^2 of (57) restored",
             slug="with-the-factor",
             refutation=Refutation(NEGATIVE, OTHER_INPUT),
             data=FIXED,
         ),
         corrected=Corrected(
-            says=line_58_corrected,
+            says=LINE_58_CORRECTED,
             proof=Proof(
                 steps=(
                     Step(
                         text="the left side is lambda^4 v'Bv, the form at XX' = lambda^2 I",
-                        says=_at_the_multiple,
+                        says=AT_THE_MULTIPLE,
                     ),
-                    Step(text="y-hat and v are orthogonal", says=_orthogonal),
+                    Step(text="y-hat and v are orthogonal", says=ORTHOGONAL),
                     Step(
                         text="at v the form has a slope along y-hat, so v is no eigenvector",
-                        says=_slope_along_yhat,
+                        says=SLOPE_ALONG_YHAT,
                     ),
                     Step(
                         text="lambda^2 v is a boundary point of the ball of all XX'v and y-hat is tangent to it there, "

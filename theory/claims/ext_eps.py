@@ -15,102 +15,56 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Relation,
     Step,
-    Term,
-    eq,
-    le,
-    veq,
 )
-from bnverify.theory.claims.fact_c_1 import printed as fact_c_1
-from bnverify.theory.claims.fact_c_2 import line_1
-from bnverify.theory.settings import Setting
+from bnverify.theory.claims.fact_c_1 import PRINTED as FACT_C_1
+from bnverify.theory.claims.fact_c_2 import LINE_1
 
 SCOPE = (("m", ">= 1"), ("gamma", "any real"), ("sigma", ">= 0"), ("eps", "> 0"))
 ANY_EPS = Data(quantifiers="for all y, gamma, beta, eps > 0 and every twice differentiable L")
 
+GRADIENT = "v == gamma/s * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)"
 
-def damped(q: Setting, u: Any) -> Any:
-    """P u = u - 1 <1,u>/m - y-hat <y-hat,u>/m, with y-hat = (y - mu 1)/s"""
-    return q.off_yhat(q.center(u))
+GRADIENT_NORM = "v @ v == gamma**2/s**2 * (g @ g - (one @ g)**2/m - (2 - rho)/m * (g @ yhat)**2)"
 
+ALONG_YHAT = "yhat @ v == gamma/s * (1 - rho) * (g @ yhat)"
 
-def gradient(q: Setting) -> Relation:
-    return veq(q.v, damped(q, q.g) * (q.gamma / q.s))
+HESSIAN = (
+    "B @ b == gamma**2/s**2 * (H @ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat) - mean(H "
+    "@ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat))*one - (yhat @ (H @ (b - mean(b)*one "
+    "- (yhat @ (b - mean(b)*one))/m*yhat) - mean(H @ (b - mean(b)*one - (yhat @ (b - "
+    "mean(b)*one))/m*yhat))*one))/m*yhat) - gamma/(m*s**2) * ((yhat @ b) * (g - mean(g)*one - "
+    "(yhat @ (g - mean(g)*one))/m*yhat) + ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) "
+    "@ b)*yhat + (g @ yhat) * (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat))"
+)
 
-
-def gradient_norm(q: Setting) -> Relation:
-    return eq(
-        q.bn_grad_sq,
-        q.gamma**2 / q.s**2 * (q.grad_sq - q.grad_sum**2 / q.m - (2 - q.rho) / q.m * q.grad_proj**2),
-    )
-
-
-def along_yhat(q: Setting) -> Relation:
-    return eq(q.dot(q.yhat, q.v), q.gamma / q.s * (1 - q.rho) * q.grad_proj)
-
-
-def hessian(q: Setting) -> Relation:
-    Pg, Pb = damped(q, q.g), damped(q, q.b)
-    return veq(
-        q.B(q.b),
-        damped(q, q.H(Pb)) * (q.gamma**2 / q.s**2)
-        - (Pg * q.dot(q.yhat, q.b) + q.yhat * q.dot(Pg, q.b) + Pb * q.grad_proj) * (q.gamma / (q.m * q.s**2)),
-    )
+QUADRATIC_FORM = (
+    "v @ B @ v == gamma**2/s**2 * ((v - mean(v)*one - (yhat @ (v - mean(v)*one))/m*yhat) @ H @ (v "
+    "- mean(v)*one - (yhat @ (v - mean(v)*one))/m*yhat)) - gamma/(m*s**2) * (g @ yhat) * ((3 - "
+    "2*rho) * (v @ v) - gamma**2/s**2 * (1 - rho)**2 * (g @ yhat)**2/m)"
+)
 
 
-def excess(q: Setting) -> Any:
-    """What eps adds inside the bracket: gamma^2 (1 - rho)^2 <g,y-hat>^2 / (m s^2) = <y-hat,v>^2 / m"""
-    return q.gamma**2 / q.s**2 * (1 - q.rho) ** 2 * q.grad_proj**2 / q.m
+FACT_C_1_WITH_S = "v == gamma/(m*s) * (m*g - (one @ g)*one - (g @ yhat)*yhat)"
 
 
-def quadratic_form(q: Setting) -> Relation:
-    Pv = damped(q, q.v)
-    return eq(
-        q.bn_hess_bn,
-        q.gamma**2 / q.s**2 * q.dot(Pv, q.H(Pv))
-        - q.gamma / (q.m * q.s**2) * q.grad_proj * ((3 - 2 * q.rho) * q.bn_grad_sq - excess(q)),
-    )
+FACT_C_2_WITH_S = "d(yhat, y, b) == (b - mean(b)*one - (yhat @ b)/m*yhat)/s"
 
+MAXIMUM = (
+    "max((T @ v) @ (T @ v), norm(X) <= lam) == gamma**2/s**2 * (max((T @ g) @ (T @ g), norm(X) <= "
+    "lam) - lam**2*m*mean(g)**2 - lam**2 * (2 - rho)/m * (g @ yhat)**2)"
+)
 
-def fact_c_1_with_s(q: Setting) -> Relation:
-    return veq(q.v, (q.g * q.m - q.one * q.grad_sum - q.yhat * q.grad_proj) * (q.gamma / (q.m * q.s)))
+BOUNDED = "eps * (v @ v) <= gamma**2 * ((g - mean(g)*one) @ (g - mean(g)*one))"
 
+SLACK_OF_BOUND = (
+    "gamma**2*rho * ((g - mean(g)*one) @ (g - mean(g)*one))",
+    "gamma**2*eps/(m*s**2) * (1 + eps/s**2) * (g @ yhat)**2",
+)
 
-def fact_c_2_with_s(q: Setting) -> Relation:
-    return veq(
-        q.op("Dyhat", q.b),
-        (q.b - q.one * (q.dot(q.one, q.b) / q.m) - q.yhat * (q.dot(q.yhat, q.b) / q.m)) * (1 / q.s),
-    )
+SAME_ACTIVATIONS = "s*yhat + mu*one == y"
 
-
-def maximum(q: Setting) -> Relation:
-    return eq(
-        q.max_grad(q.v),
-        q.gamma**2
-        / q.s**2
-        * (q.max_grad(q.g) - q.lam**2 * q.m * q.mu_g**2 - q.lam**2 * (2 - q.rho) / q.m * q.grad_proj**2),
-    )
-
-
-def bounded(q: Setting) -> Relation:
-    return le(q.eps * q.bn_grad_sq, q.gamma**2 * q.dot(q.g_bar, q.g_bar))
-
-
-def _slack_of_bound(q: Setting) -> list[Term]:
-    return [
-        Term(q.gamma**2 * q.rho, "normsq", q.g_bar),
-        Term(q.gamma**2 * q.eps / (q.m * q.s**2) * (1 + q.eps / q.s**2), "square", q.grad_proj),
-    ]
-
-
-def same_activations(q: Setting) -> Relation:
-    return veq(q.yhat * q.s + q.one * q.sym("mu"), q.vec("y"))
-
-
-def same_activations_sigma(q: Setting) -> Relation:
-    return veq(q.yhat * q.sigma + q.one * q.sym("mu"), q.vec("y"))
-
+SAME_ACTIVATIONS_SIGMA = "sigma*yhat + mu*one == y"
 
 WITH_SIGMA = Instance(
     y=(0, 1),
@@ -121,7 +75,7 @@ WITH_SIGMA = Instance(
 )
 
 
-def _formula(slug: str, title: str, says: Any, why: str, steps: tuple[Step, ...] = ()) -> Claim:
+def _formula(slug: str, title: str, says: str, why: str, steps: tuple[Step, ...] = ()) -> Claim:
     return Claim(
         id=f"ext-eps.{slug}",
         title=title,
@@ -175,11 +129,11 @@ CLAIMS = (
     _formula(
         "gradient",
         "The gradient through BatchNorm with eps > 0",
-        gradient_norm,
+        GRADIENT_NORM,
         "the mean is removed whole, the part along y-hat only by the factor 1 - rho",
         (
-            Step(text="the gradient itself: v = (gamma/s) P g", says=gradient),
-            Step(text="v keeps a part along y-hat, which eps = 0 removes", says=along_yhat),
+            Step(text="the gradient itself: v = (gamma/s) P g", says=GRADIENT),
+            Step(text="v keeps a part along y-hat, which eps = 0 removes", says=ALONG_YHAT),
         ),
     ),
     Claim(
@@ -192,9 +146,9 @@ CLAIMS = (
             Reading(
                 slug="any-activations",
                 summary="|v| is at most |gamma|/sqrt(eps) times |g - mean(g)|",
-                says=bounded,
+                says=BOUNDED,
                 data=ANY_EPS,
-                proof=Proof(terms=_slack_of_bound, eps=True),
+                proof=Proof(terms=SLACK_OF_BOUND, eps=True),
             ),
         ),
         scope=SCOPE,
@@ -202,27 +156,27 @@ CLAIMS = (
         remarks=("So the maximum over inputs of bounded norm is finite even where y = X W moves with X.",),
     ),
     _formula(
-        "hessian", "The Hessian of BatchNorm with eps > 0", hessian, "equation (40) with s and damped P"
+        "hessian", "The Hessian of BatchNorm with eps > 0", HESSIAN, "equation (40) with s and damped P"
     ),
     _formula(
         "quadratic-form",
         "The curvature along the gradient with eps > 0",
-        quadratic_form,
+        QUADRATIC_FORM,
         "H acts on P v, which is v at eps = 0 alone, and the factor 1 of the additive term becomes 3 - 2 rho",
     ),
-    _two_scales("fact-C.1", "Fact C.1 with eps > 0", fact_c_1_with_s, fact_c_1, WITH_SIGMA),
-    _two_scales("fact-C.2", "Fact C.2 with eps > 0", fact_c_2_with_s, line_1, WITH_SIGMA),
+    _two_scales("fact-C.1", "Fact C.1 with eps > 0", FACT_C_1_WITH_S, FACT_C_1, WITH_SIGMA),
+    _two_scales("fact-C.2", "Fact C.2 with eps > 0", FACT_C_2_WITH_S, LINE_1, WITH_SIGMA),
     _two_scales(
         "obs-4.3.activations",
         "Observation 4.3 with eps > 0: the configuration with the same activations",
-        same_activations,
-        same_activations_sigma,
+        SAME_ACTIVATIONS,
+        SAME_ACTIVATIONS_SIGMA,
         WITH_SIGMA,
     ),
     _formula(
         "thm-4.4",
         "The maximum over inputs with eps > 0",
-        maximum,
+        MAXIMUM,
         "the corrected Theorem 4.4 with s and the coefficient (2 - rho)/m",
     ),
 )

@@ -14,60 +14,38 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Relation,
-    Term,
-    le,
 )
 from bnverify.theory.claims import thm_4_1
-from bnverify.theory.claims.ext_eps import ANY_EPS, SCOPE, damped
-from bnverify.theory.settings import Setting
+from bnverify.theory.claims.ext_eps import ANY_EPS, SCOPE
 
 WHERE = "beyond the sources: BatchNorm with eps > 0"
 SIGMA_KEPT = Data(quantifiers=ANY_EPS.quantifiers, norm="sigma, not s, in the prefactor")
 
+CORRECTED_WITH_S = "v @ v <= gamma**2/s**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/m)"
 
-def corrected_with_s(q: Setting) -> Relation:
-    return le(
-        q.bn_grad_sq,
-        q.gamma**2 / q.s**2 * (q.grad_sq - q.grad_sum**2 / q.m - q.grad_proj**2 / q.m),
-    )
+PRINTED_WITH_S = "v @ v <= gamma**2/s**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/sqrt(m))"
 
+FEW_SAMPLES = Hypothesis("few-samples", r"\sqrt{m} \le 2 - \rho", "sqrt(m) <= 2 - rho")
 
-def printed_with_s(q: Setting) -> Relation:
-    return le(
-        q.bn_grad_sq,
-        q.gamma**2 / q.s**2 * (q.grad_sq - q.grad_sum**2 / q.m - q.grad_proj**2 / q.sqrt(q.m)),
-    )
+GAP_S = ("gamma**2*eps/(m*s**4) * (g @ yhat)**2",)
 
+GAP_SIGMA = (
+    "gamma**2*eps/(m*sigma**2*s**2) * (g @ yhat)**2",
+    (
+        "gamma**2*eps/(sigma**2*s**2) * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ (g - "
+        "mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat))"
+    ),
+)
 
-def _few_samples(q: Setting) -> Relation:
-    return le(q.sqrt(q.m), 2 - q.rho)
+GAP_FEW_S = ("gamma**2 * (g @ yhat)**2/(m*s**2)*given0",)
 
-
-FEW_SAMPLES = Hypothesis("few-samples", r"\sqrt{m} \le 2 - \rho", _few_samples)
-
-
-def _gap_s(q: Setting) -> list[Term]:
-    return [Term(q.gamma**2 * q.eps / (q.m * q.s**4), "square", q.grad_proj)]
-
-
-def _gap_sigma(q: Setting) -> list[Term]:
-    return [
-        Term(q.gamma**2 * q.eps / (q.m * q.sigma**2 * q.s**2), "square", q.grad_proj),
-        Term(q.gamma**2 * q.eps / (q.sigma**2 * q.s**2), "normsq", damped(q, q.g)),
-    ]
-
-
-def _gap_few_s(q: Setting) -> list[Term]:
-    return [Term(q.gamma**2 * q.grad_proj**2 / (q.m * q.s**2), "hypothesis", "few-samples")]
-
-
-def _gap_few_sigma(q: Setting) -> list[Term]:
-    return [
-        Term(q.gamma**2 * q.grad_proj**2 / (q.m * q.sigma**2), "hypothesis", "few-samples"),
-        Term(q.gamma**2 * q.eps / (q.sigma**2 * q.s**2), "normsq", damped(q, q.g)),
-    ]
-
+GAP_FEW_SIGMA = (
+    "gamma**2 * (g @ yhat)**2/(m*sigma**2)*given0",
+    (
+        "gamma**2*eps/(sigma**2*s**2) * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ (g - "
+        "mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat))"
+    ),
+)
 
 LARGE_VARIANCE = Instance(
     y=(0, 3), g=(0, 1), eps=1, note="m = 2: rho = 9/13 > 2/3, so sqrt(2) > 2 - rho, and H = 0"
@@ -83,17 +61,17 @@ CORRECTED_4_1 = Claim(
         Reading(
             slug="sigma-read-as-s",
             summary="the corrected bound with s in the prefactor",
-            says=corrected_with_s,
+            says=CORRECTED_WITH_S,
             data=ANY_EPS,
-            proof=Proof(terms=_gap_s, eps=True),
+            proof=Proof(terms=GAP_S, eps=True),
         ),
         Reading(
             slug="sigma-kept",
             summary="the corrected bound with sigma in the prefactor",
-            says=thm_4_1.corrected,
+            says=thm_4_1.CORRECTED,
             data=SIGMA_KEPT,
             assumptions=("sigma > 0",),
-            proof=Proof(terms=_gap_sigma, eps=True),
+            proof=Proof(terms=GAP_SIGMA, eps=True),
         ),
     ),
     scope=SCOPE,
@@ -110,39 +88,39 @@ PRINTED_4_1 = Claim(
         Reading(
             slug="sigma-read-as-s",
             summary="as printed, with s in the prefactor",
-            says=printed_with_s,
+            says=PRINTED_WITH_S,
             data=ANY_EPS,
             refutation=Refutation(LARGE_VARIANCE, LARGE_VARIANCE),
         ),
         Reading(
             slug="sigma-kept",
             summary="as printed, with sigma in the prefactor",
-            says=thm_4_1.printed,
+            says=thm_4_1.PRINTED,
             data=SIGMA_KEPT,
             refutation=Refutation(LARGE_VARIANCE, LARGE_VARIANCE),
         ),
         Reading(
             slug="few-samples-s",
             summary="with s, where sqrt(m) <= 2 - rho: at most three samples of small variance",
-            says=printed_with_s,
+            says=PRINTED_WITH_S,
             data=ANY_EPS,
             hypotheses=(FEW_SAMPLES,),
             assumptions=("sqrt(m) <= 2 - rho",),
-            proof=Proof(terms=_gap_few_s, eps=True),
+            proof=Proof(terms=GAP_FEW_S, eps=True),
         ),
         Reading(
             slug="few-samples-sigma",
             summary="with sigma, under the same condition",
-            says=thm_4_1.printed,
+            says=thm_4_1.PRINTED,
             data=SIGMA_KEPT,
             hypotheses=(FEW_SAMPLES,),
             assumptions=("sqrt(m) <= 2 - rho", "sigma > 0"),
-            proof=Proof(terms=_gap_few_sigma, eps=True),
+            proof=Proof(terms=GAP_FEW_SIGMA, eps=True),
         ),
     ),
     corrected=Corrected(
-        says=corrected_with_s,
-        proof=Proof(terms=_gap_s, eps=True),
+        says=CORRECTED_WITH_S,
+        proof=Proof(terms=GAP_S, eps=True),
         text="with 1/m it holds for every m and every eps > 0",
     ),
     scope=SCOPE,

@@ -7,9 +7,6 @@ the reductions vanish where gamma and beta are stationary: these are shared by s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from bnverify.theory.claim import (
     Claim,
     Corrected,
@@ -19,16 +16,9 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Relation,
-    Says,
     Step,
-    eq,
-    le,
-    veq,
 )
 from bnverify.theory.claims import ext_layer
-from bnverify.theory.claims.ext_eps import damped
-from bnverify.theory.settings import Setting
 
 WHERE = "beyond the sources: normalisation within one sample"
 SCOPE = (("m", ">= 2 elements in a group"), ("gamma", "one for each element"), ("sigma", "> 0"))
@@ -37,120 +27,44 @@ FEATURES = Data(
     fixed="D = diag(gamma_1, ..., gamma_m), beta",
     parameters="the elements of one group of one sample",
 )
-Project = Callable[[Setting, Any], Any]
 
 
-def _Dg(q: Setting) -> Any:
-    return q.op("D", q.g)
+LAYER_NORM_GRADIENT = (
+    "v @ v == ((D @ g) @ (D @ g) - (one @ D @ g)**2/m - (2 - rho)/m * ((D @ g) @ yhat)**2)/s**2"
+)
 
+RMS_NORM_GRADIENT = "v @ v == ((D @ g) @ (D @ g) - (2 - rho)/m * ((D @ g) @ yhat)**2)/s**2"
 
-def _proj(q: Setting) -> Any:
-    """<D g, y-hat>"""
-    return q.dot(_Dg(q), q.yhat)
+RMS_NORM_WITH_MEAN = "v @ v <= ((D @ g) @ (D @ g) - (one @ D @ g)**2/m - ((D @ g) @ yhat)**2/m)/s**2"
 
+FORM = "v @ B @ v <= ((D @ v) @ H @ (D @ v) - ((D @ g) @ yhat)/m * (v @ v))/s**2"
 
-def _gradient(project: Project) -> Says:
-    def says(q: Setting) -> Relation:
-        return veq(q.v, project(q, _Dg(q)) * (1 / q.s))
+SCALE_GRADIENT = "dscale == (D @ g) @ yhat"
 
-    return says
+SHIFT_GRADIENT = "dshift == one @ D @ g"
 
+WITH_PLAIN_GRADIENT = "v @ v <= gamma_max**2/s**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/m)"
 
-def _hessian(project: Project) -> Says:
-    def says(q: Setting) -> Relation:
-        Ph, Pb = project(q, _Dg(q)), project(q, q.b)
-        return veq(
-            q.B(q.b),
-            project(q, q.op("D", q.H(q.op("D", Pb)))) * (1 / q.s**2)
-            - (Ph * q.dot(q.yhat, q.b) + q.yhat * q.dot(Ph, q.b) + Pb * _proj(q)) * (1 / (q.m * q.s**2)),
-        )
+GROUP_GRADIENT = (
+    "v_j @ v_j == ((D_j @ g_j) @ (D_j @ g_j) - (one @ D_j @ g_j)**2/m - (2 - rho_j)/m * ((D_j @ "
+    "g_j) @ yhat_j)**2)/s_j**2"
+)
 
-    return says
+GROUP_CROSS_BLOCK = (
+    "B_jk @ b == (D_j @ H_jk @ D_k @ (b - mean(b)*one - (yhat_k @ b)/m*yhat_k) - mean(D_j @ H_jk "
+    "@ D_k @ (b - mean(b)*one - (yhat_k @ b)/m*yhat_k))*one - (yhat_j @ D_j @ H_jk @ D_k @ (b - "
+    "mean(b)*one - (yhat_k @ b)/m*yhat_k))/m*yhat_j)/(s_j*s_k)"
+)
 
-
-def layer_norm_gradient(q: Setting) -> Relation:
-    Dg = _Dg(q)
-    return eq(
-        q.bn_grad_sq,
-        (q.dot(Dg, Dg) - q.dot(q.one, Dg) ** 2 / q.m - (2 - q.rho) / q.m * _proj(q) ** 2) / q.s**2,
-    )
-
-
-def rms_norm_gradient(q: Setting) -> Relation:
-    Dg = _Dg(q)
-    return eq(q.bn_grad_sq, (q.dot(Dg, Dg) - (2 - q.rho) / q.m * _proj(q) ** 2) / q.s**2)
-
-
-def rms_norm_with_mean(q: Setting) -> Relation:
-    Dg = _Dg(q)
-    return le(
-        q.bn_grad_sq,
-        (q.dot(Dg, Dg) - q.dot(q.one, Dg) ** 2 / q.m - _proj(q) ** 2 / q.m) / q.s**2,
-    )
-
-
-def form(q: Setting) -> Relation:
-    Dv = q.op("D", q.v)
-    return le(q.bn_hess_bn, (q.dot(Dv, q.H(Dv)) - _proj(q) / q.m * q.bn_grad_sq) / q.s**2)
-
-
-def scale_gradient(q: Setting) -> Relation:
-    return eq(q.sym("dscale"), _proj(q))
-
-
-def shift_gradient(q: Setting) -> Relation:
-    return eq(q.sym("dshift"), q.dot(q.one, _Dg(q)))
-
-
-def with_plain_gradient(q: Setting) -> Relation:
-    return le(
-        q.bn_grad_sq,
-        q.sym("gamma_max") ** 2 / q.s**2 * (q.grad_sq - q.grad_sum**2 / q.m - q.grad_proj**2 / q.m),
-    )
-
-
-def group_gradient(q: Setting) -> Relation:
-    Dg, v, yhat = q.op("D_j", q.vec("g_j")), q.vec("v_j"), q.vec("yhat_j")
-    rho = q.sym("rho_j")
-    return eq(
-        q.dot(v, v),
-        (q.dot(Dg, Dg) - q.dot(q.one, Dg) ** 2 / q.m - (2 - rho) / q.m * q.dot(Dg, yhat) ** 2)
-        / q.sym("s_j") ** 2,
-    )
-
-
-def group_cross_block(q: Setting) -> Relation:
-    moved = q.op("D_j", q.op("H_jk", q.op("D_k", ext_layer.projected(q, q.b, "k"))))
-    return veq(
-        q.op("B_jk", q.b),
-        ext_layer.projected(q, moved, "j") * (1 / (q.sym("s_j") * q.sym("s_k"))),
-    )
-
-
-def no_reduction(q: Setting) -> Relation:
-    Dg, v = q.op("D", q.vec("g_j")), q.vec("v_j")
-    return le(q.dot(Dg, Dg) / q.sym("sigma_j") ** 2, q.dot(v, v))
-
-
-def _zero(name: str) -> Says:
-    def says(q: Setting) -> Relation:
-        return eq(q.dot(q.vec(name), q.vec(name)), 0)
-
-    return says
-
-
-def off_yhat(q: Setting, u: Any) -> Any:
-    """P u = u - y-hat <y-hat,u>/m, the projection of RMSNorm"""
-    return q.off_yhat(u)
-
+NO_REDUCTION = "((D @ g_j) @ (D @ g_j))/sigma_j**2 <= v_j @ v_j"
 
 AFFINE = (
     Step(
         text="<D g, y-hat> is the derivative of the loss along a common factor of all gamma_i",
-        says=scale_gradient,
+        says=SCALE_GRADIENT,
     ),
     Step(
-        text="<1, D g> is the derivative of the loss along beta_i -> beta_i + t gamma_i", says=shift_gradient
+        text="<1, D g> is the derivative of the loss along beta_i -> beta_i + t gamma_i", says=SHIFT_GRADIENT
     ),
 )
 
@@ -158,7 +72,7 @@ AFFINE = (
 def _formula(
     slug: str,
     title: str,
-    says: Says,
+    says: str,
     setting: str,
     why: str,
     steps: tuple[Step, ...] = (),
@@ -195,22 +109,36 @@ CLAIMS = (
     _formula(
         "layer-norm",
         "The gradient through LayerNorm",
-        layer_norm_gradient,
+        LAYER_NORM_GRADIENT,
         "layer-norm",
         "Theorem 4.1 corrected, with D g for gamma g",
-        (Step(text="the gradient itself: v = P D g / s", says=_gradient(damped)), *AFFINE),
+        (
+            Step(
+                text="the gradient itself: v = P D g / s",
+                says="v == (D @ g - mean(D @ g)*one - (yhat @ (D @ g - mean(D @ g)*one))/m*yhat)/s",
+            ),
+            *AFFINE,
+        ),
     ),
     _formula(
         "layer-norm-hessian",
         "The Hessian through LayerNorm",
-        _hessian(damped),
+        (
+            "B @ b == (D @ H @ D @ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat) - mean(D @ H @ D "
+            "@ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat))*one - (yhat @ (D @ H @ D @ (b - "
+            "mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat) - mean(D @ H @ D @ (b - mean(b)*one - (yhat "
+            "@ (b - mean(b)*one))/m*yhat))*one))/m*yhat)/s**2 - ((yhat @ b) * (D @ g - mean(D @ g)*one - "
+            "(yhat @ (D @ g - mean(D @ g)*one))/m*yhat) + ((D @ g - mean(D @ g)*one - (yhat @ (D @ g - "
+            "mean(D @ g)*one))/m*yhat) @ b)*yhat + ((D @ g) @ yhat) * (b - mean(b)*one - (yhat @ (b - "
+            "mean(b)*one))/m*yhat))/(m*s**2)"
+        ),
         "layer-norm",
         "equation (40) with D H D and D g",
     ),
     _formula(
         "layer-norm-form",
         "Theorem 4.2, first part, for LayerNorm",
-        form,
+        FORM,
         "layer-norm",
         "an equality, with D v for gamma v in the form of H",
         eps=False,
@@ -218,25 +146,32 @@ CLAIMS = (
     _formula(
         "rms-norm",
         "The gradient through RMSNorm",
-        rms_norm_gradient,
+        RMS_NORM_GRADIENT,
         "rms-norm",
         "one reduction, that along y-hat; the mean of the gradient passes",
         (
-            Step(text="the gradient itself: v = (I - y-hat y-hat'/m) D g / s", says=_gradient(off_yhat)),
+            Step(
+                text="the gradient itself: v = (I - y-hat y-hat'/m) D g / s",
+                says="v == (D @ g - (yhat @ D @ g)/m*yhat)/s",
+            ),
             *AFFINE,
         ),
     ),
     _formula(
         "rms-norm-hessian",
         "The Hessian through RMSNorm",
-        _hessian(off_yhat),
+        (
+            "B @ b == (D @ H @ D @ (b - (yhat @ b)/m*yhat) - (yhat @ D @ H @ D @ (b - (yhat @ "
+            "b)/m*yhat))/m*yhat)/s**2 - ((yhat @ b) * (D @ g - (yhat @ D @ g)/m*yhat) + ((D @ g - (yhat @ "
+            "D @ g)/m*yhat) @ b)*yhat + ((D @ g) @ yhat) * (b - (yhat @ b)/m*yhat))/(m*s**2)"
+        ),
         "rms-norm",
         "equation (40) with I - y-hat y-hat'/m for P",
     ),
     _formula(
         "rms-norm-form",
         "Theorem 4.2, first part, for RMSNorm",
-        form,
+        FORM,
         "rms-norm",
         "an equality as for LayerNorm",
         eps=False,
@@ -244,18 +179,18 @@ CLAIMS = (
     _formula(
         "group-norm",
         "GroupNorm: the gradient of a group and the blocks between groups",
-        group_cross_block,
+        GROUP_CROSS_BLOCK,
         "group-norm",
         "each group is a LayerNorm of its own, and groups meet in H alone",
-        (Step(text="the gradient of one group", says=group_gradient),),
+        (Step(text="the gradient of one group", says=GROUP_GRADIENT),),
     ),
     _formula(
         "instance-norm",
         "InstanceNorm: one channel of one sample",
-        ext_layer.gradient_of_unit,
+        ext_layer.GRADIENT_OF_UNIT,
         "layer",
         "BatchNorm of one unit with m = H W: the channel's gamma is one number",
-        (Step(text="the blocks between samples and channels", says=ext_layer.cross_block),),
+        (Step(text="the blocks between samples and channels", says=ext_layer.CROSS_BLOCK),),
     ),
     Claim(
         id="ext-groups.thm-4.1",
@@ -267,14 +202,14 @@ CLAIMS = (
             Reading(
                 slug="largest-gamma",
                 summary="with the largest gamma_i in the prefactor and 1/m",
-                says=with_plain_gradient,
+                says=WITH_PLAIN_GRADIENT,
                 data=FEATURES,
                 refutation=Refutation(UNEQUAL, UNEQUAL),
                 setting="layer-norm",
             ),
         ),
         corrected=Corrected(
-            says=layer_norm_gradient,
+            says=LAYER_NORM_GRADIENT,
             proof=Proof(eps=True),
             text="the reductions are those of D g",
             setting="layer-norm",
@@ -292,7 +227,7 @@ CLAIMS = (
             Reading(
                 slug="both-reductions",
                 summary="with 1/m in both reductions",
-                says=rms_norm_with_mean,
+                says=RMS_NORM_WITH_MEAN,
                 data=FEATURES,
                 refutation=Refutation(
                     Instance(
@@ -306,7 +241,7 @@ CLAIMS = (
             ),
         ),
         corrected=Corrected(
-            says=rms_norm_gradient,
+            says=RMS_NORM_GRADIENT,
             proof=Proof(eps=True),
             text="without the reduction of the mean",
             setting="rms-norm",
@@ -324,18 +259,18 @@ CLAIMS = (
             Reading(
                 slug="two-samples",
                 summary="gamma and beta shared by two samples, both stationary, element by element",
-                says=no_reduction,
+                says=NO_REDUCTION,
                 data=Data(parameters="the elements of one sample; gamma, beta shared by all samples"),
                 hypotheses=(
                     Hypothesis(
                         "gamma-stationary",
                         r"\partial\widehat{\mathcal{L}}/\partial\gamma_i = 0",
-                        _zero("dscale"),
+                        "dscale @ dscale == 0",
                     ),
                     Hypothesis(
                         "beta-stationary",
                         r"\partial\widehat{\mathcal{L}}/\partial\beta_i = 0",
-                        _zero("dshift"),
+                        "dshift @ dshift == 0",
                     ),
                 ),
                 refutation=Refutation(

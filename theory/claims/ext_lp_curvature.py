@@ -7,8 +7,6 @@ Hessian N of n. Where n(t y) = t n(y) the loss is constant along y, and B is ind
 
 from __future__ import annotations
 
-from typing import Any
-
 from bnverify.theory.claim import (
     Claim,
     Corrected,
@@ -17,102 +15,50 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Relation,
-    Says,
     Step,
-    eq,
-    le,
-    veq,
 )
-from bnverify.theory.claims.ext_lp import WHERE, centred_gradient, gradient_norm, n, nu
-from bnverify.theory.settings import Setting
+from bnverify.theory.claims.ext_lp import GRADIENT_NORM, WHERE
 
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("n", "> 0"), ("eps", "= 0"))
 ANY_NORM = Data(
     quantifiers="for all y, gamma, beta, every twice differentiable L and n > 0", norm="any divisor n"
 )
 
+GRADIENT = "v == gamma/n * (C @ g - (g @ yhat)*nu)"
 
-def jacobian(q: Setting, u: Any) -> Any:
-    """J u = C u - y-hat <nu,u>"""
-    return q.op("C", u) - q.yhat * q.dot(nu(q), u)
+HESSIAN = (
+    "B @ b == gamma**2/n**2 * (C @ H @ (C @ b - (nu @ b)*yhat) - (yhat @ H @ (C @ b - (nu @ "
+    "b)*yhat))*nu) - ((nu @ b)*v + (v @ b)*nu)/n - gamma/n * (g @ yhat) * (N @ b)"
+)
 
+FORM = (
+    "v @ B @ v == gamma**2/n**2 * ((C @ v - (nu @ v)*yhat) @ H @ (C @ v - (nu @ v)*yhat)) - 2/n * "
+    "(nu @ v) * (v @ v) - gamma/n * (g @ yhat) * (v @ N @ v)"
+)
 
-def transposed(q: Setting, u: Any) -> Any:
-    """J'u = C u - nu <y-hat,u>"""
-    return q.op("C", u) - nu(q) * q.dot(q.yhat, u)
-
-
-def gradient(q: Setting) -> Relation:
-    return veq(q.v, (centred_gradient(q) - nu(q) * q.grad_proj) * (q.gamma / n(q)))
-
-
-def hessian(q: Setting) -> Relation:
-    return veq(
-        q.B(q.b),
-        transposed(q, q.H(jacobian(q, q.b))) * (q.gamma**2 / n(q) ** 2)
-        - (q.v * q.dot(nu(q), q.b) + nu(q) * q.dot(q.v, q.b)) * (1 / n(q))
-        - q.op("N", q.b) * (q.gamma / n(q) * q.grad_proj),
-    )
+FORM_FLAT_NORM = (
+    "v @ B @ v == gamma**2/n**2 * ((C @ v - (nu @ v)*yhat) @ H @ (C @ v - (nu @ v)*yhat)) - 2/n * "
+    "(nu @ v) * (v @ v)"
+)
 
 
-def form(q: Setting) -> Relation:
-    Jv = jacobian(q, q.v)
-    return eq(
-        q.bn_hess_bn,
-        q.gamma**2 / n(q) ** 2 * q.dot(Jv, q.H(Jv))
-        - 2 / n(q) * q.dot(nu(q), q.v) * q.bn_grad_sq
-        - q.gamma / n(q) * q.grad_proj * q.dot(q.v, q.op("N", q.v)),
-    )
+FORM_L2 = "v @ B @ v == gamma**2/n**2 * ((C @ v) @ H @ (C @ v)) - gamma/(m*n**2) * (g @ yhat) * (v @ v)"
 
 
-def form_flat_norm(q: Setting) -> Relation:
-    """For p = 1 and p = inf, whose norms have no curvature of their own."""
-    Jv = jacobian(q, q.v)
-    return eq(
-        q.bn_hess_bn,
-        q.gamma**2 / n(q) ** 2 * q.dot(Jv, q.H(Jv)) - 2 / n(q) * q.dot(nu(q), q.v) * q.bn_grad_sq,
-    )
+FIRST_PART_L2 = "v @ B @ v <= gamma**2/n**2 * (v @ H @ v) - gamma/(m*n**2) * (g @ yhat) * (v @ v)"
+
+ALONG_Y = "y @ v == 0"
+
+HESSIAN_OF_Y = "B @ y == -v"
+
+MINOR = "(y @ B @ y) * (v @ B @ v) - (v @ B @ y)**2 == -(v @ v)**2"
+
+SUM_OF_GRADIENT = "one @ v == -gamma/n * (g @ yhat) * (one @ nu)"
+
+NO_SUM = "one @ v == 0"
 
 
-def form_l2(q: Setting) -> Relation:
-    Cv = q.op("C", q.v)
-    return eq(
-        q.bn_hess_bn,
-        q.gamma**2 / n(q) ** 2 * q.dot(Cv, q.H(Cv))
-        - q.gamma / (q.m * n(q) ** 2) * q.grad_proj * q.bn_grad_sq,
-    )
-
-
-def first_part_l2(q: Setting) -> Relation:
-    return le(
-        q.bn_hess_bn,
-        q.gamma**2 / n(q) ** 2 * q.hess_bn - q.gamma / (q.m * n(q) ** 2) * q.grad_proj * q.bn_grad_sq,
-    )
-
-
-def along_y(q: Setting) -> Relation:
-    return eq(q.dot(q.vec("y"), q.v), 0)
-
-
-def hessian_of_y(q: Setting) -> Relation:
-    return veq(q.B(q.vec("y")), -q.v)
-
-
-def minor(q: Setting) -> Relation:
-    y, By = q.vec("y"), q.B(q.vec("y"))
-    return eq(q.dot(y, By) * q.bn_hess_bn - q.dot(q.v, By) ** 2, -(q.bn_grad_sq**2))
-
-
-def sum_of_gradient(q: Setting) -> Relation:
-    return eq(q.dot(q.one, q.v), -q.gamma / n(q) * q.grad_proj * q.dot(q.one, nu(q)))
-
-
-def no_sum(q: Setting) -> Relation:
-    return eq(q.dot(q.one, q.v), 0)
-
-
-def _reading(slug: str, summary: str, says: Says, setting: str, steps: tuple[Step, ...] = ()) -> Reading:
+def _reading(slug: str, summary: str, says: str, setting: str, steps: tuple[Step, ...] = ()) -> Reading:
     return Reading(
         slug=slug,
         summary=summary,
@@ -137,8 +83,8 @@ def _formula(slug: str, title: str, readings: tuple[Reading, ...], why: str) -> 
 
 
 INVARIANCE = (
-    Step(text="the gradient is at right angles to y", says=along_y),
-    Step(text="the Hessian maps y to minus the gradient", says=hessian_of_y),
+    Step(text="the gradient is at right angles to y", says=ALONG_Y),
+    Step(text="the Hessian maps y to minus the gradient", says=HESSIAN_OF_Y),
 )
 CLAIMS = (
     _formula(
@@ -148,16 +94,16 @@ CLAIMS = (
             _reading(
                 "one-unit",
                 "any divisor of one unit",
-                gradient_norm,
+                GRADIENT_NORM,
                 "lp-any",
-                (Step(text="the gradient itself: v = (gamma/n)(C g - nu q)", says=gradient),),
+                (Step(text="the gradient itself: v = (gamma/n)(C g - nu q)", says=GRADIENT),),
             ),
             _reading(
                 "whole-layer",
                 "any divisor of all units of a layer",
-                gradient_norm,
+                GRADIENT_NORM,
                 "lp-2-layer",
-                (Step(text="the gradient itself: v = (gamma/n)(C g - nu q)", says=gradient),),
+                (Step(text="the gradient itself: v = (gamma/n)(C g - nu q)", says=GRADIENT),),
             ),
         ),
         "BatchNorm is the case nu = y-hat/m",
@@ -166,8 +112,8 @@ CLAIMS = (
         "hessian",
         "The Hessian of any normalisation that divides by n(y)",
         (
-            _reading("one-unit", "any divisor of one unit", hessian, "lp-any"),
-            _reading("whole-layer", "any divisor of all units of a layer", hessian, "lp-2-layer"),
+            _reading("one-unit", "any divisor of one unit", HESSIAN, "lp-any"),
+            _reading("whole-layer", "any divisor of all units of a layer", HESSIAN, "lp-2-layer"),
         ),
         "three parts: H between the Jacobians, the gradient against nu, q times the Hessian of n",
     ),
@@ -175,10 +121,10 @@ CLAIMS = (
         "form",
         "The curvature along the gradient",
         (
-            _reading("any", "any divisor of one unit", form, "lp-any"),
-            _reading("l1", "p = 1", form_flat_norm, "lp-1"),
-            _reading("l2", "p = 2", form_l2, "lp-2"),
-            _reading("linf", "p = inf", form_flat_norm, "lp-inf"),
+            _reading("any", "any divisor of one unit", FORM, "lp-any"),
+            _reading("l1", "p = 1", FORM_FLAT_NORM, "lp-1"),
+            _reading("l2", "p = 2", FORM_L2, "lp-2"),
+            _reading("linf", "p = inf", FORM_FLAT_NORM, "lp-inf"),
         ),
         "the additive term is that of Theorem 4.2 for p = 2; for p = 1 and p = inf it is -2 <nu,v> |v|^2/n",
     ),
@@ -192,7 +138,7 @@ CLAIMS = (
             Reading(
                 slug="as-printed",
                 summary="with n for sigma, and H at v itself",
-                says=first_part_l2,
+                says=FIRST_PART_L2,
                 data=Data(norm="l_2 before the shift, one unit"),
                 refutation=Refutation(
                     Instance(y=(0, 1), g=(0, 1), H=((0, 0), (0, 1)), note="m = 2"),
@@ -202,7 +148,7 @@ CLAIMS = (
             ),
         ),
         corrected=Corrected(
-            says=form_l2,
+            says=FORM_L2,
             proof=Proof(),
             text="an equality with H at v minus its mean",
             setting="lp-2",
@@ -214,9 +160,9 @@ CLAIMS = (
         "scale-invariance",
         "The l_p normalisations make the Hessian indefinite wherever the gradient is not zero",
         (
-            _reading("l1", "p = 1", minor, "lp-1", INVARIANCE),
-            _reading("l2", "p = 2", minor, "lp-2", INVARIANCE),
-            _reading("linf", "p = inf", minor, "lp-inf", INVARIANCE),
+            _reading("l1", "p = 1", MINOR, "lp-1", INVARIANCE),
+            _reading("l2", "p = 2", MINOR, "lp-2", INVARIANCE),
+            _reading("linf", "p = inf", MINOR, "lp-inf", INVARIANCE),
         ),
         "the principal minor of B on y and v is -|v|^4, for every norm as for BatchNorm",
     ),
@@ -230,14 +176,14 @@ CLAIMS = (
             Reading(
                 slug="as-through-batchnorm",
                 summary="adding a constant to y changes nothing",
-                says=no_sum,
+                says=NO_SUM,
                 data=Data(norm="l_2 before the shift, one unit"),
                 refutation=Refutation(Instance(y=(0, 1), g=(0, 1), note="m = 2")),
                 setting="lp-2",
             ),
         ),
         corrected=Corrected(
-            says=sum_of_gradient,
+            says=SUM_OF_GRADIENT,
             proof=Proof(),
             text="the sum is -(gamma/n) <g,y-hat> <1,nu>",
             setting="lp-any",

@@ -7,8 +7,6 @@ in weight space as equalities, where X is centred and W an eigenvector of X'X, f
 
 from __future__ import annotations
 
-from typing import Any
-
 from bnverify.theory.claim import (
     Claim,
     Corrected,
@@ -18,148 +16,77 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Relation,
-    Says,
     Step,
-    Term,
-    eq,
-    le,
-    veq,
 )
-from bnverify.theory.claims.ext_eps import damped
-from bnverify.theory.settings import Setting
 
 WHERE = "beyond the sources: weight space at the actual input"
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
 AT_X = Data(fixed="X, gamma, beta", varies="W, L", parameters="weights of one unit")
 
+CHAIN_RULE = "dW == T @ v"
 
-def _dW(q: Setting) -> Any:
-    return q.vec("dW")
-
-
-def _through_X(q: Setting) -> Any:
-    """u = X dW = X X'v, the step of the activations along the weight gradient"""
-    return q.op("X", _dW(q))
-
-
-def chain_rule(q: Setting) -> Relation:
-    return veq(_dW(q), q.op("T", q.v))
-
-
-def gradient_norm(q: Setting) -> Relation:
-    moved = q.op("T", damped(q, q.g))
-    return eq(q.dot(_dW(q), _dW(q)), q.gamma**2 / q.s**2 * q.dot(moved, moved))
-
-
-def hessian(q: Setting) -> Relation:
-    return veq(q.op("HW", q.b), q.op("T", q.B(q.op("X", q.b))))
-
-
-def quadratic_form(q: Setting) -> Relation:
-    u = _through_X(q)
-    Pu = damped(q, u)
-    return eq(
-        q.dot(_dW(q), q.op("HW", _dW(q))),
-        q.gamma**2 / q.s**2 * q.dot(Pu, q.H(Pu))
-        - q.gamma
-        / (q.m * q.s**2)
-        * (2 * q.dot(damped(q, q.g), u) * q.dot(q.yhat, u) + q.grad_proj * q.dot(u, Pu)),
-    )
-
-
-def along_W(q: Setting) -> Relation:
-    return eq(q.dot(q.vec("W"), _dW(q)), 0)
-
-
-def along_W_eps(q: Setting) -> Relation:
-    return eq(q.dot(q.vec("W"), _dW(q)), q.gamma * (1 - q.rho) * q.grad_proj)
-
-
-def hessian_of_W(q: Setting) -> Relation:
-    return veq(q.op("HW", q.vec("W")), -_dW(q))
-
-
-def flat_along_W(q: Setting) -> Relation:
-    return eq(q.dot(q.vec("W"), q.op("HW", q.vec("W"))), 0)
-
-
-def minor(q: Setting) -> Relation:
-    W, d = q.vec("W"), _dW(q)
-    KW, Kd = q.op("HW", W), q.op("HW", d)
-    return eq(q.dot(W, KW) * q.dot(d, Kd) - q.dot(W, Kd) ** 2, -(q.dot(d, d) ** 2))
-
-
-def no_larger(q: Setting) -> Relation:
-    plain = q.op("T", q.g)
-    return le(q.dot(_dW(q), _dW(q)), q.gamma**2 / q.sigma**2 * q.dot(plain, plain))
-
-
-def reduced(q: Setting) -> Relation:
-    plain, W = q.op("T", q.g), q.vec("W")
-    return eq(
-        q.dot(_dW(q), _dW(q)),
-        q.gamma**2 / q.sigma**2 * (q.dot(plain, plain) - q.dot(plain, W) ** 2 / q.dot(W, W)),
-    )
-
-
-def larger(q: Setting) -> Relation:
-    plain = q.op("T", q.g)
-    return le(q.gamma**2 / q.sigma**2 * q.dot(plain, plain), q.dot(_dW(q), _dW(q)))
-
-
-def first_part(q: Setting) -> Relation:
-    u = _through_X(q)
-    return le(
-        q.dot(_dW(q), q.op("HW", _dW(q))),
-        q.gamma**2 / q.sigma**2 * q.dot(u, q.H(u)) - q.gamma / (q.m * q.sigma**2) * q.grad_proj * q.dot(u, u),
-    )
-
-
-def _centred(q: Setting) -> Relation:
-    mean = q.op("T", q.one)
-    return eq(q.dot(mean, mean), 0)
-
-
-def _eigenvector(q: Setting) -> Relation:
-    W = q.vec("W")
-    KW = q.op("T", q.op("X", W))
-    return eq(q.dot(KW, KW) * q.dot(W, W), q.dot(W, KW) ** 2)
-
-
-def _opposed(q: Setting) -> Relation:
-    return le(q.grad_proj * q.dot(q.op("T", q.g), q.op("T", q.yhat)), 0)
-
-
-CENTRED = Hypothesis("centred", r"X^\top \mathbf{1} = 0", _centred)
-EIGENVECTOR = Hypothesis("eigenvector", r"X^\top X W is parallel to W", _eigenvector)
-OPPOSED = Hypothesis(
-    "opposed", r"\langle g, \hat{y}\rangle \langle X^\top g, X^\top \hat{y}\rangle \le 0", _opposed
+GRADIENT_NORM = (
+    "dW @ dW == gamma**2/s**2 * ((T @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) @ (T "
+    "@ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))"
 )
 
+HESSIAN = "HW @ b == T @ B @ X @ b"
 
-def _increase(q: Setting) -> list[Term]:
-    scale = q.gamma**2 / q.sigma**2
-    return [
-        Term(2 * scale / q.m, "hypothesis", "opposed"),
-        Term(scale / q.m**2 * q.grad_proj**2, "normsq", q.op("T", q.yhat)),
-    ]
+QUADRATIC_FORM = (
+    "dW @ HW @ dW == gamma**2/s**2 * ((X @ dW - mean(X @ dW)*one - (yhat @ (X @ dW - mean(X @ "
+    "dW)*one))/m*yhat) @ H @ (X @ dW - mean(X @ dW)*one - (yhat @ (X @ dW - mean(X @ "
+    "dW)*one))/m*yhat)) - gamma/(m*s**2) * (2 * ((g - mean(g)*one - (yhat @ (g - "
+    "mean(g)*one))/m*yhat) @ X @ dW) * (yhat @ X @ dW) + (g @ yhat) * ((X @ dW) @ (X @ dW - "
+    "mean(X @ dW)*one - (yhat @ (X @ dW - mean(X @ dW)*one))/m*yhat)))"
+)
 
+ALONG_W = "W @ dW == 0"
 
-def _removed(q: Setting) -> list[Term]:
-    """The component of the plain gradient along W."""
-    W = q.vec("W")
-    along = W * (q.dot(q.op("T", q.g), W) / q.dot(W, W))
-    return [Term(q.gamma**2 / q.sigma**2, "normsq", along)]
+ALONG_W_EPS = "W @ dW == gamma * (1 - rho) * (g @ yhat)"
 
+HESSIAN_OF_W = "HW @ W == -dW"
 
-CHAIN = Step(text="the gradient in W is X'v", says=chain_rule)
+FLAT_ALONG_W = "W @ HW @ W == 0"
+
+MINOR = "(W @ HW @ W) * (dW @ HW @ dW) - (W @ HW @ dW)**2 == -(dW @ dW)**2"
+
+NO_LARGER = "dW @ dW <= gamma**2/sigma**2 * ((T @ g) @ (T @ g))"
+
+REDUCED = "dW @ dW == gamma**2/sigma**2 * ((T @ g) @ (T @ g) - ((T @ g) @ W)**2/(W @ W))"
+
+LARGER = "gamma**2/sigma**2 * ((T @ g) @ (T @ g)) <= dW @ dW"
+
+FIRST_PART = (
+    "dW @ HW @ dW <= gamma**2/sigma**2 * ((X @ dW) @ H @ (X @ dW)) - gamma/(m*sigma**2) * (g @ "
+    "yhat) * ((X @ dW) @ (X @ dW))"
+)
+
+CENTRED = Hypothesis("centred", r"X^\top \mathbf{1} = 0", "(T @ one) @ (T @ one) == 0")
+EIGENVECTOR = Hypothesis(
+    "eigenvector",
+    r"X^\top X W is parallel to W",
+    "((T @ X @ W) @ (T @ X @ W)) * (W @ W) == (W @ T @ X @ W)**2",
+)
+OPPOSED = Hypothesis(
+    "opposed",
+    r"\langle g, \hat{y}\rangle \langle X^\top g, X^\top \hat{y}\rangle \le 0",
+    "(g @ yhat) * ((T @ g) @ (T @ yhat)) <= 0",
+)
+
+INCREASE = (
+    "2 * (gamma**2/sigma**2)/m*given1",
+    "gamma**2/sigma**2/m**2 * (g @ yhat)**2 * ((T @ yhat) @ (T @ yhat))",
+)
+
+REMOVED = ("gamma**2/sigma**2 * ((((T @ g) @ W)/(W @ W)*W) @ (((T @ g) @ W)/(W @ W)*W))",)
+
+CHAIN = Step(text="the gradient in W is X'v", says=CHAIN_RULE)
 
 
 def _formula(
     slug: str,
     title: str,
-    says: Says,
+    says: str,
     why: str,
     steps: tuple[Step, ...] = (),
     eps: bool = True,
@@ -186,7 +113,7 @@ def _formula(
     )
 
 
-def _weaker(slug: str, summary: str, says: Says, hypotheses: tuple[Hypothesis, ...], at: Instance) -> Reading:
+def _weaker(slug: str, summary: str, says: str, hypotheses: tuple[Hypothesis, ...], at: Instance) -> Reading:
     return Reading(
         slug=slug,
         summary=summary,
@@ -229,7 +156,7 @@ CLAIMS = (
     _formula(
         "gradient",
         "The gradient of the weights at the actual input",
-        gradient_norm,
+        GRADIENT_NORM,
         "X'v with v = (gamma/s) P g",
         (CHAIN,),
         setting="weights",
@@ -237,27 +164,27 @@ CLAIMS = (
     _formula(
         "hessian",
         "The Hessian of the weights at the actual input",
-        quadratic_form,
+        QUADRATIC_FORM,
         "X'BX, and its form along the gradient",
-        (CHAIN, Step(text="the Hessian in W is X'BX", says=hessian)),
+        (CHAIN, Step(text="the Hessian in W is X'BX", says=HESSIAN)),
         setting="weights",
     ),
     _formula(
         "scale-invariance",
         "Weight space along W: no gradient, no curvature, a Hessian that is indefinite wherever it matters",
-        minor,
+        MINOR,
         "the loss does not change along W, and the gradient shrinks as 1/|W|",
         (
-            Step(text="the gradient is at right angles to W", says=along_W),
-            Step(text="the Hessian maps W to minus the gradient", says=hessian_of_W),
-            Step(text="there is no curvature along W", says=flat_along_W),
+            Step(text="the gradient is at right angles to W", says=ALONG_W),
+            Step(text="the Hessian maps W to minus the gradient", says=HESSIAN_OF_W),
+            Step(text="there is no curvature along W", says=FLAT_ALONG_W),
         ),
         eps=False,
     ),
     _formula(
         "scale-invariance-eps",
         "Weight space along W at eps > 0",
-        along_W_eps,
+        ALONG_W_EPS,
         "not invariant: the derivative along W is gamma (1 - rho) <g, y-hat>",
     ),
     Claim(
@@ -270,7 +197,7 @@ CLAIMS = (
             Reading(
                 slug="any-input",
                 summary="for every X",
-                says=no_larger,
+                says=NO_LARGER,
                 data=AT_X,
                 refutation=Refutation(
                     ORIGIN,
@@ -287,20 +214,20 @@ CLAIMS = (
             Reading(
                 slug="whitened-input",
                 summary="where X is centred and W an eigenvector of X'X",
-                says=no_larger,
+                says=NO_LARGER,
                 data=AT_X,
                 hypotheses=(CENTRED, EIGENVECTOR),
                 assumptions=("X'1 = 0", "X'X W is parallel to W"),
-                proof=Proof(steps=(CHAIN,), terms=_removed),
+                proof=Proof(steps=(CHAIN,), terms=REMOVED),
                 setting="weights-eigen",
             ),
-            _weaker("only-centred", "where X is centred", no_larger, (CENTRED,), OBLIQUE),
+            _weaker("only-centred", "where X is centred", NO_LARGER, (CENTRED,), OBLIQUE),
             _weaker(
-                "only-eigenvector", "where W is an eigenvector of X'X", no_larger, (EIGENVECTOR,), ORIGIN
+                "only-eigenvector", "where W is an eigenvector of X'X", NO_LARGER, (EIGENVECTOR,), ORIGIN
             ),
         ),
         corrected=Corrected(
-            says=reduced,
+            says=REDUCED,
             proof=Proof(steps=(CHAIN,)),
             text="an equality: what is removed is the component of the plain gradient along W",
             hypotheses=(CENTRED, EIGENVECTOR),
@@ -325,11 +252,11 @@ CLAIMS = (
             Reading(
                 slug="opposed",
                 summary="where <g, y-hat> and <X'g, X'y-hat> are not of one sign",
-                says=larger,
+                says=LARGER,
                 data=AT_X,
                 hypotheses=(CENTRED, OPPOSED),
                 assumptions=("X'1 = 0", "<g, y-hat> <X'g, X'y-hat> <= 0"),
-                proof=Proof(steps=(CHAIN,), terms=_increase),
+                proof=Proof(steps=(CHAIN,), terms=INCREASE),
                 setting="weights-centred",
             ),
         ),
@@ -346,7 +273,7 @@ CLAIMS = (
             Reading(
                 slug="any-input",
                 summary="for every X, with X dW in place of v",
-                says=first_part,
+                says=FIRST_PART,
                 data=AT_X,
                 refutation=Refutation(
                     FIRST_PART_ORIGIN,
@@ -364,24 +291,24 @@ CLAIMS = (
             Reading(
                 slug="whitened-input",
                 summary="where X is centred and W an eigenvector of X'X",
-                says=first_part,
+                says=FIRST_PART,
                 data=AT_X,
                 hypotheses=(CENTRED, EIGENVECTOR),
                 assumptions=("X'1 = 0", "X'X W is parallel to W"),
                 proof=Proof(steps=(CHAIN,)),
                 setting="weights-eigen",
             ),
-            _weaker("only-centred", "where X is centred", first_part, (CENTRED,), FIRST_PART_OBLIQUE),
+            _weaker("only-centred", "where X is centred", FIRST_PART, (CENTRED,), FIRST_PART_OBLIQUE),
             _weaker(
                 "only-eigenvector",
                 "where W is an eigenvector of X'X",
-                first_part,
+                FIRST_PART,
                 (EIGENVECTOR,),
                 FIRST_PART_ORIGIN,
             ),
         ),
         corrected=Corrected(
-            says=quadratic_form,
+            says=QUADRATIC_FORM,
             proof=Proof(steps=(CHAIN,), eps=True),
             text="at every X, with P X dW and both of its products",
             setting="weights-at-X",

@@ -5,8 +5,7 @@ Right as printed, for every m, every gamma and every differentiable f of C, with
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Data, Proof, Reading, Relation, veq
-from bnverify.theory.settings import Setting
+from bnverify.theory.claim import Claim, Data, Proof, Reading
 
 QUOTATION = r"""The gradient $\frac{\partial f}{\partial A^{(b)}}$ through BN and another function $f := f(C)$, where
 $C = \gamma \cdot B + \beta$, and $B = BN_{0,1}(A) := \frac{A-\mu}{\sigma}$ where $A^{(b)}$ are scalar elements of
@@ -15,13 +14,7 @@ $$\frac{\partial f}{\partial A^{(b)}} = \frac{\gamma}{m\sigma} \left(m \frac{\pa
 \sum_{k=1}^m \frac{\partial f}{\partial C^{(k)}} - B^{(b)} \sum_{k=1}^m \frac{\partial f}{\partial C^{(k)}} B^{(k)}
 \right)$$"""
 
-
-def printed(q: Setting) -> Relation:
-    return veq(
-        q.v,
-        (q.g * q.m - q.one * q.grad_sum - q.yhat * q.grad_proj) * (q.gamma / (q.m * q.sigma)),
-    )
-
+PRINTED = "v == gamma/(m*sigma) * (m*g - (one @ g)*one - (g @ yhat)*yhat)"
 
 CLAIM = Claim(
     id="fact-C.1",
@@ -33,7 +26,7 @@ CLAIM = Claim(
         Reading(
             slug="biased-variance",
             summary="sigma^2 is the mean of squared deviations, as in equation (28)",
-            says=printed,
+            says=PRINTED,
             data=Data(quantifiers="for all A, gamma, beta, every differentiable f of C, every b"),
             proof=Proof(),
         ),

@@ -5,8 +5,7 @@ Right as printed. The Jacobian is symmetric, so the order of the indices b and k
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Data, Proof, Reading, Relation, Step, veq
-from bnverify.theory.settings import Setting
+from bnverify.theory.claim import Claim, Data, Proof, Reading, Step
 
 QUOTATION = r"""A convenient gradient of BN is given as
 $$\frac{\partial \hat{y}^{(b)}}{\partial y^{(k)}} = \frac{1}{\sigma} \left(\mathbf{I}[b=k] - \frac{1}{m} -
@@ -16,19 +15,10 @@ $$\frac{\partial z_j^{(b)}}{\partial y^{(k)}} = \frac{\gamma}{\sigma} \left(\mat
 \frac{1}{m} \hat{y}^{(b)} \hat{y}^{(k)} \right),\tag{2}$$"""
 
 
-def line_1(q: Setting) -> Relation:
-    return veq(
-        q.op("Dyhat", q.b),
-        (q.b - q.one * (q.dot(q.one, q.b) / q.m) - q.yhat * (q.dot(q.yhat, q.b) / q.m)) * (1 / q.sigma),
-    )
+LINE_1 = "d(yhat, y, b) == (b - mean(b)*one - (yhat @ b)/m*yhat)/sigma"
 
 
-def line_2(q: Setting) -> Relation:
-    return veq(
-        q.op("Dz", q.b),
-        (q.b - q.one * (q.dot(q.one, q.b) / q.m) - q.yhat * (q.dot(q.yhat, q.b) / q.m)) * (q.gamma / q.sigma),
-    )
-
+LINE_2 = "d(z, y, b) == gamma/sigma * (b - mean(b)*one - (yhat @ b)/m*yhat)"
 
 CLAIM = Claim(
     id="fact-C.2",
@@ -40,9 +30,9 @@ CLAIM = Claim(
         Reading(
             slug="both-lines",
             summary="the Jacobians of y-hat and of z in y, acting on an arbitrary direction b",
-            says=line_2,
+            says=LINE_2,
             data=Data(quantifiers="for all y, gamma, beta and all b, k", varies="y"),
-            proof=Proof(steps=(Step(text="equation (1), the Jacobian of y-hat", says=line_1),)),
+            proof=Proof(steps=(Step(text="equation (1), the Jacobian of y-hat", says=LINE_1),)),
         ),
     ),
     scope=(("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0")),

@@ -18,16 +18,10 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Relation,
     Step,
-    eq,
-    le,
-    lt,
-    veq,
 )
-from bnverify.theory.claims.obs_4_3_activations import matched
-from bnverify.theory.claims.obs_4_3_minima import PLAIN_MINIMUM, affine_map
-from bnverify.theory.settings import Setting
+from bnverify.theory.claims.obs_4_3_activations import MATCHED
+from bnverify.theory.claims.obs_4_3_minima import AFFINE_MAP, PLAIN_MINIMUM
 
 QUOTATION = r"""Let $W^*$ and $\widehat{W}^*$ be the set of local optima for the weights in the normal and BN
 networks, respectively. For any initialization $W_0$ we have that
@@ -36,53 +30,31 @@ $$\left\| W_0 - \widehat{W}^* \right\|^2 \leq \left\| W_0 - W^* \right\|^2 - \fr
 if $\langle W_0, W^* \rangle > 0$, where $\widehat{W}^*$ and $W^*$ are closest optima for BN and standard network,
 respectively."""
 
+ON_THE_RAY = (
+    "(W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) @ (W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) <= (W0 "
+    "- Wstar) @ (W0 - Wstar) - 1/(Wstar @ Wstar) * (Wstar @ Wstar - Wstar @ W0)**2"
+)
 
-def _right(q: Setting) -> object:
-    W0, Ws = q.vec("W0"), q.vec("Wstar")
-    d = W0 - Ws
-    gap = q.dot(Ws, Ws) - q.dot(Ws, W0)
-    return q.dot(d, d) - 1 / q.dot(Ws, Ws) * gap**2
+CLOSEST = (
+    "(W0 - What) @ (W0 - What) <= (W0 - Wstar) @ (W0 - Wstar) - 1/(Wstar @ Wstar) * (Wstar @ "
+    "Wstar - Wstar @ W0)**2"
+)
 
+SCALE_INVARIANCE = "at(yhat, y, alpha*y) == yhat"
 
-def on_the_ray(q: Setting) -> Relation:
-    """With W-hat = k W*, k = <W*, W0>/|W*|^2, the two sides are equal."""
-    W0, Ws = q.vec("W0"), q.vec("Wstar")
-    d = W0 - Ws * (q.dot(Ws, W0) / q.dot(Ws, Ws))
-    return le(q.dot(d, d), _right(q))
+IS_OPTIMUM = "dW @ dW == 0"
 
+BN_OPTIMUM = "dW_hat @ dW_hat == 0"
 
-def closest(q: Setting) -> Relation:
-    d = q.vec("W0") - q.vec("What")
-    return le(q.dot(d, d), _right(q))
+CLOSEST_ON_ITS_RAY = "What @ (W0 - What) == 0"
 
-
-def scale_invariance(q: Setting) -> Relation:
-    return veq(q.vec("yhat_scaled"), q.yhat)
-
-
-def is_optimum(q: Setting) -> Relation:
-    return eq(q.dot(q.vec("dW"), q.vec("dW")), 0)
-
-
-def _correlated(q: Setting) -> Relation:
-    return lt(0, q.dot(q.vec("W0"), q.vec("Wstar")))
-
-
-def _bn_optimum(q: Setting) -> Relation:
-    return eq(q.dot(q.vec("dW_hat"), q.vec("dW_hat")), 0)
-
-
-def _closest_on_its_ray(q: Setting) -> Relation:
-    return eq(q.dot(q.vec("What"), q.vec("W0") - q.vec("What")), 0)
-
-
-CORRELATED = Hypothesis("correlated", r"\langle W_0, W^* \rangle > 0", _correlated)
+CORRELATED = Hypothesis("correlated", r"\langle W_0, W^* \rangle > 0", "0 < W0 @ Wstar")
 NO_BIAS_HYPOTHESES = (
     *PLAIN_MINIMUM,
     CORRELATED,
-    Hypothesis("bn-optimum", r"\nabla_W \widehat{\mathcal{L}} = 0 at \widehat{W}", _bn_optimum),
+    Hypothesis("bn-optimum", r"\nabla_W \widehat{\mathcal{L}} = 0 at \widehat{W}", BN_OPTIMUM),
     Hypothesis(
-        "closest-on-its-ray", r"\langle \widehat{W}, W_0 - \widehat{W} \rangle = 0", _closest_on_its_ray
+        "closest-on-its-ray", r"\langle \widehat{W}, W_0 - \widehat{W} \rangle = 0", CLOSEST_ON_ITS_RAY
     ),
 )
 
@@ -97,12 +69,12 @@ _REGRESSION: dict[str, Any] = {
 }
 AT_THE_OPTIMUM = Instance(
     **_REGRESSION,
-    extra=(("c", (0, 1)), ("W0", (1, 0)), ("Wstar", (1, 0)), ("What", ("4/5", "2/5"))),
+    extra=(("u", (0, 1)), ("W0", (1, 0)), ("Wstar", (1, 0)), ("What", ("4/5", "2/5"))),
     note="W0 = W*: the right side is 0, but the optima of the BatchNorm network lie on the ray of (2, 1)",
 )
 AWAY = Instance(
     **_REGRESSION,
-    extra=(("c", (0, 1)), ("W0", (2, -1)), ("Wstar", (1, 0)), ("What", ("6/5", "3/5"))),
+    extra=(("u", (0, 1)), ("W0", (2, -1)), ("Wstar", (1, 0)), ("What", ("6/5", "3/5"))),
     note="every term non-zero",
 )
 OTHER_GAMMA = Instance(
@@ -118,11 +90,11 @@ OTHER_GAMMA = Instance(
 
 PROOF = Proof(
     steps=(
-        Step(text="y-hat does not change when y is multiplied by alpha > 0", says=scale_invariance),
-        Step(text="at gamma = sigma, beta = mu, BatchNorm maps X W* to itself", says=matched),
-        Step(text="with a bias the image of BatchNorm lies in the range of X", says=affine_map),
+        Step(text="y-hat does not change when y is multiplied by alpha > 0", says=SCALE_INVARIANCE),
+        Step(text="at gamma = sigma, beta = mu, BatchNorm maps X W* to itself", says=MATCHED),
+        Step(text="with a bias the image of BatchNorm lies in the range of X", says=AFFINE_MAP),
         Step(text="so W* and every k W* with k > 0 are local minima of L^", lemma="composition"),
-        Step(text="at k = <W*, W0>/|W*|^2 the distance is the right side, (59) to (62)", says=on_the_ray),
+        Step(text="at k = <W*, W0>/|W*|^2 the distance is the right side, (59) to (62)", says=ON_THE_RAY),
         Step(text="the closest optimum is at most as far as k W*", lemma="closest-point"),
     ),
     lemma="closest-point",
@@ -138,7 +110,7 @@ CLAIM = Claim(
         Reading(
             slug="with-bias-matched",
             summary="a layer with a bias; gamma, beta match W* (gamma = sigma, beta = mu at W*)",
-            says=on_the_ray,
+            says=ON_THE_RAY,
             data=Data(
                 quantifiers="for all W0 with <W0, W*> > 0",
                 fixed="X, gamma = sigma, beta = mu at W*",
@@ -155,7 +127,7 @@ CLAIM = Claim(
         Reading(
             slug="no-bias",
             summary="y = Wx as printed, gamma and beta match W*",
-            says=closest,
+            says=CLOSEST,
             data=Data(
                 quantifiers="for all W0 with <W0, W*> > 0",
                 fixed="X, gamma = sigma, beta = mu at W*",
@@ -171,7 +143,7 @@ CLAIM = Claim(
         Reading(
             slug="any-gamma-beta",
             summary="a layer with a bias, gamma and beta any constants: at W0 = W* the right side is 0",
-            says=is_optimum,
+            says=IS_OPTIMUM,
             data=Data(
                 quantifiers="for all gamma, beta; W0 = W*",
                 fixed="X, gamma, beta",
@@ -186,7 +158,7 @@ CLAIM = Claim(
         ),
     ),
     corrected=Corrected(
-        says=on_the_ray,
+        says=ON_THE_RAY,
         proof=PROOF,
         text="for a layer with a bias, eps = 0, and gamma, beta that match W*; equality where the ray of W* is closest",
         hypotheses=(CORRELATED,),

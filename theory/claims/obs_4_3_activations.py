@@ -6,16 +6,12 @@ batch; for a constant batch (sigma = 0) the paper's BatchNorm is not defined.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Data, Proof, Reading, Relation, veq
-from bnverify.theory.settings import Setting
+from bnverify.theory.claim import Claim, Data, Proof, Reading
 
 QUOTATION = r"""For any input data $X$ and network configuration $W$, there exists a BN configuration $(W, \gamma,
 \beta)$ that results in the same activations $y_j$, and where $\gamma = \sigma_j$."""
 
-
-def matched(q: Setting) -> Relation:
-    return veq(q.yhat * q.sigma + q.one * q.sym("mu"), q.vec("y"))
-
+MATCHED = "sigma*yhat + mu*one == y"
 
 CLAIM = Claim(
     id="obs-4.3.activations",
@@ -27,7 +23,7 @@ CLAIM = Claim(
         Reading(
             slug="one-batch-one-configuration",
             summary="for each batch there are gamma and beta with z = y",
-            says=matched,
+            says=MATCHED,
             data=Data(
                 quantifiers="for all X and W with sigma_j > 0 there are gamma and beta",
                 fixed="X, W",

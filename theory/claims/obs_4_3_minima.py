@@ -17,66 +17,37 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Relation,
     Step,
-    eq,
-    lt,
-    veq,
 )
-from bnverify.theory.claims.obs_4_3_activations import matched
-from bnverify.theory.settings import Setting
+from bnverify.theory.claims.obs_4_3_activations import MATCHED
 
 QUOTATION = r"""Consequently, all of the minima of the normal landscape are preserved in the BN landscape."""
 
+STATIONARY_IN_Y = "v @ v == 0"
 
-def stationary_in_y(q: Setting) -> Relation:
-    return eq(q.bn_grad_sq, 0)
+STATIONARY_IN_W = "dW @ dW == 0"
 
+STATIONARY_IN_BETA = "one @ g == 0"
 
-def stationary_in_W(q: Setting) -> Relation:
-    return eq(q.dot(q.vec("dW"), q.vec("dW")), 0)
+STRICT_IN_W = "0 < W @ HW @ W"
 
+PLAIN_STATIONARY = "dW_plain @ dW_plain == 0"
 
-def stationary_in_beta(q: Setting) -> Relation:
-    return eq(q.grad_sum, 0)
+PLAIN_CURVED_ALONG_W = "0 < W @ HW_plain @ W"
 
+PLAIN_DETERMINANT = "0 < (W @ HW_plain @ W) * (u @ HW_plain @ u) - (W @ HW_plain @ u)**2"
 
-def strict_in_W(q: Setting) -> Relation:
-    return lt(0, q.dot(q.vec("W"), q.op("HW", q.vec("W"))))
+AFFINE_MAP = "z == gamma/sigma*y + (beta - gamma*mu/sigma)*one"
 
-
-def _plain_stationary(q: Setting) -> Relation:
-    return eq(q.dot(q.vec("dW_plain"), q.vec("dW_plain")), 0)
-
-
-def _plain_curved_along_W(q: Setting) -> Relation:
-    return lt(0, q.dot(q.vec("W"), q.op("HW_plain", q.vec("W"))))
-
-
-def _plain_determinant(q: Setting) -> Relation:
-    W, c = q.vec("W"), q.vec("c")
-    KW, Kc = q.op("HW_plain", W), q.op("HW_plain", c)
-    return lt(0, q.dot(W, KW) * q.dot(c, Kc) - q.dot(W, Kc) ** 2)
-
-
-def affine_map(q: Setting) -> Relation:
-    return veq(
-        q.vec("z"),
-        q.vec("y") * (q.gamma / q.sigma) + q.one * (q.sym("beta") - q.gamma * q.sym("mu") / q.sigma),
-    )
-
-
-def _g_zero(q: Setting) -> Relation:
-    return eq(q.grad_sq, 0)
-
+G_ZERO = "g @ g == 0"
 
 PLAIN_MINIMUM = (
-    Hypothesis("plain-stationary", r"\nabla_W \mathcal{L} = 0 at W^*", _plain_stationary),
-    Hypothesis("plain-curved", r"W^{*\top} \nabla^2_W \mathcal{L}\, W^* > 0", _plain_curved_along_W),
+    Hypothesis("plain-stationary", r"\nabla_W \mathcal{L} = 0 at W^*", PLAIN_STATIONARY),
+    Hypothesis("plain-curved", r"W^{*\top} \nabla^2_W \mathcal{L}\, W^* > 0", PLAIN_CURVED_ALONG_W),
     Hypothesis(
         "plain-positive-definite",
         r"\det \nabla^2_W \mathcal{L} > 0 on the span of W^* and a second direction c (d = 2)",
-        _plain_determinant,
+        PLAIN_DETERMINANT,
     ),
 )
 
@@ -88,7 +59,7 @@ NO_BIAS = Instance(
     H=((1, 0, 0), (0, 0, 0), (0, 0, 1)),
     gamma="s",
     beta="mu",
-    extra=(("c", (1, 0)),),
+    extra=(("u", (1, 0)),),
     note="W* is a strict minimum of the plain loss, the BatchNorm gradient there is not 0",
 )
 NO_BIAS_ONE_INPUT = Instance(
@@ -109,13 +80,13 @@ WITH_BIAS = Instance(
     H=((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     gamma="s",
     beta="mu",
-    extra=(("c", (0, 1)),),
+    extra=(("u", (0, 1)),),
     note="with a bias column W* is a minimum of both, but L^ is constant along the ray a W*",
 )
 
 PROOF_IN_Y = Proof(
     steps=(
-        Step(text="at gamma = sigma, beta = mu the map y -> z fixes the minimum", says=matched),
+        Step(text="at gamma = sigma, beta = mu the map y -> z fixes the minimum", says=MATCHED),
         Step(
             text="L^ is L composed with the continuous map y -> z, and its image lies in R^m",
             lemma="composition",
@@ -125,10 +96,10 @@ PROOF_IN_Y = Proof(
 )
 PROOF_WITH_BIAS = Proof(
     steps=(
-        Step(text="at gamma = sigma, beta = mu the map y -> z fixes the minimum", says=matched),
+        Step(text="at gamma = sigma, beta = mu the map y -> z fixes the minimum", says=MATCHED),
         Step(
             text="z is y rescaled plus a multiple of 1: with a bias (1 in the range of X) z is X times other weights",
-            says=affine_map,
+            says=AFFINE_MAP,
         ),
         Step(
             text="so L^(W) = L(X W') for weights W' that depend continuously on W and equal W* at W*",
@@ -148,16 +119,16 @@ CLAIM = Claim(
         Reading(
             slug="in-activations",
             summary="local minima of L in y are local minima of L^ in y, at gamma = sigma, beta = mu",
-            says=stationary_in_y,
+            says=STATIONARY_IN_Y,
             data=Data(quantifiers="for every local minimum y* of L with sigma > 0", bias="not in question"),
-            hypotheses=(Hypothesis("plain-stationary", r"\nabla_y \mathcal{L} = 0", _g_zero),),
+            hypotheses=(Hypothesis("plain-stationary", r"\nabla_y \mathcal{L} = 0", G_ZERO),),
             proof=PROOF_IN_Y,
             necessary="a consequence that points can test: the gradient of L^ is 0 where that of L is",
         ),
         Reading(
             slug="in-weights-with-bias",
             summary="local minima in W of a layer with a bias, gamma = sigma and beta = mu held fixed",
-            says=stationary_in_W,
+            says=STATIONARY_IN_W,
             data=Data(
                 quantifiers="for every local minimum W* of L(X W) with sigma > 0",
                 bias="the range of X contains 1",
@@ -171,7 +142,7 @@ CLAIM = Claim(
         Reading(
             slug="in-weights-no-bias",
             summary="local minima in W of y = Wx as printed, without a bias; gamma = sigma, beta = mu held fixed",
-            says=stationary_in_W,
+            says=STATIONARY_IN_W,
             data=Data(
                 quantifiers="for every local minimum W* of L(X W)",
                 bias="none: y = Wx",
@@ -185,7 +156,7 @@ CLAIM = Claim(
         Reading(
             slug="jointly-no-bias",
             summary="local minima in (W, gamma, beta) jointly, no bias in y = Wx",
-            says=stationary_in_beta,
+            says=STATIONARY_IN_BETA,
             data=Data(
                 quantifiers="for every local minimum W* of L(X W)",
                 fixed="nothing",
@@ -201,7 +172,7 @@ CLAIM = Claim(
         Reading(
             slug="as-strict-minima",
             summary="strict local minima in W stay strict",
-            says=strict_in_W,
+            says=STRICT_IN_W,
             data=Data(
                 quantifiers="for every strict local minimum W* of L(X W)",
                 bias="the range of X contains 1",
@@ -216,7 +187,7 @@ CLAIM = Claim(
         ),
     ),
     corrected=Corrected(
-        says=stationary_in_W,
+        says=STATIONARY_IN_W,
         proof=PROOF_WITH_BIAS,
         text="minima with sigma > 0 are preserved, as minima though never as strict ones, where the layer has a bias",
         assumptions=("the layer has a bias (1 is in the range of X)", "sigma > 0 at the minimum"),

@@ -15,70 +15,35 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Relation,
-    Term,
-    eq,
-    le,
-    lt,
 )
-from bnverify.theory.settings import Setting
 
+SHORTER = "v @ v <= g @ g"
 
-def shorter(q: Setting) -> Relation:
-    return le(q.bn_grad_sq, q.grad_sq)
+SCALE_AT_MOST_SIGMA = "gamma**2 <= sigma**2"
 
+SCALE = Hypothesis("scale", r"\gamma^2 \le \sigma^2", SCALE_AT_MOST_SIGMA)
 
-def _scale_at_most_sigma(q: Setting) -> Relation:
-    return le(q.gamma**2, q.sigma**2)
+SHORTER_TERMS = (
+    "(g @ g)/sigma**2*given0",
+    "gamma**2/(sigma**2*m) * (one @ g)**2",
+    "gamma**2/(sigma**2*m) * (g @ yhat)**2",
+)
 
+SHORTER_IN_WEIGHT_SPACE = "max((T @ v) @ (T @ v), norm(X) <= lam) <= max((T @ g) @ (T @ g), norm(X) <= lam)"
 
-SCALE = Hypothesis("scale", r"\gamma^2 \le \sigma^2", _scale_at_most_sigma)
+ADDITIVE = "gamma**2/sigma**2 * (g @ g) - v @ v == gamma**2/sigma**2 * ((one @ g)**2/m + (g @ yhat)**2/m)"
 
+ALWAYS_EFFECTIVE = "v @ v < gamma**2/sigma**2 * (g @ g)"
 
-def _shorter_terms(q: Setting) -> list[Term]:
-    return [
-        Term(q.grad_sq / q.sigma**2, "hypothesis", "scale"),
-        Term(q.gamma**2 / (q.sigma**2 * q.m), "square", q.grad_sum),
-        Term(q.gamma**2 / (q.sigma**2 * q.m), "square", q.grad_proj),
-    ]
+AT_MOST_QUADRATIC = "(one @ g)**2 <= m * (g @ g)"
 
+QUADRATIC_IN_M = "(one @ g)**2 == m**2*mean(g)**2"
 
-def shorter_in_weight_space(q: Setting) -> Relation:
-    return le(q.max_grad(q.v), q.max_grad(q.g))
+MEAN_TERM_POSITIVE = "0 < (one @ g)**2"
 
+CORRELATION_POSITIVE = "0 < (g @ yhat)**2"
 
-def _weight_terms(q: Setting) -> list[Term]:
-    return [Term(q.lam**2 * term.multiplier, term.kind, term.factor) for term in _shorter_terms(q)]
-
-
-def additive(q: Setting) -> Relation:
-    scale = q.gamma**2 / q.sigma**2
-    return eq(scale * q.grad_sq - q.bn_grad_sq, scale * (q.grad_sum**2 / q.m + q.grad_proj**2 / q.m))
-
-
-def always_effective(q: Setting) -> Relation:
-    return lt(q.bn_grad_sq, q.gamma**2 / q.sigma**2 * q.grad_sq)
-
-
-def at_most_quadratic(q: Setting) -> Relation:
-    return le(q.grad_sum**2, q.m * q.grad_sq)
-
-
-def quadratic_in_m(q: Setting) -> Relation:
-    return eq(q.grad_sum**2, q.m**2 * q.mu_g**2)
-
-
-def mean_term_positive(q: Setting) -> Relation:
-    return lt(0, q.grad_sum**2)
-
-
-def correlation_positive(q: Setting) -> Relation:
-    return lt(0, q.grad_proj**2)
-
-
-def beaten(q: Setting) -> Relation:
-    return lt(q.bn_grad_sq, q.grad_sq)
-
+BEATEN = "v @ v < g @ g"
 
 STRETCH = Instance(
     y=(0, 0, 1), g=(0, 1, 0), note="gamma = 1 exceeds sigma = sqrt(2)/3: |v|^2 = 9/4, |g|^2 = 1"
@@ -109,22 +74,22 @@ CLAIMS = (
             Reading(
                 slug="any-scale",
                 summary="the gradient norm is not larger, for every gamma (for a linear loss it is the constant)",
-                says=shorter,
+                says=SHORTER,
                 refutation=Refutation(STRETCH, STRETCH),
             ),
             Reading(
                 slug="scale-at-most-sigma",
                 summary="the same where |gamma| <= sigma, in particular at matched activations",
-                says=shorter,
+                says=SHORTER,
                 data=Data(fixed="gamma with gamma^2 <= sigma^2"),
                 hypotheses=(SCALE,),
                 assumptions=("|gamma| <= sigma",),
-                proof=Proof(terms=_shorter_terms),
+                proof=Proof(terms=SHORTER_TERMS),
             ),
         ),
         corrected=Corrected(
-            says=shorter,
-            proof=Proof(terms=_shorter_terms),
+            says=SHORTER,
+            proof=Proof(terms=SHORTER_TERMS),
             text="true where |gamma| <= sigma",
             hypotheses=(SCALE,),
             assumptions=("|gamma| <= sigma",),
@@ -145,20 +110,20 @@ CLAIMS = (
             Reading(
                 slug="additive",
                 summary="the squared norm is reduced by (<1,g>^2 + <g,y-hat>^2)/m, whatever gamma/sigma",
-                says=additive,
+                says=ADDITIVE,
                 proof=Proof(),
             ),
             Reading(
                 slug="has-effect-at-sigma",
                 summary="there are gradients for which it is a reduction at gamma = sigma",
-                says=beaten,
+                says=BEATEN,
                 data=Data(quantifiers="there are y, g with gamma = sigma", fixed="gamma = sigma"),
                 proof=Proof(at=MATCHED, witness="an exact point"),
             ),
             Reading(
                 slug="always-has-effect",
                 summary="the reduction is never 0",
-                says=always_effective,
+                says=ALWAYS_EFFECTIVE,
                 refutation=Refutation(NO_GRADIENT, NO_REDUCTION),
                 admitted=False,
                 why="the sentence before names the condition: y-hat correlates with g, or the mean of g is not 0",
@@ -178,14 +143,14 @@ CLAIMS = (
             Reading(
                 slug="fixed-mean",
                 summary="<1,g>^2 = m^2 mu_g^2: quadratic where the mean of the gradient's entries stays the same",
-                says=quadratic_in_m,
+                says=QUADRATIC_IN_M,
                 data=Data(fixed="the mean of the entries of g", varies="m"),
                 proof=Proof(),
             ),
             Reading(
                 slug="any-gradient",
                 summary="the term is significant for every loss",
-                says=mean_term_positive,
+                says=MEAN_TERM_POSITIVE,
                 data=Data(varies="m, L"),
                 refutation=Refutation(ZERO_MEAN),
             ),
@@ -208,8 +173,8 @@ CLAIMS = (
             Reading(
                 slug="cauchy-schwarz",
                 summary="<1,g>^2 <= m |g|^2, with equality for a constant gradient",
-                says=at_most_quadratic,
-                proof=Proof(terms=lambda q: [Term(1, "cauchy", (q.one, q.g))]),
+                says=AT_MOST_QUADRATIC,
+                proof=Proof(terms=("(one @ one) * (g @ g) - (one @ g)**2",)),
             ),
         ),
         scope=SCOPE,
@@ -227,7 +192,7 @@ CLAIMS = (
             Reading(
                 slug="in-theory",
                 summary="<g, y-hat>^2 > 0 for every loss",
-                says=correlation_positive,
+                says=CORRELATION_POSITIVE,
                 refutation=Refutation(CONSTANT_GRADIENT),
             ),
         ),
@@ -248,18 +213,24 @@ CLAIMS = (
             Reading(
                 slug="any-scale",
                 summary="the maximum over X of the weight gradient is not larger, for every gamma",
-                says=shorter_in_weight_space,
+                says=SHORTER_IN_WEIGHT_SPACE,
                 data=Data(fixed="g, y-hat, sigma", varies="X", norm="spectral"),
                 refutation=Refutation(STRETCH, STRETCH),
             ),
             Reading(
                 slug="scale-at-most-sigma",
                 summary="the same where |gamma| <= sigma",
-                says=shorter_in_weight_space,
+                says=SHORTER_IN_WEIGHT_SPACE,
                 data=Data(fixed="g, y-hat, sigma, gamma^2 <= sigma^2", varies="X", norm="spectral"),
                 hypotheses=(SCALE,),
                 assumptions=("|gamma| <= sigma",),
-                proof=Proof(terms=_weight_terms),
+                proof=Proof(
+                    terms=(
+                        "lam**2 * ((g @ g)/sigma**2)*given0",
+                        "lam**2 * (gamma**2/(sigma**2*m)) * (one @ g)**2",
+                        "lam**2 * (gamma**2/(sigma**2*m)) * (g @ yhat)**2",
+                    )
+                ),
             ),
         ),
         scope=SCOPE,

@@ -15,75 +15,37 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Relation,
     Step,
-    Term,
-    eq,
-    le,
-    lt,
 )
-from bnverify.theory.claims.prose_4_lipschitz import MATCHED, SCALE, additive, beaten
-from bnverify.theory.claims.thm_4_2_1 import printed as first_part
+from bnverify.theory.claims.prose_4_lipschitz import ADDITIVE, BEATEN, MATCHED, SCALE
+from bnverify.theory.claims.thm_4_2_1 import PRINTED as FIRST_PART
 from bnverify.theory.claims.thm_4_2_2 import NOT_INCREASED
-from bnverify.theory.settings import Setting
 
+DECREASED = "v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v)"
 
-def decreased(q: Setting) -> Relation:
-    return le(q.bn_hess_bn, q.gamma**2 / q.sigma**2 * q.hess_bn)
+PREDICTIVE = "v @ B @ v <= g @ H @ g"
 
+POSITIVE_CORRELATION = "0 <= gamma * (g @ yhat)"
 
-def predictive(q: Setting) -> Relation:
-    return le(q.bn_hess_bn, q.hess_grad)
+STRICTLY_POSITIVE_CORRELATION = "0 < gamma * (g @ yhat)"
 
+NO_SECOND_ORDER = "g @ H @ g == 0"
 
-def positive_correlation(q: Setting) -> Relation:
-    return le(0, q.gamma * q.grad_proj)
+CONVEX_ALONG = "0 <= u @ B @ u"
 
+TOWARDS = "0 < g @ (z - zstar)"
 
-def strictly_positive_correlation(q: Setting) -> Relation:
-    return lt(0, q.gamma * q.grad_proj)
+TOWARDS_BETA = "0 <= g @ (z - beta*one)"
 
+CORRELATED = Hypothesis("correlated", r"\gamma \langle g, \hat y \rangle \ge 0", POSITIVE_CORRELATION)
+PSD = Hypothesis("psd", r"H \succeq 0", "0 <= lambda_min_H")
+PSD_ALONG_V = Hypothesis("psd-along-v", r"v^\top H v \ge 0", "0 <= v @ H @ v")
 
-def no_second_order(q: Setting) -> Relation:
-    return eq(q.hess_grad, 0)
-
-
-def convex_along(q: Setting) -> Relation:
-    return le(0, q.dot(q.vec("c"), q.B(q.vec("c"))))
-
-
-def _towards(q: Setting) -> Relation:
-    return lt(0, q.dot(q.g, q.vec("z") - q.vec("zstar")))
-
-
-def _towards_beta(q: Setting) -> Relation:
-    return le(0, q.dot(q.g, q.vec("z") - q.one * q.sym("beta")))
-
-
-def _psd(q: Setting) -> Relation:
-    return le(0, q.sym("lambda_min_H"))
-
-
-def _psd_along_v(q: Setting) -> Relation:
-    return le(0, q.hess_bn)
-
-
-CORRELATED = Hypothesis("correlated", r"\gamma \langle g, \hat y \rangle \ge 0", positive_correlation)
-PSD = Hypothesis("psd", r"H \succeq 0", _psd)
-PSD_ALONG_V = Hypothesis("psd-along-v", r"v^\top H v \ge 0", _psd_along_v)
-
-
-def _decreased_terms(q: Setting) -> list[Term]:
-    return [Term(1 / (q.m * q.sigma**2), "product", ("correlated", q.v))]
-
-
-def _predictive_terms(q: Setting) -> list[Term]:
-    return [
-        Term(1, "hypothesis", "relative-norms"),
-        Term(1 / q.sigma**2, "product", ("psd-along-v", "scale")),
-        *_decreased_terms(q),
-    ]
-
+PREDICTIVE_TERMS = (
+    "given2",
+    "1/sigma**2*given0*given3",
+    "1/(m*sigma**2)*given1 * (v @ v)",
+)
 
 NEGATIVE = Instance(y=(0, 0, 1), g=(1, 0, 0), note="a linear loss; gamma <g, y-hat> is negative")
 NEGATIVE_GENERIC = Instance(
@@ -114,7 +76,7 @@ CURVED = Instance(
 LINEAR_BEHIND_BN = Instance(
     y=(0, 0, 1),
     g=(0, 1, 0),
-    extra=(("c", (0, 1, 1)),),
+    extra=(("u", (0, 1, 1)),),
     note="a linear (convex) loss behind a BatchNorm layer: the Hessian in that layer's input is indefinite",
 )
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
@@ -132,17 +94,20 @@ CLAIMS = (
             Reading(
                 slug="always",
                 summary="v'Bv <= gamma^2/sigma^2 v'Hv for every loss",
-                says=decreased,
+                says=DECREASED,
                 refutation=Refutation(NEGATIVE, NEGATIVE_GENERIC),
             ),
             Reading(
                 slug="correlated",
                 summary="the same where gamma <g, y-hat> >= 0",
-                says=decreased,
+                says=DECREASED,
                 data=Data(varies="y, L with gamma <g, y-hat> >= 0"),
                 hypotheses=(CORRELATED,),
                 assumptions=("gamma <g, y-hat> >= 0",),
-                proof=Proof(steps=(Step("Theorem 4.2, first part", first_part),), terms=_decreased_terms),
+                proof=Proof(
+                    steps=(Step("Theorem 4.2, first part", FIRST_PART),),
+                    terms=("1/(m*sigma**2)*given0 * (v @ v)",),
+                ),
             ),
         ),
         scope=SCOPE,
@@ -160,7 +125,7 @@ CLAIMS = (
             Reading(
                 slug="of-the-gradient",
                 summary="of the gradient: its second-order term is the third derivative, 0 for a quadratic loss",
-                says=no_second_order,
+                says=NO_SECOND_ORDER,
                 data=Data(
                     quantifiers="for every quadratic L the term g'Hg would be 0", parameters="plain network"
                 ),
@@ -170,7 +135,7 @@ CLAIMS = (
             Reading(
                 slug="of-the-loss",
                 summary="of the loss along its gradient (the first-order term of the gradient): t^2 g'Hg / 2",
-                says=first_part,
+                says=FIRST_PART,
                 data=Data(quantifiers="for every twice differentiable L"),
                 proof=Proof(
                     steps=(
@@ -195,7 +160,7 @@ CLAIMS = (
             Reading(
                 slug="affine-downstream",
                 summary="between z and the loss only affine layers and piecewise-linear activations, away from kinks",
-                says=lambda q: le(0, q.dot(q.vec("Jb"), q.vec("Jb"))),
+                says="0 <= Jb @ Jb",
                 data=Data(quantifiers="for every z off the kinks", varies="z within one linear piece"),
                 assumptions=("no normalisation layer downstream", "z is not on a kink"),
                 proof=Proof(
@@ -213,7 +178,7 @@ CLAIMS = (
             Reading(
                 slug="batchnorm-downstream",
                 summary="another BatchNorm layer between z and the loss, as in the networks of the paper",
-                says=convex_along,
+                says=CONVEX_ALONG,
                 data=Data(
                     quantifiers="for every direction",
                     varies="y",
@@ -237,23 +202,23 @@ CLAIMS = (
             Reading(
                 slug="any-minimum",
                 summary="<g, z - z*> > 0 for the minimum z*, wherever it lies",
-                says=strictly_positive_correlation,
+                says=STRICTLY_POSITIVE_CORRELATION,
                 data=Data(quantifiers="for every L with <g, z - z*> > 0"),
-                hypotheses=(Hypothesis("towards", r"\langle g, z - z^* \rangle > 0", _towards),),
+                hypotheses=(Hypothesis("towards", r"\langle g, z - z^* \rangle > 0", TOWARDS),),
                 refutation=Refutation(WRONG_SIDE),
             ),
             Reading(
                 slug="minimum-at-beta",
                 summary="the minimum lies at y-hat = 0, that is z* = beta 1",
-                says=positive_correlation,
+                says=POSITIVE_CORRELATION,
                 data=Data(quantifiers="for every L with <g, z - beta 1> >= 0"),
                 hypotheses=(
                     Hypothesis(
-                        "towards-beta", r"\langle g, z - \beta \mathbf{1} \rangle \ge 0", _towards_beta
+                        "towards-beta", r"\langle g, z - \beta \mathbf{1} \rangle \ge 0", TOWARDS_BETA
                     ),
                 ),
                 assumptions=("the minimum lies at y-hat = 0",),
-                proof=Proof(terms=lambda q: [Term(1, "hypothesis", "towards-beta")]),
+                proof=Proof(terms=("given0",)),
             ),
         ),
         scope=SCOPE,
@@ -272,23 +237,23 @@ CLAIMS = (
             Reading(
                 slug="two-conditions",
                 summary="H positive semi-definite and gamma <g, y-hat> >= 0 give v'Bv <= g'Hg",
-                says=predictive,
+                says=PREDICTIVE,
                 hypotheses=(PSD, CORRELATED),
                 refutation=Refutation(TWO_CONDITIONS, TWO_CONDITIONS_MATCHED),
             ),
             Reading(
                 slug="with-relative-norms",
                 summary="with v'Hv <= g'Hg and |gamma| <= sigma besides",
-                says=predictive,
+                says=PREDICTIVE,
                 data=Data(fixed="gamma with gamma^2 <= sigma^2", norm="the form induced by H"),
                 hypotheses=(PSD_ALONG_V, CORRELATED, NOT_INCREASED, SCALE),
                 assumptions=("v'Hv <= g'Hg", "|gamma| <= sigma", "v'Hv >= 0", "gamma <g, y-hat> >= 0"),
-                proof=Proof(steps=(Step("Theorem 4.2, first part", first_part),), terms=_predictive_terms),
+                proof=Proof(steps=(Step("Theorem 4.2, first part", FIRST_PART),), terms=PREDICTIVE_TERMS),
             ),
         ),
         corrected=Corrected(
-            says=predictive,
-            proof=Proof(steps=(Step("Theorem 4.2, first part", first_part),), terms=_predictive_terms),
+            says=PREDICTIVE,
+            proof=Proof(steps=(Step("Theorem 4.2, first part", FIRST_PART),), terms=PREDICTIVE_TERMS),
             text="with v'Hv <= g'Hg and |gamma| <= sigma besides the two conditions",
             hypotheses=(PSD_ALONG_V, CORRELATED, NOT_INCREASED, SCALE),
             assumptions=("v'Hv <= g'Hg", "|gamma| <= sigma", "v'Hv >= 0", "gamma <g, y-hat> >= 0"),
@@ -308,13 +273,13 @@ CLAIMS = (
             Reading(
                 slug="reduction-beside-the-scale",
                 summary="beside the factor gamma^2/sigma^2 stands a reduction that does not depend on it",
-                says=additive,
+                says=ADDITIVE,
                 proof=Proof(),
             ),
             Reading(
                 slug="at-equal-scale",
                 summary="there are instances with gamma = sigma and a smaller gradient",
-                says=beaten,
+                says=BEATEN,
                 data=Data(quantifiers="there are y, g with gamma = sigma"),
                 proof=Proof(at=MATCHED, witness="an exact point"),
             ),

@@ -2,27 +2,16 @@ r"""Appendix C, sentences between the equations, and Section 4.1."""
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Relation, Step, eq, veq
-from bnverify.theory.claims.lem_4_5 import scale_invariance
-from bnverify.theory.settings import Setting
+from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Step
+from bnverify.theory.claims.lem_4_5 import SCALE_INVARIANCE
 
+SCALED_EQUAL = "(at(yhat, y, alpha*y) - yhat) @ (at(yhat, y, alpha*y) - yhat) == 0"
 
-def scaled_equal(q: Setting) -> Relation:
-    d = q.vec("yhat_scaled") - q.yhat
-    return eq(q.dot(d, d), 0)
+MEAN_ZERO = "one @ at(yhat, y, alpha*y) == 0"
 
+VARIANCE_ONE = "at(yhat, y, alpha*y) @ at(yhat, y, alpha*y) == m"
 
-def mean_zero(q: Setting) -> Relation:
-    return eq(q.dot(q.one, q.vec("yhat_scaled")), 0)
-
-
-def variance_one(q: Setting) -> Relation:
-    return eq(q.dot(q.vec("yhat_scaled"), q.vec("yhat_scaled")), q.m)
-
-
-def same_jacobian(q: Setting) -> Relation:
-    return veq(q.op("Dz", q.b), q.op("Dyhat", q.b) * q.gamma)
-
+SAME_JACOBIAN = "d(z, y, b) == gamma*d(yhat, y, b)"
 
 FLIPPED = Instance(
     y=(0, 1), g=(0, 0), extra=(("alpha", -1),), note="alpha = -1 turns y-hat into its negative"
@@ -41,8 +30,8 @@ CLAIMS = (
             Reading(
                 slug="biased-variance",
                 summary="<1, y-hat> = 0 and |y-hat|^2 = m, from the definition applied to a rescaled batch",
-                says=variance_one,
-                proof=Proof(steps=(Step(text="mean 0", says=mean_zero),)),
+                says=VARIANCE_ONE,
+                proof=Proof(steps=(Step(text="mean 0", says=MEAN_ZERO),)),
             ),
         ),
         scope=SCOPE,
@@ -60,7 +49,7 @@ CLAIMS = (
             Reading(
                 slug="positive-multiples",
                 summary="y-hat does not change under y -> alpha y, alpha > 0",
-                says=scale_invariance,
+                says=SCALE_INVARIANCE,
                 data=Data(quantifiers="for all alpha > 0", fixed="gamma, beta", varies="W"),
                 assumptions=("alpha > 0", "W itself is an optimum of the BN network"),
                 proof=Proof(),
@@ -68,7 +57,7 @@ CLAIMS = (
             Reading(
                 slug="any-multiple",
                 summary="any scalar, as the words say",
-                says=scaled_equal,
+                says=SCALED_EQUAL,
                 data=Data(quantifiers="for all alpha", fixed="gamma, beta", varies="W"),
                 refutation=Refutation(FLIPPED),
             ),
@@ -88,7 +77,7 @@ CLAIMS = (
             Reading(
                 slug="chain-rule",
                 summary="dz/dy = gamma dy-hat/dy",
-                says=same_jacobian,
+                says=SAME_JACOBIAN,
                 proof=Proof(),
             ),
         ),

@@ -2,9 +2,9 @@ r"""The summary and the course review: their sentences that can be checked."""
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Data, Proof, Reading, Refutation, Step, eq
-from bnverify.theory.claims.prose_4_lipschitz import SCALE, SCOPE, STRETCH, _shorter_terms, shorter
-from bnverify.theory.claims.prose_c import mean_zero, variance_one
+from bnverify.theory.claim import Claim, Data, Proof, Reading, Refutation, Step
+from bnverify.theory.claims.prose_4_lipschitz import SCALE, SCOPE, SHORTER, SHORTER_TERMS, STRETCH
+from bnverify.theory.claims.prose_c import MEAN_ZERO, VARIANCE_ONE
 
 CLAIMS = (
     Claim(
@@ -18,8 +18,8 @@ CLAIMS = (
             Reading(
                 slug="before-gamma-beta",
                 summary="of y-hat, before gamma and beta",
-                says=variance_one,
-                proof=Proof(steps=(Step(text="mean 0", says=mean_zero),)),
+                says=VARIANCE_ONE,
+                proof=Proof(steps=(Step(text="mean 0", says=MEAN_ZERO),)),
             ),
         ),
         scope=SCOPE,
@@ -37,17 +37,17 @@ CLAIMS = (
             Reading(
                 slug="any-scale",
                 summary="the gradient in the activations is not longer, for every gamma",
-                says=shorter,
+                says=SHORTER,
                 refutation=Refutation(STRETCH, STRETCH),
             ),
             Reading(
                 slug="scale-at-most-sigma",
                 summary="the same where |gamma| <= sigma",
-                says=shorter,
+                says=SHORTER,
                 data=Data(fixed="gamma with gamma^2 <= sigma^2"),
                 hypotheses=(SCALE,),
                 assumptions=("|gamma| <= sigma",),
-                proof=Proof(terms=_shorter_terms),
+                proof=Proof(terms=SHORTER_TERMS),
             ),
         ),
         scope=SCOPE,
@@ -98,7 +98,7 @@ CLAIMS = (
             Reading(
                 slug="initialization",
                 summary="the paper says nothing of initialization",
-                says=lambda q: eq(q.sym("mentions"), 0),
+                says="mentions == 0",
                 data=Data(quantifiers="about the text of the paper", parameters="none"),
                 refutation=Refutation(citation=("lem-4.5", "initialization")),
                 setting="argument",

@@ -6,8 +6,7 @@ norm sqrt(m) inside a squared inner product, which gives 1/m; with 1/m the state
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Relation, le
-from bnverify.theory.settings import Setting
+from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation
 
 QUOTATION = r"""For a BatchNorm network with loss $\widehat{\mathcal{L}}$ and an identical non-BN network with
 (identical) loss $\mathcal{L}$,
@@ -15,36 +14,18 @@ $$\left\|\nabla_{y_j}\widehat{\mathcal{L}}\right\|^2 \leq \frac{\gamma^2}{\sigma
 \mathcal{L}\right\|^2 - \frac{1}{m} \left\langle \mathbf{1}, \nabla_{y_j}\mathcal{L}\right\rangle^2 -
 \frac{1}{\sqrt{m}} \left\langle \nabla_{y_j}\mathcal{L}, \hat{y}_j\right\rangle^2\right).$$"""
 
+PRINTED = "v @ v <= gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/sqrt(m))"
 
-def printed(q: Setting) -> Relation:
-    return le(
-        q.bn_grad_sq,
-        q.gamma**2 / q.sigma**2 * (q.grad_sq - q.grad_sum**2 / q.m - q.grad_proj**2 / q.sqrt(q.m)),
-    )
+PRINTED_OWN_GRADIENT = (
+    "v @ v <= gamma**2/sigma**2 * (g_own @ g_own - (one @ g_own)**2/m - (g_own @ yhat)**2/sqrt(m))"
+)
 
-
-def printed_own_gradient(q: Setting) -> Relation:
-    own = q.vec("g_own")
-    return le(
-        q.bn_grad_sq,
-        q.gamma**2
-        / q.sigma**2
-        * (q.dot(own, own) - q.dot(q.one, own) ** 2 / q.m - q.dot(own, q.yhat) ** 2 / q.sqrt(q.m)),
-    )
-
-
-def corrected(q: Setting) -> Relation:
-    return le(
-        q.bn_grad_sq,
-        q.gamma**2 / q.sigma**2 * (q.grad_sq - q.grad_sum**2 / q.m - q.grad_proj**2 / q.m),
-    )
-
+CORRECTED = "v @ v <= gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/m)"
 
 SMALLEST = Instance(
     y=(0, 1), g=(0, 1), note="m = 2: BatchNorm's gradient vanishes, the printed right side is negative"
 )
 GENERIC = Instance(y=(0, 0, 1), g=(0, 1, 0), note="m = 3: every term is non-zero")
-
 
 CLAIM = Claim(
     id="thm-4.1",
@@ -56,14 +37,14 @@ CLAIM = Claim(
         Reading(
             slug="same-point",
             summary="both gradients of the same downstream loss at the same point z",
-            says=printed,
+            says=PRINTED,
             data=Data(right_side_at="z = gamma y-hat + beta, as in the paper's last step dL^/dz = dL/dy"),
             refutation=Refutation(SMALLEST, GENERIC),
         ),
         Reading(
             slug="own-point",
             summary="the plain network's gradient at its own output y, which is z only where gamma = sigma, beta = mu",
-            says=printed_own_gradient,
+            says=PRINTED_OWN_GRADIENT,
             data=Data(right_side_at="the plain network's own activations y"),
             refutation=Refutation(SMALLEST, GENERIC),
             admitted=False,
@@ -71,7 +52,7 @@ CLAIM = Claim(
         ),
     ),
     corrected=Corrected(
-        says=corrected,
+        says=CORRECTED,
         proof=Proof(),
         text="the last coefficient is 1/m; with it the two sides are equal",
         assumptions=("g is the gradient of L at z = gamma y-hat + beta",),

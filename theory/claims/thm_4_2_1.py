@@ -5,8 +5,7 @@ True as printed, and more: the two sides are equal for every m, gamma and twice 
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Relation, le
-from bnverify.theory.settings import Setting
+from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation
 
 QUOTATION = r"""Let $\hat{g}_j = \nabla_{y_j} \mathcal{L}$ and $H_{jj} = \frac{\partial \mathcal{L}}{\partial y_j
 \partial y_j}$ be the gradient and Hessian of the loss with respect to the layer outputs respectively. Then
@@ -16,21 +15,11 @@ $$\left(\nabla_{y_{j}}\widehat{\mathcal{L}}\right)^{\top} \frac{\partial \wideha
 \widehat{\mathcal{L}}}{\partial y_{j}}\right) - \frac{\gamma}{m \sigma^{2}} \left\langle \hat{g}_{j}, \hat{y}_{j}
 \right\rangle \left\|\frac{\partial \widehat{\mathcal{L}}}{\partial y_{j}}\right\|^{2}$$"""
 
+PRINTED = "v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v) - gamma/(m*sigma**2) * (g @ yhat) * (v @ v)"
 
-def printed(q: Setting) -> Relation:
-    return le(
-        q.bn_hess_bn,
-        q.gamma**2 / q.sigma**2 * q.hess_bn - q.gamma / (q.m * q.sigma**2) * q.grad_proj * q.bn_grad_sq,
-    )
-
-
-def printed_own_gradient(q: Setting) -> Relation:
-    return le(
-        q.bn_hess_bn,
-        q.gamma**2 / q.sigma**2 * q.hess_bn
-        - q.gamma / (q.m * q.sigma**2) * q.dot(q.vec("g_own"), q.yhat) * q.bn_grad_sq,
-    )
-
+PRINTED_OWN_GRADIENT = (
+    "v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v) - gamma/(m*sigma**2) * (g_own @ yhat) * (v @ v)"
+)
 
 OWN_POINT = Instance(
     y=(0, 0, 1),
@@ -55,14 +44,14 @@ CLAIM = Claim(
         Reading(
             slug="same-point",
             summary="g and H of the same downstream loss at the same point z",
-            says=printed,
+            says=PRINTED,
             data=Data(right_side_at="z = gamma y-hat + beta: the proof defines g-hat = dL^/dz = dL/dy"),
             proof=Proof(),
         ),
         Reading(
             slug="own-point",
             summary="g-hat of the plain network at its own output y",
-            says=printed_own_gradient,
+            says=PRINTED_OWN_GRADIENT,
             data=Data(right_side_at="the plain network's own activations y"),
             refutation=Refutation(OWN_POINT, OWN_POINT_GENERIC),
             admitted=False,

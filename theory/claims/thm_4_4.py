@@ -16,11 +16,8 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Relation,
     Step,
-    le,
 )
-from bnverify.theory.settings import Setting
 
 QUOTATION = r"""For a BatchNorm network with loss $\widehat{\mathcal{L}}$ and an identical non-BN network (with
 identical loss $\mathcal{L}$), if
@@ -28,48 +25,32 @@ $$g_j = \max_{\|X\| \leq \lambda} \left\| \nabla_W \mathcal{L} \right\|^2, \qqua
 \lambda} \left\|\nabla_W \widehat{\mathcal{L}}\right\|^2 \implies \hat{g}_j \leq \frac{\gamma^2}{\sigma_j^2}
 \left(g_j^2 - m \mu_{g_j}^2 - \lambda^2 \left\langle \nabla_{y_j} \mathcal{L}, \hat{y}_j \right\rangle^2\right).$$"""
 
+PRINTED = (
+    "max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
+    "norm(X) <= lam)**2 - m*mean(g)**2 - lam**2 * (g @ yhat)**2)"
+)
 
-def printed(q: Setting) -> Relation:
-    return le(
-        q.max_grad(q.v),
-        q.gamma**2 / q.sigma**2 * (q.max_grad(q.g) ** 2 - q.m * q.mu_g**2 - q.lam**2 * q.grad_proj**2),
-    )
+SQUARED_ONCE = (
+    "max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
+    "norm(X) <= lam) - m*mean(g)**2 - lam**2 * (g @ yhat)**2)"
+)
 
+WEIGHT_SPACE_MEAN = (
+    "max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
+    "norm(X) <= lam) - lam**2*m*mean(g)**2 - lam**2 * (g @ yhat)**2)"
+)
 
-def squared_once(q: Setting) -> Relation:
-    return le(
-        q.max_grad(q.v),
-        q.gamma**2 / q.sigma**2 * (q.max_grad(q.g) - q.m * q.mu_g**2 - q.lam**2 * q.grad_proj**2),
-    )
+VARYING_INPUT = (
+    "dW_other @ dW_other <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), norm(X) <= lam)**2 - "
+    "m*mean(g)**2 - lam**2 * (g @ yhat)**2)"
+)
 
+CORRECTED = (
+    "max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
+    "norm(X) <= lam) - lam**2*m*mean(g)**2 - lam**2/m * (g @ yhat)**2)"
+)
 
-def weight_space_mean(q: Setting) -> Relation:
-    return le(
-        q.max_grad(q.v),
-        q.gamma**2 / q.sigma**2 * (q.max_grad(q.g) - q.lam**2 * q.m * q.mu_g**2 - q.lam**2 * q.grad_proj**2),
-    )
-
-
-def varying_input(q: Setting) -> Relation:
-    dW = q.vec("dW_other")
-    return le(
-        q.dot(dW, dW),
-        q.gamma**2 / q.sigma**2 * (q.max_grad(q.g) ** 2 - q.m * q.mu_g**2 - q.lam**2 * q.grad_proj**2),
-    )
-
-
-def corrected(q: Setting) -> Relation:
-    return le(
-        q.max_grad(q.v),
-        q.gamma**2
-        / q.sigma**2
-        * (q.max_grad(q.g) - q.lam**2 * q.m * q.mu_g**2 - q.lam**2 / q.m * q.grad_proj**2),
-    )
-
-
-def _norm_below_lambda(q: Setting) -> Relation:
-    return le(q.sym("frobenius_other"), q.lam**2)
-
+NORM_BELOW_LAMBDA = "frobenius_other <= lam**2"
 
 SMALLEST = Instance(y=(0, 1), g=(0, 1), note="m = 2: the left side is 0, the printed right side negative")
 GENERIC = Instance(y=(0, 0, 1), g=(0, 1, 0), lam="1/2", note="m = 3, every term non-zero")
@@ -101,28 +82,28 @@ CLAIM = Claim(
         Reading(
             slug="to-the-letter",
             summary="g_j is the maximum of a squared norm and g_j^2 its square; g, y-hat, sigma fixed while X varies",
-            says=printed,
+            says=PRINTED,
             data=Data(fixed="g, y-hat, sigma, gamma", varies="X, in the chain rule alone", norm="spectral"),
             refutation=Refutation(SMALLEST, GENERIC),
         ),
         Reading(
             slug="g_j-squared-once",
             summary="g_j^2 stands for the maximum of the squared norm",
-            says=squared_once,
+            says=SQUARED_ONCE,
             data=Data(fixed="g, y-hat, sigma, gamma", varies="X", norm="spectral, g_j the norm itself"),
             refutation=Refutation(SMALLEST, GENERIC),
         ),
         Reading(
             slug="mean-in-weight-space",
             summary="as before, and mu_{g_j} is the mean of lambda g",
-            says=weight_space_mean,
+            says=WEIGHT_SPACE_MEAN,
             data=Data(fixed="g, y-hat, sigma, gamma", varies="X", norm="spectral, mu_g scaled with lambda"),
             refutation=Refutation(SMALLEST, GENERIC),
         ),
         Reading(
             slug="X-moves-everything",
             summary="y = XW, y-hat and sigma move with X; the right side is that of the given batch",
-            says=varying_input,
+            says=VARYING_INPUT,
             data=Data(
                 fixed="W, gamma, beta, L",
                 varies="X, and with it y, y-hat, sigma",
@@ -130,13 +111,13 @@ CLAIM = Claim(
                 bias="none",
                 parameters="weights of one unit",
             ),
-            hypotheses=(Hypothesis("norm", r"\|X'\|_F \le \lambda", _norm_below_lambda),),
+            hypotheses=(Hypothesis("norm", r"\|X'\|_F \le \lambda", NORM_BELOW_LAMBDA),),
             refutation=Refutation(OTHER_INPUT_SMALLEST, OTHER_INPUT),
             setting="inputs",
         ),
     ),
     corrected=Corrected(
-        says=corrected,
+        says=CORRECTED,
         proof=Proof(
             steps=(
                 Step(

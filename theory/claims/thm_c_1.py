@@ -17,16 +17,11 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Relation,
     Step,
-    Term,
-    le,
-    lt,
 )
-from bnverify.theory.claims.thm_4_2_1 import printed as first_part
+from bnverify.theory.claims.thm_4_2_1 import PRINTED as FIRST_PART
 from bnverify.theory.claims.thm_4_2_2 import NOT_INCREASED
-from bnverify.theory.claims.thm_4_4 import _norm_below_lambda
-from bnverify.theory.settings import Setting
+from bnverify.theory.claims.thm_4_4 import NORM_BELOW_LAMBDA
 
 QUOTATION = r"""Under the same conditions as the previous theorem,
 $$\max_{||X||\leq \lambda}\left(\frac{\partial \widehat{\mathcal{L}}}{\partial W_{\cdot j}}\right)^\top
@@ -37,52 +32,30 @@ W_{\cdot j} \partial W_{\cdot j}}\left(\frac{\partial \mathcal{L}}{\partial W_{\
 \kappa\right],$$
 where $\kappa$ is the separation given in the previous theorem."""
 
+PRINTED = (
+    "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) < gamma**2/sigma**2 * (max((X @ T @ g) @ "
+    "H @ (X @ T @ g), norm(X) <= lam) - lam**4 * ((g @ yhat) * (v @ v)/(m*gamma)))"
+)
 
-def separation(q: Setting) -> object:
-    """kappa of 4.2.2, inside the bracket: <g, y-hat> |v|^2 / (m gamma)"""
-    return q.grad_proj * q.bn_grad_sq / (q.m * q.gamma)
+NOT_STRICT = (
+    "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((X @ T @ g) @ "
+    "H @ (X @ T @ g), norm(X) <= lam) - lam**4 * ((g @ yhat) * (v @ v)/(m*gamma)))"
+)
 
+OTHER_SEPARATION = (
+    "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((X @ T @ g) @ "
+    "H @ (X @ T @ g), norm(X) <= lam) - lam**4 * (gamma * (g @ yhat) * (v @ v)/(m*sigma**2)))"
+)
 
-def separation_outside(q: Setting) -> object:
-    """kappa as it stands in 4.2.1, outside the bracket: gamma <g, y-hat> |v|^2 / (m sigma^2)"""
-    return q.gamma * q.grad_proj * q.bn_grad_sq / (q.m * q.sigma**2)
+VARYING_INPUT = (
+    "dW_other @ HW_other @ dW_other <= gamma**2/sigma**2 * (max((X @ T @ g) @ H @ (X @ T @ g), "
+    "norm(X) <= lam) - lam**4 * ((g @ yhat) * (v @ v)/(m*gamma)))"
+)
 
-
-def printed(q: Setting) -> Relation:
-    return lt(
-        q.max_form(q.v, "B"),
-        q.gamma**2 / q.sigma**2 * (q.max_form(q.g, "H") - q.lam**4 * separation(q)),
-    )
-
-
-def not_strict(q: Setting) -> Relation:
-    return le(
-        q.max_form(q.v, "B"),
-        q.gamma**2 / q.sigma**2 * (q.max_form(q.g, "H") - q.lam**4 * separation(q)),
-    )
-
-
-def other_separation(q: Setting) -> Relation:
-    return le(
-        q.max_form(q.v, "B"),
-        q.gamma**2 / q.sigma**2 * (q.max_form(q.g, "H") - q.lam**4 * separation_outside(q)),
-    )
-
-
-def varying_input(q: Setting) -> Relation:
-    dW = q.vec("dW_other")
-    return le(
-        q.dot(dW, q.op("HW_other", dW)),
-        q.gamma**2 / q.sigma**2 * (q.max_form(q.g, "H") - q.lam**4 * separation(q)),
-    )
-
-
-def corrected(q: Setting) -> Relation:
-    return le(
-        q.lam**4 * q.bn_hess_bn,
-        q.gamma**2 / q.sigma**2 * (q.lam**4 * q.hess_grad - q.lam**4 * separation(q)),
-    )
-
+CORRECTED = (
+    "lam**4 * (v @ B @ v) <= gamma**2/sigma**2 * (lam**4 * (g @ H @ g) - lam**4 * ((g @ yhat) * "
+    "(v @ v)/(m*gamma)))"
+)
 
 EQUAL_AT_TWO = Instance(y=(0, 1), g=(0, 1), note="m = 2: both sides are 0, and 0 < 0 is false")
 GENERIC = Instance(
@@ -126,7 +99,7 @@ CLAIM = Claim(
         Reading(
             slug="strict",
             summary="as printed, strict; g, H, y-hat, sigma held fixed while X varies; kappa that of 4.2.2",
-            says=printed,
+            says=PRINTED,
             data=Data(
                 fixed="g, H, y-hat, sigma, gamma", varies="X, in the chain rule alone", norm="spectral"
             ),
@@ -136,7 +109,7 @@ CLAIM = Claim(
         Reading(
             slug="not-strict",
             summary="the same with <= in place of <",
-            says=not_strict,
+            says=NOT_STRICT,
             data=Data(fixed="g, H, y-hat, sigma, gamma", varies="X", norm="spectral, not strict"),
             hypotheses=(NOT_INCREASED,),
             refutation=Refutation(NEGATIVE_RIGHT_SIDE, GENERIC),
@@ -144,7 +117,7 @@ CLAIM = Claim(
         Reading(
             slug="separation-of-4.2.1",
             summary="kappa as it stands in the first part of Theorem 4.2, with gamma/sigma^2",
-            says=other_separation,
+            says=OTHER_SEPARATION,
             data=Data(fixed="g, H, y-hat, sigma, gamma", varies="X", norm="spectral, kappa of 4.2.1"),
             hypotheses=(NOT_INCREASED,),
             refutation=Refutation(NEGATIVE_WITH_OUTER, GENERIC),
@@ -152,7 +125,7 @@ CLAIM = Claim(
         Reading(
             slug="X-moves-everything",
             summary="y = XW, y-hat and sigma move with X; the right side is that of the given batch",
-            says=varying_input,
+            says=VARYING_INPUT,
             data=Data(
                 fixed="W, gamma, beta, L",
                 varies="X, and with it y, y-hat, sigma",
@@ -162,17 +135,17 @@ CLAIM = Claim(
             ),
             hypotheses=(
                 NOT_INCREASED,
-                Hypothesis("norm", r"\|X'\|_F \le \lambda", _norm_below_lambda),
+                Hypothesis("norm", r"\|X'\|_F \le \lambda", NORM_BELOW_LAMBDA),
             ),
             refutation=Refutation(OTHER_INPUT, OTHER_INPUT),
             setting="inputs",
         ),
     ),
     corrected=Corrected(
-        says=corrected,
+        says=CORRECTED,
         proof=Proof(
-            steps=(Step(text="the first part of Theorem 4.2, an equality", says=first_part),),
-            terms=lambda q: [Term(q.lam**4 * q.gamma**2 / q.sigma**2, "hypothesis", "relative-norms")],
+            steps=(Step(text="the first part of Theorem 4.2, an equality", says=FIRST_PART),),
+            terms=("lam**4*gamma**2/sigma**2*given0",),
         ),
         text="at inputs with XX' = lambda^2 I, where the two forms are lambda^4 v'Bv and lambda^4 g'Hg; not strict",
         hypotheses=(NOT_INCREASED,),
