@@ -10,12 +10,13 @@ from bnverify.theory.grammar import Node, parse
 from bnverify.theory.settings import Setting
 from bnverify.theory.syntax import Scalar, Vector, evaluate, scalar
 
-VECTORS = frozenset(
-    ["one", "y", "yhat", "z", "g", "v", "a", "b", "u", "w", "x", "e", "f", "g_own", "W", "dW", "dW_plain", "W0", "Wstar", "What", "dW_hat", "dW_other", "zstar", "Jb", "nu", "sgn", "top", "g_j", "g_k", "v_j", "v_k", "yhat_j", "yhat_k"]
-)
-OPERATORS = frozenset(
-    ["H", "B", "X", "T", "M", "D", "C", "N", "HW", "HW_plain", "HW_other", "H_jj", "H_jk", "H_kj", "H_kk", "B_jj", "B_jk", "B_kj", "B_kk", "D_j", "D_k"]
-)
+_VECTORS = """
+one y yhat z g v a b u w x e f g_own W dW dW_plain W0 Wstar What dW_hat dW_other zstar Jb nu sgn top
+g_j g_k v_j v_k yhat_j yhat_k
+"""
+_OPERATORS = "H B X T M D C N HW HW_plain HW_other H_jj H_jk H_kj H_kk B_jj B_jk B_kj B_kk D_j D_k"
+VECTORS = frozenset(_VECTORS.split())
+OPERATORS = frozenset(_OPERATORS.split())
 
 
 def _apply(name: str, value: Vector) -> Vector:

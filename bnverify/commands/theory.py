@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -81,16 +80,11 @@ def prove(
         int | None,
         typer.Option(min=1, help="Processes that derive side by side; by default one a core, if it pays."),
     ] = None,
-    export: Annotated[
-        Path | None,
-        typer.Option(help="Also write the evidence there, for `python -I theory/checker.py DIR` to check."),
-    ] = None,
 ) -> None:
     """Re-derive every certificate and counterexample from nothing; exit 1 if one no longer holds.
 
     Empirical claims are not proved: their verdicts are computed again from the committed summaries of training runs.
     """
-    from bnverify.base.files import require_folder
     from bnverify.base.terminal import console, track
     from bnverify.commands.display import prove_line
     from bnverify.theory import store
@@ -101,8 +95,6 @@ def prove(
     chosen = select(ids or (), known)
     if any(registry()[name].measured for name in chosen):
         committed()  # a damaged summary is said at once, not after the proofs
-    if export is not None:
-        require_folder(export)
     before = _load_or_nothing()
     out = console()
     found: list[Derived] = []
@@ -121,13 +113,6 @@ def prove(
     seconds = time.perf_counter() - start
     failed = [item for item in found if item.failures]
     out.print(_tally(found, failed, seconds), soft_wrap=True)
-    if export is not None:
-        from bnverify.theory.export import export_all
-
-        written = export_all(export, [name for name in chosen if not registry()[name].measured])
-        out.print(
-            f"{len(written)} files in {export}; `python -I {kernel_file()} {export}` checks them independently"
-        )
     if failed:
         raise typer.Exit(1)
 
@@ -150,14 +135,6 @@ def _tally(found: list[Derived], failed: list[Derived], seconds: float) -> str:
             + ": judged again, not proved; `bnverify reproduce` makes such runs"
         )
     return "\n".join(lines)
-
-
-def kernel_file() -> str:
-    """The independent checker, relative to the working directory where it lies below it."""
-    from bnverify.theory.store import FOLDER
-
-    path = FOLDER / "checker.py"
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _derivations(chosen: list[str], jobs: int) -> Iterator[Derived]:

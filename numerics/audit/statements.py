@@ -18,9 +18,10 @@ from bnverify.numerics.audit.layers import Family, Spec
 from bnverify.numerics.audit.setting import LayerSetting, NotMeasured
 from bnverify.numerics.measure.tolerance import Measured, allowance, roundings, unit_roundoff
 from bnverify.theory.claim import Claim, Hypothesis, Relation, Says, eq
-from bnverify.theory.claims.ext_eps import along_yhat
+from bnverify.theory.claims.ext_eps import ALONG_YHAT
 from bnverify.theory.observe import Syntax
 from bnverify.theory.registry import registry
+from bnverify.theory.said import Said
 from bnverify.theory.settings import Setting
 from bnverify.theory.syntax import evaluate, walk
 from torch import Tensor
@@ -149,7 +150,7 @@ def curvature_fixed(q: Setting) -> Relation:
 
 _ALONG = "<v, yhat> = gamma/s (1 - rho) <g, yhat>"
 _MEAN = Statement("fact-C.1", "mean", "<1, v> = 0: the mean of the gradient is removed", mean_free)
-_YHAT = Statement("ext-eps.gradient", "yhat", _ALONG, along_yhat)
+_YHAT = Statement("ext-eps.gradient", "yhat", _ALONG, Said(ALONG_YHAT))
 _BEND = Statement("ext-groups.rms-norm-form", "eps", "v'Bv from H and <g, yhat>, at any eps", curvature_rms)
 _SHARED = Statement("ext-lp.shared", "unit", "|v|^2 of one unit of a layer with one divisor", gradient_shared)
 _RUNNING = (

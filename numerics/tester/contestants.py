@@ -18,6 +18,7 @@ from bnverify.numerics.measure.derivatives import standardise
 from bnverify.numerics.measure.downstream import Downstream
 from bnverify.numerics.measure.instances import Drawn, blocks
 from bnverify.theory.claims import thm_4_1, thm_4_2_1, thm_4_2_2
+from bnverify.theory.said import Said
 from torch import Tensor, nn
 
 Work = Callable[[], Tensor]
@@ -29,9 +30,9 @@ def ours(drawn: Drawn, device: torch.device, count: int) -> Work:
 
     def block(rows: slice) -> Tensor:
         batch = drawn.batch(rows, device, torch.float64)
-        first = observe(thm_4_1.corrected, batch, (), True)
-        second = observe(thm_4_2_1.printed, batch, (), True)
-        observe(thm_4_2_2.printed, batch, (thm_4_2_2.NOT_INCREASED,))
+        first = observe(Said(thm_4_1.CORRECTED), batch, (), True)
+        second = observe(Said(thm_4_2_1.PRINTED), batch, (), True)
+        observe(Said(thm_4_2_2.PRINTED), batch, (thm_4_2_2.NOT_INCREASED,))
         return torch.stack([first.slack, second.slack], dim=1)
 
     return lambda: torch.cat([block(rows) for rows in blocks(count, drawn.y.shape[1])])
@@ -191,7 +192,8 @@ def agreement(drawn: Drawn, device: torch.device, name: str, count: int = 8) -> 
     """
     batch = drawn.batch(slice(0, count), device, torch.float64)
     explained = torch.stack(
-        [observe(s, batch, (), True).allowed for s in (thm_4_1.corrected, thm_4_2_1.printed)], dim=1
+        [observe(s, batch, (), True).allowed for s in (Said(thm_4_1.CORRECTED), Said(thm_4_2_1.PRINTED))],
+        dim=1,
     )
     gap = (CONTESTANTS[name](drawn, device, count)() - ours(drawn, device, count)()).abs()
     return float(torch.where(gap > 0, gap / explained, 0.0).max())

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 
 import pytest
 from bnverify.theory import store
@@ -141,21 +139,6 @@ def test_processes_side_by_side_find_what_one_finds(bnverify, shelf):
     assert found("--jobs", 1) == found("--jobs", 2)
 
 
-def test_exported_evidence_satisfies_the_independent_checker(bnverify, shelf, tmp_path):
-    assert bnverify("prove", "thm-4.1", "--export", tmp_path / "out").exit_code == 0
-    done = subprocess.run(
-        [sys.executable, "-I", store.FOLDER / "checker.py", tmp_path / "out"], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_a_folder_that_cannot_be_written_is_exit_code_2(bnverify, shelf, tmp_path):
-    (tmp_path / "file").write_text("")
-    done = bnverify("prove", "thm-4.1", "--export", tmp_path / "file" / "out")
-    assert done.exit_code == 2
-    assert "name a folder that can be written" in done.stderr
-
-
 def measured():
     return [entry for entry in store.load().values() if "measured" in entry.detail]
 
@@ -215,8 +198,3 @@ def test_prove_is_exit_code_2_where_a_summary_is_damaged(bnverify, shelf, tmp_pa
     assert "Traceback" not in done.stderr
     assert shelf.read_bytes() == before
     assert bnverify("prove", "thm-4.1").exit_code == 0
-
-
-def test_empirical_claims_are_not_exported_to_the_checker(bnverify, shelf, tmp_path):
-    assert bnverify("prove", "fact-C.1", "fig-2", "--export", tmp_path / "out").exit_code == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["fact-C.1.json", "manifest.json"]

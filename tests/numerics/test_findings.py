@@ -11,6 +11,7 @@ from bnverify.numerics.measure.observe import Batch
 from bnverify.numerics.measure.tolerance import Measured, allowance, exact
 from bnverify.theory.claim import Hypothesis, Relation, eq, le, lt
 from bnverify.theory.claims import thm_4_1, thm_4_2_1, thm_4_2_2
+from bnverify.theory.said import Said
 from bnverify.theory.settings import Setting
 
 DOUBLE = torch.float64
@@ -86,7 +87,7 @@ def batch(loss: str = "mlp-tanh", m: int = 8, rows: int = 200) -> Batch:
 
 def test_instances_outside_the_hypotheses_count_for_nothing() -> None:
     q = batch()
-    seen = observe(thm_4_2_2.printed, q, (thm_4_2_2.NOT_INCREASED,))
+    seen = observe(Said(thm_4_2_2.PRINTED), q, (thm_4_2_2.NOT_INCREASED,))
     outside = seen.codes == Finding.OUTSIDE_ASSUMPTIONS
     unmet = q.hess_bn.value > q.hess_grad.value
     assert 50 < int(unmet.sum()) < 150
@@ -97,20 +98,20 @@ def test_instances_outside_the_hypotheses_count_for_nothing() -> None:
 
 
 def test_a_vanishing_term_makes_an_instance_vacuous() -> None:
-    assert bool(observe(thm_4_2_1.printed, batch("linear"), ()).vacuous.all())
-    assert bool(observe(thm_4_1.corrected, batch("linear", m=2), ()).vacuous.all())
-    assert not observe(thm_4_1.corrected, batch("linear"), ()).vacuous.any()
+    assert bool(observe(Said(thm_4_2_1.PRINTED), batch("linear"), ()).vacuous.all())
+    assert bool(observe(Said(thm_4_1.CORRECTED), batch("linear", m=2), ()).vacuous.all())
+    assert not observe(Said(thm_4_1.CORRECTED), batch("linear"), ()).vacuous.any()
 
 
 def wrong_constant(q: Setting) -> Relation:
-    statement = thm_4_1.corrected(q)
+    statement = Said(thm_4_1.CORRECTED)(q)
     return eq(statement.lhs, statement.rhs * Fraction(1_000_001, 1_000_000))
 
 
 @pytest.mark.parametrize("loss", ["linear", "quadratic-psd", "mlp-tanh", "convolution"])
 def test_a_constant_off_by_one_millionth_is_seen_wherever_the_true_one_holds(loss: str) -> None:
     q = batch(loss)
-    true, false = observe(thm_4_1.corrected, q, (), True), observe(wrong_constant, q)
+    true, false = observe(Said(thm_4_1.CORRECTED), q, (), True), observe(wrong_constant, q)
     holds = true.codes == Finding.HOLDS
     assert float(holds.double().mean()) > 0.9
     assert bool((false.codes[holds] == Finding.VIOLATED).all())
@@ -125,5 +126,5 @@ def test_a_strict_and_a_weak_inequality_differ_in_nothing_a_float_can_see() -> N
 
 def test_an_unmet_hypothesis_is_not_repaired_by_rounding() -> None:
     never = Hypothesis("never", "1 <= 0", lambda q: le(1, 0))
-    seen = observe(thm_4_1.corrected, batch(), (never,))
+    seen = observe(Said(thm_4_1.CORRECTED), batch(), (never,))
     assert bool((seen.codes == Finding.OUTSIDE_ASSUMPTIONS).all())

@@ -114,7 +114,7 @@ def test_or_and_iff_are_read_where_they_are_asked_for():
 
 def test_names_are_replaced_by_trees_and_chains_stay_what_they_mean():
     tree = put(parse("u @ H @ u"), {"u": parse("X @ W")})
-    assert unparse(tree) == "(X @ W) @ (H @ X @ W)"
+    assert unparse(tree) == "(X @ W) @ H @ (X @ W)"
     assert names_in(tree) == {"X", "W", "H"}
     names = {"X": operator("weights"), "W": vector("weights"), "H": operator()}
     assert statement(f"{tree} == 0", names)

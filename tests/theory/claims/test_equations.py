@@ -46,7 +46,7 @@ def random_point(m, seed, matched=False):
         return random_point(m, seed + 1000, matched)
     entries = {(i, j): rational(draw) for i in range(m) for j in range(i, m)}
     M = {(i, j): rational(draw) for i in range(2) for j in range(i, 2)}
-    inner = (("x", 2), ("c", 2), ("d", 2), ("W0", 2), ("Wstar", 2), ("a", m), ("b", m))
+    inner = (("x", 2), ("u", 2), ("w", 2), ("W0", 2), ("Wstar", 2), ("a", m), ("b", m))
     named = tuple((name, tuple(rational(draw, nonzero=True) for _ in range(n))) for name, n in inner)
     symmetric = tuple(tuple(M[min(i, j), max(i, j)] for j in range(2)) for i in range(2))
     largest = max(sp.Matrix(symmetric).applyfunc(sp.Rational).eigenvals(), key=lambda value: value.evalf())
