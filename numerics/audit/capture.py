@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
-from bnverify.numerics.audit.functions import FunctionCalls, Names, Seen, first
+from bnverify.numerics.audit.functions import FunctionCalls, Names, Seen, first, looking_away
 from bnverify.numerics.audit.layers import Kind, NotCovered, Spec, Unit, kind_of, looks_like_norm
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -34,6 +34,8 @@ class Call:
     y, z: the alias of the input and the output, kept only where a capture retains them.
     parameters, grads: the weight and the bias of the call, and the gradient that its own backward pass gives each.
     again: the layer alone, from an input and parameters by name, hooks of its module included.
+    compared, references, lost: what `bnverify.numerics.audit.backward` found while the backward pass ran.
+    slopes: d(factor of y-hat)/d(parameter), 1 where the parameter is that factor.
     arrivals: how many gradients came through the call. twice: one of them is part of a loss, so that the loss sees the
     input otherwise than through the output.
     recognised: how a hand-written layer was known, in words; "" for one of PyTorch's.
@@ -53,6 +55,10 @@ class Call:
     parameters: dict[str, Tensor] = field(default_factory=dict)
     grads: dict[str, Tensor] = field(default_factory=dict)
     again: Callable[..., Tensor] | None = None
+    compared: dict[str, tuple[float, float]] = field(default_factory=dict)
+    references: dict[str, Tensor] = field(default_factory=dict)
+    slopes: dict[str, float] = field(default_factory=dict)
+    lost: dict[str, dict[str, float]] = field(default_factory=dict)
     arrivals: int = 0
     twice: bool = False
     recognised: str = ""
@@ -81,7 +87,7 @@ class _Alias(torch.autograd.Function):
             return v, None, None, None
         call.arrivals += v is not None
         if v is not None and ctx.arrived is not None and call.g is not None:
-            with torch.no_grad():
+            with torch.no_grad(), looking_away():
                 ctx.arrived(call, ctx.saved_tensors[0].detach(), call.g, v.detach())
         call.g = None
         return v, None, None, None

@@ -162,6 +162,8 @@ class Watching(TorchFunctionMode):
         super().__exit__(*error)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if self.busy:
+            return func(*args, **(kwargs or {}))
         if func is Tensor.backward or func is torch.autograd.grad:
             with differentiating():
                 return func(*args, **(kwargs or {}))
@@ -184,6 +186,19 @@ class Watching(TorchFunctionMode):
                 self.busy = False
 
         return replaced
+
+
+@contextmanager
+def looking_away() -> Iterator[None]:
+    """No `Watching` mode sees what happens meanwhile: it is the work of the audit itself."""
+    before = [(mode, mode.busy) for mode in Watching.active]
+    for mode, _ in before:
+        mode.busy = True
+    try:
+        yield
+    finally:
+        for mode, busy in before:
+            mode.busy = busy
 
 
 @contextmanager

@@ -30,6 +30,7 @@ class Family(StrEnum):
     RMS = "rms"  # the root mean square of the group, no mean
     LP = "lp"  # mean and an l_p norm
     FIXED = "fixed"  # running statistics: an affine map
+    DEFINED = "defined"  # by a definition of its own, of which no theorem speaks
 
 
 class Unit(StrEnum):
@@ -63,6 +64,8 @@ class Spec:
     mean, spread_sq: the running mean and variance of a FIXED call, ``(G,)``; None otherwise.
     process_group: the processes that share the statistics; None where each has its own.
     p, scale, one_divisor: of an l_p layer: the exponent, y -> the divisor, whether all units share one.
+    normalise: of a DEFINED call: groups as ``view`` gives them -> yhat, differentiable.
+    restore: takes a viewed tensor back to the shape of the second; None where that is a reshape.
     """
 
     family: Family
@@ -81,6 +84,8 @@ class Spec:
     p: float = 0.0
     scale: Callable[[Tensor], Tensor] | None = None
     one_divisor: bool = False
+    normalise: Callable[[Tensor], Tensor] | None = None
+    restore: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def labels(self) -> list[str]:
         """Names of the groups in order: "3" for channel 3, "0,3" for sample 0 and channel (group, position) 3."""
@@ -105,7 +110,7 @@ class Spec:
         """A ``(G,)`` tensor as a tensor that has the shape of ``like``."""
         viewed = self.view(like)
         full = per_group.view(1, -1, *[1] * (viewed.dim() - 2)).expand(viewed.shape)
-        return full.reshape(like.shape)
+        return full.reshape(like.shape) if self.restore is None else self.restore(full, like)
 
 
 def _channels_first(t: Tensor) -> Tensor:

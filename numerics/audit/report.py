@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
+from bnverify.numerics.audit.backward import Backward
 from bnverify.numerics.audit.findings.fault import Fault
 from bnverify.numerics.audit.layers import NotCovered
 from bnverify.numerics.audit.statements import Finding
@@ -102,7 +103,8 @@ class LayerAudit:
     folded: gamma varies within a group and is part of g. columns: see `COLUMNS`. diagnosis: where a proved statement
     fails, whether the layer is outside the assumptions or the tool is wrong. constant: the indices of rows whose
     spread is rounding, so that y-hat is 0 (eps > 0) or not defined (eps = 0). recognised: how a hand-written layer was
-    known. outside_theory: why no theorem speaks of this call; "" where they do.
+    known. outside_theory: why no theorem speaks of this call; "" where they do. backward: the layer's own gradients
+    beside the derivatives of its definition; None where a recorder of a training did not ask.
     """
 
     name: str
@@ -123,6 +125,7 @@ class LayerAudit:
     constant: tuple[int, ...] = ()
     recognised: str = ""
     outside_theory: str = ""
+    backward: Backward | None = None
 
     @property
     def grad_in(self) -> float:

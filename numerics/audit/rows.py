@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import torch
+from bnverify.numerics.audit.backward import Backward
 from bnverify.numerics.audit.capture import Call
 from bnverify.numerics.audit.curvature import Groups2, Layer2
 from bnverify.numerics.audit.layers import Family
 from bnverify.numerics.audit.report import LayerAudit, SecondOrder, StatementRows
 from bnverify.numerics.audit.setting import LayerSetting, Word, together
-from bnverify.numerics.audit.statements import Answer, Asked, ask, statements
+from bnverify.numerics.audit.statements import Answer, Asked, Finding, ask, statements
 from torch import Tensor
 
 T = TypeVar("T")
@@ -150,12 +152,14 @@ def first_order_rows(
     asked: list[Answer],
     channels: tuple[int, ...] | None = None,
     second: SecondOrder | None = None,
+    backward: Backward | None = None,
 ) -> LayerAudit:
     """The table of one call; asked: its part of `first_order_answers`."""
     spec = call.spec
     assert spec is not None
+    outside = OUTSIDE_TWICE if call.twice else OUTSIDE_SEVERAL if call.arrivals > 1 else ""
     keep = None if channels is None else list(channels)
-    return LayerAudit(
+    layer = LayerAudit(
         name=call.name,
         kind=call.kind.name,
         family=str(spec.family),
@@ -172,8 +176,23 @@ def first_order_rows(
         second=second,
         constant=_places(call, keep),
         recognised=call.recognised,
-        outside_theory=OUTSIDE_TWICE if call.twice else OUTSIDE_SEVERAL if call.arrivals > 1 else "",
+        backward=backward,
     )
+    return without_theory(layer, outside) if outside else layer
+
+
+def without_theory(layer: LayerAudit, reason: str) -> LayerAudit:
+    """The layer with no verdict of a theorem at any row, and why."""
+
+    def silent(tables: Sequence[StatementRows]) -> tuple[StatementRows, ...]:
+        return tuple(
+            replace(rows, finding=(Finding.OUTSIDE_ASSUMPTIONS.value,) * len(rows.finding)) for rows in tables
+        )
+
+    second = layer.second
+    if second is not None:
+        second = replace(second, statements=silent(second.statements))
+    return replace(layer, statements=silent(layer.statements), second=second, outside_theory=reason)
 
 
 OUTSIDE_TWICE = (

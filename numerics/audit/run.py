@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from bnverify.numerics.audit import diagnosis
-from bnverify.numerics.audit.capture import Call, Capture, Selection, covered_layers
+from bnverify.numerics.audit.backward import judged, sample
+from bnverify.numerics.audit.capture import Arrived, Call, Capture, Selection, covered_layers
 from bnverify.numerics.audit.curvature import Groups2, Point, estimated_groups, exact_groups, points, whole
+from bnverify.numerics.audit.diagnosis import explained
 from bnverify.numerics.audit.functions import Names, modules_of
 from bnverify.numerics.audit.layers import NotCovered, not_covered
 from bnverify.numerics.audit.passes import (
@@ -241,14 +242,8 @@ def _audit_mode(
     for prefix, module in others.items():
         covered |= covered_layers(module, prefix)
     chosen = {name: layer for name, layer in covered.items() if wanted(name)}
-    capture = Capture(
-        chosen,
-        measure,
-        check=require_batch,
-        names=Names({"": model} | others),
-        wanted=wanted,
-        parameters=True,
-    )
+    watched = Watched(chosen, Names({"": model} | others), wanted)
+    capture = watched.capture(_measured)
     loss, missing = first_order_pass(
         model, subject.loss_fn, subject.inputs, subject.targets, capture, mode, list(others.values())
     )
@@ -262,14 +257,12 @@ def _audit_mode(
     second: dict[tuple[str, int], SecondOrder] = {}
     if request.second_order:
         by_key = dict(zip(keys, calls, strict=True))
-        second = _second_order(subject, chosen, wanted, mode, request, by_key)
+        second = _second_order(subject, watched, mode, request, by_key)
     rows = [
-        first_order_rows(call, key[1], label, asked, request.channels, second.get(key))
+        first_order_rows(call, key[1], label, asked, request.channels, second.get(key), judged(call))
         for key, call, asked in zip(keys, calls, first_order_answers(calls), strict=True)
     ]
-    if any(_failed(layer) for layer in rows):
-        with setting(model, mode, others=list(others.values())):
-            rows = _diagnosed(rows, calls, subject.loss, chosen)
+    rows = _explained(rows, subject, watched, mode)
     listed = [
         NotCovered(place, f"F.{name}", "divides by something else than the spread of a group")
         for name, place in capture.listed
@@ -277,25 +270,63 @@ def _audit_mode(
     return rows, [*missing, *elsewhere, *listed], loss
 
 
-def _failed(layer: LayerAudit) -> bool:
+@dataclass(frozen=True)
+class Watched:
+    """Which layers a capture watches, and the names of who calls a function."""
+
+    layers: dict[str, Any]
+    names: Names
+    wanted: Selection
+
+    def capture(self, arrived: Arrived | None = None, retain: bool = False) -> Capture:
+        return Capture(
+            self.layers,
+            arrived,
+            retain,
+            require_batch,
+            self.names,
+            self.wanted,
+            parameters=arrived is not None,
+        )
+
+
+def _measured(call: Call, y: Tensor, g: Tensor, v: Tensor) -> None:
+    measure(call, y, g, v)
+    sample(call, y, g, v)
+
+
+def _suspected(layer: LayerAudit) -> bool:
+    """A proved statement fails, or the sample of the backward pass is off; where no theorem speaks, neither counts."""
     second = layer.second.statements if layer.second else ()
-    return any(rows.failed for rows in (*layer.statements, *second))
+    off = layer.backward is not None and layer.backward.verdict == "suspected"
+    return not layer.outside_theory and (off or any(rows.failed for rows in (*layer.statements, *second)))
 
 
-def _diagnosed(
-    rows: list[LayerAudit], calls: list[Call], forward: Callable[[], Tensor], chosen: dict[str, Any]
+def _explained(
+    rows: list[LayerAudit], subject: Subject, watched: Watched, mode: str | None
 ) -> list[LayerAudit]:
-    """The tables of failing layers with the reason, from one more forward pass."""
-    capture = Capture(chosen, retain=True)
-    with capture.attached():
-        forward()
-    again = dict(zip(numbered(capture.calls), capture.calls, strict=True))
+    """The layers that are off with the reason: from one more pass, and from each of them run alone."""
+    names = {layer.name for layer in rows if _suspected(layer)}
+    if not names:
+        return rows
+    kept: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+
+    def keep(call: Call, y: Tensor, g: Tensor, v: Tensor) -> None:
+        measure(call, y, g, v)
+        kept[id(call)] = y.clone(), g.clone(), v.clone()
+
+    chosen = {name: layer for name, layer in watched.layers.items() if name in names}
+    capture = Watched(chosen, watched.names, Selection(tuple(names))).capture(keep)
+    others = list(subject.others.values())
+    first_order_pass(subject.model, subject.loss_fn, subject.inputs, subject.targets, capture, mode, others)
+    calls = capture.finished()
+    again = dict(zip(numbered(calls), calls, strict=True))
     found = []
-    for layer, call in zip(rows, calls, strict=True):
-        twin = again.get((layer.name, layer.call))
-        if twin is not None and _failed(layer):
-            twin.measured = call.measured
-            layer = replace(layer, diagnosis=diagnosis.why(twin)[1])
+    for layer in rows:
+        call = again.get((layer.name, layer.call))
+        if call is not None and _suspected(layer):
+            with setting(subject.model, mode, others=others):
+                layer = explained(layer, call, *kept[id(call)])
         found.append(layer)
     return found
 
@@ -321,14 +352,13 @@ def _require_usable(call: Call, request: Request, subject: Subject) -> None:
 
 def _second_order(
     subject: Subject,
-    chosen: dict[str, Any],
-    wanted: Selection,
+    watched: Watched,
     mode: str | None,
     request: Request,
     calls: dict[tuple[str, int], Call],
 ) -> dict[tuple[str, int], SecondOrder]:
     model, others = subject.model, subject.others
-    capture = Capture(chosen, retain=True, names=Names({"": model} | others), wanted=wanted)
+    capture = watched.capture(retain=True)
     lengths = path_length(model)
     found = {}
     whole_setting = setting(model, mode, twice=True, others=list(others.values()))

@@ -288,15 +288,16 @@ def test_rows_name_mode_layer_and_channel(case: Any) -> None:
     assert report.rows[0]["ext-eps.gradient:formula:finding"] == "holds"
 
 
-def test_a_failing_identity_is_blamed_on_the_layer_where_its_output_is_off(case: Any) -> None:
+def test_a_layer_whose_output_is_off_is_outside_the_theory(case: Any) -> None:
     item = case("vgg")
     layer = item.model[1]
     layer.forward = lambda y: 2 * type(layer).forward(layer, y)
     report = audit(*item.args)
-    failing, other = report.layers
-    assert {failing.name} == {layer.name for layer, _ in report.failures}
-    assert "outside the assumptions" in failing.diagnosis
-    assert other.diagnosis == ""
+    off, other = report.layers
+    assert report.failures == ()
+    assert "outside the assumptions" in off.outside_theory
+    assert {finding for rows in off.statements for finding in rows.finding} == {"outside_assumptions"}
+    assert (other.outside_theory, other.diagnosis) == ("", "")
 
 
 @pytest.mark.parametrize("name", ["vgg", "unet", "transformer", "mlp"])

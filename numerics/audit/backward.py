@@ -1,0 +1,409 @@
+"""Is the backward pass of a layer the derivative of its own forward pass?
+
+At its own input y and its own g = dL/dz a layer hands back v. Beside it stands the derivative of its definition,
+
+    z = gamma yhat(y) + beta,    v* = d<g, z>/dy,    w* = sum of g yhat,    b* = sum of g,
+
+in float64 by autograd on the definition; the two share no derivative. A few groups of every call are compared number by
+number while the backward pass runs, the weight and the bias as a whole; where they part, every group is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from bnverify.numerics.audit.capture import Call
+from bnverify.numerics.audit.layers import Family, Spec, Unit
+from bnverify.numerics.measure.tolerance import roundings, unit_roundoff
+from torch import Tensor
+
+SAMPLE = 1 << 15
+"""Numbers of a call that are compared one by one while it is measured."""
+
+
+@dataclass(frozen=True)
+class Backward:
+    """The gradients that a layer hands back beside the derivatives of its definition.
+
+    verdict: "right", "wrong" or "not-compared". of: the gradient that is wrong: input, weight or bias.
+    fault: "factor", "statistics-constant", "spread-constant", "mean-constant", "weight-forgotten", "missing",
+        "differs"; "" where nothing is wrong. factor: what the layer's gradient is multiples of, where it is.
+    errors: of each gradient, the largest error of a group over |gamma| |g|/s; allowed: what rounding explains.
+    where: the row at which they part most; rows: how many part. lost: dtype -> gradient -> decimal digits that the
+        arithmetic of that dtype loses of the ones it has, on the sample. text: the verdict in a sentence. script: a
+        Python file that shows a wrong gradient without this package; "" otherwise.
+    """
+
+    verdict: str = "not-compared"
+    of: str = ""
+    fault: str = ""
+    factor: float | None = None
+    errors: dict[str, float] = field(default_factory=dict)
+    allowed: dict[str, float] = field(default_factory=dict)
+    where: str = ""
+    rows: int = 0
+    lost: dict[str, dict[str, float]] = field(default_factory=dict)
+    text: str = ""
+    script: str = ""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Some groups of a call, in float64, as ``(A, K, ...)``; ``index`` says which.
+
+    g is folded where the layer folds; raw is dL/dz as it came.
+    """
+
+    index: Tensor
+    y: Tensor
+    raw: Tensor
+    g: Tensor
+    v: Tensor
+    gamma: Tensor
+
+
+def groups(spec: Spec, y: Tensor, g: Tensor, v: Tensor, most: int | None = SAMPLE) -> Groups:
+    """Evenly spaced groups with about ``most`` numbers together, at least two; all where it is None."""
+    count = spec.groups if most is None else min(spec.groups, max(2, most // max(1, spec.size)))
+    index = torch.linspace(0, spec.groups - 1, count, device=y.device).round().long().unique()
+
+    def part(t: Tensor) -> Tensor:
+        whole = spec.view(t)
+        return (whole if count == spec.groups else whole.index_select(1, index)).double()
+
+    raw = folded = part(g)
+    if spec.fold is not None:
+        folded = raw * part(spec.fold.expand(g.shape))
+    return Groups(index, part(y), raw, folded, part(v), spec.gamma.double()[index])
+
+
+def along(t: Tensor) -> list[int]:
+    """The dimensions that a group of ``(A, K, ...)`` extends over."""
+    return [d for d in range(t.dim()) if d != 1]
+
+
+def per_group(values: Tensor, like: Tensor) -> Tensor:
+    return values.view(1, -1, *[1] * (like.dim() - 2))
+
+
+def normalised(spec: Spec, index: Tensor, y: Tensor) -> Tensor:
+    """yhat of some groups ``(A, K, ...)`` from the definition, differentiable."""
+    dims = along(y)
+    if spec.normalise is not None:
+        return spec.normalise(y)
+    if spec.family is Family.FIXED:
+        assert spec.mean is not None
+        assert spec.spread_sq is not None
+        s = (spec.spread_sq.double()[index] + spec.eps).sqrt()
+        return (y - per_group(spec.mean.double()[index], y)) / per_group(s, y)
+    c = y if spec.family is Family.RMS else y - y.mean(dims, keepdim=True)
+    return c / (c.square().mean(dims, keepdim=True) + spec.eps).sqrt()
+
+
+def derivative(spec: Spec, at: Groups, g: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """(v*, yhat) of the definition, the shape of ``at.y``; g: in the place of gamma g."""
+    with torch.enable_grad():
+        y = at.y.detach().requires_grad_()
+        yhat = normalised(spec, at.index, y)
+        weighted = per_group(at.gamma, y) * at.g if g is None else g
+        (v,) = torch.autograd.grad(yhat, y, weighted)
+    return v, yhat.detach()
+
+
+def scales(spec: Spec, at: Groups) -> tuple[Tensor, Tensor]:
+    """|gamma| |g|/s and 1 + |mu|/s of every group, ``(K,)``: the size of v before cancellations, and how y is lost."""
+    dims = along(at.y)
+    mean = at.y.mean(dims)
+    var = (at.y - per_group(mean, at.y)).square().mean(dims)
+    if spec.family is Family.RMS:
+        var, mean = at.y.square().mean(dims), torch.zeros_like(mean)
+    elif spec.family is Family.FIXED:
+        assert spec.spread_sq is not None
+        assert spec.mean is not None
+        var, mean = spec.spread_sq.double()[at.index], spec.mean.double()[at.index]
+    s = (var + spec.eps).sqrt().clamp_min(torch.finfo(torch.float64).tiny)
+    return at.gamma.abs() * at.g.square().sum(dims).sqrt() / s, 1 + mean.abs() / s
+
+
+def comparable(spec: Spec) -> bool:
+    """Whether the definition of the call can be evaluated on its groups one by one, on this process."""
+    return not spec.synchronised and spec.family is not Family.LP
+
+
+def errors(spec: Spec, at: Groups, own: Tensor, right: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Of every group: |own - right| over the size of v before cancellations, and what rounding explains of that."""
+    scale, cond = scales(spec, at)
+    gap = (own - right).square().sum(along(own)).sqrt()
+    relative = torch.where(scale > 0, gap / scale, torch.where(gap > 0, torch.inf, 0.0))
+    # The reference itself rounds in float64.
+    u = unit_roundoff(dtype) + unit_roundoff(torch.float64)
+    return relative, u * roundings(1, spec.size) * cond
+
+
+def sample(call: Call, y: Tensor, g: Tensor, v: Tensor) -> None:
+    """Compare some groups of a call while its backward pass runs; what is found goes to ``call.compared``."""
+    spec = call.spec
+    assert spec is not None
+    if not comparable(spec):
+        return
+    at = groups(spec, y, g, v)
+    right, _ = derivative(spec, at)
+    relative, allowed = errors(spec, at, at.v, right, call.dtype)
+    worst = int((relative - allowed).argmax())
+    call.compared["input"] = (float(relative[worst]), float(allowed[worst]))
+    if not call.lost:
+        call.lost = digits_lost(spec, at, right)
+    if call.parameters:
+        call.references = references(call, y, g)
+
+
+def references(call: Call, y: Tensor, g: Tensor) -> dict[str, Tensor]:
+    """w* and b*, shaped like the parameters: sums of g yhat and of g over what shares a number of the parameter."""
+    spec, found = call.spec, call.measured
+    assert spec is not None
+    sums: dict[str, Tensor] = {}
+    if spec.fold is None and spec.unit is Unit.CHANNEL and spec.normalise is None:
+        sums = {"weight": found["g.yhat"], "bias": found["1.g"]}
+    else:
+        wide = found["s"].dtype
+        if spec.normalise is not None:
+            whole = groups(spec, y, g, g, None)
+            viewed = normalised(spec, whole.index, whole.y)
+            yhat = viewed.reshape(y.shape) if spec.restore is None else spec.restore(viewed, y)
+        else:
+            yhat = (y.to(wide) - spec.spread(found["mean"], y)) / spec.spread(found["s"], y)
+        g = g.to(yhat.dtype)
+        for key, parameter in call.parameters.items():
+            shape = shape_of(spec, y, parameter)
+            sums[key] = (g * yhat if key == "weight" else g).sum_to_size(shape).reshape(parameter.shape)
+    return {key: sums[key].to(torch.float64) * call.slopes.get(key, 1.0) for key in call.parameters}
+
+
+def shape_of(spec: Spec, y: Tensor, parameter: Tensor) -> tuple[int, ...]:
+    """The shape in which a parameter broadcasts over the input of its layer."""
+    if parameter.numel() == 1:
+        return (1,) * y.dim()
+    if spec.fold is not None and spec.fold.numel() == parameter.numel():
+        return tuple(spec.fold.shape)
+    if spec.unit is Unit.POSITION:
+        return tuple(parameter.shape)
+    return (1, -1 if y.dim() < 2 else y.shape[1], *[1] * (y.dim() - 2))
+
+
+def digits_lost(spec: Spec, at: Groups, right: Tensor) -> dict[str, dict[str, float]]:
+    """Decimal digits of a narrower dtype that its own arithmetic loses, by PyTorch's kernel of this family.
+
+    A digit is lost where the error of the gradient is ten times the unit roundoff; 0 where none is.
+    """
+    found: dict[str, dict[str, float]] = {}
+    if spec.family is Family.FIXED or spec.normalise is not None:
+        return found
+    _, yhat = derivative(spec, at)
+    weight = (at.g * yhat).sum(along(yhat))
+    for dtype in (torch.float32, torch.bfloat16):
+        with torch.enable_grad():
+            y = at.y.detach().to(dtype).requires_grad_()
+            gain = at.gamma.to(dtype).requires_grad_()
+            z = _kernel(spec, y) * per_group(gain, y)
+            v, w = torch.autograd.grad(z, (y, gain), at.g.to(dtype))
+        u = unit_roundoff(dtype)
+        found[str(dtype).removeprefix("torch.")] = {
+            "input": _lost(v.double(), right, u),
+            "weight": _lost(w.double(), weight, u),
+        }
+    return found
+
+
+def _kernel(spec: Spec, y: Tensor) -> Tensor:
+    rows = y.transpose(0, 1).flatten(1)
+    shape = (rows.shape[1],)
+    out = (
+        F.rms_norm(rows, shape, eps=spec.eps)
+        if spec.family is Family.RMS
+        else F.layer_norm(rows, shape, eps=spec.eps)
+    )
+    return out.unflatten(1, (y.shape[0], *y.shape[2:])).transpose(0, 1)
+
+
+def _lost(own: Tensor, right: Tensor, u: float) -> float:
+    size = float(right.norm())
+    error = float((own - right).norm()) / size if size > 0 else 0.0
+    if not math.isfinite(error):
+        return math.log10(1 / u)
+    return min(max(0.0, math.log10(max(error, u) / u)), math.log10(1 / u))
+
+
+def judged(call: Call) -> Backward:
+    """The verdict of the sample: right, or suspected and to be looked at by `examined`."""
+    spec = call.spec
+    assert spec is not None
+    if "input" not in call.compared:
+        return Backward(
+            text="its backward pass was not compared: its groups are shared with other processes or units"
+        )
+    compared = dict(call.compared)
+    for key, grad in call.grads.items():
+        if key in call.references:
+            compared[key] = parameter_error(call, key, grad, call.references[key])
+    wrong = [key for key, (error, allowed) in compared.items() if not error <= allowed]
+    return Backward(
+        verdict="suspected" if wrong else "right",
+        of=wrong[0] if wrong else "",
+        errors={key: error for key, (error, _) in compared.items()},
+        allowed={key: allowed for key, (_, allowed) in compared.items()},
+        lost=call.lost,
+        text="" if wrong else "its backward pass is the derivative of its forward pass",
+    )
+
+
+def parameter_error(call: Call, key: str, own: Tensor, right: Tensor) -> tuple[float, float]:
+    """The largest error of a weight or bias gradient over |g| sqrt(numbers that are summed), and what is allowed."""
+    spec, found = call.spec, call.measured
+    assert spec is not None
+    count = max(1, int(found["size"].sum()) // max(1, own.numel()))
+    scale = float(found["grad_out_sq"].sum()) ** 0.5 * count**0.5 * abs(call.slopes.get(key, 1.0))
+    gap = float((own.double() - right).abs().max())
+    cond = float((1 + found["mean"].abs() / found["s"]).max()) if key == "weight" else 1.0
+    u = unit_roundoff(call.dtype) + unit_roundoff(found["s"].dtype)
+    return (gap / scale if scale > 0 else float(gap > 0)), u * roundings(1, count) * cond
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A call's layer run alone, from the input and the g that it had in the model: what it hands back, and its z."""
+
+    z: Tensor
+    v: Tensor
+    grads: dict[str, Tensor]
+
+
+def alone(call: Call, y: Tensor, g: Tensor) -> Alone | None:
+    """The layer by itself, through its own backward pass; None where it cannot be called by itself."""
+    if call.again is None:
+        return None
+    with torch.enable_grad():
+        at = y.detach().clone().requires_grad_()
+        own = {key: value.detach().clone().requires_grad_() for key, value in call.parameters.items()}
+        # An in-place layer may not write to a leaf.
+        z = call.again(at * 1, **own)
+        found = torch.autograd.grad(z, [at, *own.values()], g.to(z.dtype), allow_unused=True)
+    grads = [
+        torch.zeros_like(t) if grad is None else grad
+        for grad, t in zip(found, [at, *own.values()], strict=True)
+    ]
+    return Alone(z.detach(), grads[0], dict(zip(own, grads[1:], strict=True)))
+
+
+def examined(call: Call, y: Tensor, g: Tensor, by_itself: Alone) -> Backward:
+    """Every group of a layer by itself against its definition: right, or wrong in which way."""
+    spec = call.spec
+    assert spec is not None
+    at = groups(spec, y, g, by_itself.v, None)
+    right, _ = derivative(spec, at)
+    relative, allowed = errors(spec, at, at.v, right, call.dtype)
+    off = relative > allowed
+    call.references = references(call, y, g)
+    compared = {"input": (float(relative.max()), float(allowed[int(relative.argmax())]))}
+    for key, grad in by_itself.grads.items():
+        compared[key] = parameter_error(call, key, grad, call.references[key])
+    found = {
+        "errors": {key: error for key, (error, _) in compared.items()},
+        "allowed": {key: limit for key, (_, limit) in compared.items()},
+        "lost": call.lost,
+    }
+    if bool(off.any()):
+        worst = int(relative.argmax())
+        fault, factor = _fault(spec, at, right, call.dtype)
+        return Backward(
+            "wrong",
+            "input",
+            fault,
+            factor,
+            where=spec.labels()[worst],
+            rows=int(off.sum()),
+            text=_sentence(spec, fault, factor, int(off.sum()), spec.labels()[worst]),
+            **found,
+        )
+    for key, grad in by_itself.grads.items():
+        error, limit = compared[key]
+        if not error <= limit:
+            ref = call.references[key]
+            size = float(ref.square().sum())
+            factor = float((grad.double() * ref).sum()) / size if size else None
+            near = factor is not None and float((grad.double() - factor * ref).abs().max()) <= 1e-3 * float(
+                ref.abs().max()
+            )
+            place = int((grad.double() - ref).abs().flatten().argmax())
+            missing = not bool(grad.any())
+            what = (
+                "is missing: it is 0"
+                if missing
+                else f"is {factor:.3f} times the right one"
+                if near
+                else f"differs most at number {place}"
+            )
+            return Backward(
+                "wrong",
+                key,
+                "missing" if missing else "factor" if near else "differs",
+                factor if near and not missing else None,
+                where=str(place),
+                text=f"the gradient of its {key} {what}, while that of its input is right",
+                **found,
+            )
+    return Backward("right", text="its backward pass is the derivative of its forward pass", **found)
+
+
+def _fault(spec: Spec, at: Groups, right: Tensor, dtype: torch.dtype) -> tuple[str, float | None]:
+    """Which mistake the layer's gradient is exactly, among those that people make."""
+
+    def same(candidate: Tensor) -> bool:
+        relative, allowed = errors(spec, at, at.v, candidate, dtype)
+        return bool((relative <= torch.maximum(allowed, torch.full_like(allowed, 1e-6))).all())
+
+    for name, candidate in _mistakes(spec, at).items():
+        if not bool(torch.equal(candidate, right)) and same(candidate):
+            return name, None
+    size = float(right.square().sum())
+    factor = float((at.v * right).sum()) / size if size > 0 else math.nan
+    if math.isfinite(factor) and same(factor * right):
+        return "factor", factor
+    return "differs", None
+
+
+def _mistakes(spec: Spec, at: Groups) -> dict[str, Tensor]:
+    """v as people compute it by mistake."""
+    found = {"weight-forgotten": derivative(spec, at, at.raw)[0]}
+    if spec.family is Family.FIXED or spec.normalise is not None:
+        return found
+    dims, g = along(at.y), per_group(at.gamma, at.y) * at.g
+    with torch.no_grad():
+        yhat = normalised(spec, at.index, at.y)
+        c = at.y if spec.family is Family.RMS else at.y - at.y.mean(dims, keepdim=True)
+        s = (c.square().mean(dims, keepdim=True) + spec.eps).sqrt()
+        turned = yhat * (g * yhat).mean(dims, keepdim=True)
+    found["statistics-constant"] = g / s
+    if spec.family is not Family.RMS:
+        found["spread-constant"] = (g - g.mean(dims, keepdim=True)) / s
+        found["mean-constant"] = (g - turned) / s
+    return found
+
+
+SAID = {
+    "statistics-constant": "treats its statistics as constants: it is gamma g/s, and neither the mean nor the part "
+    "along y-hat is taken off",
+    "spread-constant": "treats the spread as a constant: the part along y-hat is not taken off",
+    "mean-constant": "treats the mean as a constant: the mean of the gradient is not taken off",
+    "weight-forgotten": "forgets the weight: it is the derivative of y-hat and not of gamma y-hat",
+    "differs": "is not the derivative of its forward pass",
+}
+
+
+def _sentence(spec: Spec, fault: str, factor: float | None, rows: int, worst: str) -> str:
+    many = f" in {rows} of {spec.groups} rows, most at {spec.unit} {worst}"
+    if fault == "factor" and factor is not None:
+        return f"its input gradient is {factor:.3f} times the derivative of its forward pass{many}"
+    return f"its input gradient {SAID[fault]}{many}"
