@@ -11,7 +11,7 @@ normalisation function, under the name of the module whose method called it; nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from bnverify.numerics.audit.functions import FunctionCalls, Names, Seen, first, looking_away
 from bnverify.numerics.audit.layers import Kind, NotCovered, Spec, Unit, kind_of, looks_like_norm
+from bnverify.numerics.audit.recognise import Recognised
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -38,6 +39,7 @@ class Call:
     slopes: d(factor of y-hat)/d(parameter), 1 where the parameter is that factor.
     arrivals: how many gradients came through the call. twice: one of them is part of a loss, so that the loss sees the
     input otherwise than through the output.
+    borrowed: parameters of the module that stand aside while it runs.
     recognised: how a hand-written layer was known, in words; "" for one of PyTorch's.
     """
 
@@ -59,6 +61,7 @@ class Call:
     references: dict[str, Tensor] = field(default_factory=dict)
     slopes: dict[str, float] = field(default_factory=dict)
     lost: dict[str, dict[str, float]] = field(default_factory=dict)
+    borrowed: dict[str, Tensor] = field(default_factory=dict)
     arrivals: int = 0
     twice: bool = False
     recognised: str = ""
@@ -137,6 +140,8 @@ class Capture:
         names: who calls a function; None leaves functions alone.
         wanted: which of the names that call a function are captured; all where None.
         parameters: also keep the gradient of every call's weight and bias.
+        candidates: name -> module of what may be a layer somebody wrote by hand. what: (module, its input) -> what it
+            is, or None.
 
     Two modules that are one object under two names are hooked once, under the first.
 
@@ -154,9 +159,12 @@ class Capture:
         names: Names | None = None,
         wanted: Callable[[str], bool] | None = None,
         parameters: bool = False,
+        candidates: Mapping[str, nn.Module] | None = None,
+        what: Callable[[nn.Module, Tensor], Recognised | None] | None = None,
     ) -> None:
         self.layers, self.arrived, self.retain, self.check = layers, arrived, retain, check
         self.names, self.wanted, self.parameters = names, wanted, parameters
+        self.candidates, self.what = candidates or {}, what
         self.calls: list[Call] = []
         self.unseen: list[Call] = []
         self.passed: dict[str, None] = {}
@@ -181,6 +189,11 @@ class Capture:
         for name, (module, kind) in self.layers.items():
             self._handles += [
                 module.register_forward_pre_hook(self._before(name, kind), with_kwargs=True),
+                module.register_forward_hook(self._after, with_kwargs=True, prepend=True),
+            ]
+        for name, module in self.candidates.items():
+            self._handles += [
+                module.register_forward_pre_hook(self._before_unknown(name), with_kwargs=True),
                 module.register_forward_hook(self._after, with_kwargs=True, prepend=True),
             ]
         if self._mode is not None:
@@ -266,6 +279,48 @@ class Capture:
 
         return hook
 
+    def _before_unknown(self, name: str) -> Callable[..., Any]:
+        """The hook of a module that may be a layer somebody wrote by hand; it is asked once."""
+
+        def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            y, put = _input_of(args, kwargs)
+            others = [
+                value for value in (*args, *kwargs.values()) if isinstance(value, Tensor) and value is not y
+            ]
+            if self.depth or self.what is None or y is None or not y.is_floating_point() or others:
+                return None
+            found = self.what(module, y)
+            if found is None:
+                return None
+            if self.wanted is not None and not self.wanted(name):
+                self.passed[name] = None
+                return None
+            kind = Kind(type(module).__name__, found.form.unit, lambda _, t: found.spec(t))
+            call, alias = self._enter(name, kind, module, y, lambda: found.spec(y))
+            call.recognised, call.slopes = found.words, found.slopes
+            if y.dtype is torch.float64:
+                call.dtype = found.dtype
+            call.again = _by_name(module, found.parameters)
+            if self.parameters and call.spec is not None:
+                self._watch_parameters(call, module, found.parameters)
+            self.depth += 1
+            self._open.append(call)
+            self._pending.setdefault(id(module), []).append((call, alias))
+            return None if alias is y else put(alias)
+
+        return hook
+
+    def _watch_parameters(self, call: Call, module: nn.Module, names: Mapping[str, str]) -> None:
+        """The module's parameters as tensors whose gradients are this call's own, until it returns."""
+        assert call.spec is not None
+        for key, name in names.items():
+            own = module._parameters[name]
+            assert own is not None
+            call.parameters[key] = own
+            anchor = self.anchor_of(own.device)
+            module._parameters[name] = _Parameter.apply(own, anchor, call, key)
+            call.borrowed[name] = own
+
     def _after(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
         waiting = self._pending.get(id(module))
         if not waiting:
@@ -273,16 +328,17 @@ class Capture:
         self.depth -= 1
         self._open.pop()
         call, _ = waiting.pop()
+        for name, own in call.borrowed.items():
+            module._parameters[name] = own  # type: ignore[assignment]
+        call.borrowed.clear()
         return self._leave(call, output) if isinstance(output, Tensor) else None
 
     def _function(self, seen: Seen) -> Any:
         """A normalisation function that is called: of the layer that is running, or a layer of its own."""
         if self.depth:
-            return (
-                seen.run(**self._watched(self._open[-1], seen))
-                if len(self._open) == self.depth
-                else seen.run()
-            )
+            inside = self._open[-1]
+            plain = type(inside.module).__module__.startswith("torch.nn.")
+            return seen.run(**self._watched(inside, seen)) if plain else seen.run()
         assert self.names is not None
         name, module = self.names.caller(2)
         if self.wanted is not None and not self.wanted(name):
@@ -330,6 +386,16 @@ def _kind_of_call(seen: Seen, module: nn.Module | None) -> Kind:
     if module is None or not looks_like_norm(module):
         return spec
     return replace(spec, name=type(module).__name__)
+
+
+def _by_name(module: nn.Module, names: Mapping[str, str]) -> Callable[..., Tensor]:
+    """The module with its weight and bias, whatever it calls them, as keywords."""
+
+    def again(input: Tensor, **others: Tensor) -> Tensor:
+        z: Tensor = functional_call(module, {names[key]: value for key, value in others.items()}, (input,))
+        return z
+
+    return again
 
 
 def _unviewed(output: Tensor) -> Tensor | None:

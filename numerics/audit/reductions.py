@@ -77,9 +77,23 @@ def first_order(spec: Spec, y: Tensor, g: Tensor, v: Tensor) -> dict[str, Tensor
         "v.yhat": (bn_along - shift * bn_sum) / s,
         "1.yhat": (off - shift * size) / s,
     }
+    if spec.normalise is not None:
+        found |= _by_definition(spec, views, found)
     if spec.family is Family.LP:
         found |= _divisor(spec, y.to(wide), views[1].to(wide), views[2].to(wide), found)
     return found
+
+
+def _by_definition(spec: Spec, views: list[Tensor], found: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Products with the yhat of a DEFINED call; its divisor is |y - mu|/|yhat|."""
+    assert spec.normalise is not None
+    y, g, v, *_ = (view.to(found["s"].dtype) for view in views)
+    yhat = spec.normalise(y)
+    dims = [d for d in range(y.dim()) if d != 1]
+    size = yhat.square().sum(dims)
+    s = torch.where(size > 0, (found["size"] * found["var"] / size).sqrt(), found["s"])
+    products = {"g.yhat": g, "v.yhat": v, "1.yhat": torch.ones_like(y)}
+    return {"s": s} | {key: (t * yhat).sum(dims) for key, t in products.items()}
 
 
 def _pivot(spec: Spec, y: Tensor, wide: torch.dtype) -> Tensor:

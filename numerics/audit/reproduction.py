@@ -58,6 +58,8 @@ _FILE = '''"""{layer}: {text}.
 Prints the largest difference between the input gradient of the layer and that of its definition, as a share of its
 size; rounding would be about 1e-15. Needs PyTorch alone.
 """
+from __future__ import annotations
+
 import torch
 
 {sources}
@@ -173,13 +175,7 @@ def _names(tree: ast.AST) -> set[str]:
 def _import(node: ast.stmt) -> bool:
     """An import of the standard library or of PyTorch; any other is left out."""
     if isinstance(node, ast.ImportFrom):
-        return (node.module or "").partition(".")[0] in (
-            "torch",
-            "math",
-            "typing",
-            "__future__",
-            "collections",
-        )
+        return (node.module or "").partition(".")[0] in ("torch", "math", "typing", "collections")
     return isinstance(node, ast.Import) and all(
         alias.name.partition(".")[0] in ("torch", "math") for alias in node.names
     )

@@ -228,7 +228,7 @@ def _columns(call: Call) -> dict[str, list[float]]:
     match spec.family:
         case Family.FIXED:
             removed_yhat = zero
-        case Family.LP:
+        case Family.LP | Family.DEFINED:
             removed_yhat = torch.where(scale_sq > 0, grad_sq - removed_mean - kept, zero)
         case _:
             removed_yhat = (2 - rho) / m * proj**2

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -41,6 +41,7 @@ from bnverify.numerics.audit.passes import (
     twice_differentiable,
     unwrap,
 )
+from bnverify.numerics.audit.recognise import HandWritten, known_definition
 from bnverify.numerics.audit.report import AuditReport, LayerAudit, SecondOrder
 from bnverify.numerics.audit.restore import require_eager
 from bnverify.numerics.audit.rows import first_order_answers, first_order_rows, second_order_rows
@@ -56,13 +57,14 @@ class Request:
     """What is to be measured, checked once.
 
     channels: rows to keep, all where None; second order asks each of them alone. probes: sign probes for the
-    estimate of all rows, 0 or at least 2.
+    estimate of all rows, 0 or at least 2. by_hand: what somebody says that classes are.
     """
 
     second_order: bool = False
     channels: tuple[int, ...] | None = None
     probes: int = 8
     seed: int = 0
+    by_hand: HandWritten = field(default_factory=HandWritten)
 
     def __post_init__(self) -> None:
         if self.probes < 0 or self.probes == 1:
@@ -85,6 +87,7 @@ def audit(
     dtype: torch.dtype | None = None,
     device: torch.device | str | None = None,
     seed: int = 0,
+    known: Mapping[str, str] | None = None,
 ) -> AuditReport:
     """Audit the normalisation layers of ``model`` on one batch; the model is left untouched to the bit.
 
@@ -107,6 +110,9 @@ def audit(
             the model's own.
         device: where a copy of the model runs; None keeps the model's own.
         seed: of the sign probes.
+        known: class names and what they are: the name of a normalisation, such as "rms-norm", or its definition,
+            such as "s = sqrt(y @ y / m + eps); z = gamma*y/s"; beside what `recognise.register` was told. Other
+            hand-written layers are recognised by their numbers.
 
     Raises:
         InputError: the model has no covered layer, a name or a channel does not exist, the loss or a gradient is not
@@ -116,13 +122,17 @@ def audit(
         raise InputError(f"mode {mode!r} is unknown; expected train, eval or both")
     if not isinstance(model, nn.Module):
         raise InputError(f"the model is {type(model).__name__}; expected a torch.nn.Module")
-    request = Request(second_order, None if channels is None else tuple(channels), probes, seed)
+    said = {name: known_definition(text) for name, text in (known or {}).items()}
+    request = Request(
+        second_order, None if channels is None else tuple(channels), probes, seed, HandWritten(said)
+    )
     started = time.perf_counter()
     note = ""
     with plain_errors():
         model = unwrap(model)
         require_eager(model)
         subject = Subject(model, loss_fn, inputs, targets)
+        request.by_hand.require(model, *subject.others.values())
         where = None if device is None else torch.device(device)
         try:
             audited = subject if dtype is None and where is None else cast(subject, dtype, where)
@@ -242,7 +252,11 @@ def _audit_mode(
     for prefix, module in others.items():
         covered |= covered_layers(module, prefix)
     chosen = {name: layer for name, layer in covered.items() if wanted(name)}
-    watched = Watched(chosen, Names({"": model} | others), wanted)
+    candidates: dict[str, nn.Module] = {}
+    for prefix, root in ({"": model} | others).items():
+        candidates |= request.by_hand.candidates(root, prefix, covered)
+    by_hand = replace(request.by_hand, found={}, rejected={})
+    watched = Watched(chosen, Names({"": model} | others), wanted, candidates, by_hand)
     capture = watched.capture(_measured)
     loss, missing = first_order_pass(
         model, subject.loss_fn, subject.inputs, subject.targets, capture, mode, list(others.values())
@@ -277,6 +291,8 @@ class Watched:
     layers: dict[str, Any]
     names: Names
     wanted: Selection
+    candidates: dict[str, nn.Module]
+    by_hand: HandWritten
 
     def capture(self, arrived: Arrived | None = None, retain: bool = False) -> Capture:
         return Capture(
@@ -287,6 +303,8 @@ class Watched:
             self.names,
             self.wanted,
             parameters=arrived is not None,
+            candidates=self.candidates,
+            what=self.by_hand.what,
         )
 
 
@@ -316,7 +334,7 @@ def _explained(
         kept[id(call)] = y.clone(), g.clone(), v.clone()
 
     chosen = {name: layer for name, layer in watched.layers.items() if name in names}
-    capture = Watched(chosen, watched.names, Selection(tuple(names))).capture(keep)
+    capture = replace(watched, layers=chosen, wanted=Selection(tuple(names))).capture(keep)
     others = list(subject.others.values())
     first_order_pass(subject.model, subject.loss_fn, subject.inputs, subject.targets, capture, mode, others)
     calls = capture.finished()

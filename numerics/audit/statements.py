@@ -186,6 +186,8 @@ def statements(asked: Asked) -> tuple[Statement, ...]:
             return (*_all_proved(RMS_NORM), _YHAT, _BEND)
         case Family.LP:
             return (_SHARED,) if asked.shared else tuple(_lp(asked.p))
+        case Family.DEFINED:
+            return ()
         case _:
             return _RUNNING
 
