@@ -42,7 +42,11 @@ OPERATIONS = {
 RELATIONS = {ast.Eq: "==", ast.NotEq: "!=", ast.LtE: "<=", ast.Lt: "<", ast.GtE: ">=", ast.Gt: ">"}
 NEGATION = {"<=": "<", "<": "<=", "==": "!=", "!=": "=="}  # with the sides of an inequality exchanged
 LONGEST, DEEPEST, LARGEST, STEEPEST = 4000, 60, 10**9, 12  # characters, brackets, whole numbers, powers
-WORK, DIGITS = 20_000_000, 20_000  # products of two terms in one judgement; bits of a coefficient
+WORK, TERMS, DIGITS = (
+    5_000_000,
+    400_000,
+    20_000,
+)  # products of two terms in a judgement, in a product; bits of a number
 FIXED = {"one", "y", "g", "v", "H", "B", "m", "gamma", "beta", "eps", "L", "X", "T", "W", "dW", "HW", "any"}
 FIXED |= {
     "g_own",
@@ -73,7 +77,7 @@ class Work:
     @classmethod
     def take(cls, products: int) -> None:
         cls.done += products
-        if cls.done > WORK:
+        if cls.done > WORK or products > TERMS:
             raise Refused("too much work: the terms are too many")
 
 
@@ -92,6 +96,7 @@ class Sum:
     def __add__(self, other: Any) -> Any:
         if type(other) is not type(self):
             return NotImplemented
+        Work.take((len(self.parts) + len(other.parts)) // 4)
         both = {k: self.parts[k] + c if k in self.parts else c for k, c in other.parts.items()}
         return self.like(self.parts | both)
 
@@ -386,7 +391,8 @@ class Verified:
 
     verdict: "proved" or "refuted". statement, hypotheses: as the judge read them. scope: what else is assumed.
     method: identity, terms, negation, point or witness. tight: both sides are equal. point: the exact data of a
-    refutation or a witness, sides: both sides there. lemmas: what is trusted beside the calculus.
+    refutation or a witness, sides: both sides there. live: how many terms of a proved statement are not 0 at the
+    example, and of how many. lemmas: what is trusted beside the calculus.
     """
 
     verdict: str
@@ -397,6 +403,7 @@ class Verified:
     tight: bool = False
     point: dict[str, Any] | None = None
     sides: tuple[str, str] | None = None
+    live: tuple[int, int] | None = None
     lemmas: tuple[str, ...] = ()
     token: Any = field(default=None, repr=False, compare=False)
 
@@ -405,9 +412,17 @@ class Verified:
             raise Refused("a Verified is made by the judge alone")
         object.__setattr__(self, "token", None)
 
+    def __init_subclass__(cls) -> None:
+        raise Refused("a Verified is made by the judge alone")
+
     def __str__(self) -> str:
         parts = [f"{self.verdict} ({self.method}): {self.statement}"]
-        parts += [f"given {text}" for text in self.hypotheses] + [f"scope {'; '.join(self.scope)}"]
+        for text in self.hypotheses:
+            about = names_in(parse(text)) & {"v", "B", "dW", "HW"}
+            parts.append(
+                f"given {text}" + f" (a condition on {', '.join(sorted(about))} itself)" * bool(about)
+            )
+        parts.append(f"scope {'; '.join(self.scope)}")
         parts += [f"trusting {name}: {LEMMAS[name]}" for name in self.lemmas]
         return " | ".join(parts + ([f"{self.sides[0]} against {self.sides[1]}"] if self.sides else []))
 
@@ -446,21 +461,16 @@ class Claim:
                 raise Refused("the lines after y = X @ W are about y")
         elif pairs[0][0] == "y":
             raise Refused("a definition says what y is only as y = X @ W")
-        declared = [name for name, *_ in self.declared_operators()]
-        declared += [f"{name}_T" for name, kind, *_ in self.declared_operators() if kind == ">"]
-        names = [name for name, _ in pairs if name != "y"] + [
-            *self.declared_vectors(),
-            *self.numbers,
-            *declared,
-        ]
+        declared = self.declared_operators()
+        given = [name for name, *_ in declared] + [f"{name}_T" for name, kind, *_ in declared if kind == ">"]
+        made = [name for name, _ in pairs if name != "y"]
+        names = [*made, *(text.partition(" in ")[0].strip() for text in self.vectors), *self.numbers, *given]
+        vocabulary = r"(y|g|v|gamma|beta|H|B|dgamma|dbeta)_\w*|(given|need)\d+|z'"
         for name in names:
-            taken = (
-                name in FIXED or names.count(name) > 1 or re.fullmatch(r"(given|need)\d+|z'|sigma|rho", name)
-            )
-            line = name in {"sigma", "rho"} and name in dict(pairs) and names.count(name) == 1
-            base = re.fullmatch(r"(y|g|v|gamma|beta|H|B)_\w+", name)
-            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or base or (taken and not line):
-                raise Refused(f"the name {name!r} is taken, or no name")
+            derived = re.fullmatch(r"(sigma|rho)(_\w*)?", name) and name not in made
+            taken = name in FIXED or names.count(name) > 1 or derived or re.fullmatch(vocabulary, name)
+            if taken or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+                raise Refused(f"the name {name!a} is taken, or no name")
         if self.eps not in {"zero", "positive"} or self.quantifier not in {"all", "exists"}:
             raise Refused("eps is zero or positive, the quantifier all or exists")
         if type(self.min_m) is not int or self.min_m < 2:
@@ -538,7 +548,9 @@ def half_power(node: ast.expr) -> Fraction:
             return -half_power(inside)
         case ast.Constant(value=whole) if type(whole) is int and whole <= STEEPEST:
             return Fraction(whole)
-        case ast.BinOp(left=top, op=ast.Div(), right=ast.Constant(value=2)):
+        case ast.BinOp(left=top, op=ast.Div(), right=ast.Constant(value=2)) if (
+            half_power(top).denominator == 1
+        ):
             return half_power(top) / 2
     raise Refused(f"a power is a whole number up to {STEEPEST} or one of its halves, not {ast.unparse(node)}")
 
@@ -1070,27 +1082,7 @@ class Formal:
 
     def placed(self, inside: ast.expr, name: str, value: Any) -> Any:
         """at(inside, name, value): what the definition says at another value; the loss is not known there."""
-        allowed = {line for line, _ in self.lines} | {
-            "one",
-            "m",
-            "eps",
-            "y",
-            "gamma",
-            "beta",
-            "sigma",
-            "rho",
-            "W",
-            "X",
-            "T",
-        }
-        allowed |= {f"{base}{unit}" for base in ("y", "gamma", "beta", "sigma", "rho") for unit in self.units}
-        declared = {
-            *self.claim.numbers,
-            *self.claim.declared_vectors(),
-            *(x[0] for x in self.claim.declared_operators()),
-        }
-        if strange := (names_in(inside) - allowed - declared) | (calls_in(inside) & {"d", "at"}):
-            raise Refused(f"only at an exact point is {min(strange)} known elsewhere")
+        self.refuse_loss(inside)
         kept, self.elsewhere = self.names, True
         try:
             given = self.given_names()
@@ -1110,6 +1102,14 @@ class Formal:
         finally:
             self.names, self.elsewhere = kept, False
 
+    def refuse_loss(self, inside: ast.expr) -> None:
+        """Refuse what is made of the loss, of which nothing is known at another place."""
+        known = {*["one", "m", "eps", "W", "X", "T"], *self.claim.numbers, *self.claim.declared_vectors()}
+        known |= {name for name, _ in self.lines} | {name for name, *_ in self.claim.declared_operators()}
+        known |= {base + unit for base in ["y", "gamma", "beta", "sigma", "rho"] for unit in self.units}
+        if strange := (names_in(inside) - known) | (calls_in(inside) & {"d", "at"}):
+            raise Refused(f"only at an exact point is {min(strange)} known elsewhere")
+
     def maximum(self, inside: ast.expr, lam: ast.expr) -> Number:
         """max(inside, norm(X) <= lam): its value where it has one, else a number of which `sign` knows lower bounds."""
         if self.sign(lam) == "unknown":
@@ -1125,7 +1125,7 @@ class Formal:
 
     def smooth(self) -> Number:
         """A twice differentiable number n(y) that is not 0, with gradient nu and Hessian N."""
-        if not self.defining or self.units != [""] or self.weights:
+        if not self.defining or self.elsewhere or self.units != [""] or self.weights:
             raise Refused("smooth(y) stands in the definition of one unit")
         self.letters["N"] = symbol("N")
         self.curved.add("N")
@@ -1215,7 +1215,7 @@ class Formal:
 
     def chosen(self, kind: str, vector: Any, scope: str, node: ast.expr) -> tuple[Vector, Number]:
         """A constant vector of signs of another's entries, and their inner product, which is positive."""
-        if not self.defining or not isinstance(vector, Vector) or vector.space != "batch":
+        if not self.defining or self.elsewhere or not isinstance(vector, Vector) or vector.space != "batch":
             raise Refused(f"signs of the entries of {ast.unparse(node)} are taken in a definition alone")
         name = f"{kind}{len(self.meaning)}"
         self.names[name] = Vector.base(name)
@@ -1757,8 +1757,8 @@ class Point(Numbers):
         if self.formal.units == [""]:
             other.names["g"] = self.names["g"] + self.base["H"] @ (other.names["z"] - self.names["z"])
             other.powers = {}
-        elif names_in(inside) & {x for x in self.formal.names if x[0] in "gvBH"} or "L" in names_in(inside):
-            raise Refused("the loss of two units is not known elsewhere")
+        else:
+            self.formal.refuse_loss(inside)
         return walk(inside, other)
 
     def replace_operator(self, key: str, value: Operator) -> None:
@@ -1960,33 +1960,41 @@ def prove(
         raise Refused(f"terms with the signs {signs} do not prove {relation}")
     if not room.is_zero(rest):
         raise Refused("right - left is not the sum of the terms")
-    check_example(claim, expected=not negation)
+    live = check_example(claim, expected=not negation)
     refuted = negation
     method = "negation" if refuted else "identity" if relation == "==" or (tight and not terms) else "terms"
     lemmas = () if lemma is None else (lemma,)
+    tight = tight or relation == "=="
     return verified(
-        claim,
-        "refuted" if refuted else "proved",
-        method,
-        room.scope,
-        tight=tight or relation == "==",
-        lemmas=lemmas,
+        claim, "refuted" if refuted else "proved", method, room.scope, tight=tight, live=live, lemmas=lemmas
     )
 
 
-def check_example(claim: Claim, expected: bool) -> None:
-    """What is proved is tried at an exact point: this finds what nothing satisfies."""
+def check_example(claim: Claim, expected: bool) -> tuple[int, int] | None:
+    """What is proved is tried at an exact point: this finds what nothing satisfies. How many terms are not 0 there."""
     if claim.hypotheses and not claim.example:
         raise Refused("hypotheses without a point that satisfies them")
     point = Point(claim, claim.example or usual_point(claim))
     for text in (*claim.needs, *claim.hypotheses):
         if not point.holds(text)[0]:
             raise Refused(f"the example of the claim does not satisfy {text}")
-    if (
-        not any(has_maximum(text) for text in (claim.statement,))
-        and point.holds(claim.statement)[0] != expected
-    ):
+    if has_maximum(claim.statement):
+        return None
+    if point.holds(claim.statement)[0] != expected:
         raise Refused("the example of the claim contradicts the proof")
+    left, relation, right = comparison(claim.statement)
+    values = (
+        [walk(term, point) for side in (left, right) for term in terms_of(side)] if relation != "psd" else []
+    )
+    return sum(map(bool, values)), len(values)
+
+
+def terms_of(node: ast.expr) -> list[ast.expr]:
+    """The terms that a side is the sum or difference of."""
+    match node:
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
+            return terms_of(left) + terms_of(right)
+    return [] if same(node, ast.Constant(0)) else [node]
 
 
 def has_maximum(text: str) -> bool:
@@ -2010,6 +2018,8 @@ def verified(claim: Claim, verdict: str, method: str, scope: Iterable[str], **re
 
 def refuse_circle(claim: Claim) -> None:
     """Refuse a hypothesis whose gap is that of the statement times a factor, with v and B unopened."""
+    if any(same(parse(text), parse(claim.statement)) for text in (*claim.needs, *claim.hypotheses)):
+        raise Refused("a hypothesis is the statement")
     room = Formal(claim, opaque=True)
     gap, _ = room.gap(claim.statement)
     for name in room.relations:
@@ -2086,12 +2096,17 @@ def no_pair_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+def plain(text: object) -> str:
+    """The text with nothing in it that could forge a line of output."""
+    return ascii(str(text))[1:-1]
+
+
 def main(paths: list[str]) -> int:
     """Check the files; one line an item, 0 all verified, 1 something is refused, 2 something cannot be read."""
     files = [
         file
         for path in map(Path, paths)
-        for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])
+        for file in (sorted(path.rglob("*.json")) if path.is_dir() else [path])
     ]
     if not files:
         print("usage: python -I kernel.py FILE-or-FOLDER ..., JSON lists of certificates", file=sys.stderr)
@@ -2106,16 +2121,16 @@ def main(paths: list[str]) -> int:
             if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
                 raise ValueError("no list of items, or an empty one")
         except (OSError, ValueError, RecursionError) as reason:
-            print(f"CANNOT READ {file}: {reason}", file=sys.stderr)
+            print(f"CANNOT READ {plain(file)}: {plain(reason)}", file=sys.stderr)
             state = 2
             continue
         for item in items:
-            label = f"{item.get('claim')!s} [{item.get('reading')!s}]".encode("unicode_escape").decode()
+            label = plain(f"{item.get('claim')} [{item.get('reading')}]")
             try:
                 print(f"verified    {label}: {judge(item_claim(item), item['certificate'])}")
                 count += 1
             except (Refused, TypeError, ValueError, AttributeError) as reason:
-                print(f"REFUSED     {label}: " + str(reason).encode("unicode_escape").decode())
+                print(f"REFUSED     {label}: {plain(reason)}")
                 state = state or 1
     print(f"{count} verified")
     return state
