@@ -299,12 +299,13 @@ class Vector(Sum):
         if type(other) is not type(self):
             return NotImplemented
         self.meet(other)
-        total = self.number({})
+        total: dict[Any, Any] = {}
         for left, c in self.parts.items():
             for right, d in other.parts.items():
                 if pair := self.inner(left, right):
-                    total = total + c * d * pair
-        return total
+                    for key, factor in (c * pair * d).parts.items():
+                        total[key] = total.get(key, 0) + factor
+        return self.number(total)
 
     @staticmethod
     def inner(left: Any, right: Any) -> Any:
@@ -500,6 +501,7 @@ class Claim:
         return found
 
 
+@cache
 def parse(text: str) -> ast.expr:
     """The tree of an expression or a comparison: short, in plain characters, with no place where text can hide."""
     if (
@@ -564,15 +566,15 @@ def walk(node: ast.expr, room: Any) -> Any:
             return room.look(name)
         case ast.UnaryOp(op=ast.USub(), operand=inside):
             return -walk(inside, room)
-        case ast.BinOp(left=left, op=ast.Mult(), right=right) if "one" in {
-            ast.unparse(left),
-            ast.unparse(right),
-        }:
-            one, other = walk(left, room), walk(right, room)
-            if isinstance(one, Vector) and isinstance(other, Vector):
-                one.meet(other)
-                return other if ast.unparse(left) == "one" else one
-            return one * other
+        case (
+            ast.BinOp(left=ast.Name("one"), op=ast.Mult(), right=other)
+            | ast.BinOp(left=other, op=ast.Mult(), right=ast.Name("one"))
+        ):
+            one, value = room.look("one"), walk(other, room)
+            if isinstance(value, Vector):  # elementwise
+                one.meet(value)
+                return value
+            return one * value
         case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATIONS:
             value = OPERATIONS[type(op)](walk(left, room), walk(right, room))
             return room.short(value) if type(value) is Number and len(value.parts) > 8 else value
@@ -1824,12 +1826,21 @@ class Point(Numbers):
             raise Refused("the bound of a maximum is not certified")
         return bound
 
+    def side(self, node: ast.expr) -> Any:
+        """The value of a side; of each term of its sum ``live`` keeps whether it is not 0."""
+        match node:
+            case ast.BinOp(left=left, op=(ast.Add() | ast.Sub()) as op, right=right):
+                return OPERATIONS[type(op)](self.side(left), self.side(right))
+        value = walk(node, self)
+        self.live += [bool(value)] * (not same(node, ast.Constant(0)))
+        return value
+
     def holds(self, text: str) -> tuple[bool, tuple[str, str]]:
         """Whether a statement holds here, and its sides; an interval that does not decide is refused."""
         left, relation, right = comparison(text)
-        low = walk(left, self)
+        self.live: list[bool] = []
         if relation == "psd":
-            table = self.table(low)
+            table = self.table(walk(left, self))
             both = [
                 [x + y for x, y in zip(row, other, strict=True)]
                 for row, other in zip(table, zip(*table, strict=True), strict=True)
@@ -1839,7 +1850,7 @@ class Point(Numbers):
                 ast.unparse(left),
                 "positive semi-definite" if found else "not positive semi-definite",
             )
-        high = walk(right, self)
+        low, high = self.side(left), self.side(right)
         if isinstance(low, Vector) and same(right, ast.Constant(0)):
             high = low.like({})
         if isinstance(high, Vector) and same(left, ast.Constant(0)):
@@ -1934,7 +1945,7 @@ def prove(
     room = Formal(claim)
     gap, relation = room.gap(claim.statement)
     tight = isinstance(gap, Number) and relation in {"==", "<="} and room.is_zero(gap)
-    refuse_circle(claim)
+    refuse_circle(claim, room, gap)
     if negation:
         gap, relation = -gap, NEGATION[relation]
     if squared:
@@ -1978,27 +1989,11 @@ def check_example(claim: Claim, expected: bool) -> tuple[int, int] | None:
     for text in (*claim.needs, *claim.hypotheses):
         if not point.holds(text)[0]:
             raise Refused(f"the example of the claim does not satisfy {text}")
-    if has_maximum(claim.statement):
+    if "norm(X)" in ast.unparse(parse(claim.statement)):
         return None
     if point.holds(claim.statement)[0] != expected:
         raise Refused("the example of the claim contradicts the proof")
-    left, relation, right = comparison(claim.statement)
-    values = (
-        [walk(term, point) for side in (left, right) for term in terms_of(side)] if relation != "psd" else []
-    )
-    return sum(map(bool, values)), len(values)
-
-
-def terms_of(node: ast.expr) -> list[ast.expr]:
-    """The terms that a side is the sum or difference of."""
-    match node:
-        case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
-            return terms_of(left) + terms_of(right)
-    return [] if same(node, ast.Constant(0)) else [node]
-
-
-def has_maximum(text: str) -> bool:
-    return "norm(X)" in ast.unparse(parse(text))
+    return sum(point.live), len(point.live)
 
 
 def apply_lemma(claim: Claim, lemma: str) -> None:
@@ -2016,21 +2011,25 @@ def verified(claim: Claim, verdict: str, method: str, scope: Iterable[str], **re
     return Verified(verdict, shown[0], tuple(shown[1:]), tuple(scope), method, token=_TOKEN, **rest)
 
 
-def refuse_circle(claim: Claim) -> None:
-    """Refuse a hypothesis whose gap is that of the statement times a factor, with v and B unopened."""
+def refuse_circle(claim: Claim, room: Formal, gap: Any) -> None:
+    """Refuse a hypothesis that is the statement in other words, with v and B unopened, and such a need."""
     if any(same(parse(text), parse(claim.statement)) for text in (*claim.needs, *claim.hypotheses)):
         raise Refused("a hypothesis is the statement")
-    room = Formal(claim, opaque=True)
-    gap, _ = room.gap(claim.statement)
-    for name in room.relations:
-        other = room.names[name]
-        if type(other) is not type(gap) or (isinstance(gap, Vector) and gap.space != other.space):
-            continue
-        first, second = (
-            room.normal(x @ Vector.base(FRESH, x.space) if isinstance(x, Vector) else x) for x in (gap, other)
-        )
-        if first and room.primitive(first, signed=False) == room.primitive(second, signed=False):
-            raise Refused(f"the hypothesis {name} is the statement in other words")
+    for kind, place in (("need", room), ("given", Formal(claim, opaque=True) if claim.hypotheses else room)):
+        gap = gap if place is room else place.gap(claim.statement)[0]
+        for name in place.relations:
+            if name.startswith(kind) and is_multiple(place, gap, place.names[name]):
+                raise Refused(f"the hypothesis {name} is the statement in other words")
+
+
+def is_multiple(room: Formal, gap: Any, other: Any) -> bool:
+    """Whether one gap is the other times what is never 0."""
+    if type(other) is not type(gap) or (isinstance(gap, Vector) and gap.space != other.space):
+        return False
+    first, second = (
+        room.normal(x @ Vector.base(FRESH, x.space) if isinstance(x, Vector) else x) for x in (gap, other)
+    )
+    return bool(first) and room.primitive(first, signed=False) == room.primitive(second, signed=False)
 
 
 def at_point(claim: Claim, point: dict[str, Any], maxima: Iterable[dict[str, Any]] = ()) -> Verified:
