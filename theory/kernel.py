@@ -42,11 +42,8 @@ OPERATIONS = {
 RELATIONS = {ast.Eq: "==", ast.NotEq: "!=", ast.LtE: "<=", ast.Lt: "<", ast.GtE: ">=", ast.Gt: ">"}
 NEGATION = {"<=": "<", "<": "<=", "==": "!=", "!=": "=="}  # with the sides of an inequality exchanged
 LONGEST, DEEPEST, LARGEST, STEEPEST = 4000, 60, 10**9, 12  # characters, brackets, whole numbers, powers
-WORK, TERMS, DIGITS = (
-    5_000_000,
-    400_000,
-    20_000,
-)  # products of two terms in a judgement, in a product; bits of a number
+WORK, TERMS = 1_000_000, 100_000  # products of two terms in a judgement, in one product
+DIGITS = 20_000  # bits of a coefficient
 FIXED = {"one", "y", "g", "v", "H", "B", "m", "gamma", "beta", "eps", "L", "X", "T", "W", "dW", "HW", "any"}
 FIXED |= {
     "g_own",
@@ -72,12 +69,12 @@ class Refused(Exception):
 class Work:
     """How many products of two terms a judgement has taken; too many are refused."""
 
-    done = 0
+    done, judging = 0, False
 
     @classmethod
     def take(cls, products: int) -> None:
         cls.done += products
-        if cls.done > WORK or products > TERMS:
+        if (cls.done > WORK and cls.judging) or products > TERMS:
             raise Refused("too much work: the terms are too many")
 
 
@@ -1915,7 +1912,7 @@ def judge(claim: Claim, certificate: dict[str, Any]) -> Verified:
     Raises:
         Refused: the claim is not settled by the certificate, or something cannot be read.
     """
-    Work.done = 0
+    Work.done, Work.judging = 0, True
     try:
         keys = certificate.keys()
         if "point" in keys and keys <= {"point", "maxima"}:
@@ -1926,6 +1923,8 @@ def judge(claim: Claim, certificate: dict[str, Any]) -> Verified:
         raise
     except Exception as reason:
         raise Refused(f"cannot be read: {reason!r}") from reason
+    finally:
+        Work.judging = False
     raise Refused(f"a certificate holds terms or a point, not {sorted(map(str, keys))!a}")
 
 
