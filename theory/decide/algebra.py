@@ -106,6 +106,9 @@ class Algebra:
 
         for name, value in self.formal.names.items():
             note(value, name)
+        for name in ("sigma", "rho"):
+            if "s" in self.formal.names:
+                note(self.formal.look(name), name)
         for text in (self.case.claim.statement, *self.case.claim.hypotheses):
             for node in nodes(parse(text)):
                 if node.head in {"sqrt", "norm", "abs"} or (
@@ -198,7 +201,7 @@ class Algebra:
                     length = Vector.base(self.axes[i].base) @ Vector.base(self.axes[i].base)
                     if self.axes[i].base != "one":
                         return False
-                    difference = difference - Vector.base("one") * (share * self.formal.inverse(length))
+                    difference = difference - Vector.base("one") * (share * self.formal.inverse(length, None))
             return not difference.parts or self.formal.is_zero(difference)
         except Refused:
             return False

@@ -187,7 +187,7 @@ def along_axes(algebra: Algebra, gap: Vector, label: str) -> list[Term]:
     for inner, row in rows:
         del inner, row
     for name in ("g", "v"):
-        value = algebra.formal.names[name]
+        value = algebra.formal.look(name)
         if not algebra.rows.keys() >= {base for _, base in value.parts}:
             continue
         total = Number({})
@@ -203,7 +203,7 @@ def natural_forms(algebra: Algebra) -> list[Term]:
     named: list[tuple[str, Vector]] = []
     formal = algebra.formal
     for name in ("g", "v", "yhat", *algebra.case.claim.vectors):
-        value = formal.names.get(name)
+        value = formal.look(name) if name in {"g", "v"} else formal.names.get(name)
         if isinstance(value, Vector) and all(not word and base in algebra.rows for word, base in value.parts):
             named.append((name, value))
     words = [()] + [(name,) for name, kind in algebra.case.operators.items() if kind == "psd"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from bnverify.theory.grammar import Node, lines, names_in, nodes, parse, unparse
 from bnverify.theory.kernel import Claim, Formal, Number, Refused, Vector
-from bnverify.theory.normalisations import Normalisation, declared, names_of, normalisation, with_scale
-from bnverify.theory.sorts import Sort, sort_of, statement
+from bnverify.theory.normalisations import Normalisation, declared, names_of, normalisation
+from bnverify.theory.sorts import Sort, statement
 
 from bnverify.base.errors import InputError
 
@@ -60,8 +60,8 @@ def read(conjecture: Conjecture) -> tuple[Normalisation, Node, list[Node], dict[
         for name in names:
             if name.startswith(("given", "need")):
                 raise InputError(f"--{kind} {name}: such names stand for hypotheses; take another one")
-    tree = plain(statement(conjecture.statement, sorts, logic=True), sorts)
-    given = [plain(statement(text, sorts, logic=True), sorts) for text in conjecture.given]
+    tree = statement(conjecture.statement, sorts, logic=True)
+    given = [statement(text, sorts, logic=True) for text in conjecture.given]
     for node in given:
         if any(inside.head == "iff" for inside in nodes(node)):
             raise InputError(f"iff stands in the statement, not in a hypothesis: {unparse(node)}")
@@ -155,9 +155,8 @@ def _case(
         probe = ("x",) if "x" not in sorts else ("probe_x",)
         at = Node("name", (probe[0],))
         goal = Node(">=", (Node("@", (at, *_chain(goal.args[0]), at)), Node("number", (0,))))
-    used = names_in(goal).union(*map(names_in, given))
     claim = Claim(
-        with_scale(norm.text, eps, used),
+        norm.text,
         unparse(goal),
         tuple(map(unparse, given)),
         needs=norm.needs,
@@ -168,22 +167,6 @@ def _case(
         min_m=conjecture.min_m,
     )
     return build(claim, dict.fromkeys(norm.operators, "diagonal"))
-
-
-def plain(node: Node, sorts: dict[str, Sort]) -> Node:
-    """The tree with means, and products against one, as inner products."""
-    if node.head == "@" and len(node.args) == 2:
-        for inside in node.args:
-            if inside.head == "*" and sort_of(inside, sorts).kind == "product":
-                return Node("@", tuple(plain(side, sorts) for side in inside.args), node.column)
-    args = tuple(plain(inside, sorts) if isinstance(inside, Node) else inside for inside in node.args)
-    one, m = Node("name", ("one",)), Node("name", ("m",))
-    match node.head:
-        case "mean" if args[0].head != "abs":
-            product = sort_of(node.args[0], sorts).kind == "product"
-            inner = args[0].args if product else (one, args[0])
-            return Node("/", (Node("@", inner), m), node.column)
-    return Node(node.head, args, node.column)
 
 
 def _chain(node: Node) -> tuple[Node, ...]:
@@ -219,7 +202,7 @@ def build(claim: Claim, operators: dict[str, str] | None = None) -> Case:
     ]
     signs = (
         ["centred" if "sign(c)" in claim.definition.replace(" ", "") else "plain"]
-        if any(n.startswith("sign'") for n in formal.names)
+        if any(n.startswith(("sign'", "top'")) for n in formal.names)
         else []
     )
     return Case(claim, formal, normal[0], normal[1:], labels, kinds, signs)

@@ -286,13 +286,8 @@ def other_eps(made: Decision, portfolio: Portfolio) -> Decision:
     case = made.outcomes[0].case
     if case.claim.eps != "zero" or "eps" not in case.claim.definition or made.given:
         return made
-    definition = case.claim.definition.replace("sigma = s;", "sigma = sqrt(s**2 - eps);")
-    if definition.endswith("sigma = s"):
-        definition = definition.removesuffix("sigma = s") + "sigma = sqrt(s**2 - eps)"
     try:
-        wider = build(
-            replace(case.claim, eps="positive", definition=definition, example=None), case.operators
-        )
+        wider = build(replace(case.claim, eps="positive", example=None), case.operators)
     except Exception:
         return made
     outcome = certified(Settling(wider, portfolio), certify.quick)

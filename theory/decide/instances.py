@@ -23,7 +23,6 @@ class Batch:
         self.formal, self.size, self.data = formal, size, data
         self.count = len(data["y"])
         self.known: dict[Any, Array] = {}
-        self.signs = {name: None for name in formal.names if name.startswith("sign'")}
 
     def vector(self, word: tuple[str, ...], name: str) -> Array:
         if (word, name) not in self.known:
@@ -239,6 +238,8 @@ def candidates(
         for text in case.signs:
             inside = floats["y"] - (floats["y"].mean(axis=1, keepdims=True) if text == "centred" else 0)
             floats.update({name: np.sign(inside) for name in case.formal.names if name.startswith("sign'")})
+            one = np.eye(size)[np.abs(inside).argmax(axis=1)] * np.sign(inside)
+            floats.update({name: one for name in case.formal.names if name.startswith("top'")})
         with np.errstate(all="ignore"):
             batch = Batch(formal, size, floats)
             good = np.ones(count, dtype=bool)

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from bnverify.theory.grammar import Node, lines, parse
+from bnverify.theory.grammar import Node, lines, names_in, parse
 from bnverify.theory.kernel import Claim
 from bnverify.theory.room import Room, walk
 
@@ -163,6 +163,9 @@ def instance(claim: Claim, data: dict[str, Any]) -> dict[str, Any]:
     fixed = Floats(base)
     for name, tree in lines(claim.definition):
         moving.names[name], fixed.names[name] = _product(tree, moving), _product(tree, fixed)
+    if "s" in fixed.names:
+        fixed.names["sigma"] = np.sqrt(fixed.names["s"] ** 2 - fixed.names["eps"])
+        fixed.names["rho"] = fixed.names["sigma"] ** 2 / fixed.names["s"] ** 2
     shift = moving.names["z"] - fixed.names["z"]
     loss = base["g"] @ shift + (shift @ (base["H"] @ shift)) * 0.5
     return fixed.names | {"v": loss.first, "B": loss.second}
@@ -199,7 +202,9 @@ def script(claim: Claim, data: dict[str, Any]) -> str:
     tensors = "; ".join(f"{name} = tensor({whole(data[name])})" for name in arrays)
     values = "; ".join(f"{name} = {whole(data[name])}" for name in numbers)
     eps = "" if "eps" in numbers else "; eps = 0"
+    used = names_in(parse(claim.statement))
     body = "; ".join(f"{name} = {tree}" for name, tree in lines(claim.definition))
+    body += "; sigma = sqrt(s**2 - eps)" * bool({"sigma", "rho"} & used) + "; rho = sigma**2/s**2" * ("rho" in used)
     return "\n".join(
         [
             "import torch",

@@ -105,7 +105,7 @@ TABLE = (
     row("g @ v > 0", T, "p != 0", "gamma > 0", "v @ v > 0"),
     row("gamma*(g @ v) >= 0", T, "gamma^2/s |p|^2"),
     row("v @ v > 0", F, "p = 0", m=2),
-    row("v @ v > 0", F, "gamma = 0 or p = 0", "g @ g > 0", m=2, min_m=2),
+    row("v @ v > 0", F, "gamma = 0 or p = 0", "g @ g > 0", m=2),
     row("v @ v > 0", F, "gamma = 0 or p = 0 at m = 3 too", "g @ g > 0", m=3, min_m=3),
     row("v @ v == 0", F, "only at m = 2", m=3),
     row("v @ v == 0", T, "gamma = 0", "gamma == 0"),
