@@ -79,6 +79,8 @@ def cases(conjecture: Conjecture) -> list[Case]:
     if norm.name == "typed":
         mentioned = mentioned.union(*(names_in(line) for _, line in lines(norm.text)))
     scopes, given = _eps(given, bool({"eps", "rho"} & mentioned))
+    least, given = _least(given, conjecture.min_m)
+    conjecture = replace(conjecture, min_m=least)
     pairs = [
         (goal, [*alternative, *extra]) for goal, extra in _goals(tree) for alternative in _alternatives(given)
     ]
@@ -102,6 +104,20 @@ def _eps(given: list[Node], mentioned: bool) -> tuple[list[str], list[Node]]:
         else:
             rest.append(node)
     return scopes, rest
+
+
+def _least(given: list[Node], min_m: int) -> tuple[int, list[Node]]:
+    """The smallest batch size, with hypotheses such as m >= 5 put into it."""
+    rest = []
+    for node in given:
+        match node:
+            case Node(head=">=", args=(Node(head="name", args=("m",)), Node(head="number", args=(whole,)))):
+                min_m = max(min_m, whole)
+            case Node(head=">", args=(Node(head="name", args=("m",)), Node(head="number", args=(whole,)))):
+                min_m = max(min_m, whole + 1)
+            case _:
+                rest.append(node)
+    return min_m, rest
 
 
 def _goals(tree: Node) -> list[tuple[Node, list[Node]]]:

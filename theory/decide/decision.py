@@ -8,7 +8,7 @@ from typing import Any
 
 from bnverify.theory.decide import certify, instances, replay
 from bnverify.theory.decide.conjecture import Case, Conjecture, build, cases, without
-from bnverify.theory.decide.settle import Outcome, Settling, certified, settle
+from bnverify.theory.decide.settle import Outcome, Proof, Settling, certified, proved, settle
 from bnverify.theory.decide.solvers import Portfolio
 from bnverify.theory.grammar import parse, unparse
 from bnverify.theory.kernel import Refused, Verified, judge
@@ -206,8 +206,8 @@ def combined(asked: Conjecture, found: list[Outcome]) -> Decision:
         return replace(
             base,
             answer="proved",
-            certificate=tuple(item(outcome) for outcome in real),
-            verified=tuple(outcome.verified for outcome in real if outcome.verified),
+            certificate=tuple(item(proof) for outcome in real for proof in outcome.proofs),
+            verified=tuple(proof.verified for outcome in real for proof in outcome.proofs),
             tight=real[0].case.goal[1] == "==" or None,
         )
     if all(outcome.answer in {"proved", "decided"} for outcome in real):
@@ -249,15 +249,15 @@ def in_order(statement: str, sides: tuple[str, str]) -> tuple[str, str]:
     return sides[::-1] if parse(statement).head in {">", ">="} else sides
 
 
-def item(outcome: Outcome) -> dict[str, Any]:
-    """The certificate of one case as an item of a certificate file."""
-    claim = outcome.case.claim
+def item(proof: Proof) -> dict[str, Any]:
+    """A proof as an item of a certificate file."""
+    claim = proof.claim
     fields = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in vars(claim).items()
         if value not in ((), None)
     }
-    return fields | {"claim": "decide", "reading": claim.statement, "certificate": outcome.certificate}
+    return fields | {"claim": "decide", "reading": claim.statement, "certificate": proof.certificate}
 
 
 def scope(found: list[Outcome]) -> tuple[str, ...]:
@@ -290,16 +290,17 @@ def other_eps(made: Decision, portfolio: Portfolio) -> Decision:
         wider = build(replace(case.claim, eps="positive", example=None), case.operators)
     except Exception:
         return made
-    outcome = certified(Settling(wider, portfolio), certify.quick)
-    if outcome is None:
+    if case.goal[1] == "==" and not wider.formal.is_zero(wider.goal[0]):
+        return made
+    proof = proved(wider, certify.quick, portfolio)
+    if proof is None:
         return made
     everywhere = tuple("eps >= 0" if text == "eps = 0" else text for text in made.scope)
     return replace(
         made,
         scope=everywhere,
-        certificate=(*made.certificate, item(outcome)),
-        verified=(*made.verified, *([outcome.verified] if outcome.verified else [])),
-        outcomes=(*made.outcomes, outcome),
+        certificate=(*made.certificate, item(proof)),
+        verified=(*made.verified, proof.verified),
     )
 
 
@@ -326,7 +327,7 @@ def needed(made: Decision, portfolio: Portfolio, seed: int) -> Decision:
         if outcome is not None:
             left.remove(index)
             now = fewer
-            certificate = (item(outcome),)
+            certificate = tuple(map(item, outcome.proofs))
     return replace(made, needed=tuple(case.claim.hypotheses[i] for i in left), certificate=certificate)
 
 
@@ -346,7 +347,7 @@ def tightness(made: Decision, seed: int) -> Decision:
         wanted, (max(low, 3), max(low, 4), low), 3000, seed + 2, broken=False, goal=True
     )
     zero = None
-    for point in points:
+    for _, point in zip(range(8), points, strict=False):
         try:
             verified = judge(equal, {"point": point})
         except Refused:

@@ -150,6 +150,8 @@ def draw(case: Case, size: int, count: int, rng: np.random.Generator) -> dict[st
     if pattern:
         chosen = np.array(pattern)[rng.integers(len(pattern), size=count)]
         y = np.where((rng.random(count) < 0.7)[:, None], chosen, y)
+    if case.signs:
+        y = np.where((y == 0) & (rng.random(count) < 0.8)[:, None], rng.choice([1, -1, 2], size=y.shape), y)
     data["y"] = y
     for name in ["g", *claim.vectors]:
         data[name] = entries(size)
@@ -235,14 +237,16 @@ def candidates(
             continue
         data = draw(case, size, count, rng)
         floats = {name: np.asarray(values, dtype=float) for name, values in data.items()}
+        defined = np.ones(count, dtype=bool)
         for text in case.signs:
             inside = floats["y"] - (floats["y"].mean(axis=1, keepdims=True) if text == "centred" else 0)
             floats.update({name: np.sign(inside) for name in case.formal.names if name.startswith("sign'")})
+            defined = (inside != 0).all(axis=1)
             one = np.eye(size)[np.abs(inside).argmax(axis=1)] * np.sign(inside)
             floats.update({name: one for name in case.formal.names if name.startswith("top'")})
         with np.errstate(all="ignore"):
             batch = Batch(formal, size, floats)
-            good = np.ones(count, dtype=bool)
+            good = defined.copy()
             for gap, relation in case.given:
                 good &= batch.holds(gap, relation)
             for atom in formal.nonzero - {EPS}:

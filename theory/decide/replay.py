@@ -204,7 +204,9 @@ def script(claim: Claim, data: dict[str, Any]) -> str:
     eps = "" if "eps" in numbers else "; eps = 0"
     used = names_in(parse(claim.statement))
     body = "; ".join(f"{name} = {tree}" for name, tree in lines(claim.definition))
-    body += "; sigma = sqrt(s**2 - eps)" * bool({"sigma", "rho"} & used) + "; rho = sigma**2/s**2" * ("rho" in used)
+    body += "; sigma = sqrt(s**2 - eps)" * bool({"sigma", "rho"} & used) + "; rho = sigma**2/s**2" * (
+        "rho" in used
+    )
     return "\n".join(
         [
             "import torch",

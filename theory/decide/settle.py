@@ -9,11 +9,12 @@ from fractions import Fraction
 from typing import Any
 
 from bnverify.theory.decide import certify, instances
-from bnverify.theory.decide.conjecture import Case
+from bnverify.theory.decide.conjecture import Case, build
 from bnverify.theory.decide.rebuild import lengths, point
 from bnverify.theory.decide.reduce import Frame, Irreducible, Shape, demanded, violated
 from bnverify.theory.decide.solvers import Answer, Portfolio, smt
-from bnverify.theory.kernel import Refused, Verified, judge
+from bnverify.theory.grammar import parse, unparse
+from bnverify.theory.kernel import Claim, Number, Refused, Verified, judge
 
 LARGEST = 40
 """The largest batch size at which a counterexample is looked for one by one."""
@@ -21,10 +22,19 @@ DRAWS = 4000
 
 
 @dataclass(frozen=True)
+class Proof:
+    """A claim, its certificate, and what the kernel says of it."""
+
+    claim: Claim
+    certificate: dict[str, Any]
+    verified: Verified
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What is known of one case.
 
-    answer: ``proved`` (the kernel accepted ``certificate``), ``decided`` (solvers alone), ``refuted`` (the
+    answer: ``proved`` (the kernel accepted ``proofs``), ``decided`` (solvers alone), ``refuted`` (the
     kernel convicted
     ``instance``), ``vacuous`` or ``open``. smallest: whether no smaller m has a counterexample. fails:
     batch sizes at which
@@ -33,8 +43,8 @@ class Outcome:
 
     case: Case
     answer: str
+    proofs: tuple[Proof, ...] = ()
     verified: Verified | None = None
-    certificate: dict[str, Any] | None = None
     instance: dict[str, Any] | None = None
     by: tuple[str, ...] = ()
     smallest: bool = False
@@ -79,15 +89,72 @@ def settle(case: Case, portfolio: Portfolio, seed: int = 0) -> Outcome:
 
 
 def certified(work: Settling, finder: Any) -> Outcome | None:
-    """What the kernel says of the certificates that a finder proposes."""
-    for certificate in finder(work.case, work.portfolio.left):
+    """What the kernel says of the certificates that a finder proposes: of the claim, or of claims that make it up."""
+    proof = proved(work.case, finder, work.portfolio)
+    if proof is not None:
+        return accepted(work, (proof,))
+    if finder is certify.thorough or work.case.goal[1] == "==":
+        for parts in pieces(work.case, finder is certify.thorough):
+            proofs = []
+            for part in parts:
+                proof = proved(part, certify.quick, work.portfolio)
+                if proof is None:
+                    break
+                proofs.append(proof)
+            else:
+                return accepted(work, tuple(proofs))
+    return None
+
+
+def accepted(work: Settling, proofs: tuple[Proof, ...]) -> Outcome:
+    work.tried.append(
+        "a certificate by " + ", ".join(dict.fromkeys(proof.verified.method for proof in proofs))
+    )
+    return work.outcome("proved", proofs=proofs, verified=proofs[0].verified)
+
+
+def proved(case: Case, finder: Any, portfolio: Portfolio) -> Proof | None:
+    """The first certificate that the kernel accepts."""
+    for certificate in finder(case, portfolio.left):
         try:
-            verified = judge(work.case.claim, certificate)
+            return Proof(case.claim, certificate, judge(case.claim, certificate))
         except Refused:
             continue
-        work.tried.append(f"a certificate by {verified.method}")
-        return work.outcome("proved", verified=verified, certificate=certificate)
     return None
+
+
+def pieces(case: Case, sizes: bool) -> Iterator[list[Case]]:
+    """Claims that together say the same: both inequalities of an equation; some batch sizes one by one,
+    and the rest."""
+    claim = case.claim
+    tree = parse(claim.statement)
+    if tree.head == "==" and isinstance(case.goal[0], Number):
+        left, right = map(unparse, tree.args)
+        both = [
+            replace(claim, statement=f"{one} <= {other}") for one, other in ((left, right), (right, left))
+        ]
+        yield [build(each, case.operators) for each in both]
+    if not sizes:
+        return
+    for start in (claim.min_m + 1, claim.min_m + 2, claim.min_m + 4):
+        parts = []
+        for size in range(claim.min_m, start):
+            given = (*claim.hypotheses, f"m == {size}")
+            at = build(replace(claim, hypotheses=given, min_m=size, example=None), case.operators)
+            drawn = instances.candidates(at, (size,), 2000, 5, broken=False)
+            example = instances.satisfied(at, drawn)
+            if example is None:
+                break
+            parts.append(replace_example(at, example))
+        else:
+            later = build(replace(claim, min_m=start, example=None), case.operators)
+            if claim.hypotheses:
+                drawn = instances.candidates(later, (start, start + 1), 4000, 5, broken=False)
+                example = instances.satisfied(later, drawn)
+                if example is None:
+                    return
+                later = replace_example(later, example)
+            yield [*parts, later]
 
 
 def find_example(work: Settling) -> Outcome | None:

@@ -57,7 +57,11 @@ def row(statement: str, truth: str, why: str, *given: str, m: int | None = None,
 
 TABLE = (
     # the gradient
-    row("v == gamma/s*(g - mean(g)*one - mean(g*yhat)*yhat + mean(g*yhat)*mean(yhat)*one)", T, "mean(yhat) = 0"),
+    row(
+        "v == gamma/s*(g - mean(g)*one - mean(g*yhat)*yhat + mean(g*yhat)*mean(yhat)*one)",
+        T,
+        "mean(yhat) = 0",
+    ),
     row("v == gamma/s*(g - mean(g)*one - mean(g*yhat)*yhat)", T, "the formula above"),
     row("v == gamma/s*(g - mean(g)*one)", F, "the statistics as constants: p + b yhat", m=2),
     row("v == gamma/s*(g - mean(g)*one + mean(g*yhat)*yhat)", F, "a sign", m=2),
@@ -76,7 +80,9 @@ TABLE = (
         "Theorem 4.1 as printed: the slack is m b^2 (1 - sqrt(m))",
         m=2,
     ),
-    row("v @ v <= gamma**2/sigma**2*(g @ g - (one @ g)**2/m - (g @ yhat)**2/m**2)", T, "slack m b^2 (1 - 1/m)"),
+    row(
+        "v @ v <= gamma**2/sigma**2*(g @ g - (one @ g)**2/m - (g @ yhat)**2/m**2)", T, "slack m b^2 (1 - 1/m)"
+    ),
     row("v @ v <= gamma**2/sigma**2*(g @ g - (one @ g)**2/(m - 1))", F, "m a^2 (1/m - 1/(m-1)) m < 0", m=2),
     row("v @ v <= gamma**2/sigma**2*(g @ g)", T, "slack gamma^2/s^2 m (a^2 + b^2)"),
     row("1000000*(v @ v) <= 1000001*gamma**2/sigma**2*(g @ g)", T, "more than the one above"),
@@ -130,7 +136,9 @@ TABLE = (
     row("2*(v @ a) <= v @ v + a @ a", T, "|v - a|^2 >= 0", vectors=("a",)),
     row("v @ a <= (v @ v)/4 + a @ a", T, "|v/2 - a|^2 >= 0", vectors=("a",)),
     row("v @ a <= 249999/1000000*(v @ v) + a @ a", F, "a = v/2", vectors=("a",), m=3),
-    row("v @ a == gamma/s*(g @ a)", T, "a in the third part", "one @ a == 0", "yhat @ a == 0", vectors=("a",)),
+    row(
+        "v @ a == gamma/s*(g @ a)", T, "a in the third part", "one @ a == 0", "yhat @ a == 0", vectors=("a",)
+    ),
     row("v @ a == gamma/s*(g @ a)", F, "a = yhat", "one @ a == 0", vectors=("a",), m=2),
     row("(g @ a)*one == (one @ a)*g", F, "g = 1 or a = 1 alone would do", vectors=("a",), m=2),
     # the batch size
@@ -162,7 +170,9 @@ TABLE = (
     row(FORM.replace("(m*sigma", "(sqrt(m)*sigma"), F, "sqrt(m) for m", m=3),
     row(FORM.replace("(m*sigma", "((m - 1)*sigma"), F, "m - 1 for m", m=3),
     row(FORM.replace("sigma**2)*(g", "sigma)*(g"), F, "sigma for sigma^2", m=3),
-    row("v @ B @ v <= gamma**2/sigma**2*(v @ H @ v)", T, "gamma g @ yhat >= 0", "g @ yhat >= 0", "gamma >= 0"),
+    row(
+        "v @ B @ v <= gamma**2/sigma**2*(v @ H @ v)", T, "gamma g @ yhat >= 0", "g @ yhat >= 0", "gamma >= 0"
+    ),
     row("v @ B @ v <= gamma**2/sigma**2*(v @ H @ v)", F, "gamma < 0", "g @ yhat >= 0", m=3),
     row("v @ B @ v <= gamma**2/sigma**2*(v @ H @ v)", T, "as one product", "gamma*(g @ yhat) >= 0"),
     row(SECOND, F, "g @ H @ g < 0", "gamma != 0", m=2),
@@ -175,9 +185,14 @@ TABLE = (
         "0 <= (g @ g - v @ v)*(g @ H @ g - v @ H @ v)",
         m=3,
     ),
-    row(SECOND, F, "the ratio kept, |gamma| > sigma", "gamma > 0", "(v @ H @ v)*(g @ g) == (g @ H @ g)*(v @ v)", m=3),
-    row("v @ B @ v == (lam*gamma**2/s**2 - gamma/(m*s**2)*(g @ yhat))*(v @ v)", T, "v is an eigenvector of H",
-        "H @ v == lam*v", numbers=("lam",)),
+    row(SECOND, F, "the ratio kept as 0 = 0", "gamma > 0", "(v @ H @ v)*(g @ g) == (g @ H @ g)*(v @ v)", m=2),
+    row(
+        "v @ B @ v == (lam*gamma**2/s**2 - gamma/(m*s**2)*(g @ yhat))*(v @ v)",
+        T,
+        "v is an eigenvector of H",
+        "H @ v == lam*v",
+        numbers=("lam",),
+    ),
     row("v @ B @ v == lam*(v @ v)", F, "the second term", "H @ v == lam*v", numbers=("lam",), m=3),
     row("(H @ v) @ (H @ v) == lam**2*(v @ v)", T, "H v = lam v", "H @ v == lam*v", numbers=("lam",)),
     row("(v @ H @ v)**2 <= (v @ v)*((H @ v) @ (H @ v))", T, "Cauchy and Schwarz"),
@@ -185,28 +200,74 @@ TABLE = (
     row("(B @ v) @ (B @ v) > 0", F, "v = 0", m=2),
     row("v @ B @ v == -gamma/(m*sigma**2)*(g @ yhat)*(v @ v)", T, "v @ H @ v = 0", "v @ H @ v == 0"),
     row("v @ B @ v == -gamma/(m*sigma**2)*(g @ yhat)*(v @ v)", F, "v @ H @ v is left", "g @ H @ g == 0", m=3),
-    row("v @ B @ v <= gamma**2/sigma**2*lam*(v @ v)", T, "the largest curvature along v",
-        "v @ H @ v <= lam*(v @ v)", "gamma*(g @ yhat) >= 0", numbers=("lam",)),
-    row("v @ B @ v <= lam*(v @ v)", F, "gamma^2 > sigma^2", "v @ H @ v <= lam*(v @ v)", "gamma*(g @ yhat) >= 0",
-        numbers=("lam",), m=3),
-    row("v @ B @ v <= lam*(v @ v)", T, "gamma^2 <= sigma^2 and lam >= 0", "v @ H @ v <= lam*(v @ v)",
-        "gamma*(g @ yhat) >= 0", "gamma**2 <= sigma**2", "lam >= 0", numbers=("lam",)),
-    row("v @ B @ v <= lam*(v @ v)", F, "lam < 0 and gamma small", "v @ H @ v <= lam*(v @ v)",
-        "gamma*(g @ yhat) >= 0", "gamma**2 <= sigma**2", numbers=("lam",), m=3),
+    row(
+        "v @ B @ v <= gamma**2/sigma**2*lam*(v @ v)",
+        T,
+        "the largest curvature along v",
+        "v @ H @ v <= lam*(v @ v)",
+        "gamma*(g @ yhat) >= 0",
+        numbers=("lam",),
+    ),
+    row(
+        "v @ B @ v <= lam*(v @ v)",
+        F,
+        "gamma^2 > sigma^2",
+        "v @ H @ v <= lam*(v @ v)",
+        "gamma*(g @ yhat) >= 0",
+        numbers=("lam",),
+        m=3,
+    ),
+    row(
+        "v @ B @ v <= lam*(v @ v)",
+        T,
+        "gamma^2 <= sigma^2 and lam >= 0",
+        "v @ H @ v <= lam*(v @ v)",
+        "gamma*(g @ yhat) >= 0",
+        "gamma**2 <= sigma**2",
+        "lam >= 0",
+        numbers=("lam",),
+    ),
+    row(
+        "v @ B @ v <= lam*(v @ v)",
+        F,
+        "lam < 0 and gamma small",
+        "v @ H @ v <= lam*(v @ v)",
+        "gamma*(g @ yhat) >= 0",
+        "gamma**2 <= sigma**2",
+        numbers=("lam",),
+        m=3,
+    ),
     # eps > 0
     row("v @ yhat == 0", F, "|yhat|^2 < m", "eps > 0", m=2),
     row("v @ one == 0", T, "still", "eps > 0"),
     row("v @ v <= gamma**2/s**2*(g @ g)", T, "slack gamma^2/s^2 (m a^2 + (2 - rho) m b^2)", "eps > 0"),
     row("v @ v == gamma**2/s**2*(g @ g - (one @ g)**2/m - (2 - rho)*(g @ yhat)**2/m)", T, "|yhat|^2 = m rho"),
-    row("v @ v == gamma**2/s**2*(g @ g - (one @ g)**2/m - (g @ yhat)**2/m)", F, "the eps = 0 form", "eps > 0", m=2),
+    row(
+        "v @ v == gamma**2/s**2*(g @ g - (one @ g)**2/m - (g @ yhat)**2/m)",
+        F,
+        "the eps = 0 form",
+        "eps > 0",
+        m=2,
+    ),
     row("v @ yhat == gamma/s*(g @ yhat)*(1 - rho)", T, "|yhat|^2 = m rho"),
     row("B @ one == 0", T, "still", "eps > 0"),
     row("B @ c == -v", F, "no scale invariance", "eps > 0", m=2),
     row("yhat @ yhat < m", T, "m rho", "eps > 0"),
     row("yhat @ yhat == m", T, "eps = 0"),
     # other normalisations
-    row("v @ v == gamma**2/s**2*(g @ g - (one @ g)**2/m - (g @ yhat)**2/(m - 1))", T, "|yhat|^2 = m - 1", norm="unbiased"),
-    row("v @ v == gamma**2/s**2*(g @ g - (one @ g)**2/m - (g @ yhat)**2/m)", F, "m for m - 1", norm="unbiased", m=2),
+    row(
+        "v @ v == gamma**2/s**2*(g @ g - (one @ g)**2/m - (g @ yhat)**2/(m - 1))",
+        T,
+        "|yhat|^2 = m - 1",
+        norm="unbiased",
+    ),
+    row(
+        "v @ v == gamma**2/s**2*(g @ g - (one @ g)**2/m - (g @ yhat)**2/m)",
+        F,
+        "m for m - 1",
+        norm="unbiased",
+        m=2,
+    ),
     row("yhat @ yhat == m - 1", T, "unbiased", norm="unbiased"),
     row("v @ y == 0", T, "scale invariance", norm="rms-norm"),
     row("v @ one == 0", F, "no shift invariance", norm="rms-norm", m=2),
@@ -258,14 +319,24 @@ def check(row: Row) -> Decision:
         assert judge(bad.case.claim, {"point": bad.instance}).verdict == "refuted"
     if found.answer == "proved":
         for outcome in found.outcomes:
-            if outcome.answer == "proved":
-                assert judge(outcome.case.claim, outcome.certificate).verdict == "proved"
+            assert all(judge(proof.claim, proof.certificate).verdict == "proved" for proof in outcome.proofs)
     return found
 
 
-@pytest.mark.parametrize("row", TABLE, ids=name)
+QUICK = TABLE[::6]
+
+
+@pytest.mark.parametrize("row", QUICK, ids=name)
 def test_the_answer_is_the_one_derived_by_hand(row):
     check(row)
+
+
+@pytest.mark.slow
+def test_every_answer_is_the_one_derived_by_hand_and_most_proofs_are_certificates():
+    true = [check(row) for row in TABLE if row.truth == T]
+    others = [check(row) for row in TABLE if row.truth != T]
+    assert len(true) + len(others) >= 120
+    assert sum(found.answer == "proved" for found in true) >= 0.8 * len(true)
 
 
 def test_a_backward_formula_holds_for_every_eps_at_once():
@@ -274,7 +345,7 @@ def test_a_backward_formula_holds_for_every_eps_at_once():
     assert found.seconds < 5
 
 
-@pytest.mark.parametrize("row", [row for row in TABLE if row.truth == F][::9], ids=name)
+@pytest.mark.parametrize("row", [row for row in TABLE if row.truth == F][::12], ids=name)
 def test_autograd_on_a_plain_loss_agrees_with_the_counterexample(row):
     torch = pytest.importorskip("torch")
     found = ask(row, detail=False)

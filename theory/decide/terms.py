@@ -1,0 +1,333 @@
+"""What a certificate may be made of: terms with a sign, as polynomials and as texts that the kernel reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations, combinations_with_replacement
+from typing import Any
+
+from bnverify.theory.decide.algebra import Algebra
+from bnverify.theory.decide.equations import Equations
+from bnverify.theory.decide.reduce import Irreducible
+from bnverify.theory.grammar import Node, nodes, parse, unparse
+from bnverify.theory.kernel import Number, Refused, Vector, walk
+from bnverify.theory.kernel import parse as kernel_parse
+
+ONE = Number.of(1)
+
+
+@dataclass(frozen=True)
+class Term:
+    """A candidate: its polynomial, its text, whether its coefficient may have either sign, and whether it is positive.
+
+    full: the polynomial before equations were put in, where that is another one. unsaid: it is 0 and has no text.
+    """
+
+    poly: Number
+    text: str
+    free: bool = False
+    positive: bool = False
+    full: Number | None = None
+    unsaid: bool = False
+
+    @property
+    def whole(self) -> Number:
+        return self.poly if self.full is None else self.full
+
+
+def has_sign(algebra: Algebra, monomial: Any) -> bool:
+    """Whether a monomial is defined and cannot be negative."""
+    for atom, power in monomial:
+        name = atom[1]
+        if power < 0 and name not in algebra.nonzero:
+            return False
+        if power % 2 and name not in algebra.nonnegative and name not in algebra.positive:
+            return False
+    return True
+
+
+def defined(algebra: Algebra, monomial: Any) -> bool:
+    """Whether a monomial divides by nothing that can be 0."""
+    return all(power > 0 or atom[1] in algebra.nonzero for atom, power in monomial)
+
+
+def quotient(top: Any, bottom: Any) -> Any:
+    """The quotient of two monomials."""
+    return Number.times(top, tuple((atom, -power) for atom, power in bottom))[0]
+
+
+def generators(algebra: Algebra, full: bool, left: Callable[[], float]) -> list[Term]:
+    """What has a sign and is no monomial: hypotheses, natural forms, and products of two of them; ``full``: also
+    what the texts of the case mention."""
+    single: list[Term] = [Term(ONE, "", positive=True)]
+    equal: list[Term] = []
+    case = algebra.case
+    for (gap, relation), label in zip(case.given, case.labels, strict=True):
+        if isinstance(gap, Vector):
+            if relation == "==":
+                equal += along_axes(algebra, gap, label)
+            continue
+        poly = algebra.value(gap)
+        if relation == "==":
+            equal.append(Term(poly, label, free=True))
+        elif relation != "!=" and poly:
+            single.append(Term(poly, label, positive=relation == "<"))
+    forms = [*natural_forms(algebra), *beyond(algebra)]
+    if full and algebra.case.goal[1] != "==":
+        forms += read_terms(algebra, left)
+    hypotheses = single[1:]
+    double = [
+        Term(algebra.clean(a.poly * b.poly), f"{a.text}*{b.text}", positive=a.positive and b.positive)
+        for a, b in combinations_with_replacement(hypotheses, 2)
+    ]
+    mixed = [
+        Term(algebra.clean(a.poly * b.poly), f"{a.text}*{b.text}") for a in hypotheses[:3] for b in forms[:12]
+    ]
+    return [term for term in (*single, *equal, *silent(algebra), *forms, *double, *mixed) if term.poly]
+
+
+def silent(algebra: Algebra) -> Iterator[Term]:
+    """What a root or a divisor stands for, minus itself: 0, and so without a text."""
+    for atom, meaning in algebra.formal.meaning.items():
+        known = algebra.known.get(atom)
+        if known is None or len(known.parts) != 1 or atom in algebra.formal.basic:
+            continue
+        try:
+            inside = algebra.value(meaning)
+        except Irreducible:
+            continue
+        square = known * known if atom[0] == "root" else known
+        difference = square - inside
+        if difference.parts:
+            yield Term(difference, "", free=True, unsaid=True)
+
+
+def beyond(algebra: Algebra) -> Iterator[Term]:
+    """m minus the smallest batch size."""
+    least = algebra.case.claim.min_m
+    yield Term(Number.atom(("number", "m")) - Number.of(least), f"(m - {least})")
+
+
+def read_terms(algebra: Algebra, left: Callable[[], float]) -> Iterator[Term]:
+    """What the texts of the case mention: |x| - x, Cauchy and Schwarz for inner products, and sides with a sign."""
+    texts = [algebra.case.claim.statement, *algebra.case.claim.hypotheses]
+    found: dict[str, None] = {}
+    for text in texts:
+        tree = parse(text)
+        for node in nodes(tree):
+            if node.head == "abs":
+                inside = unparse(node.args[0])
+                found |= dict.fromkeys((f"(abs({inside}) - ({inside}))", f"(abs({inside}) - (-({inside})))"))
+            if node.head == "@":
+                for a, b in halves(algebra, node):
+                    if a != b:
+                        found[f"(({a} @ {a})*({b} @ {b}) - ({a} @ {b})**2)"] = None
+    for side in parse(algebra.case.claim.statement).args[:2]:
+        if isinstance(side, Node):
+            found |= dict.fromkeys(
+                unparse(part) for part in summands(side) if part.head not in {"number", "name"}
+            )
+    for text in list(found)[:24]:
+        if left() < 0.2:
+            return
+        try:
+            tree = kernel_parse(text)
+            sign = algebra.formal.sign(tree)
+            if sign not in {"nonnegative", "positive"}:
+                continue
+            value = walk(tree, algebra.formal)
+            poly = algebra.value(algebra.formal.normal(value)) if isinstance(value, Number) else None
+        except (Refused, Irreducible, KeyError):
+            continue
+        if poly is not None and len(poly.parts) > 1:
+            yield Term(poly, f"({text})", positive=sign == "positive")
+
+
+def summands(node: Node) -> list[Node]:
+    """The parts of a sum."""
+    return [*summands(node.args[0]), *summands(node.args[1])] if node.head == "+" else [node]
+
+
+def halves(algebra: Algebra, node: Node) -> Iterator[tuple[str, str]]:
+    """An inner product as pairs of vectors: v @ H @ g is that of v and H @ g, and of H @ v and g."""
+    items = [unparse(item) if item.head == "name" else f"({unparse(item)})" for item in node.args]
+    letters = set(algebra.case.operators)
+    if any(item not in letters for item in items[1:-1]) or items[0] in letters | {"B"}:
+        return
+    for cut in range(1, len(items)):
+        left, right = items[:cut][::-1], items[cut:]
+        yield tuple(f"({' @ '.join(side)})" if len(side) > 1 else side[0] for side in (left, right))  # type: ignore[misc]
+
+
+def along_axes(algebra: Algebra, gap: Vector, label: str) -> list[Term]:
+    """Inner products of a vector that is 0 with the axes, and with their images."""
+    rows = algebra.row(gap)
+    found = []
+    letters = [(), *((name,) for name in ("H",) if "H" in algebra.case.operators)]
+    for i, axis in enumerate(algebra.axes):
+        for word in letters:
+            total = Number({})
+            for inner, row in rows:
+                total = total + algebra.form({i: ONE}, (*word, *inner), row)
+            text = " @ ".join((axis.text, *word, label))
+            found.append(Term(algebra.clean(total), f"({text})", free=True))
+    for inner, row in rows:
+        del inner, row
+    for name in ("g", "v"):
+        value = algebra.formal.look(name)
+        if not algebra.rows.keys() >= {base for _, base in value.parts}:
+            continue
+        total = Number({})
+        for outer, left in algebra.row(value):
+            for inner, right in rows:
+                total = total + algebra.form(left, (*outer[::-1], *inner), right)
+        found.append(Term(algebra.clean(total), f"({name} @ {label})", free=True))
+    return [term for term in found if term.poly]
+
+
+def natural_forms(algebra: Algebra) -> list[Term]:
+    """x @ x and, under psd, x @ A @ x, for the named vectors x and their sums and differences."""
+    named: list[tuple[str, Vector]] = []
+    formal = algebra.formal
+    for name in ("g", "v", "yhat", *algebra.case.claim.vectors):
+        value = formal.look(name) if name in {"g", "v"} else formal.names.get(name)
+        if isinstance(value, Vector) and all(not word and base in algebra.rows for word, base in value.parts):
+            named.append((name, value))
+    words = [()] + [(name,) for name, kind in algebra.case.operators.items() if kind == "psd"]
+    wanted = {tuple(word) for word, _, _ in algebra.forms.values()}
+    found = []
+    for word in words:
+        if word and word not in wanted:
+            continue
+        vectors = list(named)
+        for (one, a), (other, b) in combinations(named, 2):
+            vectors += [(f"({one} - {other})", a - b), (f"({one} + {other})", a + b)]
+        for text, value in vectors:
+            total = Number({})
+            for outer, left in algebra.row(value):
+                for inner, right in algebra.row(value):
+                    total = total + algebra.form(left, (*outer[::-1], *word, *inner), right)
+            poly = algebra.clean(total)
+            if len(poly.parts) > 1:
+                found.append(Term(poly, f"({' @ '.join((text, *word, text))})"))
+    return found
+
+
+def key_of(term: Term) -> tuple[Any, ...]:
+    lead = min(term.poly.parts)
+    return (term.free, tuple((k, c / abs(term.poly.parts[lead])) for k, c in sorted(term.poly.parts.items())))
+
+
+def spread(
+    algebra: Algebra,
+    equations: Equations,
+    generator: Term,
+    monomials: list[Any],
+) -> Iterator[Term]:
+    """The generator times the monomials that bring one of its own to one of the target's."""
+    allowed = defined if generator.free else has_sign
+    short = equations.reduced(generator.poly)
+    seen = set()
+    for wanted in monomials:
+        for own in short.parts:
+            factor = quotient(wanted, own)
+            if factor in seen or not allowed(algebra, factor):
+                continue
+            seen.add(factor)
+            poly = algebra.clean(short * Number({factor: Fraction(1)}))
+            if not poly:
+                continue
+            full = algebra.clean(generator.poly * Number({factor: Fraction(1)})) if equations.solved else None
+            text = algebra.monomial(factor) if factor else "1"
+            if generator.text:
+                text = generator.text if text == "1" else f"{text}*{generator.text}"
+            positive = generator.positive and all(
+                atom[1] in algebra.positive or (atom[1] in algebra.nonzero and p % 2 == 0)
+                for atom, p in factor
+            )
+            yield Term(poly, text, generator.free, positive, full, generator.unsaid)
+
+
+def binomials(algebra: Algebra, monomials: list[Any]) -> Iterator[Term]:
+    """Squares of differences that bring forth a monomial without a sign, also inside lengths and psd forms."""
+    squares = [m for m in monomials if has_sign(algebra, m)]
+    others = [m for m in monomials if not has_sign(algebra, m)]
+    for wanted in others:
+        mixed = [
+            (atom, power)
+            for atom, power in wanted
+            if power == 1 and (_pair := crossing(algebra, atom[1])) is not None
+        ]
+        for atom, _ in mixed:
+            word, i, j = crossing(algebra, atom[1])  # type: ignore[misc]
+            rest = tuple(item for item in wanted if item[0] != atom)
+            yield from cross_forms(algebra, word, i, j, rest, squares)
+        for square in squares:
+            odd = tuple((atom, 1) for atom, power in square if power % 2)
+            half = tuple((atom, power // 2) for atom, power in quotient(square, odd))
+            other = quotient(quotient(wanted, odd), half)
+            if not (defined(algebra, other) and defined(algebra, half)) or other == half:
+                continue
+            one, two = Number({half: Fraction(1)}), Number({other: Fraction(1)})
+            front = f"{algebra.monomial(odd)}*" if odd else ""
+            for ratio in (Fraction(1), Fraction(2), Fraction(1, 2)):
+                for sign in (1, -1):
+                    inside = one + two * Number.of(ratio * sign)
+                    poly = algebra.clean(inside * inside * Number({odd: Fraction(1)}))
+                    if poly:
+                        yield Term(poly, f"{front}({algebra.text(inside)})**2")
+
+
+def crossing(algebra: Algebra, name: str) -> tuple[tuple[str, ...], int, int] | None:
+    """The word and the two axes of an unknown that is a mixed form of a length or psd operator."""
+    if name in algebra.forms:
+        word, i, j = algebra.forms[name]
+        return (word, i, j) if i != j and algebra.is_psd(word) else None
+    if name.startswith("G_") and len(name) == 4 and name[2] != name[3]:
+        return (), int(name[2]) - 1, int(name[3]) - 1
+    return None
+
+
+def cross_forms(
+    algebra: Algebra, word: tuple[str, ...], i: int, j: int, rest: Any, squares: list[Any]
+) -> Iterator[Term]:
+    """kappa * x @ word @ x with x = p u_i +- q u_j whose mixed part is the wanted monomial."""
+    own = algebra.form({i: ONE}, word, {i: ONE})
+    if len(own.parts) != 1:
+        return
+    ((unit, _),) = own.parts.items()
+    choices = [quotient(square, unit) for square in squares]
+    for square in [(), *choices]:
+        if not has_sign(algebra, square):
+            continue
+        odd = tuple((atom, 1) for atom, power in square if power % 2)
+        half = tuple((atom, power // 2) for atom, power in quotient(square, odd))
+        other = quotient(quotient(rest, odd), half)
+        if not (defined(algebra, other) and defined(algebra, half)):
+            continue
+        for ratio in (Fraction(1), Fraction(2), Fraction(1, 2)):
+            for sign in (1, -1):
+                one, two = Number({half: Fraction(1)}), Number({other: ratio * sign})
+                row = {i: one, j: two}
+                poly = algebra.clean(algebra.form(row, word, row) * Number({odd: Fraction(1)}))
+                left = f"{algebra.text(one)}*{algebra.axes[i].text}" if half else algebra.axes[i].text
+                vector = f"({left} + {algebra.text(two)}*{algebra.axes[j].text})".replace("+ -", "- ")
+                front = f"{algebra.monomial(odd)}*" if odd else ""
+                yield Term(poly, f"{front}({' @ '.join((vector, *word, vector))})")
+
+
+def times(c: Fraction, text: str) -> str:
+    """The text of a term with its coefficient."""
+    if c == 1:
+        return text
+    top = "" if abs(c.numerator) == 1 else f"{abs(c.numerator)}*"
+    sign = "-" if c < 0 else ""
+    if c.denominator == 1:
+        return f"{sign}{top}{text}" if text != "1" else f"{sign}{abs(c.numerator)}"
+    return (
+        f"{sign}{abs(c.numerator)}/{c.denominator}*{text}"
+        if text != "1"
+        else f"{sign}{abs(c.numerator)}/{c.denominator}"
+    )
