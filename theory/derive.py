@@ -21,7 +21,7 @@ class Derived:
     """Evidence derived from nothing, what does not hold in it, and the seconds it took.
 
     stored: None where the evidence could not even be evaluated.
-    runs: summaries of training runs that the verdict rests on instead of a proof; None for what is proved or refuted.
+    runs: results of training runs that the verdict rests on instead of a proof; None for what is proved or refuted.
     """
 
     id: str
@@ -54,10 +54,11 @@ def failures_of(evidence: tuple[Evidence, ...]) -> tuple[str, ...]:
 
 
 def derive(identifier: str) -> Derived:
-    """Verify every certificate and counterexample of one claim from nothing; judge an empirical one by its summaries.
+    """Verify every certificate and counterexample of one claim from nothing; read what runs say of an
+    empirical one.
 
     Raises:
-        InputError: a summary or the preregistration is damaged.
+        InputError: a result or the preregistration is damaged.
     """
     claim = registry()[identifier]
     start = time.perf_counter()
@@ -71,7 +72,7 @@ def derive(identifier: str) -> Derived:
             empirical_items.item_of(claim, found),
             empirical_items.detail_of(claim, found),
         )
-        runs = tuple(item.summary.name for item in found)
+        runs = tuple(item.result.name for item in found)
         return Derived(identifier, stored, (), time.perf_counter() - start, runs)
     try:
         evidence = evidence_of(claim)

@@ -1,8 +1,6 @@
-"""Empirical claims: statements that training runs judge, and the verdict that follows from committed summaries.
+"""Empirical claims: statements that training runs judge, and the verdict that follows from committed results.
 
-A summary judges a claim on one data set, by the statistic and the margin that were fixed beforehand (`summaries`).
-Data sets are to the verdict of the claim what cells are to that of a data set: reproduced only where every data set
-that judges it says so.
+A result judges a claim at one scale; the verdict of the claim is that of the largest scale that decides.
 """
 
 from __future__ import annotations
@@ -11,28 +9,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from bnverify.theory.claim import Claim, Status
-from bnverify.theory.preregistered import Fixed, preregistration
-from bnverify.theory.summaries import NOT_JUDGED, RESULTS, Judged, Summary, summaries
+from bnverify.theory.results import RESULTS, SCALES, Result, results
 
-NOT_FIXED = "no statistic was fixed beforehand"
-NOT_MEASURED = "nothing of it was measured"
+UNDECIDED = (Status.UNDERPOWERED, Status.NOT_RUN)
 
 
 @dataclass(frozen=True)
 class Empirical:
-    """What the runs of one summary say of a claim.
+    """What one reproduction says of a claim, as it was stored."""
 
-    verdict: on this data set; open where it must not judge. admitted: whether it counts towards the verdict of the
-    claim; ``why`` says why not.
-    """
+    result: Result
+    claim: dict[str, Any]
 
-    summary: Summary
-    judged: Judged
-    verdict: Status
-    admitted: bool
-    why: str = ""
+    @property
+    def verdict(self) -> Status:
+        return Status(self.claim["verdict"])
+
+    @property
+    def scale(self) -> str:
+        return str(self.claim["scale"])
 
 
 def empirical(
@@ -46,7 +44,7 @@ def empirical(
     assumptions: tuple[str, ...] = (),
     remarks: tuple[str, ...] = (),
 ) -> Claim:
-    """A statement that runs judge; its kind follows from the id.
+    """A statement that runs judge; its kind follows from the id, a colon marking those of other papers.
 
     Args:
         measured: what is measured, in words; the tests themselves stand in the preregistration.
@@ -57,7 +55,7 @@ def empirical(
         id=identifier,
         title=title,
         where=where,
-        kind=kinds.get(identifier.partition("-")[0], "prose"),
+        kind="extension" if ":" in identifier else kinds.get(identifier.partition("-")[0], "prose"),
         quotation=quotation,
         scope=(("kind", "empirical"), ("networks", networks)),
         assumptions=assumptions,
@@ -67,43 +65,24 @@ def empirical(
 
 
 @cache
-def committed(folder: Path = RESULTS) -> tuple[Summary, ...]:
-    """The summaries of the project, read and checked once a process; raises like `summaries`."""
-    return summaries(folder)
+def committed(folder: Path = RESULTS) -> tuple[Result, ...]:
+    """The results of the project, read and checked once a process; raises like `results`."""
+    return results(folder)
 
 
-def fixed_for(identifier: str) -> Fixed | None:
-    """What the claim is judged by; None where nothing was fixed beforehand."""
-    return _registered().get(identifier)
-
-
-@cache
-def _registered() -> dict[str, Fixed]:
-    return preregistration()
-
-
-def measured_for(identifier: str, found: Iterable[Summary]) -> tuple[Empirical, ...]:
-    """The evidence on one claim: one item for each summary that is about it."""
-    return tuple(_evidence(one, one.claims[identifier]) for one in found if identifier in one.claims)
-
-
-def _evidence(summary: Summary, judged: Judged) -> Empirical:
-    if not judged.fixed.judged_on(summary.data):
-        return Empirical(summary, judged, Status.OPEN, False, f"{NOT_JUDGED}: the digits are too easy")
-    if all(cell.comparison is None for cell in judged.cells):
-        return Empirical(summary, judged, Status.OPEN, False, NOT_MEASURED)
-    return Empirical(summary, judged, judged.verdict, True)
+def measured_for(identifier: str, found: Iterable[Result]) -> tuple[Empirical, ...]:
+    """What every reproduction says that ran the claim, the largest scale first."""
+    every = [Empirical(one, one.claims[identifier]) for one in found if identifier in one.claims]
+    ran = [item for item in every if item.verdict is not Status.NOT_RUN]
+    return tuple(sorted(ran, key=lambda item: -SCALES.index(item.scale)))
 
 
 def overall(found: Iterable[Empirical]) -> Status:
-    """The verdict of the claim from those of the data sets that judge it.
-
-    reproduced if all say so; else partly if one says reproduced or partly; else not-reproduced if one says so; else
-    open.
-    """
-    said = {item.verdict for item in found if item.admitted}
-    if said == {Status.REPRODUCED}:
-        return Status.REPRODUCED
-    if said & {Status.REPRODUCED, Status.PARTLY}:
-        return Status.PARTLY
-    return Status.NOT_REPRODUCED if Status.NOT_REPRODUCED in said else Status.OPEN
+    """The verdict of the claim: that of the largest scale that decides, mixed where results of one scale differ;
+    underpowered where none decides, not-run where there is none."""
+    every = tuple(found)
+    for scale in reversed(SCALES):
+        said = {item.verdict for item in every if item.scale == scale and item.verdict not in UNDECIDED}
+        if said:
+            return said.pop() if len(said) == 1 else Status.MIXED
+    return Status.UNDERPOWERED if every else Status.NOT_RUN

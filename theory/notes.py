@@ -19,10 +19,10 @@ PREFACE = (
 )
 
 JUDGED = (
-    "By a statistic and a margin that `notes/preregistration.toml` fixed beforehand; `bnverify show ID` "
-    "gives every comparison, and what made it. A run is named by its summary, `notes/results/reproduce-<run>.json`. "
-    "`reproduced`: on every data set that judges the claim; `partly`: in places, or on some of them; `open`: nothing "
-    "has judged it."
+    "By one endpoint each, fixed beforehand in `notes/preregistration-2.toml`, which says what the words mean; "
+    "`bnverify show ID` gives sizes, seeds, and what would change the verdict. A run is named by its result, "
+    "`notes/results/runs-<run>.json`. S0 is digits or shortened runs, S1 thin networks on real pictures, S2 the "
+    "paper's size; the verdict is that of the largest scale that decides."
 )
 
 PAPER_ORDER = (

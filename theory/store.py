@@ -71,8 +71,8 @@ def rests_on_runs(file: str) -> bool:
 
 
 def results() -> tuple[Path, ...]:
-    """What the evidence on empirical claims rests on besides sources: what was fixed beforehand, and every summary."""
-    found = (NOTES / "preregistration.toml", *sorted((NOTES / "results").glob("reproduce-*.json")))
+    """What the evidence on empirical claims rests on besides sources: what was fixed beforehand, and every result."""
+    found = (NOTES / "preregistration-2.toml", *sorted((NOTES / "results").glob("r*-*.json")))
     return tuple(path for path in found if path.is_file())
 
 

@@ -22,6 +22,7 @@ TOPICS = {
     "audit": MODEL,
     "explain": MODEL,
     "experiments": TRAINING,
+    "judge": TRAINING,
     "notes": MAINTAINERS,
     "tester": MAINTAINERS,
 }

@@ -17,9 +17,12 @@ STYLES = {
     "proved": "green",
     "reproduced": "green",
     "refuted": "red",
-    "not-reproduced": "red",
+    "opposite": "red",
+    "no-effect": "red",
     "conditional": "yellow",
-    "partly": "yellow",
+    "too-small": "yellow",
+    "mixed": "yellow",
+    "underpowered": "magenta",
     "open": "magenta",
 }
 

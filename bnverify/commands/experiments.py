@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bnverify.base.errors import InputError
+from bnverify.commands.judge import show_badges
 
 if TYPE_CHECKING:
-    from bnverify.experiments.judge.verdicts import Judged
     from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
     from bnverify.experiments.run.train import Outcome
 
@@ -108,8 +108,8 @@ def _insert(
     from rich.console import Console
     from rich.table import Table
 
-    from bnverify.experiments.judge.statistics import geometric_mean
     from bnverify.experiments.measure import views
+    from bnverify.experiments.measure.averages import geometric_mean
     from bnverify.experiments.run import recipes, record
 
     chosen = recipes.override(recipes.named(recipe), overrides or [])
@@ -244,26 +244,12 @@ def _reproduce(
         return
     command = "bnverify " + shlex.join(sys.argv[1:])
     _, judged = summary.write(folder, command, note)
-    _show(judged)
+    show_badges(judged)
     _draw(folder)
     print(
         f"{len(planned)} runs in {(time.monotonic() - began) / 60:.1f} minutes: {folder}/summary.json, "
         f"{folder}/figures"
     )
-
-
-def _show(judged: list[Judged]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table()
-    for column in ("claim", "verdict", "cells that hold", "fail", "of", "p (Holm)"):
-        table.add_column(column)
-    for one in judged:
-        decisions = [cell.decision for cell in one.cells]
-        counts = [str(decisions.count(d)) for d in ("holds", "fails")]
-        table.add_row(one.claim.id, one.verdict, *counts, str(len(decisions)), f"{one.p_holm:.2g}")
-    Console().print(table)
 
 
 def _draw(folder: Path) -> list[Path]:
@@ -289,8 +275,9 @@ def _figures(
         raise InputError(
             f"none of the {unfinished} runs in {folder} has ended; go on with bnverify reproduce --resume"
         )
-    _, judged = summary.write(folder)
-    _show(judged)
+    # What has not ended may leave seeds that some networks have and others have not.
+    _, judged = summary.write(folder, common=unfinished > 0)
+    show_badges(judged)
     for path in _draw(folder):
         print(path)
     if unfinished:

@@ -62,7 +62,7 @@ def show(
 ) -> None:
     """One claim in full: quotation, readings, proof, counterexample, corrected statement, LaTeX.
 
-    Of an empirical claim: what was measured, by which statistic and margin, and every comparison.
+    Of an empirical claim: its words, the endpoint fixed beforehand, sizes, seeds, and what would change the verdict.
     """
     from bnverify.base.terminal import console
     from bnverify.commands.display_claim import show_claim
@@ -83,7 +83,7 @@ def prove(
 ) -> None:
     """Re-derive every certificate and counterexample from nothing; exit 1 if one no longer holds.
 
-    Empirical claims are not proved: their verdicts are computed again from the committed summaries of training runs.
+    Empirical claims are not proved: their verdicts are read again from the committed results of training runs.
     """
     from bnverify.base.terminal import console, track
     from bnverify.commands.display import prove_line
@@ -94,7 +94,7 @@ def prove(
     known = sorted(registry(), key=store.position)
     chosen = select(ids or (), known)
     if any(registry()[name].measured for name in chosen):
-        committed()  # a damaged summary is said at once, not after the proofs
+        committed()  # a damaged result is said at once, not after the proofs
     before = _load_or_nothing()
     out = console()
     found: list[Derived] = []
@@ -118,7 +118,7 @@ def prove(
 
 
 def _tally(found: list[Derived], failed: list[Derived], seconds: float) -> str:
-    """How many claims were verified, and how many rest on summaries of runs instead."""
+    """How many claims were verified, and how many rest on results of runs instead."""
     proved, judged = (
         [item for item in found if item.runs is None],
         [item for item in found if item.runs is not None],
@@ -130,9 +130,9 @@ def _tally(found: list[Derived], failed: list[Derived], seconds: float) -> str:
         runs = sorted({name for item in judged for name in item.runs or ()})
         noun = "claim rests" if len(judged) == 1 else "claims rest"
         lines.append(
-            f"{len(judged)} empirical {noun} on summaries of training runs"
+            f"{len(judged)} empirical {noun} on results of training runs"
             + (f" ({', '.join(runs)})" if runs else ", of which there is none yet")
-            + ": judged again, not proved; `bnverify reproduce` makes such runs"
+            + ": read, not proved; `bnverify judge DIR` judges runs again"
         )
     return "\n".join(lines)
 

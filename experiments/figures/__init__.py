@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bnverify.experiments.report.labels import SYNTHETIC, data_sets
 
 if TYPE_CHECKING:
-    from bnverify.experiments.judge.verdicts import Shelf
+    from bnverify.experiments.measure.shelf import Shelf
     from bnverify.experiments.run.record import Run
     from matplotlib.figure import Figure
 
@@ -46,7 +46,7 @@ def draw(shelf: Shelf) -> Iterator[tuple[str, Figure]]:
 def draw_all(runs: list[Run], folder: Path) -> list[Path]:
     """Draw every figure whose runs are there into ``folder``; return the files written."""
     from bnverify.experiments.figures import style
-    from bnverify.experiments.judge.verdicts import Shelf
+    from bnverify.experiments.measure.shelf import Shelf
 
     paths = []
     with style.look():

@@ -6,8 +6,9 @@ from __future__ import annotations
 import math
 
 from bnverify.experiments.figures import panels, style
-from bnverify.experiments.judge.verdicts import Shelf
-from bnverify.experiments.measure.views import View, geometric_mean
+from bnverify.experiments.measure.averages import geometric_mean
+from bnverify.experiments.measure.shelf import Shelf
+from bnverify.experiments.measure.views import View
 from bnverify.experiments.run.recipes import SWEEP
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

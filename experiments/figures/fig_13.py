@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bnverify.experiments.figures import panels, style
-from bnverify.experiments.judge.verdicts import Shelf
+from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.report.labels import power
 from matplotlib.figure import Figure
 

@@ -7,7 +7,7 @@ import statistics
 
 import numpy as np
 from bnverify.experiments.figures import style
-from bnverify.experiments.judge.verdicts import Shelf
+from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.measure.views import View
 from bnverify.experiments.report.labels import MODELS, QUANTITIES
 from bnverify.experiments.run.record import Row

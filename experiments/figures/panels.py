@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from bnverify.experiments.figures.style import COLOURS, MUTED, NAMES, STYLES, tick
 from bnverify.experiments.measure import views as v
+from bnverify.experiments.measure.averages import geometric_mean
 from bnverify.experiments.measure.views import View
 from bnverify.experiments.run.record import Row
 from matplotlib.axes import Axes
@@ -90,7 +91,7 @@ def training_loss(axes: Axes, networks: dict[str, Seeds], **labels: Any) -> None
             width = max(1, view.recipe.steps // 50)
             windows = [view.losses[i : i + width] for i in range(0, len(view.losses), width)]
             means = [
-                v.geometric_mean([x for x in w if x is not None]) if None not in w else math.nan
+                geometric_mean([x for x in w if x is not None]) if None not in w else math.nan
                 for w in windows
             ]
             drawn.append(([i * width + 1 for i in range(len(windows))], means))

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 from bnverify.experiments.figures import style
-from bnverify.experiments.judge.verdicts import Shelf
 from bnverify.experiments.measure import predict
 from bnverify.experiments.measure.predict import Sample
+from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.report.labels import power
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

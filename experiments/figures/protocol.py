@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 
 from bnverify.experiments.figures import panels, style
-from bnverify.experiments.judge.verdicts import Shelf
+from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.measure.views import View, max_change
 from bnverify.experiments.run.recipes import SWEEP
 from matplotlib.axes import Axes

@@ -1,72 +1,133 @@
-"""The small, committable record of a reproduction: verdicts, cells, seeds, and the command, machine and
-date."""
+"""The small, committable record of a reproduction: for every claim its badge, the log ratio of every seed, and the
+command, machine and date that made it."""
 
 from __future__ import annotations
 
 import datetime
 import json
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bnverify.experiments.judge.verdicts import Cell, Judged, Shelf, judge
-from bnverify.experiments.measure import effects
+from bnverify.experiments.judge import fields, words
+from bnverify.experiments.judge import rules as rules_of
+from bnverify.experiments.judge.ranks import Estimate
+from bnverify.experiments.judge.rules import Endpoint, Rules
+from bnverify.experiments.judge.verdicts import Cell, Judged, judge
+from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.run import record
 from bnverify.experiments.run.record import Row, Run
-from bnverify.theory.preregistered import PREREGISTRATION, preregistration
 
 from bnverify.base.errors import InputError
 from bnverify.base.files import write_text
 
+VERSION = 2
 
-def summarise(runs: list[Run], judged: list[Judged], command: str, note: str = "") -> Row:
-    """Plain data: what ran where, and for every claim its verdict and cells, with the ratio of every seed.
+
+def summarise(rules: Rules, runs: list[Run], judged: list[Judged], command: str, note: str = "") -> Row:
+    """Plain data: what ran where, by which rules, and for every claim its badge and the log ratio of every seed.
 
     Args:
         command: the command line that made the runs. note: what a reader of the wall times has to know.
     """
     environments = [run.environment for run in runs if run.environment]
     first = environments[0] if environments else {}
-    data = sorted({e["data"]["name"] for e in environments if e.get("data")})
     finished = [run for run in runs if run.result is not None]
     return {
+        "version": VERSION,
         "command": command,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "note": note,
+        "rules": {"date": rules.date.isoformat(), "sha256": rules.sha256, "own": rules.own},
         "machine": {k: first.get(k) for k in ("processor", "cores", "device", "python", "torch", "commit")},
-        "data": data,
+        "data": sorted({e["data"]["name"] for e in environments if e.get("data")}),
         "runs": len(runs),
         "finished": len(finished),
         "diverged": sorted(
-            str(run.folder.name) for run in finished if run.result and run.result["status"] == "diverged"
+            _path(run) for run in finished if run.result and run.result["status"] == "diverged"
         ),
-        "effects": [_rounded(row) for row in effects.table(Shelf(runs))],
+        "effects": [_rounded(row) for row in fields.table(Shelf(runs))],
         "training_seconds": round(sum(run.result["seconds"] for run in finished if run.result)),
-        "claims": [_claim(one) for one in judged],
+        "claims": [claim(one) for one in judged],
     }
 
 
-def _claim(judged: Judged) -> Row:
-    claim = judged.claim
+def _path(run: Run) -> str:
+    return f"{run.folder.parent.name}/{run.folder.name}"
+
+
+def claim(one: Judged) -> Row:
+    """A judged claim as plain data; theory reads no more than this."""
+    rule, endpoint = one.rule, one.rule.primary
     return {
-        "id": claim.id,
-        "place": claim.place,
-        "quotation": claim.quote,
-        "paper": claim.paper,
-        "verdict": judged.verdict,
-        "p": _short(judged.p),
-        "p_holm": _short(judged.p_holm),
-        "cells": [_cell(cell) for cell in judged.cells],
+        "id": rule.id,
+        "family": rule.family,
+        "place": rule.place,
+        "quotation": rule.quote,
+        "verdict": one.verdict,
+        "badge": words.badge(one),
+        "scale": one.scale,
+        "seeds": one.seeds,
+        "needs": one.needs,
+        "asked": endpoint.seeds,
+        "counts": words.counts_from(endpoint),
+        "paper": rule.paper,
+        "argued": rule.argued,
+        "endpoint": _endpoint(endpoint),
+        "p": _short(one.p),
+        "p_holm": _short(one.p_holm),
+        "change": words.change(one),
+        "cells": [_cell(cell) for cell in one.cells],
+        "parts": [_cell(cell) for cell in one.parts],
+        "grid": [_cell(cell) for cell in one.grid],
+        "curve": [
+            {"at": round(at, 4), **_estimate(estimate), "towards": towards}
+            for at, estimate, towards in one.curve
+        ],
+    }
+
+
+def _endpoint(one: Endpoint) -> Row:
+    return {
+        "model": one.model,
+        "statistic": one.statistic,
+        "of": list(one.of),
+        "against": list(one.against),
+        "lr": one.lr,
+        "window": list(one.window),
+        "over": one.over,
+        "weights": one.weights,
+        "mode": one.mode,
+        "direction": one.direction,
+        "size": one.size,
+        "design": one.design,
+        "test": one.test,
     }
 
 
 def _cell(cell: Cell) -> Row:
-    row: dict[str, Any] = asdict(cell)
-    row["log_ratios"] = {str(k): v if v is None else round(v, 4) for k, v in cell.log_ratios.items()}
-    if row["comparison"] is not None:
-        row["comparison"] = {k: _short(v) for k, v in row["comparison"].items()}
-    return row
+    found: Row = {
+        "name": cell.name,
+        "statistic": cell.endpoint.statistic,
+        "of": cell.of,
+        "against": cell.against,
+        "word": cell.word,
+        "missing": cell.missing,
+        "log_ratios": {str(seed): _number(value, 4) for seed, value in cell.log_ratios.items()},
+    }
+    if cell.answer is not None:
+        found |= {"size": words.said(cell), **_estimate(cell.answer.estimate), "p": _short(cell.answer.p)}
+    return found
+
+
+def _estimate(estimate: Estimate) -> Row:
+    return {k: _number(getattr(estimate, k), 4) for k in ("centre", "low", "high")}
+
+
+def _number(value: float, digits: int) -> float | str | None:
+    if math.isnan(value):
+        return None
+    return round(value, digits) if math.isfinite(value) else "inf" if value > 0 else "-inf"
 
 
 def _short(value: Any) -> Any:
@@ -81,32 +142,44 @@ def _rounded(value: Any) -> Any:
 
 def text(summary: Row) -> str:
     """The summary as JSON with a line for every field, claim and cell, so that changes can be read."""
+    lists = ("cells", "parts", "grid", "curve")
     head = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in summary.items() if key != "claims"]
     claims = []
-    for claim in summary["claims"]:
+    for one in summary["claims"]:
         fields = [
-            f"   {json.dumps(key)}: {json.dumps(value)}" for key, value in claim.items() if key != "cells"
+            f"   {json.dumps(key)}: {json.dumps(value)}" for key, value in one.items() if key not in lists
         ]
-        cells = ",\n".join(f"    {json.dumps(cell)}" for cell in claim["cells"])
-        claims.append("  {\n" + ",\n".join([*fields, '   "cells": [\n' + cells + "\n   ]"]) + "\n  }")
+        for key in lists:
+            rows = ",\n".join(f"    {json.dumps(row)}" for row in one[key])
+            fields.append(f"   {json.dumps(key)}: [" + (f"\n{rows}\n   " if rows else "") + "]")
+        claims.append("  {\n" + ",\n".join(fields) + "\n  }")
     return "{\n" + ",\n".join([*head, ' "claims": [\n' + ",\n".join(claims) + "\n ]"]) + "\n}\n"
 
 
 def read(path: Path) -> Row:
-    """A summary that `write` wrote; InputError if it is missing or damaged."""
+    """A summary that `write` wrote; InputError if it is missing, damaged or of an older form."""
     try:
         summary: Row = json.loads(path.read_text())
-        if "claims" not in summary or "command" not in summary:
-            raise ValueError("no claims or no command in it")
-    except (OSError, ValueError) as error:
+        version = summary.get("version", 1)
+        known = {"claims", "command", "rules"} <= summary.keys()
+    except (OSError, ValueError, AttributeError) as error:
         raise InputError(
-            f"{path} is no summary of a reproduction ({error}); bnverify figures writes one"
+            f"{path} is no summary of a reproduction ({error}); bnverify judge DIR writes one"
         ) from None
+    if version != VERSION or not known:
+        raise InputError(
+            f"{path} is a summary of version {version}, expected {VERSION}; judge its runs again with "
+            "bnverify judge DIR"
+        )
     return summary
 
 
 def write(
-    folder: Path, command: str | None = None, note: str = "", path: Path = PREREGISTRATION
+    folder: Path,
+    command: str | None = None,
+    note: str = "",
+    rules: Rules | None = None,
+    common: bool = False,
 ) -> tuple[Row, list[Judged]]:
     """Judge the finished runs below ``folder`` and write ``folder/summary.json``; raises like `judge`.
 
@@ -117,7 +190,8 @@ def write(
         old = folder / "summary.json"
         kept = json.loads(old.read_text()) if old.exists() else {}
         command, note = kept.get("command", "unknown"), kept.get("note", "")
-    judged = judge(preregistration(path).values(), runs)
-    summary = record.finite(summarise(runs, judged, command, note))
+    chosen = rules or rules_of.registered()
+    judged = judge(chosen, runs, common=common)
+    summary = record.finite(summarise(chosen, runs, judged, command, note))
     write_text(folder / "summary.json", text(summary))
     return summary, judged

@@ -1,224 +1,241 @@
-"""Verdicts on the empirical claims, computed from run folders by what `notes/preregistration.toml` fixed
-beforehand."""
+"""Verdicts on the empirical claims, from run folders by what was fixed beforehand."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from bnverify.experiments.judge.statistics import LEVEL, Comparison, Decision, compare, holm
-from bnverify.experiments.measure import predict
-from bnverify.experiments.measure.rates import OVER_RATES
-from bnverify.experiments.measure.views import View, change_at, statistic, views
-from bnverify.experiments.run.recipes import VggRecipe
+from bnverify.experiments.judge import ranks, ratios
+from bnverify.experiments.judge.badges import FEWEST, Answer, Word, answer, needed, oriented
+from bnverify.experiments.judge.rules import Endpoint, Rule, Rules
+from bnverify.experiments.measure.averages import PHASES
+from bnverify.experiments.measure.shelf import Shelf
+from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
 from bnverify.experiments.run.record import Run
-from bnverify.theory.preregistered import Block, Direction, Fixed
 
 from bnverify.base.errors import InputError
 
-Verdict = Literal["reproduced", "partly", "not-reproduced", "open", "not judged on this data"]
-# Folders of a reproduction whose runs differ in a field that the others share; the model's name says in which.
-PARTS = ("depth", "effects")
+Scale = Literal["S0", "S1", "S2"]
+CURVE = 20  # Windows of a training in which the ratio is drawn.
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One test in one place: what was compared, the log ratio of every seed, and what follows.
+    """One comparison: an endpoint between two networks, the log ratio of every seed, and what they say.
 
-    ``missing`` says why a cell has no comparison: seeds without the statistic.
+    ``answer`` is None where there are no seeds or one of them was not measured; ``missing`` says which.
     """
 
-    model: str
-    statistic: str
+    name: str
+    endpoint: Endpoint
     of: str
     against: str | float
-    claim: Direction
-    bound: float
-    phase: str
-    lr: float
-    log_ratios: dict[int, float | None]
-    comparison: Comparison | None
-    decision: Decision
+    log_ratios: dict[int, float]
+    answer: Answer | None
     missing: str = ""
+
+    @property
+    def word(self) -> Word:
+        return self.answer.word if self.answer else "not-run"
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim with its cells, its p value (the largest of the cells'), that of the family, and its
-    verdict."""
+    """A claim with its badge.
 
-    claim: Fixed
+    Attributes:
+        cells: the primary endpoint, one for every network of an "all". parts: in parts of the training. grid: what
+        stands beside it.
+        curve: the ratio window by window over the training, as estimates.
+        p, p_holm: that it is as claimed and large enough, alone and in its family.
+        boundary: for mixed, the cells whose answers part. needs: seeds that would settle it, None if beyond reach.
+    """
+
+    rule: Rule
+    verdict: Word
+    scale: Scale
     cells: tuple[Cell, ...]
-    p: float
-    p_holm: float
-    verdict: Verdict
+    parts: tuple[Cell, ...] = ()
+    grid: tuple[Cell, ...] = ()
+    curve: tuple[tuple[float, ranks.Estimate, int], ...] = ()
+    p: float = 1.0
+    p_holm: float = 1.0
+    boundary: tuple[Cell, ...] = ()
+    needs: int | None = 0
+
+    @property
+    def seeds(self) -> int:
+        return min((len(cell.log_ratios) for cell in self.cells), default=0)
+
+    @property
+    def telling(self) -> Cell:
+        """The cell whose size the badge gives: the one that is least as claimed."""
+        return max(self.cells, key=_doubt)
 
 
-class Shelf:
-    """The views of many runs, found by model, normalisation, learning rate and seed."""
-
-    def __init__(self, runs: Iterable[Run]) -> None:
-        self._views: dict[tuple[str, str, float], dict[int, View]] = {}
-        self.data: set[str] = set()
-        for run in runs:
-            if run.result is None:
-                continue
-            if run.environment.get("data"):
-                self.data.add(run.environment["data"]["name"])
-            recipe, model = run.recipe, model_of(run)
-            for view in views(run):
-                seeds = self._views.setdefault((model, recipe.norm, recipe.lr), {})
-                if view.seed in seeds:
-                    raise InputError(
-                        f"{run.folder} repeats seed {view.seed} of {model} {recipe.norm} at learning rate "
-                        f"{recipe.lr}; judge one reproduction at a time"
-                    )
-                seeds[view.seed] = view
-
-    def seeds(self, model: str, norm: str, lr: float) -> dict[int, View]:
-        return self._views.get((model, norm, lr), {})
-
-    def rates(self, model: str, norm: str, seed: int) -> dict[float, View]:
-        """All learning rates at which this network was trained from this seed, ascending."""
-        found = {
-            lr: seeds[seed]
-            for (m, n, lr), seeds in self._views.items()
-            if (m, n) == (model, norm) and seed in seeds
-        }
-        return dict(sorted(found.items()))
+def _doubt(cell: Cell) -> tuple[float, float]:
+    """How far a cell is from what is claimed: by p, then by the end of its interval."""
+    if cell.answer is None:
+        return 1.0, math.inf
+    effect = oriented(cell.answer.estimate, cell.endpoint)
+    ends = {"within": max(effect.high, -effect.low), "at-most": effect.high}
+    return cell.answer.p, ends.get(cell.endpoint.direction, -effect.low)
 
 
-def model_of(run: Run) -> str:
-    """What a run is a run of: ``vgg``, ``dln``, ``insert``, ``insert-dln``; ``depth/<layers>`` and
-    ``effects/<folder>`` for the runs that `PARTS` names."""
-    recipe, part = run.recipe, run.folder.parent.name
-    if isinstance(recipe, VggRecipe):
-        return "insert" if recipe.insert else "vgg"
-    if part in PARTS:
-        return f"{part}/{recipe.layers if part == 'depth' else run.folder.name}"
-    return "insert-dln" if recipe.insert else "dln"
+def judge(rules: Rules, runs: Iterable[Run], *, common: bool = False, grid: bool = True) -> list[Judged]:
+    """Every claim of ``rules`` on the finished runs of one reproduction, in their order.
 
-
-def _value(shelf: Shelf, test: Block, name: str, norm: str, seed: int, phase: str, lr: float) -> float:
-    if name in OVER_RATES:
-        rates = shelf.rates(test.model, norm, seed)
-        # One rate is no sweep.
-        return OVER_RATES[name](rates) if len(rates) > 1 else math.nan
-    return statistic(name, shelf.seeds(test.model, norm, lr)[seed], phase)
-
-
-def _common_distance(a: View, b: View, phase: str) -> float:
-    """Log ratio of |g_t - g| between two networks, at the largest distance that both probed at a step."""
-    logs = []
-    for one, other in zip(a.during(phase), b.during(phase), strict=False):
-        reach = [
-            (
-                ray["lengths"][0] * (ray["direction_norm"] or 0),
-                ray["lengths"][-1] * (ray["direction_norm"] or 0),
-            )
-            for ray in (one["ray"], other["ray"])
-        ]
-        low, high = max(r[0] for r in reach), min(r[1] for r in reach)
-        if 0 < low <= high:
-            # Just inside, so that rounding does not put the point past the last probe.
-            at = high * (1 - 1e-12)
-            pair = change_at(one["ray"], at), change_at(other["ray"], at)
-            logs.append(math.log(pair[0] / pair[1]) if all(map(math.isfinite, pair)) else math.nan)
-    logs = [v for v in logs if math.isfinite(v)]
-    return sum(logs) / len(logs) if logs else math.nan
-
-
-def _log_ratio(shelf: Shelf, test: Block, name: str, of: str, seed: int, phase: str, lr: float) -> float:
-    if name == "change_at_common_distance":
-        pair = [shelf.seeds(test.model, norm, lr)[seed] for norm in (of, str(test.against))]
-        return _common_distance(pair[0], pair[1], phase)
-    value = _value(shelf, test, name, of, seed, phase, lr)
-    base = test.against
-    if isinstance(base, str):
-        base = _value(shelf, test, name, base, seed, phase, lr)
-    if not (value > 0 and base > 0 and math.isfinite(value) and math.isfinite(base)):
-        return math.nan
-    return math.log(value / base)
-
-
-def _ratios(shelf: Shelf, test: Block, name: str, of: str, phase: str, lr: float) -> dict[int, float]:
-    """Seed -> log ratio of a cell."""
-    if test.model.startswith("predict-"):
-        return predict.log_ratios(shelf, test.model, lr, name, of, str(test.against))
-    seeds = set(shelf.seeds(test.model, of, lr))
-    if isinstance(test.against, str):
-        seeds &= set(shelf.seeds(test.model, test.against, lr))
-    return {seed: _log_ratio(shelf, test, name, of, seed, phase, lr) for seed in sorted(seeds)}
-
-
-def _cells(shelf: Shelf, test: Block) -> list[Cell]:
-    cells = []
-    for key in test.cells():
-        _, name, of, _, _, _, phase, lr = key
-        ratios = _ratios(shelf, test, name, of, phase, lr)
-        good = [r for r in ratios.values() if math.isfinite(r)]
-        comparison, missing = None, ""
-        if len(good) < 2 or len(good) < len(ratios):
-            missing = f"{len(ratios) - len(good)} of {len(ratios)} seeds have no such value"
-        if len(good) >= 2:
-            comparison = compare(good, test.claim, test.bound)
-        shown = {seed: r if math.isfinite(r) else None for seed, r in ratios.items()}
-        cells.append(Cell(*key, shown, comparison, "undecided", missing))
-    return cells
-
-
-def _decided(cells: list[Cell]) -> tuple[Cell, ...]:
-    """Cells with their decisions, Holm-adjusted within the claim; a cell that lacks seeds does not hold."""
-    adjusted = iter(holm([c.comparison.p for c in cells if c.comparison is not None]))
-    out = []
-    for cell in cells:
-        decision: Decision = "undecided"
-        if cell.comparison is not None:
-            p = next(adjusted)
-            if cell.comparison.fails:
-                decision = "fails"
-            elif p <= LEVEL and not cell.missing:
-                decision = "holds"
-        out.append(Cell(**{**cell.__dict__, "decision": decision}))
-    return tuple(out)
-
-
-def _p(cells: tuple[Cell, ...]) -> float:
-    # All cells have to hold: an intersection-union test, whose p is the largest.
-    return max((1.0 if c.comparison is None or c.missing else c.comparison.p for c in cells), default=1.0)
-
-
-def _verdict(claim: Fixed, cells: tuple[Cell, ...], p_holm: float, data: str) -> Verdict:
-    if not claim.judged_on(data):
-        return "not judged on this data"
-    if p_holm <= LEVEL:
-        return "reproduced"
-    decisions = {c.decision for c in cells}
-    if "holds" in decisions:
-        # Every cell by itself, but not against the whole family: no claim that it holds in places only.
-        return "partly" if len(decisions) > 1 else "open"
-    return "not-reproduced" if "fails" in decisions else "open"
-
-
-def judge(claims: Iterable[Fixed], runs: Iterable[Run]) -> list[Judged]:
-    """Judge every claim whose networks were trained; claims without any cell are left out.
+    Args:
+        common: see `ratios.check`. grid: compute what stands beside the badges too.
 
     Raises:
-        InputError: the runs hold one seed twice, or come from more than one data set.
+        InputError: the runs are on several data sets, a seed is there twice or missing, or a recipe is another one.
     """
     shelf = Shelf(runs)
     if len(shelf.data) > 1:
         raise InputError(f"runs on {', '.join(sorted(shelf.data))}; judge one data set at a time")
-    found = []
-    for claim in claims:
-        cells = _decided([cell for test in claim.blocks for cell in _cells(shelf, test)])
-        if any(cell.log_ratios for cell in cells):
-            found.append((claim, cells, _p(cells)))
-    adjusted = holm([p for _, _, p in found])
-    data = next(iter(shelf.data), "")
-    return [
-        Judged(claim, cells, p, p_holm, _verdict(claim, cells, p_holm, data))
-        for (claim, cells, p), p_holm in zip(found, adjusted, strict=True)
+    found = [_judged(shelf, rule, rules, common, grid) for rule in rules.claims.values()]
+    for family in {rule.family for rule in rules.claims.values()}:
+        own = [i for i, one in enumerate(found) if one.rule.family == family and one.verdict != "not-run"]
+        adjusted = ranks.holm([found[i].p for i in own], rules.size(family))
+        for i, p in zip(own, adjusted, strict=True):
+            found[i] = _after_holm(found[i], p, rules.size(family))
+    return found
+
+
+def scale_of(recipe: VggRecipe | DlnRecipe) -> Scale:
+    """S2 the paper's size, S1 thin networks on real pictures of 32 x 32, S0 the rest."""
+    if isinstance(recipe, DlnRecipe):
+        size = recipe.layers == 25 and recipe.dim == 10 and recipe.samples == 1000
+        return "S2" if size and recipe.steps >= 10_000 else "S0"
+    real = recipe.data != "digits" and recipe.size == 32
+    whole = recipe.width == 1 and recipe.depth == 16 and recipe.steps >= 15_000
+    return ("S2" if whole else "S1") if real else "S0"
+
+
+def _cell(
+    shelf: Shelf, name: str, endpoint: Endpoint, pair: tuple[str, str | float], matched: bool = False
+) -> Cell:
+    logs = ratios.of_seeds(shelf, endpoint, *pair, matched=matched)
+    lost = [seed for seed, value in logs.items() if math.isnan(value)]
+    missing = "" if not lost else f"{len(lost)} of {len(logs)} seeds have no such value"
+    found = None if lost or not logs else answer(list(logs.values()), endpoint)
+    return Cell(name, endpoint, *pair, {} if len(lost) == len(logs) else logs, found, missing)
+
+
+def _judged(shelf: Shelf, rule: Rule, rules: Rules, common: bool, grid: bool) -> Judged:
+    endpoint = rule.primary
+    ratios.check(shelf, endpoint, common)
+    pairs = list(itertools.product(endpoint.of, endpoint.against))
+    cells = tuple(
+        _cell(shelf, f"{of}" if len(endpoint.of) > 1 else f"{a}", endpoint, (of, a)) for of, a in pairs
+    )
+    scale = _scale(shelf, endpoint)
+    if any(cell.answer is None for cell in cells):
+        return Judged(rule, "not-run", scale, cells)
+    parts: tuple[Cell, ...] = ()
+    if len(cells) == 1:
+        parts = tuple(
+            _cell(shelf, part.name, replace(endpoint, window=part.window), pairs[0]) for part in rule.parts
+        )
+    p = max(cell.answer.p for cell in cells if cell.answer)
+    words = {cell.word for cell in cells}
+    verdict: Word = words.pop() if len(words) == 1 else "underpowered"
+    boundary = _boundary(cells) or _boundary(parts)
+    needs = _needs(cells, rules.size(rule.family)) if verdict == "underpowered" else 0
+    beside = _grid(shelf, rule, pairs) if grid else ()
+    curve = _curve(shelf, endpoint, pairs[0]) if grid else ()
+    few = min(len(cell.log_ratios) for cell in cells) < FEWEST
+    return Judged(
+        rule,
+        "mixed" if boundary and not few else verdict,
+        scale,
+        cells,
+        parts,
+        beside,
+        curve,
+        p,
+        p,
+        boundary,
+        needs,
+    )
+
+
+def _scale(shelf: Shelf, endpoint: Endpoint) -> Scale:
+    model = "depth/20" if endpoint.model == "predict-dln" else endpoint.model.removeprefix("predict-")
+    for norm in (*endpoint.of, "batchnorm"):
+        for view in shelf.seeds(model, norm, endpoint.lr).values():
+            return scale_of(view.recipe)
+    return "S0"
+
+
+def _after_holm(one: Judged, p: float, family: int) -> Judged:
+    if one.verdict != "reproduced" or p <= ranks.LEVEL:
+        return replace(one, p_holm=p)
+    return replace(one, p_holm=p, verdict="underpowered", needs=_needs(one.cells, family))
+
+
+def _needs(cells: Iterable[Cell], family: int) -> int | None:
+    wanted = [needed(list(cell.log_ratios.values()), cell.endpoint, family) for cell in cells]
+    return None if None in wanted else max(n for n in wanted if n is not None)
+
+
+def _boundary(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    """Where answers part significantly: one reproduced, one not, and their paired difference is not 0."""
+    pairs = [
+        (a, b)
+        for a, b in itertools.permutations(cells, 2)
+        if a.word == "reproduced" and b.answer and b.word != "reproduced" and len(a.log_ratios) >= FEWEST
     ]
+    differences = [
+        [
+            _difference(a.log_ratios[seed], b.log_ratios[seed])
+            for seed in a.log_ratios.keys() & b.log_ratios.keys()
+        ]
+        for a, b in pairs
+    ]
+    adjusted = ranks.holm([ranks.p_differ(values) for values in differences])
+    apart = [pair for pair, p in zip(pairs, adjusted, strict=True) if p <= ranks.LEVEL]
+    ends = {cell.name for pair in apart for cell in pair}
+    return tuple(cell for cell in cells if cell.name in ends)
+
+
+def _difference(a: float, b: float) -> float:
+    return 0.0 if a == b else a - b
+
+
+def _grid(shelf: Shelf, rule: Rule, pairs: list[tuple[str, str | float]]) -> tuple[Cell, ...]:
+    endpoint, grid = rule.primary, rule.grid
+    named = ratios.variants(endpoint, grid.statistics, grid.lr)
+    if endpoint.window == (0.0, 1.0):
+        named += [
+            (name, replace(endpoint, window=window)) for name, window in PHASES.items() if name != "all"
+        ]
+    else:
+        named.append(("whole training", replace(endpoint, window=(0.0, 1.0))))
+    named += [(f"{over} over time", replace(endpoint, over=over)) for over in grid.over]
+    named += [(f"{weights} weights", replace(endpoint, weights=weights)) for weights in grid.weights]
+    cells = [_cell(shelf, name, one, pair) for name, one in named for pair in pairs]
+    if grid.matched_loss:
+        cells += [_cell(shelf, "at equal loss", endpoint, pair, matched=True) for pair in pairs]
+    return tuple(cell for cell in cells if cell.log_ratios)
+
+
+def _curve(
+    shelf: Shelf, endpoint: Endpoint, pair: tuple[str, str | float]
+) -> tuple[tuple[float, ranks.Estimate, int], ...]:
+    """Middle of each window, the estimate of the log ratio in it, and in how many seeds it is as claimed."""
+    points = []
+    for i in range(CURVE):
+        window = i / CURVE, (i + 1) / CURVE
+        found = ratios.of_seeds(shelf, replace(endpoint, window=window), *pair).values()
+        logs = [value for value in found if not math.isnan(value)]
+        if not logs:
+            continue
+        towards = [-value if endpoint.direction == "below" else value for value in logs]
+        points.append(((window[0] + window[1]) / 2, ranks.signed_rank(logs), sum(v > 0 for v in towards)))
+    # What does not change over training has no curve.
+    return tuple(points) if len({estimate for _, estimate, _ in points}) > 1 else ()

@@ -21,7 +21,7 @@ from bnverify.experiments.run.recipes import DEPTHS, DlnRecipe
 from bnverify.experiments.run.record import Row
 
 if TYPE_CHECKING:
-    from bnverify.experiments.judge.verdicts import Shelf
+    from bnverify.experiments.measure.shelf import Shelf
 
 NORMS = ("batchnorm", "noisy-batchnorm", "l1", "l2", "linf")
 TERMS = ("scale", "kept", "curvature")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bnverify.experiments.judge.statistics import geometric_mean
+from bnverify.experiments.measure.averages import geometric_mean
 from bnverify.experiments.measure.landscape import LossFn
 from bnverify.numerics.audit.report import LayerAudit
 from bnverify.numerics.audit.run import audit

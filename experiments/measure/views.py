@@ -1,7 +1,8 @@
 """One seed of a run as a list of measured steps, and every statistic that a claim is judged by.
 
-A statistic is a positive number per seed: layers and steps are averaged within the seed, by geometric means,
-so that seeds are the only units that are counted.
+A statistic has a value at every measured step, over the layers of the network where it is theirs, and one number a
+seed: its average over a window of the training. Seeds are the only units that are counted. A run that diverged is
++inf from there on.
 """
 
 from __future__ import annotations
@@ -9,20 +10,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from bnverify.experiments.judge.statistics import geometric_mean
+from bnverify.experiments.measure.averages import WHOLE, Over, Weights, Window, average, shares
 from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
 from bnverify.experiments.run.record import Row, Run
 
-# Phases of a training, as shares of its steps.
-PHASES: dict[str, tuple[float, float]] = {
-    "early": (0.0, 0.1),
-    "middle": (0.1, 0.5),
-    "late": (0.5, 1.0),
-    "all": (0.0, 1.0),
-}
 CHANCE = 0.1  # Accuracy of a diverged network on ten classes.
 # Negative curvature downstream, as a share of the largest, that is taken for rounding in float64, or for little.
 ROUNDING, NEARLY = 1e-9, 1e-2
@@ -40,11 +34,14 @@ class View:
     losses: list[float | None]
     rows: list[Row]
     final: Row
+    seen: dict[str, tuple[list[int], list[float]]] = field(default_factory=dict, repr=False, compare=False)
 
-    def during(self, phase: str) -> list[Row]:
-        """Measured rows whose step lies in ``phase``."""
-        low, high = PHASES[phase]
-        return [row for row in self.rows if low <= row["step"] / self.recipe.steps < high]
+    @property
+    def lost_at(self) -> int | None:
+        """The step whose loss is not finite; None for a run that did not diverge."""
+        if self.status != "diverged":
+            return None
+        return next((step for step, loss in enumerate(self.losses) if loss is None), len(self.losses))
 
 
 def views(run: Run) -> Iterator[View]:
@@ -67,17 +64,17 @@ def number(value: Any) -> float:
 
 
 def _largest(values: list[float]) -> float:
-    return max(values) if all(map(math.isfinite, values)) else math.nan
+    return max(values) if all(map(math.isfinite, values)) else math.inf
 
 
 def loss_range(ray: Row) -> float:
-    """Loss variation: max - min of the loss over the start and the probes."""
+    """Loss variation: max - min of the loss over the start and the probes; +inf if one is not finite."""
     values = [number(v) for v in (ray["loss"], *ray["losses"])]
-    return max(values) - min(values) if all(map(math.isfinite, values)) else math.nan
+    return max(values) - min(values) if all(map(math.isfinite, values)) else math.inf
 
 
 def max_change(ray: Row) -> float:
-    """Gradient predictiveness: the largest |g_t - g| over the probes; nan if one is not finite."""
+    """Gradient predictiveness: the largest |g_t - g| over the probes; +inf if one is not finite."""
     return _largest([number(c) for c in ray["changes"]])
 
 
@@ -126,107 +123,199 @@ RAY: dict[str, Callable[[Row], float]] = {
     "relative_change": relative_change,
     "beta_max": beta_max,
     "beta_farthest": lambda ray: slopes(ray)[-1],
-    "beta_pairs": lambda ray: number(ray["beta_pairs"]),
-    "grad_norm": lambda ray: number(ray["grad_norm"]),
+    "beta_pairs": lambda ray: _largest([number(ray["beta_pairs"])]),
+    "grad_norm": lambda ray: _largest([number(ray["grad_norm"])]),
     "prediction_error": prediction_error,
 }
+"""Of a `landscape.Ray`."""
 
 
-def _ics(view: View, phase: str, of: Callable[[Row], float]) -> float:
-    # The first layer has no layer before it; its shift is 0 by definition.
-    return geometric_mean([of(layer) for row in view.during(phase) for layer in row.get("ics", [])[1:]])
+def _inner(of: Callable[[Row], float], over: Over = "geometric") -> Callable[[list[Row]], float]:
+    """The average over layers of a number that each has."""
+    return lambda layers: average([of(layer) for layer in layers], [1.0] * len(layers), over)
 
 
-def _moment(view: View, phase: str, of: Callable[[Row], float]) -> float:
-    # The last layer is the network's output; it is not normalised in any variant.
-    return geometric_mean([of(layer) for row in view.during(phase) for layer in row.get("moments", [])[:-1]])
+def _key(name: str) -> Callable[[Row], float]:
+    return lambda layer: number(layer.get(name))
 
 
-def _losses(view: View, phase: str) -> list[float]:
-    """Losses of a phase; a step without a finite loss, or not reached, counts as the loss at step 0."""
-    first = number(view.losses[0])
-    low, high = (round(share * view.recipe.steps) for share in PHASES[phase])
-    padded = view.losses[low:high] + [None] * (high - max(low, len(view.losses)))
-    return [first if v is None else v for v in padded]
-
-
-def _accuracy(view: View, part: str) -> float:
-    if view.status == "diverged":
-        return CHANCE
-    return number(view.final.get("accuracy", {}).get(part))
-
-
-def statistic(name: str, view: View, phase: str) -> float:
-    """The statistic ``name`` of one seed over one phase; nan where it was not measured or is undefined.
-
-    Names: those of `RAY`; ``random_<scaling>_<ray name>`` for random directions; ``ics_l2``,
-    ``ics_relative``, ``ics_angle`` (1 - cos), ``ics_cosine`` (arithmetic mean of |cos|); ``mean_shift``,
-    ``var_shift``, ``deviation``; ``loss``, ``final_loss``, ``train_accuracy``, ``test_accuracy``,
-    ``test_error``; ``insert_<quantity>``, the ratio of the network with a matched BatchNorm to the plain one;
-    ``across_batches``, ``lambda_max``; ``sigma``, ``proj_positive``, ``proj_cosine``, ``term_kept``,
-    ``downstream_psd``, ``downstream_nearly_psd``, ``hess_bn_positive``.
-
-    Raises:
-        KeyError: no statistic has this name.
-    """
-    rows = view.during(phase)
-    if name in RAY:
-        return geometric_mean([RAY[name](row["ray"]) for row in rows if "ray" in row])
-    if name.startswith("random_"):
-        _, scaling, ray_name = name.split("_", 2)
-        found = [ray for row in rows for ray in row.get("random", []) if ray["scaling"].startswith(scaling)]
-        return geometric_mean([RAY[ray_name](ray) for ray in found])
-    if name.startswith("insert_"):
-        quantity = name.removeprefix("insert_")
-        pairs = [(one["inserted"], one["plain"]) for row in rows for one in row.get("insertions", [])]
-        ratios = [abs(number(a[quantity])) / abs(number(b[quantity])) for a, b in pairs if b[quantity]]
-        return geometric_mean(ratios)
-    return _OTHER[name](view, phase)
-
-
-def _mean_cosine(view: View, phase: str) -> float:
-    return _mean(
-        [abs(number(layer["cosine"])) for row in view.during(phase) for layer in row.get("ics", [])[1:]]
+def _share(holds: Callable[[Row], bool], known: str) -> Callable[[list[Row]], float]:
+    """The share of layers at which something holds, of those at which it could be told."""
+    return lambda layers: average(
+        [float(holds(layer)) for layer in layers if layer[known] is not None],
+        [1.0 for layer in layers if layer[known] is not None],
+        "mean",
     )
 
 
-def _term(view: View, phase: str, name: str) -> list[float]:
-    return [number(layer[name]) for row in view.during(phase) for layer in row.get("terms", [])]
+def _shift_scaled(layer: Row) -> float:
+    return math.hypot(number(layer.get("mean_shift_scaled")), number(layer.get("var_shift_scaled")))
 
 
-def _probed(view: View, phase: str, holds: Callable[[Row], bool]) -> float:
-    """Share of layers and steps with a probed Hessian at which ``holds``."""
-    layers = [one for row in view.during(phase) for one in row.get("second_order", [])]
-    return _mean([float(holds(one)) for one in layers if one["smallest"] is not None])
-
-
-def _mean(values: list[float]) -> float:
-    values = [v for v in values if math.isfinite(v)]
-    return sum(values) / len(values) if values else math.nan
-
-
-_OTHER: dict[str, Callable[[View, str], float]] = {
-    "ics_l2": lambda v, p: _ics(v, p, lambda layer: number(layer["l2"])),
-    "ics_relative": lambda v, p: _ics(v, p, lambda layer: number(layer["relative"])),
-    "ics_angle": lambda v, p: _ics(v, p, lambda layer: 1 - number(layer["cosine"])),
-    "ics_cosine": _mean_cosine,
-    "mean_shift": lambda v, p: _moment(v, p, lambda layer: number(layer["mean_shift"])),
-    "var_shift": lambda v, p: _moment(v, p, lambda layer: number(layer["var_shift"])),
-    "deviation": lambda v, p: _moment(v, p, lambda layer: math.sqrt(number(layer["var"]))),
-    "loss": lambda v, p: geometric_mean(_losses(v, p)),
-    "final_loss": lambda v, _: geometric_mean(_losses(v, "late")[-max(1, v.recipe.steps // 100) :]),
-    "train_accuracy": lambda v, _: _accuracy(v, "train"),
-    "test_accuracy": lambda v, _: _accuracy(v, "test"),
-    "test_error": lambda v, _: max(FLOOR, 1 - _accuracy(v, "test")),
-    "across_batches": lambda v, p: geometric_mean(
-        [number(row["across_batches"]["change"]) for row in v.during(p) if "across_batches" in row]
-    ),
-    "sigma": lambda v, p: geometric_mean(_term(v, p, "sigma")),
-    "proj_positive": lambda v, p: _mean(_term(v, p, "positive")),
-    "proj_cosine": lambda v, p: _mean(_term(v, p, "cosine")),
-    "downstream_psd": lambda v, p: _probed(v, p, lambda o: o["smallest"] >= -ROUNDING * o["largest"]),
-    "downstream_nearly_psd": lambda v, p: _probed(v, p, lambda o: o["smallest"] >= -NEARLY * o["largest"]),
-    "hess_bn_positive": lambda v, p: _probed(v, p, lambda o: o["hess_bn"] >= 0),
-    "term_kept": lambda v, p: geometric_mean(_term(v, p, "kept")),
-    "lambda_max": lambda v, p: geometric_mean([number(row.get("lambda_max")) for row in v.during(p)]),
+# The first layer has no layer before it, so that its shift is 0 by definition; the last one is the network's output
+# and is not normalised in any variant.
+_ICS = ("ics", 1, None)
+_MOMENTS = ("moments", 0, -1)
+_TERMS = ("terms", 0, None)
+_SECOND = ("second_order", 0, None)
+LAYERS: dict[str, tuple[tuple[str, int, int | None], Callable[[list[Row]], float]]] = {
+    "ics_l2": (_ICS, _inner(_key("l2"))),
+    "ics_relative": (_ICS, _inner(_key("relative"))),
+    "ics_angle": (_ICS, _inner(lambda layer: 1 - number(layer["cosine"]))),
+    "ics_cosine": (_ICS, _inner(_key("cosine"), "mean")),
+    "ics_cosine_size": (_ICS, _inner(lambda layer: abs(number(layer["cosine"])), "mean")),
+    "mean_shift": (_MOMENTS, _inner(_key("mean_shift"))),
+    "var_shift": (_MOMENTS, _inner(_key("var_shift"))),
+    "mean_shift_scaled": (_MOMENTS, _inner(_key("mean_shift_scaled"))),
+    "var_shift_scaled": (_MOMENTS, _inner(_key("var_shift_scaled"))),
+    "shift_scaled": (_MOMENTS, _inner(_shift_scaled)),
+    "kurtosis_gap": (_MOMENTS, _inner(_key("kurtosis_gap"))),
+    "skewness": (_MOMENTS, _inner(_key("skewness"))),
+    "deviation": (_MOMENTS, _inner(lambda layer: math.sqrt(number(layer["var"])))),
+    "sigma": (_TERMS, _inner(_key("sigma"))),
+    "proj_positive": (_TERMS, _inner(_key("positive"), "mean")),
+    "proj_cosine": (_TERMS, _inner(_key("cosine"), "mean")),
+    "term_mean": (_TERMS, _inner(_key("term_mean"), "mean")),
+    "term_yhat": (_TERMS, _inner(_key("term_yhat"), "mean")),
+    "term_kept": (_TERMS, _inner(_key("kept"))),
+    "downstream_psd": (_SECOND, _share(lambda o: o["smallest"] >= -ROUNDING * o["largest"], "smallest")),
+    "downstream_nearly_psd": (_SECOND, _share(lambda o: o["smallest"] >= -NEARLY * o["largest"], "smallest")),
+    "hess_bn_positive": (_SECOND, _share(lambda o: o["hess_bn"] >= 0, "hess_bn")),
+    # The second condition is the sign of the theorem's own term: bend <= 0 where <g, y-hat> >= 0.
+    "both_non_negative": (_SECOND, _share(lambda o: o["hess_bn"] >= 0 >= o["bend"], "hess_bn")),
 }
+"""Of the layers of a step: which rows they are, without which at both ends, and their average."""
+
+BOUNDED = {name for name, ((rows, *_), _) in LAYERS.items() if rows in ("terms", "second_order")}
+BOUNDED |= {"ics_cosine", "ics_cosine_size", "ics_angle", "kurtosis_gap", "skewness"}
+"""What a network that diverged has no value of: shares, cosines and shapes are averaged over what it reached."""
+
+ROWS: dict[str, Callable[[Row], float]] = {
+    "across_batches": lambda row: number(row["across_batches"]["change"]),
+    "lambda_max": lambda row: number(row["lambda_max"]),
+    "lambda_max_population_ratio": lambda row: (
+        number(row["lambda_max_population"]) / number(row["lambda_max"])
+    ),
+    "condition": lambda row: _inner(lambda value: number(value))(row["condition"]),  # type: ignore[arg-type]
+    "gradient_growth": lambda row: number(row["gradient_growth"]),
+    "train_accuracy_as_trained": lambda row: number(row["accuracy"].get("as_trained")),
+}
+"""Of a step as a whole; KeyError where it was not measured."""
+
+ENDS = ("train_accuracy", "test_accuracy", "test_error")
+"""Of the network at its end."""
+
+ALONE = (
+    *RAY,
+    *(f"far_{name}" for name in RAY),
+    *(f"random_{scaling}_{name}" for scaling in ("gradient", "filter") for name in RAY),
+    *LAYERS,
+    *ROWS,
+    *ENDS,
+    "loss",
+    "final_loss",
+    "deviation_swing",
+    "start_soft_rank",
+    "start_lambda_max",
+    "sharpness",
+    *(
+        f"insert_{name}"
+        for name in (
+            "activation_grad",
+            "layer_grad",
+            "activation_curvature",
+            "layer_curvature",
+            "grad",
+            "beta_max",
+        )
+    ),
+)
+"""Statistics of one run; `pairs` and `rates` have those of two and of several."""
+
+
+def at_step(name: str, row: Row) -> float:
+    """The statistic ``name`` at one measured step; nan where it was not measured there."""
+    try:
+        if name in RAY:
+            return RAY[name](row["ray"])
+        if name.startswith("far_"):
+            return RAY[name.removeprefix("far_")](row["far"])
+        if name.startswith("random_"):
+            _, scaling, of = name.split("_", 2)
+            rays = [ray for ray in row["random"] if ray["scaling"].startswith(scaling)]
+            return average([RAY[of](ray) for ray in rays], [1.0] * len(rays), "geometric")
+        if name.startswith("insert_"):
+            quantity = name.removeprefix("insert_")
+            pairs = [(one["inserted"][quantity], one["plain"][quantity]) for one in row["insertions"]]
+            ratios = [abs(number(a)) / abs(number(b)) for a, b in pairs if b]
+            return average(ratios, [1.0] * len(ratios), "geometric")
+        if name in LAYERS:
+            (rows, first, last), of_layers = LAYERS[name]
+            return of_layers(row[rows][first:last])
+        return ROWS[name](row)
+    except KeyError:
+        if name not in ALONE:
+            raise
+        return math.nan
+
+
+def series(name: str, view: View) -> tuple[list[int], list[float]]:
+    """Steps at which ``name`` was measured, and its values; a run that diverged is +inf at the step it did."""
+    if name not in view.seen:
+        view.seen[name] = _series(name, view)
+    return view.seen[name]
+
+
+def _series(name: str, view: View) -> tuple[list[int], list[float]]:
+    if name == "loss":
+        known = [(step, number(loss)) for step, loss in enumerate(view.losses) if loss is not None]
+    else:
+        known = [(row["step"], at_step(name, row)) for row in view.rows]
+    known = [(step, value) for step, value in known if not math.isnan(value)]
+    if view.lost_at is not None and (known or view.rows or name == "loss"):
+        known = [(s, v) for s, v in known if s < view.lost_at]
+        if name not in BOUNDED:
+            known.append((view.lost_at, CHANCE if "accuracy" in name else math.inf))
+    return [step for step, _ in known], [value for _, value in known]
+
+
+def statistic(
+    name: str, view: View, window: Window = WHOLE, over: Over = "geometric", weights: Weights = "linear"
+) -> float:
+    """The statistic ``name`` of one seed over a window of its training; nan where it was not measured.
+
+    Raises:
+        KeyError: no statistic of one run has this name (see `ALONE`).
+    """
+    if name in ENDS:
+        part = name.partition("_")[0]
+        reached = CHANCE if view.status == "diverged" else number(view.final.get("accuracy", {}).get(part))
+        return max(FLOOR, 1 - reached) if name == "test_error" else reached
+    if name == "final_loss":
+        return statistic("loss", view, (0.99, 1.0), over)
+    if name == "sharpness":
+        return statistic("lambda_max", view, window, over, weights) * view.recipe.lr / 2
+    if name == "start_lambda_max":
+        return statistic("lambda_max", view, (0.0, 0.0))
+    if name == "deviation_swing":
+        return _swing(view)
+    if name == "start_soft_rank":
+        first = view.rows[0]["moments"][-2] if view.rows and "moments" in view.rows[0] else {}
+        return number(first.get("soft_rank"))
+    if name not in ALONE:
+        raise KeyError(name)
+    steps, values = series(name, view)
+    return average(values, shares(steps, view.recipe.steps, window, weights), over)
+
+
+def _swing(view: View) -> float:
+    """Largest over smallest standard deviation of the shown unit in the course of training, over the layers."""
+    rows = [row["moments"][:-1] for row in view.rows if "moments" in row]
+    swings = []
+    for layer in zip(*rows, strict=True):
+        found = [math.sqrt(number(one["var"])) for one in layer]
+        if all(map(math.isfinite, found)):
+            swings.append(max(found) / min(found) if min(found) > 0 else math.inf)
+        else:
+            swings.append(math.inf)
+    return average(swings, [1.0] * len(swings), "geometric")

@@ -82,11 +82,34 @@ _STATISTICS = {
     "test_error": "test error",
     "mean_shift": "step-to-step change of the mean",
     "var_shift": "step-to-step change of the variance",
+    "mean_shift_scaled": "step-to-step change of the mean, in standard deviations",
+    "var_shift_scaled": "step-to-step change of the variance, as a share of it",
+    "shift_scaled": "step-to-step change of mean and variance, scale-free",
+    "kurtosis_gap": "size of the excess kurtosis",
+    "skewness": "size of the skewness",
     "deviation": "standard deviation of the activations",
+    "deviation_swing": "largest over smallest standard deviation in the course of training",
+    "condition": "condition number of the layers' inputs",
+    "start_soft_rank": "soft rank of the last hidden layer",
+    "steps_to_loss": "steps to the loss that the other ends with",
+    "train_accuracy_as_trained": "training accuracy as trained",
+    "grad_norm": "‖g‖",
+    "lr_sensitivity": "loss by a wrong learning rate",
+    "init_sensitivity": "loss by a wrong initialisation",
+    "band_over_rates": "band of the losses over learning rates",
+    "term_mean": "share that the mean term removes",
+    "term_yhat": "share that the inner-product term removes",
+    "term_kept": "share that the two terms leave",
+    "both_non_negative": "share with vᵀHv ≥ 0 and ⟨g, ŷ⟩ ≥ 0",
+    "lambda_max_population_ratio": "λ max with running statistics over that with the batch's",
+    "start_lambda_max": "λ max",
+    "gradient_growth": "growth of ‖dL/dy‖ a layer",
+    "sharpness": "λ max × learning rate / 2",
     "ics_l2": "‖G − G′‖",
     "ics_relative": "‖G − G′‖ / ‖G‖",
     "ics_angle": "1 − cos(G, G′)",
-    "ics_cosine": "|cos(G, G′)|",
+    "ics_cosine": "cos(G, G′)",
+    "ics_cosine_size": "|cos(G, G′)|",
     "loss_range": "range of the loss",
     "max_change": "largest ‖g′ − g‖",
     "relative_change": "largest ‖g′ − g‖ / ‖g‖",
@@ -125,6 +148,8 @@ def statistic(name: str) -> str:
     """A statistic of `bnverify.experiments.measure.views` in words; one without words keeps its name."""
     if name.startswith("insert_"):
         return QUANTITIES.get(name.removeprefix("insert_"), name)
+    if name.startswith("far_"):
+        return f"{statistic(name.removeprefix('far_'))}, beyond the cap"
     if name.startswith("random_"):
         _, scaling, rest = name.split("_", 2)
         return f"{statistic(rest)}, {_SCALED.get(scaling, scaling)}"

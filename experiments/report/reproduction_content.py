@@ -3,24 +3,20 @@ sets."""
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
+from bnverify.experiments.judge.rules import NOTES, registered
 from bnverify.experiments.report import labels
 from bnverify.experiments.report.content import Column, Table
 from bnverify.experiments.report.numbers import number
-from bnverify.experiments.report.reproduction_notes import in_order
-from bnverify.experiments.report.strips import Axis, axis_of, strip
+from bnverify.experiments.report.strips import Axis, axis_of, course, strip
 from bnverify.experiments.run.record import Row
 from markupsafe import Markup
-
-DECISIONS = ("holds", "fails", "undecided")
-# What the paper's own words come to as a ratio, where they come to one.
-PAPER_RATIOS = {"fig-1b": 0.17 / 0.20, "fig-4b": 0.01}
 
 
 @dataclass(frozen=True)
@@ -34,54 +30,58 @@ class Source:
 
 @dataclass(frozen=True)
 class CellRow:
-    """One test in one place, ready to be read; ``picture`` is its ratio, interval and seeds on the claim's axis."""
+    """One comparison, ready to be read; ``picture`` is its size, interval and seeds on the claim's axis."""
 
-    statistic: str
-    code: str
+    name: str
     compared: str
-    rate: str
-    phase: str
-    claimed: str
-    ratio: str
+    size: str
     seeds: str
-    p: str
-    decision: str
+    word: str
     missing: str
     picture: Markup
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one reproduction says of a claim. where: for each decision the places in which it was taken."""
+    """What one reproduction says of a claim. curve: the ratio over the training, empty where it has none."""
 
     source: Source
-    verdict: str
-    p: str
-    p_holm: str
-    counts: dict[str, int]
-    where: dict[str, tuple[str, ...]]
-    rows: tuple[CellRow, ...]
-    headline: str
+    claim: Row
+    primary: tuple[CellRow, ...]
+    parts: tuple[CellRow, ...]
+    grid: tuple[CellRow, ...]
+    curve: Markup
+
+    @property
+    def verdict(self) -> str:
+        return str(self.claim["verdict"])
+
+    @property
+    def endpoint(self) -> str:
+        """What is compared, in a sentence."""
+        return in_words(self.claim["endpoint"], self.claim["counts"])
 
 
 @dataclass(frozen=True)
 class ClaimView:
-    """A claim of the paper with what every reproduction says of it."""
+    """A claim with what every reproduction says of it. earlier: the words of older rules, by run."""
 
     id: str
     place: str
     quotation: str
     paper: str
+    argued: str
     found: tuple[Found, ...]
+    earlier: tuple[tuple[str, str], ...]
 
     @property
     def figure(self) -> str:
         """The name of the paper's figure that shows the claim, if one does: fig-4 for fig-4b."""
-        number = re.match(r"(?:fig-|.*Figure )(\d+)", self.id if self.id.startswith("fig-") else self.place)
-        return f"fig-{number[1]}" if number else ""
+        match = re.match(r"(?:fig-|.*Figure )(\d+)", self.id if self.id.startswith("fig-") else self.place)
+        return f"fig-{match[1]}" if match else ""
 
     def of(self, source: Source) -> Found | None:
-        """What ``source`` says of the claim; None if it did not train its networks."""
+        """What ``source`` says of the claim; None if it is not in its summary."""
         return next((found for found in self.found if found.source == source), None)
 
 
@@ -90,145 +90,99 @@ def source(name: str, summary: Row) -> Source:
     return Source(name, labels.data_sets(summary["data"]), summary)
 
 
-def claims(sources: Sequence[Source]) -> tuple[ClaimView, ...]:
+def earlier_verdicts(folder: Path = NOTES / "results") -> dict[str, list[tuple[str, str]]]:
+    """Claim -> (run, word) of the summaries that version 1 of the rules judged; read as data, never judged again."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path in sorted(folder.glob("reproduce-*.json")):
+        for claim in json.loads(path.read_text())["claims"]:
+            found.setdefault(claim["id"], []).append((path.stem.removeprefix("reproduce-"), claim["verdict"]))
+    return found
+
+
+def claims(sources: Sequence[Source], home: Path = NOTES / "results") -> tuple[ClaimView, ...]:
     """Every claim that any summary has, in the order in which they were fixed beforehand."""
+    earlier = earlier_verdicts(home) if home.is_dir() else {}
     views = []
     for name, first in in_order(one.summary for one in sources).items():
         pairs = [(one, claim) for one in sources for claim in one.summary["claims"] if claim["id"] == name]
-        axis = axis_of([cell for _, claim in pairs for cell in claim["cells"]], PAPER_RATIOS.get(name))
-        found = tuple(_found(one, claim, axis) for one, claim in pairs)
-        views.append(ClaimView(name, first["place"], first["quotation"], first["paper"], found))
+        found = tuple(_found(one, claim) for one, claim in pairs)
+        fields = (first[key] for key in ("place", "quotation", "paper", "argued"))
+        views.append(ClaimView(name, *fields, found, tuple(earlier.get(name, ()))))
     return tuple(views)
 
 
-def _found(one: Source, claim: Row, axis: Axis) -> Found:
-    cells = claim["cells"]
-    counts = Counter(cell["decision"] for cell in cells)
-    return Found(
-        one,
-        claim["verdict"],
-        number(claim["p"]),
-        number(claim["p_holm"]),
-        {decision: counts[decision] for decision in DECISIONS},
-        {decision: places(cells, decision) for decision in DECISIONS},
-        tuple(_row(cell, axis, PAPER_RATIOS.get(claim["id"])) for cell in cells),
-        _headline(claim),
+def in_order(summaries: Iterable[Row]) -> dict[str, Row]:
+    """Every claim that any summary has, by id, as the first summary that ran it has it, in the order of the rules."""
+    first: dict[str, Row] = {}
+    for one in summaries:
+        for claim in one["claims"]:
+            if claim["id"] not in first or first[claim["id"]]["verdict"] == "not-run":
+                first[claim["id"]] = claim
+    places = {name: i for i, name in enumerate(registered().claims)}
+    return dict(sorted(first.items(), key=lambda item: places.get(item[0], len(places))))
+
+
+def _found(one: Source, claim: Row) -> Found:
+    endpoint = claim["endpoint"]
+    axis = axis_of([*claim["cells"], *claim["parts"], *claim["grid"]], endpoint)
+    groups = ((*(_row(cell, endpoint, axis) for cell in claim[key]),) for key in ("cells", "parts", "grid"))
+    return Found(one, claim, *groups, course(claim["curve"], endpoint))
+
+
+def in_words(endpoint: Row, counts: str) -> str:
+    """An endpoint as people say it."""
+    window = endpoint["window"]
+    when = {(0.0, 1.0): "over the whole training", (0.0, 0.0): "at initialisation"}.get(
+        tuple(window), f"from {100 * window[0]:.3g} to {100 * window[1]:.3g} % of the training"
+    )
+    how = {"geometric": "log mean", "median": "median over time", "arithmetic": "mean", "mean": "mean"}
+    against = [labels.NETWORKS.get(a, str(a)) for a in endpoint["against"] if isinstance(a, str)]
+    of = ", ".join(labels.NETWORKS.get(name, name) for name in endpoint["of"])
+    compared = f"{of} / {', '.join(against)}" if against else of
+    return (
+        f"{labels.statistic(endpoint['statistic'])}, {compared}; {when}, {how[endpoint['over']]}, learning rate "
+        f"{labels.power(endpoint['lr'])}; {counts}"
     )
 
 
-def compared(cell: Row) -> str:
-    """What is divided by what: "BatchNorm / Standard", or the network alone where it is held against 1."""
+def compared(cell: Row, model: str) -> str:
+    """What is divided by what: "BatchNorm / Standard", or the network alone where it is held against a number."""
     of = _short(cell["of"])
-    if cell["model"].startswith("insert"):
+    if model.startswith("insert"):
         return "with / without the BatchNorm"
-    if cell["model"].startswith("predict"):
-        return f"{_features(cell['of'])} / {_features(cell['against'])}"
-    if isinstance(cell["against"], str):
-        return f"{of} / {_short(cell['against'])}"
-    return of if cell["against"] == 1 else f"{of} / {cell['against']:g}"
+    if model.startswith("predict"):
+        features = [labels.FEATURES.get(name, name) for name in (cell["of"], cell["against"])]
+        return " / ".join(features)
+    return f"{of} / {_short(cell['against'])}" if isinstance(cell["against"], str) else of
 
 
 def _short(norm: str) -> str:
     return labels.NETWORKS.get(norm, norm).removeprefix("Standard + ")
 
 
-def _features(name: str) -> str:
-    return labels.FEATURES.get(name, name)
+def _value(stored: float | str | None) -> float:
+    """A stored logarithm."""
+    return math.nan if stored is None else float(stored)
 
 
-def claimed(cell: Row) -> str:
-    """What the preregistration asks of the ratio."""
-    bound = f"{cell['bound']:g}"
-    if cell["claim"] == "within":
-        return f"1/{bound} … {bound}"
-    return f"{'<' if cell['claim'] == 'below' else '>'} {bound}"
+def seeds_of(cell: Row) -> list[tuple[str, float]]:
+    """The value of every seed, nan where it was not measured: a ratio, or the statistic itself against a number."""
+    factor = 1.0 if isinstance(cell["against"], str) else float(cell["against"])
+    logs = ((seed, _value(log)) for seed, log in cell["log_ratios"].items())
+    return [(seed, factor * math.exp(log) if log < 700 else log) for seed, log in logs]
 
 
-def _ends(comparison: Row) -> str:
-    low, high = (math.inf if comparison[end] is None else comparison[end] for end in ("low", "high"))
-    return f"[{number(low)}, {'∞' if math.isinf(high) else number(high)}]"
-
-
-def ratio(cell: Row) -> str:
-    """The ratio and its 95 % interval."""
-    comparison = cell["comparison"]
-    return "not measured" if comparison is None else f"{number(comparison['ratio'])} {_ends(comparison)}"
-
-
-def seeds_of(cell: Row) -> list[tuple[str, float | None]]:
-    """The ratio of every seed; None where the statistic is undefined or was not measured."""
-    logs = cell["log_ratios"].items()
-    return [(seed, None if log is None else math.exp(log) if log < 700 else math.inf) for seed, log in logs]
-
-
-def _row(cell: Row, axis: Axis, paper: float | None) -> CellRow:
-    seeds = seeds_of(cell)
-    comparison = cell["comparison"]
+def _row(cell: Row, endpoint: Row, axis: Axis) -> CellRow:
+    shown = ["–" if math.isnan(value) else number(value) for _, value in seeds_of(cell)]
     return CellRow(
-        labels.statistic(cell["statistic"]),
-        cell["statistic"],
-        compared(cell),
-        "" if cell["statistic"].endswith("_lr") else labels.power(cell["lr"]),
-        cell["phase"],
-        claimed(cell),
-        ratio(cell),
-        " · ".join("–" if value is None else number(value) for _, value in seeds),
-        "–" if comparison is None else number(comparison["p"]),
-        cell["decision"],
+        labels.statistic(cell["name"]) if cell["name"] == cell["statistic"] else cell["name"],
+        compared(cell, endpoint["model"]),
+        cell.get("size", "not measured"),
+        " · ".join(shown),
+        cell["word"],
         cell["missing"],
-        strip(cell, axis, paper),
+        strip(cell, endpoint, axis),
     )
-
-
-def places(cells: Sequence[Row], decision: str) -> tuple[str, ...]:
-    """Where a decision was taken, one line for every statistic and learning rate: networks and phases."""
-    models = {cell["model"] for cell in cells}
-    rates = {(cell["model"], cell["lr"]) for cell in cells}
-    networks = {_who(cell) for cell in cells}
-    margins = {claimed(cell) for cell in cells}
-    grouped: dict[tuple[str, str, float, str, str], list[str]] = {}
-    for cell in cells:
-        if cell["decision"] == decision:
-            key = (cell["statistic"], cell["model"], cell["lr"], claimed(cell), _who(cell))
-            grouped.setdefault(key, []).append(cell["phase"])
-    merged: dict[tuple[str, str, float, str, tuple[str, ...]], list[str]] = {}
-    for (name, model, lr, margin, who), phases in grouped.items():
-        merged.setdefault((name, model, lr, margin, tuple(phases)), []).append(who)
-    lines = []
-    for (name, model, lr, margin, when), everyone in merged.items():
-        parts = [labels.statistic(name)]
-        if len(models) > 1:
-            parts.insert(0, labels.MODELS.get(model, model))
-        if len(networks) > 1:
-            parts.append(", ".join(everyone))
-        if len(rates) > len(models):
-            parts.append(f"learning rate {labels.power(lr)}")
-        if len(margins) > 1:
-            parts.append(f"ratio {margin}")
-        if when != ("all",):
-            parts.append(", ".join(when))
-        lines.append("; ".join(parts))
-    return tuple(lines)
-
-
-def _who(cell: Row) -> str:
-    """What tells the tests of one statistic apart: the network, or what a prediction is compared with."""
-    return compared(cell) if cell["model"].startswith("predict") else _short(cell["of"])
-
-
-def _headline(claim: Row) -> str:
-    """The measured ratios beside the paper's own number, where it gives one."""
-    if not claim["paper"]:
-        return ""
-    own = PAPER_RATIOS.get(claim["id"])
-    measured = [cell for cell in claim["cells"] if cell["comparison"] is not None]
-    if not measured:
-        return "not measured"
-    said = list(dict.fromkeys(ratio(cell) for cell in measured))
-    if len(said) > 1:
-        low, *_, high = sorted(cell["comparison"]["ratio"] for cell in measured)
-        said = [f"ratios from {number(low)} to {number(high)} in {len(measured)} tests"]
-    return (f"the paper's words come to a ratio of {own:g}; " if own else "") + f"measured: {said[0]}"
 
 
 def effects(summary: Row) -> Table | None:
@@ -253,43 +207,26 @@ def effects(summary: Row) -> Table | None:
     return Table(columns, tuple(rows)) if rows else None
 
 
+def _ends(found: Row) -> str:
+    low, high = (math.inf if found[end] is None else found[end] for end in ("low", "high"))
+    return f"[{number(low)}, {'∞' if math.isinf(high) else number(high)}]"
+
+
 PROTOCOLS = (
-    ("fig-4b", "max_change", "the paper: largest ‖g′ − g‖ on one batch, along its gradient"),
-    ("fig-4b", "relative_change", "the same without a scale: ‖g′ − g‖ / ‖g‖"),
-    ("fig-4c", "beta_max", "the paper: effective β on one batch, along its gradient"),
-    ("ext-protocol-across-batches", "across_batches", "elsewhere: change of g between successive batches"),
-    ("fig-4a", "loss_range", "the paper: range of the loss along the gradient"),
+    ("fig-4a", "the paper: range of the loss along the gradient, at one point"),
+    ("ext-protocol-band-over-rates", "elsewhere: range of the losses of networks trained apart, a rate each"),
+    ("fig-4b", "the paper: largest ‖g′ − g‖ on one batch, along its gradient"),
+    ("ext-protocol-across-batches", "elsewhere: change of g between successive batches"),
+    ("fig-4c", "the paper: effective β on one batch, along its gradient"),
 )
-"""Claims and statistics that the comparison of protocols takes up, and what each of them is."""
+"""Claims that the comparison of protocols takes up, and what each of them is."""
 
 
-@dataclass(frozen=True)
-class ProtocolRow:
-    """One way to measure: the ratio of BatchNorm to Standard and what it says, by phase."""
-
-    protocol: str
-    cells: dict[str, tuple[str, str]]
-
-
-def says(comparison: Row | None) -> str:
-    """What a ratio and its interval say: BatchNorm is smoother, rougher, or neither for certain."""
-    if comparison is None:
-        return "not measured"
-    if comparison["high"] is not None and comparison["high"] < 1:
-        return "smoother"
-    return "rougher" if comparison["low"] is not None and comparison["low"] > 1 else "uncertain"
-
-
-def protocols(summary: Row) -> tuple[ProtocolRow, ...]:
-    """The same networks by several protocols, as far as the summary has them."""
-    by_claim: dict[str, Any] = {claim["id"]: claim for claim in summary["claims"]}
-    rows = []
-    for name, statistic, words in PROTOCOLS:
-        cells = {
-            cell["phase"]: (ratio(cell), says(cell["comparison"]))
-            for cell in by_claim.get(name, {"cells": []})["cells"]
-            if cell["statistic"] == statistic
-        }
-        if cells:
-            rows.append(ProtocolRow(words, cells))
-    return tuple(rows)
+def protocols(summary: Row) -> tuple[tuple[str, str], ...]:
+    """The same networks by several protocols: what each is, and its badge."""
+    by_claim = {claim["id"]: claim for claim in summary["claims"]}
+    return tuple(
+        (words, by_claim[name]["badge"])
+        for name, words in PROTOCOLS
+        if name in by_claim and by_claim[name]["verdict"] != "not-run"
+    )

@@ -3,6 +3,7 @@ definitions. From a folder of runs, or from summaries alone."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bnverify.experiments.judge import summary, verdicts
-from bnverify.experiments.judge.verdicts import Judged, Shelf
+from bnverify.experiments.judge.rules import NOTES, registered
+from bnverify.experiments.judge.verdicts import Judged
+from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.report import labels
 from bnverify.experiments.report import reproduction_content as content
 from bnverify.experiments.report.content import Table
@@ -20,7 +23,6 @@ from bnverify.experiments.report.notes_page import Link, body
 from bnverify.experiments.report.pages import render
 from bnverify.experiments.run import record
 from bnverify.experiments.run.record import Row, Run
-from bnverify.theory.preregistered import NOTES, preregistration
 from markupsafe import Markup
 
 from bnverify.base.errors import InputError
@@ -48,9 +50,7 @@ class FromRuns:
     figures: tuple[Figure, ...]
     networks: tuple[tuple[str, Table], ...]
     insertions: tuple[tuple[str, Table], ...]
-    band: content.ProtocolRow | None
     missing: tuple[str, ...]
-    unjudged: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class Written:
 
 
 def summaries(folder: Path = NOTES / "results") -> tuple[content.Source, ...]:
-    """The committed summaries, by name; none where there is none."""
-    paths = sorted(folder.glob("reproduce-*.json"))
-    found = {path.stem.removeprefix("reproduce-"): summary.read(path) for path in paths}
+    """The committed summaries of these rules, by name; none where there is none."""
+    paths = sorted(folder.glob("runs-*.json"))
+    found = {path.stem.removeprefix("runs-"): summary.read(path) for path in paths}
     titles = labels.titles({name: one["data"] for name, one in found.items()})
     return tuple(content.Source(name, titles[name], one) for name, one in found.items())
 
@@ -82,6 +82,7 @@ def html(
         "reproduction.html",
         sources=sources,
         claims=content.claims(sources),
+        others={name for name in registered().claims if ":" in name},
         effects=[(one, content.effects(one.summary)) for one in sources],
         tallies=[Counter(claim["verdict"] for claim in one.summary["claims"]) for one in sources],
         protocols=[(one, content.protocols(one.summary)) for one in sources],
@@ -117,18 +118,20 @@ def write(
     if not ended:
         raise InputError(f"none of the {len(runs)} runs in {folder} has ended; go on with {resume}")
     progress("runs", 1, 1)
-    judged = verdicts.judge(preregistration().values(), runs)
-    if not judged:
+    judged = verdicts.judge(registered(), runs, common=len(ended) < len(runs))
+    if all(one.verdict == "not-run" for one in judged):
         raise InputError(
             f"no claim rests on the {len(ended)} runs in {folder}; name a folder that bnverify reproduce wrote"
         )
     progress("verdicts", 1, 1)
     place = out or folder
     source = content.source(folder.resolve().name, _summary(folder, runs, judged))
-    text = html((source,), from_runs(folder, place, runs, judged, progress))
+    text = html((source,), from_runs(folder, place, runs, progress))
     write_text(place / PAGE, text)
     progress("page", 1, 1)
-    return Written(place / PAGE, len(judged), _missing(folder, runs), resume)
+    return Written(
+        place / PAGE, sum(one.verdict != "not-run" for one in judged), _missing(folder, runs), resume
+    )
 
 
 def _missing(folder: Path, runs: Sequence[Run]) -> tuple[str, ...]:
@@ -140,15 +143,13 @@ def _missing(folder: Path, runs: Sequence[Run]) -> tuple[str, ...]:
 def _summary(folder: Path, runs: list[Run], judged: list[Judged]) -> Row:
     """The summary as it would be written now, with the command of the one that is there."""
     path = folder / "summary.json"
-    kept = summary.read(path) if path.exists() else {}
+    kept = json.loads(path.read_text()) if path.exists() else {}
     command = kept.get("command", "unknown; the reproduction has not come to its end")
-    found: Row = record.finite(summary.summarise(runs, judged, command, kept.get("note", "")))
+    found: Row = record.finite(summary.summarise(registered(), runs, judged, command, kept.get("note", "")))
     return found
 
 
-def from_runs(
-    folder: Path, place: Path, runs: list[Run], judged: list[Judged], progress: Progress = lambda *_: None
-) -> FromRuns:
+def from_runs(folder: Path, place: Path, runs: list[Run], progress: Progress = lambda *_: None) -> FromRuns:
     """Everything that a page shows beyond the summary."""
     from bnverify.experiments.report import reproduction_runs as read
 
@@ -161,9 +162,7 @@ def from_runs(
         figures(shelf, folder, place, progress),
         tuple((title, table) for title in read.GROUPS if (table := read.networks(runs, title)).rows),
         tuple((name, table) for name, table in tables if table is not None),
-        read.learning_rate_bands(shelf),
         read.missing(runs, folder),
-        read.unjudged(preregistration().values(), judged),
     )
 
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean, median
 
-from bnverify.experiments.figures import fig_7, protocol
-from bnverify.experiments.judge.statistics import compare, geometric_mean
-from bnverify.experiments.judge.verdicts import Judged, Shelf
-from bnverify.experiments.measure.views import PHASES, View, statistic, views
+from bnverify.experiments.figures import fig_7
+from bnverify.experiments.measure.shelf import Shelf
+from bnverify.experiments.measure.views import View, statistic, views
 from bnverify.experiments.report.content import Column, Table
 from bnverify.experiments.report.labels import NETWORKS, QUANTITIES, power
 from bnverify.experiments.report.numbers import number, percent
-from bnverify.experiments.report.reproduction_content import ProtocolRow, ratio, says
-from bnverify.experiments.run.record import Run, finite
-from bnverify.theory.preregistered import Fixed
+from bnverify.experiments.run.record import Run
 
 GROUPS = {
     "The paper's networks": ("vgg", "dln"),
@@ -86,7 +82,7 @@ def networks(runs: Sequence[Run], group: str) -> Table:
                 power(recipe.lr),
                 str(len(found)),
                 f"{recipe.steps:,}",
-                _spread([statistic("final_loss", v, "all") for v in found if not _ended(v)], number),
+                _spread([statistic("final_loss", v) for v in found if not _ended(v)], number),
                 _spread([v.final.get("accuracy", {}).get("train", math.nan) for v in found], percent),
                 _spread([v.final.get("accuracy", {}).get("test", math.nan) for v in found], percent),
                 "; ".join(diverged) or "none",
@@ -134,39 +130,6 @@ def insertions(shelf: Shelf, model: str, lr: float) -> Table | None:
     return Table(columns, tuple(rows))
 
 
-def learning_rate_bands(shelf: Shelf) -> ProtocolRow | None:
-    """The width of the band over separately trained learning rates, BatchNorm over Standard; None without a
-    sweep of two seeds."""
-    logs: dict[str, list[float]] = {phase: [] for phase in PHASES if phase != "all"}
-    for seed in shelf.seeds("vgg", "none", protocol.LR):
-        pair = [protocol.trained(shelf, norm, seed) for norm in ("batchnorm", "none")]
-        if not all(pair):
-            continue
-        for phase in logs:
-            width, plain = (_width(trained, phase) for trained in pair)
-            if width > 0 and plain > 0:
-                logs[phase].append(math.log(width / plain))
-    cells = {}
-    for phase, of_seed in logs.items():
-        if len(of_seed) > 1:
-            comparison = finite(asdict(compare(of_seed, "below", 1.0)))
-            cells[phase] = (ratio({"comparison": comparison}), says(comparison))
-    words = "elsewhere: range of the losses of networks trained at several learning rates"
-    return ProtocolRow(words, cells) if cells else None
-
-
-def _width(trained: list[View], phase: str) -> float:
-    """Geometric mean of largest - smallest loss over a phase; a diverged network counts with its first loss."""
-    low, high = protocol.band(trained)
-    first = max(view.losses[0] or math.nan for view in trained)
-    start, end = (round(share * len(low)) for share in PHASES[phase])
-    return geometric_mean(
-        [(first if math.isinf(top) else top) - bottom for bottom, top in zip(low, high, strict=True)][
-            start:end
-        ]
-    )
-
-
 def missing(runs: Sequence[Run], root: Path) -> tuple[str, ...]:
     """What keeps a reproduction from being whole, a line each: runs on their way, and seeds that others have."""
     lines = []
@@ -187,9 +150,3 @@ def missing(runs: Sequence[Run], root: Path) -> tuple[str, ...]:
                 lacking = ", ".join(str(seed) for seed in sorted(everyone - found))
                 lines.append(f"{of}/{variant}: seed{'s' if ',' in lacking else ''} {lacking} not begun")
     return tuple(sorted(lines))
-
-
-def unjudged(claims: Iterable[Fixed], judged: Sequence[Judged]) -> tuple[str, ...]:
-    """Claims of the preregistration for which no network of this reproduction was trained."""
-    known = {one.claim.id for one in judged}
-    return tuple(claim.id for claim in claims if claim.id not in known)

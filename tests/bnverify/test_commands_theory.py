@@ -6,6 +6,7 @@ import json
 import pytest
 from bnverify.theory import store
 from bnverify.theory.items import PROMISED
+from bnverify.theory.results import WORDS
 
 pytestmark = pytest.mark.skipif(not store.load(), reason="no evidence is stored; run `bnverify prove`")
 
@@ -146,14 +147,15 @@ def measured():
 def test_the_json_of_an_empirical_claim_has_its_verdict_and_no_counterexample(bnverify):
     for item in json.loads(bnverify("claims", "--json", *(entry.id for entry in measured())).stdout):
         assert tuple(item) == PROMISED
-        assert item["verdict"] in {"reproduced", "partly", "not-reproduced", "open"}
+        assert item["verdict"] in WORDS
         assert item["counterexample"] is None
         for reading in item["readings"]:
             made = reading["data"]
             assert made["command"].startswith("bnverify")
             assert made["date"]
             assert made["machine"]
-            assert {"statistic", "margin", "seeds", "ratio", "interval", "p_holm"} <= set(made["cells"][0])
+            assert {"statistic", "of", "against", "log_ratios", "word"} <= set(made["cells"][0])
+            assert {"badge", "scale", "seeds", "counts", "p_holm", "change"} <= set(made)
 
 
 def test_show_gives_what_was_measured_its_margin_and_what_made_it(bnverify):
@@ -161,7 +163,7 @@ def test_show_gives_what_was_measured_its_margin_and_what_made_it(bnverify):
     (item,) = json.loads(bnverify("claims", "fig-2", "--json").stdout)
     assert f"By training runs: {item['verdict']}" in text
     assert "almost non-existent" in text
-    assert "fixed beforehand in notes/preregistration.toml" in text
+    assert "fixed beforehand in notes/preregistration-2.toml" in text
     assert "between 0.952 and 1.05" in text
     for reading in item["readings"]:
         assert f"Runs {reading['slug']}" in text
@@ -179,22 +181,22 @@ def test_prove_counts_what_rests_on_runs_apart_from_what_it_proves(bnverify, she
     done = bnverify("prove", "thm-4.1", "fig-2", "fig-9")
     assert done.exit_code == 0
     assert "1 of 1 claims verified" in done.stdout
-    assert "2 empirical claims rest on summaries of training runs" in done.stdout
-    assert "judged again, not proved" in done.stdout
+    assert "2 empirical claims rest on results of training runs" in done.stdout
+    assert "read, not proved" in done.stdout
     alone = bnverify("prove", "fig-2").stdout
     assert "verified" not in alone
     assert "1 empirical claim rests on" in alone
 
 
-def test_prove_is_exit_code_2_where_a_summary_is_damaged(bnverify, shelf, tmp_path, monkeypatch):
+def test_prove_is_exit_code_2_where_a_result_is_damaged(bnverify, shelf, tmp_path, monkeypatch):
     from bnverify.theory import empirical
 
-    (tmp_path / "reproduce-x.json").write_text("{")
-    monkeypatch.setattr(empirical, "committed", lambda: empirical.summaries(tmp_path))
+    (tmp_path / "runs-x.json").write_text("{")
+    monkeypatch.setattr(empirical, "committed", lambda: empirical.results(tmp_path))
     before = shelf.read_bytes()
     done = bnverify("prove", "fig-2")
     assert done.exit_code == 2
-    assert "reproduce-x.json is not the summary of a reproduction" in done.stderr
+    assert "runs-x.json is no result of bnverify judge" in done.stderr
     assert "Traceback" not in done.stderr
     assert shelf.read_bytes() == before
     assert bnverify("prove", "thm-4.1").exit_code == 0

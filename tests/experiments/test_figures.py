@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from bnverify.experiments import figures
 from bnverify.experiments.figures import MODULES, draw_all, panels, protocol, style
-from bnverify.experiments.judge.verdicts import Shelf
+from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.report import labels
 from bnverify.experiments.run import record, train
 from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe

@@ -4,17 +4,19 @@ on."""
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from bnverify.experiments.judge.verdicts import Shelf, judge
+from bnverify.experiments.judge import rules
+from bnverify.experiments.judge.verdicts import judge
 from bnverify.experiments.measure import predict
 from bnverify.experiments.measure.predict import Sample
+from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.run.recipes import DEPTHS, SWEEP_DLN, DlnRecipe, NormKind
 from bnverify.experiments.run.record import Run
-from bnverify.theory.preregistered import Block, Fixed
 
 NORMS: tuple[NormKind, ...] = ("batchnorm", "l1", "l2", "linf")
 BASE = 1e-5
@@ -96,14 +98,14 @@ def test_the_feature_that_carries_the_target_predicts_it_and_noise_does_not() ->
 
 
 def test_a_claim_on_prediction_is_judged_like_any_other() -> None:
-    block = Block("predict-dln", ("lambda_max_new_norm",), ("both",), "baselines", "below", 1.0, lr=(BASE,))
-    (found,) = judge([Fixed("x", "y", "z", (block,))], runs())
-    assert found.verdict == "reproduced"
-    opposite = Block(
-        "predict-dln", ("lambda_max_new_norm",), ("baselines",), "both", "below", 1.0, lr=(BASE,)
-    )
-    (found,) = judge([Fixed("x", "y", "z", (opposite,))], runs())
-    assert found.verdict == "not-reproduced"
+    registered = rules.registered()
+    rule = registered.claims["ext-bound-adds-to-baselines"]
+    endpoint = replace(rule.primary, statistic="lambda_max_new_norm")
+    turned = replace(endpoint, of=("baselines",), against=("both",))
+    for one, verdict in ((endpoint, "reproduced"), (turned, "opposite")):
+        only = replace(registered, claims={rule.id: replace(rule, primary=one)})
+        (found,) = judge(only, runs(seeds=8), grid=False)
+        assert found.verdict == verdict
 
 
 def test_a_fit_never_sees_the_seed_or_the_normalisation_it_is_judged_on(

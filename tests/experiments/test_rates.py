@@ -33,9 +33,9 @@ def test_a_loss_that_is_not_finite_diverges_whatever_came_before() -> None:
     assert not usable(view(None))
 
 
-def test_the_ends_of_the_range_are_found_and_missing_ones_are_nan() -> None:
+def test_the_ends_of_the_range_are_found_and_missing_ones_are_beyond_it() -> None:
     good, bad, slow = view(2.0, 0.5), view(2.0, 3.0), view(2.0, 1.9)
     assert largest_usable({0.1: good, 0.3: good, 1.0: slow, 3.0: bad}) == 0.3
     assert smallest_diverging({0.1: bad, 0.3: good, 1.0: slow, 3.0: bad}) == 0.1
-    assert math.isnan(largest_usable({0.1: slow}))
-    assert math.isnan(smallest_diverging({0.1: slow}))
+    assert largest_usable({0.1: slow}) == 0
+    assert smallest_diverging({0.1: slow}) == math.inf

@@ -7,117 +7,95 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bnverify.experiments.judge import summary
+from bnverify.experiments.judge import rules, summary
+from bnverify.experiments.judge.badges import answer
+from bnverify.experiments.judge.verdicts import Cell, Judged
 from bnverify.experiments.report import reproduction_notes
 
 from bnverify.base.errors import InputError
 
 NOTES = Path(__file__).parents[2] / "notes"
+REGISTERED = rules.registered()
 
 
-def made_up(verdict: str = "partly") -> dict[str, Any]:
-    comparison = {"n": 5, "ratio": 0.2, "low": 0.1, "high": None, "p": 0.01, "fails": False}
-    cell = {
-        "model": "vgg",
-        "statistic": "beta_max",
-        "of": "batchnorm",
-        "against": "none",
-        "claim": "below",
-        "bound": 1.0,
-        "phase": "early",
-        "lr": 0.1,
-        "log_ratios": {"0": -1.6},
-        "comparison": comparison,
-        "decision": "holds",
-        "missing": "",
+def made_up(name: str = "fig-4c", centre: float = -1.5) -> dict[str, Any]:
+    """A summary of one claim that was run and one that was not."""
+    rule = REGISTERED.claims[name]
+    logs = {seed: centre + 0.1 * (seed - 5) for seed in range(11)}
+    cell = Cell("none", rule.primary, "batchnorm", "none", logs, answer(list(logs.values()), rule.primary))
+    judged = [
+        Judged(rule, cell.word, "S1", (cell,), p=cell.answer.p if cell.answer else 1.0, p_holm=0.01),
+        Judged(
+            REGISTERED.claims["fig-9"], "not-run", "S0", (Cell("1", rule.primary, "none", 1.0, {}, None),)
+        ),
+    ]
+    machine = dict.fromkeys(("processor", "cores", "device", "python", "torch"), "x") | {
+        "commit": "0123456789abcdef"
     }
-    unmeasured = cell | {
-        "phase": "late",
-        "comparison": None,
-        "decision": "undecided",
-        "missing": "1 of 1 seeds",
-    }
-    claim = {
-        "id": "fig-4c",
-        "place": "Section 3.2",
-        "quotation": "words",
-        "paper": "two orders",
-        "verdict": verdict,
-        "p": 1.0,
-        "p_holm": 1.0,
-        "cells": [cell, unmeasured],
-    }
-    machine = {
-        "processor": "x",
-        "cores": 2,
-        "device": "cpu",
-        "python": "3",
-        "torch": "2",
-        "commit": "0123456789abcdef",
-    }
-    return {
-        "command": "bnverify reproduce",
-        "date": "2026-01-01",
+    changes = {
+        "date": "2026-12-01",
         "note": "busy",
+        "data": ["cifar10"],
         "machine": machine,
-        "data": ["digits"],
-        "runs": 3,
-        "finished": 3,
-        "diverged": ["none-lr3"],
-        "training_seconds": 7,
-        "claims": [claim],
+        "diverged": ["vgg/none-lr3"],
     }
+    return summary.summarise(REGISTERED, [], judged, "bnverify reproduce") | changes
 
 
 def test_summaries_keep_everything_through_their_text() -> None:
     assert json.loads(summary.text(made_up())) == made_up()
 
 
-def test_verdict_ratio_interval_machine_and_divergence_are_in_the_document(tmp_path: Path) -> None:
-    (tmp_path / "reproduce-quick.json").write_text(summary.text(made_up()))
+def test_badge_argument_change_machine_and_divergence_are_in_the_document(tmp_path: Path) -> None:
+    (tmp_path / "runs-desk.json").write_text(summary.text(made_up()))
     text = reproduction_notes.render(tmp_path)
     for words in (
-        "## reproduce-quick",
-        "`bnverify reproduce`, 2026-01-01, data: scikit-learn's digits",
-        "| `fig-4c` | Section 3.2 | two orders | partly (1 / 0 / 1) |",
-        "### `fig-4c`: partly (1 / 0 / 1)",
-        "early: 0.2 [0.1, inf] **holds**; late: not measured",
-        "Diverged, as results: none-lr3.",
+        "## runs-desk",
+        "`bnverify reproduce`, 2026-12-01, data: CIFAR-10",
+        "### `fig-4c`: reproduced ×4.48 [",
+        "Throughout the training, so the whole of it",
+        "What would change it: An interval",
+        "| **primary** | `beta_max` | batchnorm / none |",
+        "Diverged, as results: vgg/none-lr3.",
         "Note: busy.",
+        "Not run: `fig-9`.",
     ):
         assert words in text
 
 
-def test_data_sets_stand_side_by_side_and_the_copy_is_named_as_such(tmp_path: Path) -> None:
-    found = {
-        "digits": ["digits"],
-        "copy": ["cifar10 (JPEG copy)"],
-        "original": ["cifar10"],
-        "again": ["cifar10"],
-    }
-    for name, data in found.items():
-        summary_of = made_up() | {"data": data}
-        if name == "copy":
-            other = summary_of["claims"][0] | {"id": "fig-11", "verdict": "open", "cells": []}
-            summary_of["claims"] = [other]
-        (tmp_path / f"reproduce-{name}.json").write_text(summary.text(summary_of))
+def test_reproductions_stand_side_by_side_with_what_the_first_rules_said(tmp_path: Path) -> None:
+    (tmp_path / "runs-desk.json").write_text(summary.text(made_up()))
+    (tmp_path / "runs-again.json").write_text(summary.text(made_up(centre=1.5)))
+    old = {"claims": [{"id": "fig-4c", "verdict": "partly"}]}
+    (tmp_path / "reproduce-quick.json").write_text(json.dumps(old))
     text = reproduction_notes.render(tmp_path)
-    head = next(line for line in text.splitlines() if line.startswith("| claim |"))
-    assert "[CIFAR-10, JPEG copy](#reproduce-copy)" in head
-    assert "[CIFAR-10 (reproduce-again)](#reproduce-again)" in head
-    rows = [line for line in text.splitlines() if line.startswith("| `fig-")]
-    assert [row[: row.index("` ")] for row in rows] == ["| `fig-4c", "| `fig-11"]
-    assert [row.count("not trained") for row in rows] == [1, 3]
-    assert text.count("\n## reproduce-") == 4
+    row = next(line for line in text.splitlines() if line.startswith("| `fig-4c`"))
+    assert "reproduced ×4.48" in row
+    assert "opposite ×0.223" in row
+    assert "partly (quick)" in row
+    assert sum(line.startswith("| `") for line in text.splitlines()) == len(REGISTERED.claims)
 
 
 def test_missing_and_foreign_summaries_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no summaries"):
         reproduction_notes.render(tmp_path)
-    (tmp_path / "reproduce-x.json").write_text("{}")
+    (tmp_path / "runs-x.json").write_text("[1]")
     with pytest.raises(InputError, match="is no summary"):
+        reproduction_notes.render(tmp_path)
+    (tmp_path / "runs-x.json").write_text('{"claims": [], "command": ""}')
+    with pytest.raises(InputError, match="version 1, expected 2; judge its runs again with bnverify judge"):
         reproduction_notes.render(tmp_path)
 
 
 def test_the_committed_document_is_what_the_committed_summaries_give() -> None:
     assert (NOTES / "reproduction.md").read_text() == reproduction_notes.render(NOTES / "results")
+
+
+@pytest.mark.parametrize("path", sorted((NOTES / "results").glob("runs-*.json")), ids=lambda path: path.stem)
+def test_the_one_judge_says_of_the_stored_seeds_what_is_stored(path: Path) -> None:
+    for claim in summary.read(path)["claims"]:
+        rule = REGISTERED.claims[claim["id"]]
+        for cell in claim["cells"]:
+            logs = [float(value) for value in cell["log_ratios"].values() if value is not None]
+            if logs and not cell["missing"]:
+                assert answer(logs, rule.primary).word == cell["word"], claim["id"]

@@ -31,10 +31,8 @@ FIELDS = {
 EMPIRICAL = {
     "mixed",
     "no-effect",
-    "not-reproduced",
     "not-run",
     "opposite",
-    "partly",
     "reproduced",
     "too-small",
     "underpowered",

@@ -75,7 +75,7 @@ def measured(copy, monkeypatch):
     """A copy of the package with what was fixed beforehand and a summary of runs beside it."""
     notes = copy.parent / "notes"
     (notes / "results").mkdir(parents=True)
-    (notes / "preregistration.toml").write_text("# fixed")
+    (notes / "preregistration-2.toml").write_text("# fixed")
     (notes / "results" / "reproduce-a.json").write_text("{}")
     monkeypatch.setattr(store, "NOTES", notes)
     store.digest.cache_clear()
@@ -83,7 +83,7 @@ def measured(copy, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["preregistration.toml", "results/reproduce-a.json", "results/reproduce-b.json"]
+    "name", ["preregistration-2.toml", "results/reproduce-a.json", "results/runs-b.json"]
 )
 def test_a_changed_or_a_new_summary_makes_the_evidence_on_empirical_claims_stale(measured, name):
     file = "claims/fig_section_2.py"
@@ -106,7 +106,7 @@ def test_files_beside_the_summaries_do_not_matter(measured):
 
 
 def test_evidence_on_empirical_claims_rests_on_what_judges_them():
-    needed = {"empirical.py", "empirical_items.py", "summaries.py", "paired.py", "preregistered.py"}
+    needed = {"empirical.py", "empirical_items.py", "results.py"}
     assert needed <= set(store.sources("claims/fig_section_3.py"))
     assert not needed & set(store.sources("claims/thm_4_1.py"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html.parser
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,58 +11,44 @@ from typing import Any
 
 import pytest
 from bnverify.experiments import figures
-from bnverify.experiments.judge.verdicts import Shelf
+from bnverify.experiments.judge import rules, summary
+from bnverify.experiments.judge.badges import answer
+from bnverify.experiments.judge.verdicts import Cell, Judged
+from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.report import reproduction_content as content
 from bnverify.experiments.report import reproduction_page, reproduction_runs
-from bnverify.experiments.report.strips import axis_of, strip
+from bnverify.experiments.report.strips import axis_of, course, strip
 from bnverify.experiments.run import record
 from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
 
 from bnverify.base.errors import InputError
 
-CELL: dict[str, Any] = {
-    "model": "vgg",
-    "statistic": "max_change",
-    "of": "batchnorm",
-    "against": "none",
-    "claim": "below",
-    "bound": 1.0,
-    "phase": "early",
-    "lr": 0.1,
-    "log_ratios": {"0": -1.6, "1": 0.7, "2": None},
-    "comparison": {"n": 2, "ratio": 0.64, "low": 1e-6, "high": None, "p": 0.4, "fails": False},
-    "decision": "undecided",
-    "missing": "1 of 3 seeds have no such value",
-}
-HOLDS = CELL | {"phase": "middle", "decision": "holds"}
-FAILS = CELL | {"phase": "late", "decision": "fails", "log_ratios": {"0": 1.0, "1": 1.1, "2": 1.2}}
-UNMEASURED = CELL | {"phase": "late", "comparison": None, "log_ratios": {"0": None}}
+REGISTERED = rules.registered()
 
 
-def found(*cells: dict[str, Any], name: str = "fig-4b", data: str = "fashion-mnist") -> dict[str, Any]:
-    claim = {
-        "id": name,
-        "place": "Section 3.2, Figure 4(b)",
-        "quotation": "a <significant> difference",
-        "paper": "close to two orders of magnitude",
-        "verdict": "partly",
-        "p": 0.4,
-        "p_holm": 1.0,
-        "cells": list(cells),
-    }
+def found(*logs: float, name: str = "fig-4b", data: str = "fashion-mnist") -> dict[str, Any]:
+    """A summary of one claim with these log ratios, seed by seed."""
+    rule = REGISTERED.claims[name]
+    cells = tuple(
+        Cell(of, rule.primary, of, against, dict(enumerate(logs)), answer(list(logs), rule.primary))
+        for of in rule.primary.of
+        for against in rule.primary.against
+    )
+    judged = [
+        Judged(replace(rule, quote="a <significant> difference"), cells[0].word, "S1", cells, parts=cells)
+    ]
     machine = dict.fromkeys(("processor", "cores", "device", "python", "torch"), "m") | {"commit": None}
-    return {
-        "command": "bnverify reproduce --data <here>",
-        "date": "2026-01-01",
-        "note": "busy & loud",
+    changes = {
         "machine": machine,
+        "note": "busy & loud",
         "data": [data] if data else [],
-        "runs": 3,
-        "finished": 3,
-        "diverged": ["none-lr3-seed1"],
-        "training_seconds": 7,
-        "claims": [claim],
+        "diverged": ["vgg/none-lr3-seed1"],
     }
+    return summary.summarise(REGISTERED, [], judged, "bnverify reproduce --data <here>") | changes
+
+
+LARGE = [-4.7, -4.8, -4.6, -4.75, -4.65, -4.7, -4.72]
+NEAR = [-1.0, -1.1, -0.9, -1.05, -0.95, -1.0, -1.02]
 
 
 class Links(html.parser.HTMLParser):
@@ -118,7 +105,8 @@ def test_every_part_is_there_and_the_data_has_its_full_name(text: str) -> None:
         assert f'<h2 id="{part}"' in text
     assert "CIFAR-10, JPEG copy" in text
     assert 'id="figure-fig-4"' in text
-    assert "range of the losses of networks trained at several learning rates" in text
+    assert "networks trained apart, a rate each" in text
+    assert "What others found" in text
 
 
 def test_what_single_fields_change_is_a_table(text: str) -> None:
@@ -134,7 +122,7 @@ def test_a_whole_reproduction_misses_nothing(written: reproduction_page.Written,
 
 def test_a_diverged_network_is_listed_as_a_result(text: str) -> None:
     assert "seed 1 at step 5" in text
-    assert "none-lr1-seed1: recorded as results" in text
+    assert "vgg/none-lr1-seed1: recorded as results" in text
 
 
 def test_the_theme_reaches_the_figures(text: str) -> None:
@@ -142,66 +130,69 @@ def test_the_theme_reaches_the_figures(text: str) -> None:
     assert "#0072b2" not in text.partition('id="figures"')[2]
 
 
-def test_cells_keep_every_seed_the_interval_and_what_is_missing() -> None:
-    [claim] = content.claims([content.source("x", found(CELL, HOLDS, FAILS, UNMEASURED))])
+def test_cells_keep_every_seed_the_interval_and_the_parts() -> None:
+    [claim] = content.claims([content.source("x", found(*LARGE[:6], -math.inf))])
     [seen] = claim.found
-    assert seen.rows[0].seeds == "0.202 · 2.01 · –"
-    assert seen.rows[0].ratio == "0.640 [10⁻⁶, ∞]"
-    assert seen.rows[0].missing == "1 of 3 seeds have no such value"
-    assert seen.rows[3].ratio == "not measured"
-    assert seen.counts == {"holds": 1, "fails": 1, "undecided": 2}
-    assert seen.where["fails"] == ("largest ‖g′ − g‖; late",)
+    assert seen.primary[0].seeds.startswith("0.00910 · 0.00823")
+    assert seen.primary[0].seeds.endswith(" · 0")
+    assert seen.primary[0].size.startswith("×")
+    assert (seen.verdict, seen.parts[0].word) == ("reproduced", "reproduced")
     assert claim.figure == "fig-4"
+    assert claim.paper == "close to two orders of magnitude"
 
 
-def test_where_it_fails_is_as_visible_as_where_it_holds() -> None:
-    page = reproduction_page.html([content.source("x", found(HOLDS, FAILS))])
-    where = page.partition('<div class="where">')[2].partition("</div>\n</div>")[0]
-    assert where.index("holds") < where.index("fails")
-    assert where.count("<li>") == 2
+def test_the_words_of_the_first_rules_stand_beside_the_badge() -> None:
+    [claim] = content.claims([content.source("x", found(*LARGE))])
+    assert ("quick-cifar10", "partly") in claim.earlier
+    page = reproduction_page.html([content.source("x", found(*LARGE))])
+    assert "Version 1 of the rules said: partly (quick-cifar10)" in page
 
 
-def test_the_papers_number_stands_beside_what_was_measured() -> None:
-    [claim] = content.claims([content.source("x", found(HOLDS))])
-    assert claim.found[0].headline == "the paper's words come to a ratio of 0.01; measured: 0.640 [10⁻⁶, ∞]"
-    assert 'class="paper"' in claim.found[0].rows[0].picture
-
-
-@pytest.mark.parametrize("claim", ["below", "above", "within"])
-def test_a_strip_shades_what_is_claimed_and_has_a_dot_for_every_seed(claim: str) -> None:
-    cell = FAILS | {"claim": claim, "bound": 2.0}
-    axis = axis_of([cell])
-    picture = strip(cell, axis)
-    assert picture.count("<circle") == 3
+@pytest.mark.parametrize("name", ["fig-4b", "fig-8", "fig-1c", "fig-5.dln", "fig-3.vgg"])
+def test_a_strip_shades_what_is_claimed_and_has_a_dot_for_every_seed(name: str) -> None:
+    claim = found(*NEAR, name=name)["claims"][0]
+    endpoint, cell = claim["endpoint"], claim["cells"][0]
+    axis = axis_of([cell], endpoint)
+    picture = strip(cell, endpoint, axis)
+    assert picture.count("<circle") == 7
     shaded = picture.partition('class="claimed" x="')[2]
     start, width = float(shaded.partition('"')[0]), float(shaded.partition('width="')[2].partition('"')[0])
     inside = start <= axis.at(0.0) <= start + width
-    assert inside == (claim != "above")
+    assert inside == (name not in ("fig-4b", "fig-8"))
+
+
+def test_a_course_has_a_band_around_the_ratio_and_nothing_comes_of_nothing() -> None:
+    endpoint = found(*NEAR)["claims"][0]["endpoint"]
+    points = [
+        {"at": 0.1, "centre": -4.0, "low": "-inf", "high": -2.0},
+        {"at": 0.9, "centre": 0.0, "low": -1, "high": "inf"},
+    ]
+    picture = course(points, endpoint)
+    assert picture.count("<polygon") == picture.count("<polyline") == 1
+    assert "nan" not in picture
+    assert "inf" not in picture
+    assert course([], endpoint) == ""
 
 
 def test_several_data_sets_stand_side_by_side() -> None:
     sources = [
-        content.source("a", found(HOLDS, data="digits")),
-        content.source("b", found(FAILS, data="cifar10 (JPEG copy)")),
-        content.source("c", found(CELL, name="fig-11", data="")),
+        content.source("a", found(*LARGE, data="digits")),
+        content.source("b", found(*NEAR, data="cifar10 (JPEG copy)")),
+        content.source("c", found(*NEAR, name="fig-11", data="")),
     ]
     assert [claim.id for claim in content.claims(sources)] == ["fig-4b", "fig-11"]
     page = reproduction_page.html(sources)
-    head = page.partition('id="verdict-table">')[2].partition("</thead>")[0]
+    head = page.partition("<thead>")[2].partition("</thead>")[0]
     for name in ("scikit-learn&#39;s digits", "CIFAR-10, JPEG copy", "synthetic Gaussian data"):
         assert name in head
-    assert page.count("not trained") == 3
     assert "a &lt;significant&gt; difference" in page
     assert "busy &amp; loud" in page
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "word"), [(0.1, 0.9, "smoother"), (1.1, None, "rougher"), (0.9, 1.1, "uncertain")]
-)
-def test_protocols_are_compared_in_words(low: float, high: float | None, word: str) -> None:
-    cell = CELL | {"comparison": CELL["comparison"] | {"low": low, "high": high}}
-    [row] = content.protocols(found(cell))
-    assert row.cells["early"][1] == word
+def test_protocols_are_compared_by_the_conclusion_of_each() -> None:
+    assert content.protocols(found(*LARGE)) == (
+        ("the paper: largest ‖g′ − g‖ on one batch, along its gradient", found(*LARGE)["claims"][0]["badge"]),
+    )
 
 
 def test_an_insertion_counts_changes_of_sign(made_up: Path) -> None:

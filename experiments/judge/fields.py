@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from bnverify.experiments.judge.statistics import compare
-from bnverify.experiments.judge.verdicts import Shelf
+from bnverify.experiments.judge.ranks import signed_rank
+from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.measure.views import View, number, statistic
 from bnverify.experiments.run.plans import DEFAULT
 from bnverify.experiments.run.recipes import EFFECTS
@@ -16,17 +16,17 @@ LR = 1e-6
 
 # Each a positive number a seed; lambda_max times the learning rate has no unit, so that losses can be compared.
 QUANTITIES: dict[str, Callable[[View], float]] = {
-    "loss_left": lambda v: statistic("final_loss", v, "all") / number(v.losses[0]),
-    "lambda_max_times_lr": lambda v: statistic("lambda_max", v, "all") * v.recipe.lr,
-    "ics_relative": lambda v: statistic("ics_relative", v, "all"),
+    "loss_left": lambda v: statistic("final_loss", v) / number(v.losses[0]),
+    "lambda_max_times_lr": lambda v: statistic("lambda_max", v) * v.recipe.lr,
+    "ics_relative": lambda v: statistic("ics_relative", v),
 }
 
 
 def table(shelf: Shelf) -> list[Row]:
     """One row per changed field and network, the unchanged network first; none without the runs of ``effects``.
 
-    ``values``: quantity -> geometric mean over the seeds with its 95 % t interval. ``against_default``: the same of
-    the ratio to the unchanged network, paired by seed. None where fewer than two seeds have a value.
+    ``values``: quantity -> Hodges-Lehmann estimate over the seeds with its 95 % interval. ``against_default``: the
+    same of the ratio to the unchanged network, paired by seed. None where fewer than two seeds have a value.
     """
     rows = []
     for norm in ("none", "batchnorm"):
@@ -59,9 +59,13 @@ def _log(value: float) -> float:
 
 
 def _interval(logs: list[float]) -> Row | None:
-    finite = [value for value in logs if math.isfinite(value)]
-    if len(finite) < 2:
+    known = [value for value in logs if math.isfinite(value)]
+    if len(known) < 2:
         return None
-    # Only the mean and its interval are used; the direction does not matter.
-    found = compare(finite, "below", 1.0)
-    return {"seeds": found.n, "ratio": found.ratio, "low": found.low, "high": found.high}
+    found = signed_rank(known)
+    ends = {"low": found.low, "high": found.high}
+    return {"seeds": found.n, "ratio": math.exp(found.centre), **{k: _exp(v) for k, v in ends.items()}}
+
+
+def _exp(value: float) -> float:
+    return math.exp(value) if value < 700 else math.inf

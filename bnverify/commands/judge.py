@@ -1,0 +1,92 @@
+"""``bnverify judge``: the verdicts of stored runs, by the preregistration or by somebody's own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bnverify.base.errors import InputError
+
+if TYPE_CHECKING:
+    from bnverify.experiments.judge.verdicts import Judged
+
+
+def _judge(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that bnverify reproduce wrote.")],
+    rules: Annotated[
+        Path | None, typer.Option("--rules", metavar="FILE.toml", help="What to judge differently.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.json", help="Write the whole record there.")
+    ] = None,
+    common: Annotated[
+        bool, typer.Option("--common", help="Judge the seeds that all networks of a claim have.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole record on standard output.")] = False,
+) -> None:
+    """Judge stored runs again, without training: every claim with its badge.
+
+    A rules file has the form of notes/preregistration-2.toml and needs no more than what it changes: [[claim]] with
+    an id, and under [claim.primary] a size, a window, a statistic. Every byte of the records is checked first.
+    """
+    from bnverify.base.files import write_text
+    from bnverify.experiments.judge import rules as rules_of
+    from bnverify.experiments.judge import summary
+    from bnverify.experiments.judge.verdicts import judge
+    from bnverify.experiments.run import record
+
+    chosen = rules_of.registered()
+    if rules is not None:
+        chosen = rules_of.overridden(chosen, rules)
+    runs = record.runs_under(folder)
+    unfinished = [run.folder for run in runs if run.result is None]
+    if unfinished and not common:
+        raise InputError(
+            f"{unfinished[0]} has not ended, {len(unfinished)} of {len(runs)} runs; finish them with bnverify "
+            "reproduce --resume, or judge the seeds that all networks have with --common"
+        )
+    judged = judge(chosen, runs, common=common)
+    if all(one.verdict == "not-run" for one in judged):
+        raise InputError(
+            f"no claim rests on the {len(runs)} runs in {folder}; name one that bnverify reproduce wrote"
+        )
+    if as_json or out is not None:
+        command = "bnverify judge" + (f" --rules {rules}" if rules else "")
+        whole = summary.text(record.finite(summary.summarise(chosen, runs, judged, command)))
+        if out is not None:
+            write_text(out, whole)
+        if as_json:
+            print(whole, end="")
+            return
+    show_badges(judged)
+
+
+def show_badges(judged: Iterable[Judged]) -> None:
+    """A line for every claim that was run, then the names of those that were not."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from bnverify.experiments.judge import words
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("claim", no_wrap=True)
+    table.add_column("badge")
+    skipped = []
+    for one in judged:
+        if one.verdict == "not-run":
+            skipped.append(one.rule.id)
+        else:
+            table.add_row(Text(one.rule.id), Text(words.badge(one)))
+    out = Console()
+    out.print(table)
+    if skipped:
+        out.print(Text(f"not run: {', '.join(skipped)}"))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("judge")(_judge)

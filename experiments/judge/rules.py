@@ -1,0 +1,299 @@
+"""What each empirical claim is judged by: `notes/preregistration-2.toml`, or someone's own rules over it, as data."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from bnverify.experiments.measure import predict
+from bnverify.experiments.measure.averages import WHOLE, Over, Weights, Window
+from bnverify.experiments.measure.pairs import PAIRS
+from bnverify.experiments.measure.rates import OVER_GAINS, OVER_RATES
+from bnverify.experiments.measure.views import ALONE
+
+from bnverify.base.errors import InputError
+
+NOTES = Path(__file__).resolve().parents[2] / "notes"
+RULES = NOTES / "preregistration-2.toml"
+
+Direction = Literal["below", "above", "within", "at-most", "at-least"]
+Test = Literal["wilcoxon", "sign", "tost"]
+STATISTICS = frozenset(
+    {
+        *ALONE,
+        *PAIRS,
+        *OVER_RATES,
+        *OVER_GAINS,
+        "band_over_rates",
+        *(f"{target}_new_{split}" for target in predict.TARGETS for split in ("seed", "norm")),
+    }
+)
+MODELS = ("vgg", "dln", "insert", "insert-dln", "predict-vgg", "predict-dln", "full-batch", "start")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What is compared, and what counts: see the head of the preregistration.
+
+    Attributes:
+        of, against: networks; several are an "all". A number in ``against`` is what the statistic is divided by.
+        size: the ratio from which on it counts, a margin for within, at-most and at-least.
+        design, null: the ratio if the paper is right, and if it is wrong; for the power.
+        spread, seeds: standard deviation of the log ratio between seeds, and the seeds that it asks for.
+    """
+
+    model: str
+    statistic: str
+    of: tuple[str, ...]
+    against: tuple[str | float, ...]
+    direction: Direction
+    size: float
+    design: float
+    spread: float
+    seeds: int
+    test: Test = "wilcoxon"
+    null: float = 1.0
+    lr: float = 0.1
+    window: Window = WHOLE
+    over: Over = "geometric"
+    weights: Weights = "linear"
+    mode: Literal["trained", "test"] = "trained"
+    spread_from: str = ""
+
+    @property
+    def margin(self) -> float:
+        """The log of ``size``, as the effect is oriented: positive as claimed for below and above."""
+        at = math.log(self.size)
+        return abs(at) if self.direction in ("below", "above", "within") else at
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the training of which the claim is asked as well."""
+
+    name: str
+    window: Window
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What stands beside the badge: the endpoint with one thing changed."""
+
+    statistics: tuple[str, ...] = ()
+    lr: tuple[float, ...] = ()
+    over: tuple[Over, ...] = ()
+    weights: tuple[Weights, ...] = ()
+    matched_loss: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one claim is judged."""
+
+    id: str
+    family: str
+    place: str
+    quote: str
+    argued: str
+    primary: Endpoint
+    paper: str = ""
+    parts: tuple[Part, ...] = ()
+    grid: Grid = field(default_factory=Grid)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of all claims; ``own`` names a file that changed them, ``sha256`` is that of what was read."""
+
+    date: datetime.date
+    claims: dict[str, Rule]
+    sha256: str
+    own: str = ""
+
+    def size(self, family: str) -> int:
+        """Primaries of a family, run or not."""
+        return sum(rule.family == family for rule in self.claims.values())
+
+
+def registered(path: Path = RULES) -> Rules:
+    """The preregistration.
+
+    Raises:
+        InputError: the file is missing, or a claim in it cannot be judged; the line names it.
+    """
+    content, text = _parsed(path)
+    claims: dict[str, Rule] = {}
+    for entry in _entries(path, content):
+        rule = _rule(path, entry, None)
+        if rule.id in claims:
+            raise InputError(f"{path}: {rule.id} stands there twice; a claim has one entry")
+        claims[rule.id] = rule
+    if not claims:
+        raise InputError(f"{path} has no claims; restore the project's own")
+    try:
+        return Rules(datetime.date.fromisoformat(str(content["date"])), claims, _digest(text))
+    except (KeyError, ValueError):
+        raise InputError(f"{path} has no date; expected date = YYYY-MM-DD") from None
+
+
+def overridden(rules: Rules, path: Path) -> Rules:
+    """``rules`` with what a file of the same form changes; an entry needs its id and what it changes alone.
+
+    Raises:
+        InputError: the file cannot be read, has an unknown claim, field, statistic or test, two primaries of a claim,
+        or a margin on the wrong side.
+    """
+    content, text = _parsed(path)
+    claims = dict(rules.claims)
+    seen = set()
+    for entry in _entries(path, content):
+        name = entry.get("id")
+        if name not in claims:
+            raise InputError(f"{path}: claim {name!r} is unknown; bnverify claims lists those there are")
+        if name in seen:
+            raise InputError(f"{path}: {name} has two entries; a claim has one primary endpoint")
+        seen.add(name)
+        claims[name] = _rule(path, entry, claims[name])
+    if not seen:
+        raise InputError(f"{path} changes no claim; expected [[claim]] entries with id and [claim.primary]")
+    return replace(rules, claims=claims, sha256=_digest(text), own=str(path))
+
+
+def _parsed(path: Path) -> tuple[dict[str, Any], str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return tomllib.loads(text), text
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        twice = "primary" in str(error) and ("twice" in str(error) or "overwrite" in str(error))
+        why = "two primaries; a claim has one primary endpoint: " if twice else ""
+        raise InputError(f"{path} cannot be read as rules ({why}{error})") from None
+
+
+def _entries(path: Path, content: dict[str, Any]) -> list[dict[str, Any]]:
+    entries = content.get("claim", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise InputError(f"{path}: claim = {entries!r}; expected [[claim]] entries")
+    return entries
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _rule(path: Path, entry: dict[str, Any], base: Rule | None) -> Rule:
+    name = str(entry.get("id", "?"))
+    values = dict(entry)
+    primary = values.pop("primary", {} if base else None)
+    if isinstance(primary, list):
+        raise InputError(f"{path}: {name} has {len(primary)} primaries; a claim has one primary endpoint")
+    if primary is None:
+        raise InputError(f"{path}: {name} has no primary endpoint; expected [claim.primary]")
+    made: dict[str, Any] = {"primary": _endpoint(path, name, primary, base.primary if base else None)}
+    if "part" in values:
+        made["parts"] = tuple(
+            Part(str(one.get("name")), _window(path, name, one.get("window"))) for one in values.pop("part")
+        )
+    if "grid" in values:
+        made["grid"] = _grid(path, name, values.pop("grid"))
+    _known(path, name, values, Rule)
+    try:
+        return replace(base, **values, **made) if base else Rule(**values, **made)
+    except TypeError as error:
+        raise InputError(f"{path}: {name} lacks a field ({error})") from None
+
+
+def _known(path: Path, name: str, values: Mapping[str, Any], kind: Any) -> None:
+    known = [f.name for f in fields(kind)]
+    for key in values:
+        if key not in known:
+            raise InputError(
+                f"{path}: {name} has an unknown field {key!r}; expected one of {', '.join(known)}"
+            )
+
+
+def _endpoint(path: Path, name: str, values: dict[str, Any], base: Endpoint | None) -> Endpoint:
+    _known(path, name, values, Endpoint)
+    made: dict[str, Any] = dict(values)
+    for key in ("of", "against"):
+        if key in made:
+            one = made[key]
+            made[key] = (
+                tuple(one) if isinstance(one, list) else (float(one) if isinstance(one, int) else one,)
+            )
+    if "window" in made:
+        made["window"] = _window(path, name, made["window"])
+    for key in ("size", "design", "null", "spread", "lr"):
+        if key in made:
+            if (
+                isinstance(made[key], bool)
+                or not isinstance(made[key], int | float)
+                or not 0 < made[key] < math.inf
+            ):
+                raise InputError(f"{path}: {name} has {key} = {made[key]!r}; expected a positive number")
+            made[key] = float(made[key])
+    try:
+        found = replace(base, **made) if base else Endpoint(**made)
+    except TypeError as error:
+        raise InputError(f"{path}: {name} lacks a field of its primary endpoint ({error})") from None
+    return _checked(path, name, found)
+
+
+def _checked(path: Path, name: str, one: Endpoint) -> Endpoint:
+    choices: tuple[tuple[str, Any, Any], ...] = (
+        ("statistic", one.statistic, sorted(STATISTICS)),
+        ("model", one.model, MODELS),
+        ("direction", one.direction, get_args(Direction)),
+        ("test", one.test, get_args(Test)),
+        ("over", one.over, get_args(Over)),
+        ("weights", one.weights, get_args(Weights)),
+    )
+    for what, value, allowed in choices:
+        if value not in allowed:
+            raise InputError(
+                f"{path}: {name} has an unknown {what} {value!r}; expected one of {', '.join(allowed)}"
+            )
+    side = {
+        "below": (one.size <= 1, "at most 1, since the ratio is claimed to be below it"),
+        "above": (one.size >= 1, "at least 1, since the ratio is claimed to be above it"),
+        "within": (one.size > 1, "above 1, the ratio lying between 1/size and size"),
+        "at-most": (one.size >= 1, "at least 1: what is not above it is as claimed"),
+        "at-least": (one.size <= 1, "at most 1: what is not below it is as claimed"),
+    }
+    right, words = side[one.direction]
+    if not right:
+        raise InputError(
+            f"{path}: {name} has size = {one.size:g} on the wrong side for {one.direction}; expected {words}"
+        )
+    if (one.direction == "within") != (one.test == "tost"):
+        raise InputError(
+            f"{path}: {name} has the test {one.test!r} for {one.direction}; within is tested by tost, and tost tests "
+            "nothing else"
+        )
+    return one
+
+
+def _window(path: Path, name: str, value: Any) -> Window:
+    if (
+        not isinstance(value, list)
+        or len(value) != 2
+        or not all(isinstance(x, int | float) and not isinstance(x, bool) for x in value)
+        or not 0 <= value[0] <= value[1] <= 1
+    ):
+        raise InputError(
+            f"{path}: {name} has window = {value!r}; expected two shares of training, [low, high]"
+        )
+    return float(value[0]), float(value[1])
+
+
+def _grid(path: Path, name: str, values: dict[str, Any]) -> Grid:
+    _known(path, name, values, Grid)
+    for one in values.get("statistics", []):
+        if one not in STATISTICS:
+            raise InputError(f"{path}: {name} has an unknown statistic {one!r} in its grid")
+    return Grid(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

@@ -1,0 +1,103 @@
+"""Badges and sizes in words."""
+
+from __future__ import annotations
+
+import math
+
+from bnverify.experiments.judge.badges import oriented
+from bnverify.experiments.judge.rules import Endpoint
+from bnverify.experiments.judge.verdicts import Cell, Judged
+
+
+def number(value: float) -> str:
+    """Three digits at most, infinity as a sign."""
+    return "∞" if math.isinf(value) else f"{value:.3g}" if abs(value) < 1000 else f"{value:.2g}"
+
+
+def shown(cell: Cell) -> tuple[float, float, float, str]:
+    """Size and interval as a reader wants them, with their unit: the statistic itself where it is compared with a
+    number, else how many times smaller (below) or larger than the other network's."""
+    assert cell.answer is not None
+    if not isinstance(cell.against, str):
+        estimate, factor, unit = cell.answer.estimate, cell.against, ""
+    else:
+        estimate, factor, unit = oriented(cell.answer.estimate, cell.endpoint), 1.0, "×"
+    low, high = sorted((estimate.low, estimate.high))
+    return (*(factor * _exp(value) for value in (estimate.centre, low, high)), unit)  # type: ignore[return-value]
+
+
+def _exp(value: float) -> float:
+    return math.inf if value > 700 else math.exp(value)
+
+
+def said(cell: Cell) -> str:
+    """A size with its interval, and in how many seeds it points as claimed: "×48 [20, 110], 24 of 24 seeds"."""
+    centre, low, high, unit = shown(cell)
+    towards = [-v if cell.endpoint.direction == "below" else v for v in cell.log_ratios.values()]
+    text = f"{unit}{number(centre)} [{number(low)}, {number(high)}]"
+    if cell.endpoint.direction in ("below", "above"):
+        text += f", {sum(v > 0 for v in towards)} of {len(towards)} seeds"
+    return text
+
+
+def counts_from(endpoint: Endpoint) -> str:
+    """What has to be reached, in the unit of `shown`."""
+    number_against = next((a for a in endpoint.against if not isinstance(a, str)), None)
+    if number_against is None:
+        size = 1 / endpoint.size if endpoint.direction == "below" else endpoint.size
+        words = {"below": "×{} counts", "above": "×{} counts", "within": "within ×{}"}
+        return words.get(endpoint.direction, f"{endpoint.direction.replace('-', ' ')} ×{{}}").format(
+            number(size)
+        )
+    at = number(number_against * endpoint.size)
+    if endpoint.direction == "within":
+        return f"{number(number_against / endpoint.size)} to {at}"
+    return {"below": "below ", "at-most": "at most ", "above": "above ", "at-least": "at least "}[
+        endpoint.direction
+    ] + at
+
+
+def badge(one: Judged) -> str:
+    """The whole badge: ``reproduced ×48 [20, 110] (paper ~×100) at S1``."""
+    if one.verdict == "not-run":
+        return "not run"
+    if one.verdict == "mixed":
+        return f"mixed at {one.scale}: " + "; ".join(f"{cell.name}: {said(cell)}" for cell in one.boundary)
+    word = one.verdict.replace("-", " ")
+    if one.verdict == "underpowered":
+        wanted = "more than anyone runs" if one.needs is None else f"n >= {one.needs}"
+        word = f"underpowered (needs {wanted}, has {one.seeds})"
+    centre, low, high, unit = shown(one.telling)
+    who = f"{one.telling.name}: " if len(one.cells) > 1 else ""
+    return (
+        f"{word} {who}{unit}{number(centre)} [{number(low)}, {number(high)}] ({stated(one)}) at {one.scale}"
+    )
+
+
+def stated(one: Judged) -> str:
+    """The paper's own size where it gives one, else what counts."""
+    endpoint = one.rule.primary
+    if one.rule.paper and endpoint.direction in ("below", "above"):
+        return f"paper ~×{number(1 / endpoint.design if endpoint.direction == 'below' else endpoint.design)}"
+    return counts_from(endpoint)
+
+
+def change(one: Judged) -> str:
+    """What would change the verdict, in a sentence."""
+    endpoint = one.rule.primary
+    if one.verdict == "not-run":
+        return "Runs of it: the networks were not trained, or the statistic was not measured."
+    if one.verdict == "underpowered":
+        if one.needs is None:
+            return "Nothing within reach: the effect lies on the edge of what counts."
+        return f"About {one.needs} seeds would settle it if centre and spread stay as they are; {one.seeds} were run."
+    if one.verdict == "mixed":
+        return "A part whose interval moved to the other side of what counts."
+    _, low, high, unit = shown(one.telling)
+    needed = {
+        "reproduced": f"that is not wholly beyond what counts ({counts_from(endpoint)})",
+        "too-small": f"that reached what counts ({counts_from(endpoint)})",
+        "no-effect": f"that reached what counts ({counts_from(endpoint)}), on either side",
+        "opposite": f"that reached the claimed side ({counts_from(endpoint)})",
+    }[one.verdict]
+    return f"An interval, now {unit}{number(low)} to {unit}{number(high)}, {needed}."
