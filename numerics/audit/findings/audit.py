@@ -27,7 +27,7 @@ from bnverify.base.errors import InputError
 
 def audit(
     model: nn.Module,
-    loss_fn: LossFn,
+    loss_fn: LossFn | None,
     inputs: Any,
     targets: Any = None,
     *,
@@ -87,7 +87,7 @@ _NUMERIC = re.compile(r"NaN|infinite|single number|normalises m = |the loss is -
 
 def _profiled(
     model: nn.Module,
-    loss_fn: LossFn,
+    loss_fn: LossFn | None,
     inputs: Any,
     targets: Any,
     mode: str | None,

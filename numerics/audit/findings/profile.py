@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from bnverify.numerics.audit.findings.graph import Feed, Graph, feed, trunk_points
 from bnverify.numerics.audit.findings.watch import NormCall, Point, Watch, watching
+from bnverify.numerics.audit.functions import modules_of
 from bnverify.numerics.audit.passes import LossFn, fresh, run, setting, twice_differentiable
 from torch import Tensor, nn
 
@@ -73,7 +75,7 @@ class Profile:
 
 def profile(
     model: nn.Module,
-    loss_fn: LossFn,
+    loss_fn: LossFn | None,
     inputs: Any,
     targets: Any = None,
     mode: str | None = None,
@@ -92,7 +94,8 @@ def profile(
     found.inputs = [t.detach() for t in _tensors(inputs)]
     found.infinite, found.infinite_at = _infinite_parameter(model, found.inputs)
     names = {id(p): name for name, p in model.named_parameters()}
-    with setting(model, mode), watching(model, loss_fn) as watch:
+    others = _others(model, loss_fn)
+    with setting(model, mode, others=list(others.values())), watching(model, others) as watch:
         try:
             loss = _loss(model, loss_fn, inputs, targets)
         except ValueError as error:
@@ -132,10 +135,20 @@ def profile(
     return found
 
 
-def _loss(model: nn.Module, loss_fn: LossFn, inputs: Any, targets: Any) -> Tensor:
+def _others(model: nn.Module, loss_fn: LossFn | None) -> dict[str, nn.Module]:
+    """Modules that the loss holds and the model does not."""
+    own = set(map(id, model.modules()))
+    return {name: module for name, module in modules_of(loss_fn) if id(module) not in own}
+
+
+def _loss(model: nn.Module, loss_fn: LossFn | None, inputs: Any, targets: Any) -> Tensor:
+    """The loss as in the audit, also where it is not finite."""
     outputs = run(model, fresh(inputs))
-    loss = loss_fn(outputs) if targets is None else loss_fn(outputs, fresh(targets))
-    return loss if isinstance(loss, Tensor) and loss.dim() == 0 else torch.as_tensor(loss).sum()
+    if loss_fn is None:
+        loss = outputs["loss"] if isinstance(outputs, Mapping) else outputs.loss
+    else:
+        loss = loss_fn(outputs) if targets is None else loss_fn(outputs, fresh(targets))
+    return loss.reshape(()) if isinstance(loss, Tensor) else torch.as_tensor(loss)
 
 
 def _after_backward(found: Profile, watch: Watch, model: nn.Module) -> None:
@@ -202,12 +215,13 @@ def _keeps_statistics(calls: list[NormCall], model: nn.Module) -> bool:
     )
 
 
-def _evaluate(found: Profile, model: nn.Module, loss_fn: LossFn, inputs: Any, targets: Any) -> None:
+def _evaluate(found: Profile, model: nn.Module, loss_fn: LossFn | None, inputs: Any, targets: Any) -> None:
     """The layers' own statistics where the model is used as in eval mode."""
-    with setting(model, "eval"):
+    others = _others(model, loss_fn)
+    with setting(model, "eval", others=list(others.values())):
         for module in model.modules():
             module.training = False
-        with watching(model, loss_fn) as watch, torch.no_grad():
+        with watching(model, others) as watch, torch.no_grad():
             try:
                 found.loss_eval = float(_loss(model, loss_fn, inputs, targets).detach())
             except Exception as error:
@@ -217,7 +231,7 @@ def _evaluate(found: Profile, model: nn.Module, loss_fn: LossFn, inputs: Any, ta
 
 def _step(
     model: nn.Module,
-    loss_fn: LossFn,
+    loss_fn: LossFn | None,
     inputs: Any,
     targets: Any,
     optimizer: torch.optim.Optimizer,

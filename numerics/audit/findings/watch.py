@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -267,14 +267,19 @@ def _at_input(call: NormCall) -> Callable[[Tensor], None]:
 
 
 @contextmanager
-def watching(model: nn.Module, loss_fn: Any = None) -> Iterator[Watch]:
-    """Record what the model, and a loss that is a module, call while this holds."""
+def watching(model: nn.Module, others: Mapping[str, nn.Module] = {}) -> Iterator[Watch]:
+    """Record what the model, and modules that the loss holds (by name), call while this holds.
+
+    A model that makes the calls itself is named after its class, as in the audit's tables.
+    """
     watch = Watch()
     stack: list[tuple[str, nn.Module]] = []
     handles: list[Any] = []
-    named = list(model.named_modules())
-    if isinstance(loss_fn, nn.Module):
-        named += [(f"loss.{name}" if name else "loss", module) for name, module in loss_fn.named_modules()]
+    named = [
+        (".".join(part for part in (prefix, name) if part) or type(root).__name__, module)
+        for prefix, root in {"": model, **others}.items()
+        for name, module in root.named_modules()
+    ]
 
     def enter(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any) -> None:
