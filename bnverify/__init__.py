@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bnverify.base.errors import InputError
-    from bnverify.numerics.audit.auditor import Auditor
     from bnverify.numerics.audit.findings.audit import audit
+    from bnverify.numerics.audit.loop.auditor import Auditor
     from bnverify.numerics.audit.report import AuditReport
     from bnverify.theory.decide.decision import Decision, decide
     from bnverify.theory.registry import registry
@@ -17,7 +17,7 @@ __all__ = ["AuditReport", "Auditor", "Decision", "InputError", "audit", "decide"
 
 _HOMES = {
     "AuditReport": "bnverify.numerics.audit.report",
-    "Auditor": "bnverify.numerics.audit.auditor",
+    "Auditor": "bnverify.numerics.audit.loop.auditor",
     "Decision": "bnverify.theory.decide.decision",
     "InputError": "bnverify.base.errors",
     "audit": "bnverify.numerics.audit.findings.audit",

@@ -23,9 +23,9 @@ import torch.nn.functional as F
 from bnverify.experiments.bench import sections as bench
 from bnverify.experiments.bench.audit_models import resnet, vgg
 from bnverify.experiments.bench.sections import Conditions, Section, fitted_slope, timed
-from bnverify.numerics.audit.auditor import Auditor
 from bnverify.numerics.audit.capture import Capture, covered_layers
 from bnverify.numerics.audit.curvature import Point, exact_groups, points, whole
+from bnverify.numerics.audit.loop.auditor import Auditor
 from bnverify.numerics.audit.passes import measure, setting, twice_differentiable
 from bnverify.numerics.audit.run import audit
 from torch import Tensor, nn

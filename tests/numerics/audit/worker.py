@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from bnverify.numerics.audit.auditor import Auditor
+from bnverify.numerics.audit.loop.auditor import Auditor
 from bnverify.numerics.audit.run import audit
 from bnverify.numerics.measure.norms import SyncBatchNorm
 from torch import nn
@@ -64,7 +64,7 @@ def main(rank: int, world: int, folder: Path, case: str) -> None:
     wrapped = net if case == "torch-sync" else nn.parallel.DistributedDataParallel(net)
     before = {key: value.clone() for key, value in net.state_dict().items()}
     if case == "ddp-recorder":
-        with Auditor(wrapped) as auditor:
+        with Auditor(wrapped, rows=True) as auditor:
             loss = F.cross_entropy(wrapped(x[half]), t[half])
             loss.backward()
             record = auditor.step(loss)
