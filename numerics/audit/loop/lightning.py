@@ -15,7 +15,7 @@ except ImportError:
         from pytorch_lightning.callbacks import Callback  # type: ignore[assignment]
     except ImportError:
         raise InputError(
-            "AuditorCallback needs Lightning, which is not installed; pip install bnverify[lightning], or use Auditor in the loop"
+            "AuditorCallback needs Lightning, which is not installed; pip install bnverify[lightning], or use Auditor"
         ) from None
 
 
