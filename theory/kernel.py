@@ -432,7 +432,7 @@ class Claim:
     definition: lines ``name = expression; ...`` that end in z (or z_j and z_k), the first may be ``y = X @ W``.
     needs: what an instance of it must satisfy, as texts. quantifier: "all" or "exists". eps: "zero" or "positive".
     vectors ("a", "W0 in weights"), numbers, operators ("D", symmetric; "matrix M", with the transpose M_T;
-    "projector C"; "K: weights -> batch"): the free ones that the texts name. min_m: the least m.
+    "projector C"; "K: weights -> batch"; "I", the identity): the free ones that the texts name. min_m: the least m.
     example: an exact point where the hypotheses hold.
     """
 
@@ -492,6 +492,8 @@ class Claim:
             kind, name, source, target, space = match.groups()
             source, target = source or space or "batch", target or space or "batch"
             letter = {"matrix": ">", "projector": "!"}.get(kind, ">" if source != target else "")
+            if name == "I" and letter:
+                raise Refused("I is the identity of a space")
             if letter == "!" and source != target:
                 raise Refused("a projector maps a space to itself")
             found.append((name, letter, source, target))
@@ -519,6 +521,17 @@ def names_in(node: ast.AST) -> set[str]:
     """The names of a tree, without those of functions."""
     functions = {id(inside.func) for inside in ast.walk(node) if isinstance(inside, ast.Call)}
     return {x.id for x in ast.walk(node) if isinstance(x, ast.Name) and id(x) not in functions}
+
+
+def is_polynomial(node: ast.AST) -> bool:
+    """Whether a formula is made of sums, products, rates and quotients by whole numbers, and so true at every value."""
+    for inside in ast.walk(node):
+        match inside:
+            case ast.BinOp(op=ast.Div(), right=right) if not isinstance(right, ast.Constant):
+                return False
+            case ast.BinOp(op=ast.Pow(), right=right) if not isinstance(right, ast.Constant):
+                return False
+    return calls_in(node) <= {"d"}
 
 
 def calls_in(node: ast.AST) -> set[str]:
@@ -765,8 +778,7 @@ class Formal:
             name: Vector.base(name, space) for name, space in self.claim.declared_vectors().items()
         }
         for name, kind, source, target in self.claim.declared_operators():
-            if not (self.weights and name == "X"):
-                self.add_operator(name, kind, source, target)
+            self.add_operator(name, kind, source, target)
         if self.weights:
             self.add_operator("X'", ">", "weights", "batch")
             self.names |= {
@@ -777,6 +789,9 @@ class Formal:
         return self.names
 
     def add_operator(self, name: str, kind: str, source: str = "batch", target: str = "batch") -> None:
+        if name == "I":
+            self.names[name] = Operator(lambda u: u, source, target)
+            return
         self.names[name] = self.letters[name + kind] = symbol(name + kind, source, target)
         if kind == ">":
             pair = re.fullmatch(r"H_(\w)(\w)", name)
@@ -1081,6 +1096,12 @@ class Formal:
 
     def placed(self, inside: ast.expr, name: str, value: Any) -> Any:
         """at(inside, name, value): what the definition says at another value; the loss is not known there."""
+        free = {*self.claim.numbers, *self.claim.declared_vectors()}
+        named = set().union(*(names_in(tree) for _, tree in self.lines))
+        if name in free - named and names_in(inside) <= free and is_polynomial(inside):
+            if isinstance(value, Vector):
+                return self.put_for(walk(inside, self), {name: value}, {})
+            return self.put_for(walk(inside, self), {}, {("number", name): value})
         self.refuse_loss(inside)
         kept, self.elsewhere = self.names, True
         try:
@@ -1135,7 +1156,7 @@ class Formal:
 
     # ---- roots, divisors and the normal form
 
-    def inverse(self, value: Any, node: ast.expr | None) -> Any:
+    def inverse(self, value: Any, node: ast.expr | None = None) -> Any:
         """1 over a number known not to be 0; a divisor that is a sum becomes one atom, a part."""
         text = "a root that is differentiated" if node is None else ast.unparse(node)
         if not isinstance(value, Number):
@@ -1387,6 +1408,10 @@ class Formal:
     def sign(self, node: ast.expr) -> str:
         """What the form of an expression says: hypotheses, squares, sums and products of what has a sign, ..."""
         match node:
+            case ast.Name(id=name) if self.line_of(name) is not None:
+                value = self.look(name)
+                known = self.number_sign(value) if isinstance(value, Number) else "unknown"
+                return known if known != "unknown" else self.sign(self.line_of(name))
             case ast.Name(id=name) if name in self.relations:
                 return {"==": "zero", "<": "positive", "<=": "nonnegative", "!=": "unknown"}[
                     self.relations[name]
@@ -1421,6 +1446,13 @@ class Formal:
                 return "nonnegative"
         value = walk(node, self)
         return self.number_sign(value) if isinstance(value, Number) else "unknown"
+
+    def line_of(self, name: str) -> Any:
+        """What a line or the vocabulary says that a name is, where names mean what they say."""
+        lines = {} if self.elsewhere else dict(self.lines)
+        if re.fullmatch(r"rho(_\w+)?", name) and name not in lines and "s" + name[3:] in lines:
+            return parse(f"sigma{name[3:]}**2/s{name[3:]}**2")
+        return lines.get(name)
 
     def number_is_nonzero(self, node: ast.expr) -> bool:
         value = walk(node, self)
@@ -1531,7 +1563,7 @@ class Point(Numbers):
         vectors = {
             f"{name}{unit}": "batch" for name in ("y", "g") for unit in formal.units
         } | claim.declared_vectors()
-        operators = [x for x in claim.declared_operators() if not (formal.weights and x[0] == "X")]
+        operators = [x for x in claim.declared_operators() if x[0] != "I"]
         for unit in formal.units:
             later = [other for other in formal.units if unit <= other]
             operators += [(f"H{unit}{x[1:]}", "" if x == unit else ">", "batch", "batch") for x in later]
@@ -1550,20 +1582,23 @@ class Point(Numbers):
     def read(self, data: dict[str, Any]) -> None:
         """Take the data apart: what the texts mention must be there, and nothing that is derived."""
         vectors, operators, numbers = self.expected()
-        texts = [line.partition("=")[2] for line in self.claim.definition.split(";")]
-        texts += [self.claim.statement, *self.claim.hypotheses, *self.claim.needs]
-        named = set().union(*(names_in(parse(text)) for text in texts))
+        texts = [self.claim.statement, *self.claim.hypotheses, *self.claim.needs]
+        said = set().union(*(names_in(parse(text)) for text in texts))
+        named = said.union(*(names_in(tree) for _, tree in self.formal.lines))
         if "X" in data:
             data["X'"] = data.pop("X")
         known = {*vectors, *numbers, *(name for name, *_ in operators)}
         if strange := data.keys() - known:
             raise Refused(f"a point of this claim holds {sorted(known)} and not {sorted(strange)!a}")
         loose = {name for name in known if re.fullmatch(r"(g|H|gamma|beta)(_\w+)?", name)}
-        loose |= (
-            {"y"}
-            if self.claim.definition.replace(" ", "") == "z=y" and not named - {"y"} - {*data}
-            else set()
-        )
+        declared = {
+            *self.claim.numbers,
+            *self.claim.declared_vectors(),
+            *(x[0] for x in self.claim.declared_operators()),
+        }
+        declared |= {f"{name}_T" for name in declared}
+        if self.claim.definition.replace(" ", "") == "z=y" and said <= declared:
+            loose.add("y")  # a claim about no batch
         if missing := (known & (named | {"X'", "W"})) - loose - data.keys():
             raise Refused(f"the point does not say {sorted(missing)}")
         for name in vectors:
@@ -1622,7 +1657,9 @@ class Point(Numbers):
                 "W'": base["W"],
                 "y": base["X'"] @ base["W"],
             }
-        for name, kind, *_ in self.claim.declared_operators():
+        for name, kind, source, target in self.claim.declared_operators():
+            if name == "I":
+                self.names[name] = Operator(lambda u: u, source, target)
             if kind == ">":
                 self.names[f"{name}_T"] = self.letters[name + "<"]
         for name in formal.names:
