@@ -16,7 +16,8 @@ import torch
 from bnverify.numerics.audit.findings.columns import calls_of
 from bnverify.numerics.audit.findings.fault import Fault
 from bnverify.numerics.audit.findings.profile import Profile, profile
-from bnverify.numerics.audit.findings.ranking import RULES, examined
+from bnverify.numerics.audit.findings.ranking import RULES, examined, from_rules, ranked
+from bnverify.numerics.audit.findings.tables import from_tables
 from bnverify.numerics.audit.passes import LossFn, batch_of, environment, unwrap
 from bnverify.numerics.audit.report import AuditReport
 from bnverify.numerics.audit.run import audit as measured
@@ -64,10 +65,8 @@ def audit(
         )
     if seen is not None:
         known = {call.name for call in seen.calls}
-        extra = calls_of([layer for layer in report.layers if layer.name not in known])
-        if extra:
-            seen.calls += extra
-            told = examined(seen)
+        seen.calls += calls_of([layer for layer in report.layers if layer.name not in known])
+        told = ranked([*from_rules(seen), *from_tables(report.layers)], seen)
         report.environment["looked_at"] = {
             "calls": len(seen.calls),
             "rules": len(RULES),

@@ -47,6 +47,7 @@ ANYWHERE: dict[str, tuple[str, ...]] = {
     "stale-statistics": ("train-eval-gap",),
     "tiny-batch": ("stale-statistics", "train-eval-gap", "mixed-domains"),
     "gradient-growth": ("step-too-large",),
+    "wrong-backward": ("gradient-growth", "gradient-decay", "bias-before-norm"),
     "constant-input": ("gradient-growth",),
     "eps-dominates": ("gradient-decay", "gradient-growth"),
 }
@@ -74,7 +75,12 @@ DOWNSTREAM: dict[str, tuple[str, ...]] = {
 
 def examined(profile: Profile) -> tuple[Fault, ...]:
     """What is wrong, most important first; a fault is one finding, and what it explains is held back."""
-    return ranked([finding for rule in RULES for finding in rule(profile)], profile)
+    return ranked(from_rules(profile), profile)
+
+
+def from_rules(profile: Profile) -> list[Fault]:
+    """What every rule says, nothing held back."""
+    return [finding for rule in RULES for finding in rule(profile)]
 
 
 def ranked(findings: Iterable[Fault], profile: Profile | None = None) -> tuple[Fault, ...]:
@@ -86,7 +92,13 @@ def ranked(findings: Iterable[Fault], profile: Profile | None = None) -> tuple[F
         else {call.name: place for place, call in reversed(list(enumerate(profile.calls)))}
     )
     widths = {} if profile is None else {call.name: len(call.top) for call in profile.calls}
-    left = [one for one in listed if not any(_explains(other, one, order, widths) for other in listed)]
+    left: list[Fault] = []
+    for one in listed:
+        again = any(
+            other.kind == one.kind == "outside-theory" and one.layer in other.layers for other in left
+        )
+        if not again and not any(_explains(other, one, order, widths) for other in listed):
+            left.append(one)
     kinds = list(KINDS)
     return tuple(
         sorted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import findings_cases as cases
@@ -14,6 +15,7 @@ from bnverify.numerics.audit.findings.audit import audit
 from bnverify.numerics.audit.findings.fault import Fault, ranges
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.ranking import ranked
+from bnverify.numerics.audit.findings.tables import from_tables
 from bnverify.numerics.audit.findings.words import CLAIMS, lines, verdict
 from bnverify.theory.registry import registry
 from torch import nn
@@ -207,3 +209,31 @@ def test_a_loss_that_is_a_module_is_looked_into() -> None:
 
     report = audit(nn.Sequential(nn.Linear(4, 6), nn.LayerNorm(6)), Loss(), torch.randn(16, 4))
     assert [(item.kind, item.layer) for item in report.findings] == [("eps-dominates", "loss.head.1")]
+
+
+def test_a_backward_pass_that_is_wrong_is_an_error_with_its_factor() -> None:
+    model = nn.Sequential(
+        nn.Linear(16, 8, bias=False), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, nets.CLASSES)
+    )
+    model[1].register_full_backward_hook(lambda _, grads, __: (3 * grads[0],))
+    report = audit(model, F.cross_entropy, *nets.vectors())
+    (told,) = [item for item in report.findings if item.alarming]
+    assert (told.kind, told.layer, told.severity) == ("wrong-backward", "1", "error")
+    assert "3.000 times the derivative" in told.text
+    assert told.value > told.threshold
+
+
+def test_rows_that_rounding_leaves_open_are_a_note() -> None:
+    report = audited(cases.NETS["mlp"]())
+    layers = [
+        replace(
+            layer,
+            statements=tuple(
+                replace(rows, finding=("within_roundoff",) * len(rows.finding)) for rows in layer.statements
+            ),
+        )
+        for layer in report.layers
+    ]
+    (told,) = from_tables(layers)
+    assert (told.kind, told.severity, told.layers) == ("undecided", "note", ("1", "4", "7"))
+    assert list(from_tables(report.layers)) == []
