@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from bnverify.base.errors import InputError
 
-EVALUATED = 2048  # Pictures of the training part whose accuracy is recorded.
+EVALUATED = 2048  # Pictures of each part whose accuracy is recorded along the training; at its end all test pictures.
 RANDOM_LENGTHS = (0, -1)  # Probes of a random direction: the shortest and the longest of the gradient's.
 
 
@@ -107,7 +107,7 @@ class NetworkTask:
                 "change": float((next_batch.grad - before.grad).norm()),
                 "distance": float((w_next - w).norm()),
             },
-            "accuracy": self._accuracies(),
+            "accuracy": self._accuracies(EVALUATED),
         }
         if recipe.far_probes:
             far = landscape.beyond(recipe.probe_high, recipe.far, recipe.lr, recipe.far_probes)
@@ -177,14 +177,14 @@ class NetworkTask:
                     )
         return seen
 
-    def _accuracies(self) -> dict[str, float]:
+    def _accuracies(self, tested: int | None = None) -> dict[str, float]:
         if not self.recipe.evaluate:
             return {}
         s = self.set
         train = accuracy(self.model, s.train_x[:EVALUATED], s.train_y[:EVALUATED])
         return {
             "train": train,
-            "test": accuracy(self.model, s.test_x, s.test_y),
+            "test": accuracy(self.model, s.test_x[:tested], s.test_y[:tested]),
             "as_trained": self._accuracy_as_trained(),
         }
 
@@ -201,7 +201,7 @@ class NetworkTask:
         return right / sum(len(b) for b in y if len(b) > 1)
 
     def final(self) -> record.Row:
-        return {"accuracy": self._accuracies()}
+        return {"accuracy": self._accuracies(EVALUATED)}
 
     def state(self) -> record.Row:
         return {
@@ -228,7 +228,7 @@ class InsertionTask(NetworkTask):
         lengths = landscape.lengths(recipe.probe_low, recipe.probe_high, recipe.lr, recipe.probes)
         layers = range(len(self.model.blocks) - 1)
         found = insert.insert(self.model, layers, x, y, nn.functional.cross_entropy, lengths)
-        return {"insertions": [asdict(one) for one in found], "accuracy": self._accuracies()}
+        return {"insertions": [asdict(one) for one in found], "accuracy": self._accuracies(EVALUATED)}
 
 
 def weight_norm(model: nn.Module) -> float:

@@ -107,7 +107,7 @@ PRESETS = {
             "insert-desk",
             (),
             "",
-            seeds=10,
+            seeds=16,
             linear_seeds=0,
             sweep=0.25,
             by_seed=True,

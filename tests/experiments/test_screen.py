@@ -75,4 +75,4 @@ def test_what_was_chosen_goes_into_every_vgg_network_of_the_preset() -> None:
         (13, "he-normal")
     }
     bare = screen.planned(replace(RECIPES["vgg-desk"], norm="batchnorm"))  # type: ignore[arg-type]
-    assert {(r.recipe.norm, r.recipe.checkpoints, r.recipe.steps) for r in bare} == {("none", 0, 100)}
+    assert {(r.recipe.norm, r.recipe.checkpoints, r.recipe.steps) for r in bare} == {("none", 0, 80)}
