@@ -173,6 +173,7 @@ def _reproduce(
         TimeRemainingColumn,
     )
 
+    from bnverify.experiments import figures
     from bnverify.experiments.judge import summary
     from bnverify.experiments.run import plans, presets, reproduce, screen
     from bnverify.experiments.run.recipes import VggRecipe
@@ -180,13 +181,15 @@ def _reproduce(
     if backend not in ("loky", "dask", "ray"):
         raise InputError(f"--backend {backend!r}; expected loky, dask or ray")
 
+    needs = figures.needs(tuple(figure)) if figure else ()
+
     def plan(depth: int | None = None, init: Any = None) -> list[plans.Planned]:
         return plans.plan(
             preset,
             seeds=seeds,
             data=data,
             device=device,
-            figures=tuple(figure or ()),
+            needs=needs,
             overrides=tuple(overrides or ()),
             depth=depth,
             init=init,

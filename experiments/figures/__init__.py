@@ -3,43 +3,88 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bnverify.experiments.figures.plate import Needs, Plate
 from bnverify.experiments.report.labels import SYNTHETIC, data_sets
+
+from bnverify.base.errors import InputError
 
 if TYPE_CHECKING:
     from bnverify.experiments.measure.shelf import Shelf
     from bnverify.experiments.run.record import Run
     from matplotlib.figure import Figure
 
-MODULES = (*(f"fig_{number}" for number in range(1, 14)), "protocol", "terms", "predict")
-LINEAR = ("fig_9", "fig_10", "fig_13")
-BOTH = ("fig_3", "fig_5", "fig_7", "predict")
+
+TABLES: dict[str, Needs] = {
+    "effects": (("effects", ("none", "batchnorm")),),
+    "init": (("init", ("none", "batchnorm")),),
+    "others": (
+        ("start", ("none", "last-batchnorm", "batchnorm-relu")),
+        ("full-batch", ("none", "batchnorm")),
+        ("vgg", ("none", "batchnorm")),
+    ),
+}
+"""What is asked for like a figure and shown as numbers alone."""
+
+
+def plates() -> dict[str, Plate]:
+    """Every figure there is by name, those of the paper first, in its order."""
+    modules = (
+        importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)
+    )
+    found = [plate for module in modules for plate in getattr(module, "PLATES", ())]
+    return {plate.name: plate for plate in sorted(found, key=_order)}
+
+
+def _order(plate: Plate) -> tuple[bool, int, str]:
+    number = re.match(r"fig_(\d+)", plate.name)
+    return number is None, int(number[1]) if number else 0, plate.name
 
 
 def caption(name: str) -> str:
-    """What the figure of a module shows and how it is read."""
-    return str(importlib.import_module(f"{__name__}.{name}").CAPTION)
+    """What to see in a figure, what it shows and how it is read."""
+    plate = plates()[name]
+    return f"{plate.sees} {plate.caption}"
 
 
-def _data(name: str, pictures: str) -> str:
+def needs(figures: tuple[str, ...]) -> Needs:
+    """The runs that the figures or `TABLES` show: "10" stands for all plates of Figure 10.
+
+    Raises:
+        InputError: there is no such figure.
+    """
+    known: dict[str, list[Plate]] = {}
+    for plate in plates().values():
+        known.setdefault(plate.name.removeprefix("fig_").partition("_")[0], []).append(plate)
+    wanted = {name: tuple(need for plate in found for need in plate.needs) for name, found in known.items()}
+    wanted |= TABLES
+    for figure in figures:
+        if figure not in wanted:
+            raise InputError(f"figure {figure!r} is unknown; expected one of {', '.join(wanted)}")
+    return tuple(need for figure in figures for need in wanted[figure])
+
+
+def _data(plate: Plate, pictures: str) -> str:
     """What the networks of a figure were trained on."""
-    if name in LINEAR:
+    if plate.data == "synthetic" or pictures == SYNTHETIC:
         return SYNTHETIC
-    return f"VGG: {pictures}; DLN: {SYNTHETIC}" if name in BOTH and pictures != SYNTHETIC else pictures
+    return f"VGG: {pictures}; DLN: {SYNTHETIC}" if plate.data == "both" else pictures
 
 
 def draw(shelf: Shelf) -> Iterator[tuple[str, Figure]]:
-    """Every figure whose runs are there, with the name of its module; to be saved inside `style.look`."""
+    """Every figure whose runs are there, with its name; to be saved inside `style.look`."""
     from bnverify.experiments.figures import style
 
-    for name in MODULES:
-        figure = importlib.import_module(f"{__name__}.{name}").draw(shelf)
+    for name, plate in plates().items():
+        figure = plate.draw(shelf)
         if figure is not None:
             style.legend(figure)
-            style.footnote(figure, f"{_data(name, data_sets(sorted(shelf.data)))}; steps count from 1")
+            style.footnote(figure, f"{_data(plate, data_sets(sorted(shelf.data)))}; steps count from 1")
             yield name, figure
 
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 import math
 
 from bnverify.experiments.figures import panels, style
+from bnverify.experiments.figures.plate import Plate
 from bnverify.experiments.measure.shelf import Shelf
 from matplotlib.figure import Figure
 
 LR = 0.1
-CAPTION = (
-    "Figure 11. VGG: ‖g′ − g‖ against the distance moved along the gradient, at four steps of the training, a line "
-    "per seed. A network is probed at [1/2, 4] × learning rate × its own gradient's norm, so that the lines of two "
-    "networks may cover different distances. Both axes are logarithmic."
-)
 
 
 def draw(shelf: Shelf) -> Figure | None:
@@ -23,8 +19,8 @@ def draw(shelf: Shelf) -> Figure | None:
     if view is None or not all(networks.values()):
         return None
     shown = [round(share * (len(view.rows) - 1)) for share in (0, 1 / 3, 2 / 3, 1)]
-    figure, axes = style.canvas(1, len(shown))
-    for panel, i in zip(axes[0], shown, strict=True):
+    figure, axes = style.grid(len(shown))
+    for panel, i in zip(axes, shown, strict=True):
         for norm, seeds in networks.items():
             label: str | None = style.NAMES[norm]
             for one in seeds.values():
@@ -45,3 +41,19 @@ def draw(shelf: Shelf) -> Figure | None:
         style.tick(panel, "x")
         style.tick(panel, "y")
     return figure
+
+
+PLATES = (
+    Plate(
+        "fig_11",
+        "See at which distance the gradient of each network has changed by how much: a lower line is more "
+        "predictive.",
+        "Figure 11. VGG: ‖g′ − g‖ against the distance moved along the gradient, at four steps of the "
+        "training, a line per "
+        "seed. A network is probed at [1/2, 4] × learning rate × its own gradient's norm, so that the lines "
+        "of two "
+        "networks may cover different distances. Both axes are logarithmic.",
+        draw,
+        (("vgg", ("none", "batchnorm")),),
+    ),
+)

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import statistics
 
 import numpy as np
 from bnverify.experiments.figures import style
+from bnverify.experiments.figures.plate import Plate
 from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.measure.views import View
-from bnverify.experiments.report.labels import MODELS, QUANTITIES
+from bnverify.experiments.report.labels import QUANTITIES
 from bnverify.experiments.run.record import Row
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-GROUPS = (("insert", 0.1), ("insert-dln", 1e-6))
-CAPTION = (
-    "Figure 7, made an experiment. Into a plain network, at the layer on the vertical axis and at the step on the "
-    "horizontal one, one BatchNorm is inserted that changes neither activations nor loss. In each field: the value "
-    "with it over the value without, geometric mean over the seeds; blue: smaller with BatchNorm, red: larger; one "
-    "scale for all panels, its ends at a factor of ten. Curvature (along the gradient) is compared in size; ± marks "
-    "fields where it has another sign with BatchNorm in at least half of the seeds."
-)
+RATES = {"insert": 0.1, "insert-dln": 1e-6}
 COLOURS = colormaps["RdBu_r"].resampled(41)
 # More rows or columns than this leave no room for numbers.
 WRITTEN = 10
 
 
 def log_ratios(view: View, quantity: str) -> dict[tuple[int, int], float]:
-    """log10 of |inserted| / |plain| by (step, layer), of one seed; where either is 0 or unknown there is none."""
+    """log10 of |inserted| / |plain| by (step, layer), of one seed; where either is 0 or unknown there is "
+    "none."""
     return {
         (row["step"], one["layer"]): math.log10(abs(one["inserted"][quantity]) / abs(one["plain"][quantity]))
         for row, one in _insertions(view)
@@ -51,23 +47,51 @@ def _insertions(view: View) -> list[tuple[Row, Row]]:
     return [(row, one) for row in view.rows for one in row.get("insertions", [])]
 
 
-def draw(shelf: Shelf) -> Figure | None:
-    """For every quantity inserted / plain, averaged over seeds, by layer and step, two rows a model; None without
-    runs."""
-    found = {(model, lr): list(shelf.seeds(model, "none", lr).values()) for model, lr in GROUPS}
-    found = {key: views for key, views in found.items() if any(_insertions(view) for view in views)}
-    if not found:
+def draw(shelf: Shelf, model: str) -> Figure | None:
+    """Above, the two networks that are compared; below, for every quantity inserted / plain, averaged over the seeds,
+    by layer and step. None without runs."""
+    views = list(shelf.seeds(model, "none", RATES[model]).values())
+    if not any(_insertions(view) for view in views):
         return None
-    figure, axes = style.canvas(2 * len(found), 4)
-    every = [panel for line in axes for panel in line]
-    for at, ((model, _), views) in enumerate(found.items()):
-        for panel, (quantity, title) in zip(every[8 * at :], QUANTITIES.items(), strict=False):
-            picture = _panel(panel, views, quantity)
-            panel.set(title=f"{MODELS[model]}, {title}", xlabel="step", ylabel="layer")
-    bar = figure.colorbar(picture, ax=every, aspect=40, pad=0.01, ticks=[-1, 0, 1])
-    bar.ax.set_yticklabels(["≤ 1/10", "1", "≥ 10"])
+    figure, axes = style.canvas(1 + len(QUANTITIES) // 2, 2)
+    for panel, inserted in zip(axes[0], (False, True), strict=True):
+        _schematic(panel, inserted)
+    every = [panel for line in axes[1:] for panel in line]
+    for panel, (quantity, title) in zip(every, QUANTITIES.items(), strict=False):
+        picture = _panel(panel, views, quantity)
+        panel.set(title=title, xlabel="step", ylabel="layer")
+    bar = figure.colorbar(
+        picture, ax=every, location="bottom", aspect=40, pad=0.01, shrink=0.8, ticks=[-1, 0, 1]
+    )
+    bar.ax.set_xticklabels(["≤ 1/10", "1", "≥ 10"])
     bar.outline.set_visible(False)
     return figure
+
+
+def _schematic(axes: Axes, inserted: bool) -> None:
+    """The paper's Figure 7: x goes through W to y and on to the loss, or through W to y, BatchNorm, z and "
+    "on."""
+    axes.set(xlim=(0, 10), ylim=(0, 4), title="with one BatchNorm: z = y" if inserted else "plain network")
+    axes.set_axis_off()
+    stations = [
+        ("x", 0.4),
+        ("W", 1.9),
+        ("y", 3.5),
+        *([("BN", 5.0), ("z", 6.6)] if inserted else []),
+        ("f, loss", 8.7),
+    ]
+    for (name, at), (_, after) in zip(stations, [*stations[1:], ("", 0.0)], strict=True):
+        boxed = name in ("W", "BN", "f, loss")
+        box = {"boxstyle": "round,pad=0.35", "facecolor": "none", "edgecolor": style.INK, "linewidth": 0.8}
+        axes.text(at, 2, name, ha="center", va="center", fontsize=7.5, bbox=box if boxed else None)
+        if after:
+            ends = {
+                "shrinkA": 9 if boxed else 5,
+                "shrinkB": 13 if name == "z" or (name == "y" and not inserted) else 8,
+            }
+            axes.annotate("", (after, 2), (at, 2), arrowprops={"arrowstyle": "->", "linewidth": 0.8, **ends})
+    note = "γ = σ, β = μ, held constant" if inserted else "same weights, same loss"
+    axes.text(5, 0.7, note, ha="center", va="center", fontsize=6.5, color=style.MUTED)
 
 
 def _panel(panel: Axes, views: list[View], quantity: str) -> QuadMesh:
@@ -99,3 +123,29 @@ def _panel(panel: Axes, views: list[View], quantity: str) -> QuadMesh:
 
 def _short(ratio: float) -> str:
     return f"{ratio:.2f}" if 0.095 <= ratio < 9.95 else f"{ratio:.1g}" if ratio < 0.095 else f"{ratio:.0f}"
+
+
+PLATES = tuple(
+    Plate(
+        name,
+        "See where one BatchNorm makes gradients and curvatures smaller (blue) though it changes neither "
+        "activations nor "
+        "loss.",
+        f"Figure 7, made an experiment on {words}. Above: the two networks. Below: into a plain network, at "
+        "the layer on "
+        "the vertical axis and at the step on the horizontal one, one BatchNorm is inserted. In each field: "
+        "the value "
+        "with it over the value without, geometric mean over the seeds; blue: smaller with BatchNorm, red: "
+        "larger; one "
+        "scale for all panels, its ends at a factor of ten. Curvature (along the gradient) is compared in "
+        "size; ± marks "
+        "fields where it has another sign with BatchNorm in at least half of the seeds.",
+        functools.partial(draw, model=model),
+        ((model, ("none",)),),
+        data,
+    )
+    for name, model, words, data in (
+        ("fig_7", "insert", "VGG networks", "pictures"),
+        ("fig_7_dln", "insert-dln", "deep linear networks", "synthetic"),
+    )
+)

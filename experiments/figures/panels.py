@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from bnverify.experiments.figures import style
 from bnverify.experiments.figures.style import COLOURS, MUTED, NAMES, STYLES, tick
 from bnverify.experiments.measure import views as v
 from bnverify.experiments.measure.averages import geometric_mean
 from bnverify.experiments.measure.views import View
 from bnverify.experiments.run.record import Row
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 Series = tuple[list[int], list[float]]
 Seeds = dict[int, View]
@@ -74,15 +76,24 @@ def _curves(axes: Axes, drawn: list[Series], norm: str) -> list[float]:
     return middle
 
 
+ACCURACIES = {
+    "train": "training accuracy (%)",
+    "test": "test accuracy (%)",
+    "as_trained": "accuracy as trained (%)",
+}
+
+
 def accuracy(axes: Axes, networks: dict[str, Seeds], part: str, **labels: Any) -> None:
-    """Accuracy on the training or test part (``train``, ``test``) in per cent, against the step."""
+    """An accuracy (see `ACCURACIES`) in per cent, against the step; ``as_trained`` is that of the training part with
+    the statistics of the batch and with noise."""
     for norm, seeds in networks.items():
         curves(axes, seeds, norm, lambda row: 100 * float(row["accuracy"][part]))
-    name = "training" if part == "train" else "test"
-    axes.set(xlabel="step", ylabel=f"{name} accuracy (%)", ylim=(0, 103), **labels)
+    axes.set(ylabel=ACCURACIES[part], ylim=(0, 103), **labels)
+    style.clock(axes, "linear")
+    diverged(axes, networks)
 
 
-def training_loss(axes: Axes, networks: dict[str, Seeds], **labels: Any) -> None:
+def training_loss(axes: Axes, networks: dict[str, Seeds], time: str = "linear", **labels: Any) -> None:
     """Training loss, geometric mean over windows of 1/50 of the training; every seed and the median. A line ends
     where its network diverged."""
     for norm, seeds in networks.items():
@@ -96,8 +107,10 @@ def training_loss(axes: Axes, networks: dict[str, Seeds], **labels: Any) -> None
             ]
             drawn.append(([i * width + 1 for i in range(len(windows))], means))
         _curves(axes, drawn, norm)
-    axes.set(xlabel="step", ylabel="training loss", **labels)
+    axes.set(ylabel="training loss", **labels)
+    style.clock(axes, time)
     tick(axes, "y")
+    diverged(axes, networks)
 
 
 def _known(value: Any) -> float:
@@ -128,27 +141,67 @@ def bands(axes: Axes, of_norm: dict[str, Seeds], values: Callable[[Row], list[An
         for edge, label in ((low, NAMES[norm]), (cut, "_nolegend_")):
             axes.plot(steps, edge, color=COLOURS[norm], linestyle=STYLES[norm], linewidth=1.0, label=label)
     if overflow:
-        axes.set_ylim(top=top)
+        axes.set_ylim(min(finite) / 2, top)
 
 
-def landscape(row: Sequence[Axes], of_norm: dict[str, Seeds], *, full_batch: bool) -> None:
-    """Loss variation, gradient predictiveness and effective beta along the gradient, as Figures 4 and 10
-    arrange them.
+def diverged(axes: Axes, of_norm: dict[str, Seeds]) -> None:
+    """A cross at the upper edge at every step where a run of a network diverged."""
+    for norm, seeds in of_norm.items():
+        lost = [view.lost_at + 1 for view in seeds.values() if view.lost_at is not None]
+        if lost:
+            axes.plot(
+                lost,
+                [0.97] * len(lost),
+                "x",
+                color=COLOURS[norm],
+                markersize=3.5,
+                markeredgewidth=0.8,
+                transform=axes.get_xaxis_transform(),
+                label="_nolegend_",
+            )
 
-    Where training is full-batch, the third panel has the largest eigenvalue of the Hessian (dots) and 2 /
-    learning rate.
-    """
-    bands(row[0], of_norm, lambda ray: [ray["loss"], *ray["losses"]])
-    bands(row[1], of_norm, lambda ray: ray["changes"])
-    middles = [curves(row[2], seeds, norm, _beta) for norm, seeds in of_norm.items() if seeds]
-    if full_batch:
-        middles += _curvature(row[2], of_norm)
-    labels = ("loss along the gradient", "gradient change", "effective β")
-    for axes, label in zip(row, labels, strict=True):
-        axes.set(xlabel="step", ylabel=label)
-        tick(axes, "x")
-        tick(axes, "y")
-    cap(row[2], [x for middle in middles for x in middle])
+
+LANDSCAPE = ("loss along the gradient", "gradient change", "effective β")
+"""Loss variation, gradient predictiveness and effective beta, as Figures 4 and 10 arrange them."""
+
+
+def landscape(
+    axes: Axes, of_norm: dict[str, Seeds], quantity: str, time: str = "linear", *, full_batch: bool = False
+) -> None:
+    """One of `LANDSCAPE` along the training. Where training is full-batch, effective beta has the largest eigenvalue of
+    the Hessian (dots) and 2 / learning rate beside it."""
+    if quantity == LANDSCAPE[0]:
+        bands(axes, of_norm, lambda ray: [ray["loss"], *ray["losses"]])
+    elif quantity == LANDSCAPE[1]:
+        bands(axes, of_norm, lambda ray: ray["changes"])
+    else:
+        middles = [curves(axes, seeds, norm, _beta) for norm, seeds in of_norm.items() if seeds]
+        if full_batch:
+            middles += _curvature(axes, of_norm)
+    axes.set_ylabel(quantity)
+    style.clock(axes, time)
+    tick(axes, "y")
+    if quantity == LANDSCAPE[2]:
+        cap(axes, [x for middle in middles for x in middle])
+    diverged(axes, of_norm)
+
+
+def against_standard(
+    networks: dict[str, Seeds], quantities: Sequence[str], time: str, *, full_batch: bool = False
+) -> Figure:
+    """A small panel for every network against the standard one, quantity by quantity, two panels a line."""
+    others = [norm for norm in networks if norm != "none" and networks[norm]]
+    figure, axes = style.grid(len(others) * len(quantities))
+    for i, quantity in enumerate(quantities):
+        for j, norm in enumerate(others):
+            panel = axes[i * len(others) + j]
+            pair = {"none": networks["none"], norm: networks[norm]}
+            if quantity == "training loss":
+                training_loss(panel, pair, time)
+            else:
+                landscape(panel, pair, quantity, time, full_batch=full_batch)
+            panel.set_title(f"({'abcd'[i]}) {NAMES[norm].removeprefix('Standard + ')}")
+    return figure
 
 
 def _beta(row: Row) -> float:
@@ -207,8 +260,8 @@ def distribution(axes: Axes, view: View, layer: int, norm: str) -> None:
     for low, high, alpha in ((1, 7, 0.2), (2, 6, 0.3), (3, 5, 0.4)):
         axes.fill_between(steps, columns[low], columns[high], color=COLOURS[norm], alpha=alpha, linewidth=0)
     axes.plot(steps, columns[4], color=COLOURS[norm], linewidth=0.8)
-    axes.set(xlabel="step", ylabel="activation", title=f"layer {layer + 1}, {NAMES[norm]}")
-    tick(axes, "x")
+    axes.set(ylabel="activation", title=f"layer {layer + 1}, {NAMES[norm].removeprefix('Standard + ')}")
+    style.clock(axes, "linear")
 
 
 def same_scale(column: Iterable[Axes]) -> None:
@@ -221,7 +274,7 @@ def same_scale(column: Iterable[Axes]) -> None:
 
 def layers_shown(view: View, count: int = 3) -> list[int]:
     """``count`` layers spread over the depth, the output layer left out; fewer where there are not as many."""
-    total = max(1, len(next(row["moments"] for row in view.rows if "moments" in row)) - 1)
+    total = max(1, len(next((row["moments"] for row in view.rows if "moments" in row), [0, 0])) - 1)
     return sorted({round(i * (total - 1) / max(1, count - 1)) for i in range(count)})
 
 

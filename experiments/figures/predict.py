@@ -1,4 +1,5 @@
-"""What predicts effective beta, lambda_max and the largest usable learning rate on runs that a fit has not seen."""
+"""What predicts effective beta, lambda_max and the largest usable learning rate on runs that a fit has not "
+"seen."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import math
 
 import numpy as np
 from bnverify.experiments.figures import style
+from bnverify.experiments.figures.plate import Plate
 from bnverify.experiments.measure import predict
 from bnverify.experiments.measure.predict import Sample
 from bnverify.experiments.measure.shelf import Shelf
@@ -34,30 +36,24 @@ WORDS = {
     "baselines": "all four baselines",
     "both": "terms and baselines",
 }
-CAPTION = (
-    "Do the terms of the theorems predict smoothness in weight space? Above: root mean square error of the predicted "
-    "natural logarithm (0.7 is a factor of two) of fits with the features named on the left; a dot per seed, held out "
-    "(filled), or held out with its normalisation (open); dashed: no feature, the mean of what the fit saw. Below: "
-    "predicted from the three terms, seed and normalisation held out, against measured; a colour per normalisation."
-)
 
 
 def draw(shelf: Shelf) -> Figure | None:
-    """Errors of all fits above, predicted against measured below; None without runs of at least two seeds."""
+    """Errors of all fits on the left, predicted against measured on the right; None without runs of at "
+    "least two seeds."""
     found = {(model, target): predict.samples(shelf, model, LR[model], target) for model, target, _ in PANELS}
     if not any(_usable(samples) for samples in found.values()):
         return None
-    figure, axes = style.canvas(2, len(PANELS))
-    for column, (model, target, title) in enumerate(PANELS):
-        above, below = axes[0][column], axes[1][column]
+    figure, axes = style.canvas(len(PANELS), 2)
+    for (left, right), (model, target, title) in zip(axes, PANELS, strict=True):
         samples = found[model, target]
         if not _usable(samples):
-            for panel in (above, below):
+            for panel in (left, right):
                 style.empty(panel, "no runs")
             continue
-        _errors(above, samples, first=column == 0)
-        above.set_title(title)
-        _scatter(below, samples, rates=target == "usable_lr")
+        _errors(left, samples)
+        left.set_title(title)
+        _scatter(right, samples, rates=target == "usable_lr")
     return figure
 
 
@@ -65,7 +61,7 @@ def _usable(samples: list[Sample]) -> bool:
     return len({s.seed for s in samples}) > 1 and np.ptp([s.target for s in samples]) > 0
 
 
-def _errors(panel: Axes, samples: list[Sample], *, first: bool) -> None:
+def _errors(panel: Axes, samples: list[Sample]) -> None:
     mean = predict.errors(samples, (), new_norm=False)
     panel.axvline(float(np.mean(list(mean.values()))), color=style.MUTED, linestyle="--", linewidth=0.8)
     for line, name in enumerate(WORDS):
@@ -83,7 +79,7 @@ def _errors(panel: Axes, samples: list[Sample], *, first: bool) -> None:
                 markeredgecolor=colour,
                 markeredgewidth=0.6,
             )
-    panel.set_yticks(range(len(WORDS)), list(WORDS.values()) if first else [""] * len(WORDS))
+    panel.set_yticks(range(len(WORDS)), list(WORDS.values()), fontsize=5.5)
     panel.invert_yaxis()
     panel.set_xlabel("error of the logarithm")
     panel.xaxis.set_major_locator(MaxNLocator(5))
@@ -112,3 +108,21 @@ def _scatter(panel: Axes, samples: list[Sample], *, rates: bool) -> None:
     if not rates:
         for axis in ("x", "y"):
             style.tick(panel, axis)
+
+
+PLATES = (
+    Plate(
+        "predict",
+        "See whether the theorems' terms predict smoothness better than plain baselines: dots further left.",
+        "Do the terms of the theorems predict smoothness in weight space? Left: root mean square error of "
+        "the predicted "
+        "natural logarithm (0.7 is a factor of two) of fits with the features named; a dot per seed, held "
+        "out (filled), or "
+        "held out with its normalisation (open); dashed: no feature, the mean of what the fit saw. Right: "
+        "predicted from "
+        "the three terms, seed and normalisation held out, against measured; a colour per normalisation.",
+        draw,
+        (("vgg", predict.NORMS), ("depth", ("batchnorm", "l1", "l2", "linf"))),
+        "both",
+    ),
+)

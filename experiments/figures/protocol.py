@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 
 from bnverify.experiments.figures import panels, style
+from bnverify.experiments.figures.plate import Plate
 from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.measure.views import View, max_change
 from bnverify.experiments.run.recipes import SWEEP
@@ -13,12 +14,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 LR = 0.1
-CAPTION = (
-    "Other protocols on the same VGG networks. (a) The paper's gradient predictiveness: the largest ‖g′ − g‖ on one "
-    "batch along its own gradient. (b) The change between the gradients of two successive steps, each on its own "
-    "batch. (c) The paper's range of the loss along the gradient. (d) The range of the training losses of separately "
-    "trained networks of different learning rates, seed 0; where one of them diverged, the band is open upwards."
-)
 
 
 def draw(shelf: Shelf) -> Figure | None:
@@ -26,23 +21,23 @@ def draw(shelf: Shelf) -> Figure | None:
     networks = {norm: shelf.seeds("vgg", norm, LR) for norm in ("none", "batchnorm")}
     if not all(networks.values()):
         return None
-    figure, axes = style.canvas(1, 4)
+    figure, axes = style.grid(4)
     for norm, seeds in networks.items():
-        panels.curves(axes[0][0], seeds, norm, lambda row: max_change(row["ray"]))
-        panels.curves(axes[0][1], seeds, norm, lambda row: row["across_batches"]["change"])
-    panels.bands(axes[0][2], networks, lambda ray: [ray["loss"], *ray["losses"]])
-    _bands(axes[0][3], shelf)
+        panels.curves(axes[0], seeds, norm, lambda row: max_change(row["ray"]))
+        panels.curves(axes[1], seeds, norm, lambda row: row["across_batches"]["change"])
+    panels.bands(axes[2], networks, lambda ray: [ray["loss"], *ray["losses"]])
+    _bands(axes[3], shelf)
     titles = (
-        "(a) one batch, along the gradient",
+        "(a) along the gradient",
         "(b) successive batches",
-        "(c) one network, one batch",
+        "(c) one network",
         "(d) several learning rates",
     )
-    for panel, title in zip(axes[0], titles, strict=True):
+    for panel, title in zip(axes, titles, strict=True):
         panel.set_title(title)
         if panel.axison:
-            panel.set(xlabel="step", ylabel="gradient change" if panel in axes[0][:2] else "training loss")
-            style.tick(panel, "x")
+            panel.set(ylabel="gradient change" if panel in axes[:2] else "training loss")
+            style.clock(panel, "linear")
             style.tick(panel, "y")
     return figure
 
@@ -83,3 +78,23 @@ def _bands(axes: Axes, shelf: Shelf) -> None:
             )
     if any(math.isinf(x) for _, high in found.values() for x in high):
         axes.set_ylim(top=top)
+
+
+PLATES = (
+    Plate(
+        "protocol",
+        "See that the band over separately trained networks (d) answers another question than the paper's "
+        "probe at one "
+        "point (c), and may answer it the other way.",
+        "Other protocols on the same VGG networks. (a) The paper's gradient predictiveness: the largest ‖g′ "
+        "− g‖ on one "
+        "batch along its own gradient. (b) The change between the gradients of two successive steps, each on "
+        "its own "
+        "batch. (c) The paper's range of the loss along the gradient. (d) The range of the training losses "
+        "of separately "
+        "trained networks of different learning rates, seed 0; where one of them diverged, the band is open "
+        "upwards.",
+        draw,
+        (("vgg", ("none", "batchnorm")), ("sweep", ("none", "batchnorm"))),
+    ),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,41 +14,25 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+from bnverify.experiments.networks.kinds import KINDS
 from bnverify.experiments.report.labels import NETWORKS as NAMES
 from bnverify.experiments.report.labels import power
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-# Okabe and Ito's palette; line styles differ too, for readers who see no colours.
-COLOURS = {
-    "none": "#D55E00",
-    "batchnorm": "#0072B2",
-    "noisy-batchnorm": "#009E73",
-    "noise": "#4D4D4D",
-    "l1": "#E69F00",
-    "l2": "#56B4E9",
-    "linf": "#CC79A7",
-}
-STYLES: dict[str, Any] = {
-    "none": "-",
-    "batchnorm": "--",
-    "noisy-batchnorm": "-.",
-    "noise": ":",
-    "l1": "-.",
-    "l2": ":",
-    "linf": (0, (5, 1, 1, 1, 1, 1)),
-}
+COLOURS = {name: kind.colour for name, kind in KINDS.items()}
+STYLES: dict[str, Any] = {name: kind.style for name, kind in KINDS.items()}
 INK, MUTED = "#1C1C1E", "#606066"
 RC: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 8,
+    "font.size": 7.5,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7.5,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 7,
     "lines.linewidth": 1.3,
     "axes.linewidth": 0.6,
     "xtick.major.width": 0.6,
@@ -69,15 +54,18 @@ RC: dict[Any, Any] = {
     "svg.fonttype": "path",
     "pdf.fonttype": 42,
 }
-PANEL = (2.6, 2.1)  # Inches.
+PANEL = (2.0, 1.6)  # Inches; two of them beside each other fit on a telephone and on half a printed page.
+COLUMNS = 2
 FORMATS = ("pdf", "svg", "png")
 __all__ = [
     "COLOURS",
     "NAMES",
     "STYLES",
     "canvas",
+    "clock",
     "empty",
     "footnote",
+    "grid",
     "inks",
     "legend",
     "look",
@@ -105,6 +93,24 @@ def canvas(rows: int, columns: int) -> tuple[Figure, list[list[Axes]]]:
     return figure, [list(row) for row in axes]
 
 
+def grid(count: int) -> tuple[Figure, list[Axes]]:
+    """A figure of ``count`` panels in `COLUMNS` columns, line by line; what is left over is empty."""
+    figure, axes = canvas(-(-count // COLUMNS), min(COLUMNS, count))
+    every = [panel for line in axes for panel in line]
+    for panel in every[count:]:
+        panel.set_axis_off()
+    return figure, every[:count]
+
+
+def clock(axes: Axes, time: str) -> None:
+    """The horizontal axis of a training: ``linear`` (default) or ``log`` steps, counted from 1."""
+    axes.set_xlabel("step" if time == "linear" else "step (log)")
+    if time == "log":
+        tick(axes, "x")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+
+
 def legend(figure: Figure) -> None:
     """Everything that any panel shows, named once above the figure."""
     found: dict[str, Any] = {}
@@ -113,7 +119,7 @@ def legend(figure: Figure) -> None:
             found.setdefault(label, handle)
     if found:
         # Inches of a sample of its line and of a letter at this size.
-        needed = sum(0.5 + 0.07 * len(label) for label in found)
+        needed = sum(0.55 + 0.065 * len(label) for label in found)
         lines = math.ceil(needed / figure.get_figwidth())
         figure.legend(
             list(found.values()),
@@ -126,7 +132,9 @@ def legend(figure: Figure) -> None:
 
 def footnote(figure: Figure, text: str) -> None:
     """A muted line below the panels: the data and what a line stands for."""
-    figure.supxlabel(text, fontsize=6.5, color=MUTED, x=0.995, ha="right")
+    figure.supxlabel(
+        textwrap.fill(text, round(17 * figure.get_figwidth())), fontsize=6.5, color=MUTED, x=0.995, ha="right"
+    )
 
 
 def empty(axes: Axes, why: str) -> None:
@@ -156,6 +164,9 @@ def tick(axes: Axes, which: str) -> None:
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Write ``name`` as PDF, SVG and PNG (200 dots per inch), without a date."""
     folder.mkdir(parents=True, exist_ok=True)
+    # The layout is worked out once, not for every format.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     paths = []
     for kind in FORMATS:
         path = folder / f"{name}.{kind}"

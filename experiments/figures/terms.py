@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bnverify.experiments.figures import panels, style
+from bnverify.experiments.figures.plate import Plate
 from bnverify.experiments.measure.shelf import Shelf
 from matplotlib import colormaps
 from matplotlib.figure import Figure
@@ -15,11 +16,6 @@ QUANTITIES = {
     "term_yhat": "share removed by ⟨g, ŷ⟩",
     "positive": "share with ⟨g, ŷ⟩ > 0",
 }
-CAPTION = (
-    "Theorem 4.1 along the training of VGG, seed 0, a line per normalisation layer: σ (geometric mean over the "
-    "layer's units); the shares of γ²/σ² ‖g‖² that its two reductions remove; the share of units with ⟨g, ŷ⟩ > 0. An "
-    "ℓₚ layer divides by another number than σ, so that what it removes may be negative."
-)
 
 
 def draw(shelf: Shelf) -> Figure | None:
@@ -28,22 +24,37 @@ def draw(shelf: Shelf) -> Figure | None:
     found = {
         norm: view
         for norm, view in views.items()
-        if view is not None and view.rows and view.rows[0].get("terms")
+        if view is not None and any(row.get("terms") for row in view.rows)
     }
     if not found:
         return None
-    figure, axes = style.canvas(len(found), len(QUANTITIES))
-    for line, (norm, view) in zip(axes, found.items(), strict=True):
-        count = len(view.rows[0]["terms"])
-        for panel, (name, title) in zip(line, QUANTITIES.items(), strict=True):
+    figure, axes = style.grid(len(found) * len(QUANTITIES))
+    for i, (norm, view) in enumerate(found.items()):
+        count = len(next(row["terms"] for row in view.rows if row.get("terms")))
+        for panel, (name, title) in zip(axes[len(QUANTITIES) * i :], QUANTITIES.items(), strict=False):
             for layer in range(count):
                 steps, values = panels.series(view, panels.picked("terms", layer, name))
                 colour = colormaps["viridis"](0.2 + 0.65 * layer / max(1, count - 1))
                 panel.plot(steps, values, color=colour, linewidth=1, label=f"layer {layer + 1}")
-            panel.set(title=style.NAMES[norm], xlabel="step", ylabel=title)
-            style.tick(panel, "x")
+            panel.set(title=style.NAMES[norm].removeprefix("Standard + "), ylabel=title)
+            style.clock(panel, "linear")
             if name == "sigma":
                 style.tick(panel, "y")
             if name == "positive":
                 panel.set_ylim(-0.03, 1.03)
     return figure
+
+
+PLATES = (
+    Plate(
+        "terms",
+        "See how little the two reductions remove in practice, and how σ moves.",
+        "Theorem 4.1 along the training of VGG, first seed, a line per normalisation layer: σ (geometric "
+        "mean over the "
+        "layer's units); the shares of γ²/σ² ‖g‖² that its two reductions remove; the share of units with "
+        "⟨g, ŷ⟩ > 0. An "
+        "ℓₚ layer divides by another number than σ, so that what it removes may be negative.",
+        draw,
+        (("vgg", NORMS),),
+    ),
+)

@@ -6,6 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 
+from bnverify.experiments.networks.kinds import KINDS
+
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _DATA = {
     "digits": "scikit-learn's digits",
@@ -13,15 +15,7 @@ _DATA = {
     "cifar10 (JPEG copy)": "CIFAR-10, JPEG copy",
     "fashion-mnist": "Fashion-MNIST",
 }
-NETWORKS = {
-    "none": "Standard",
-    "batchnorm": "Standard + BatchNorm",
-    "noisy-batchnorm": "Standard + “Noisy” BatchNorm",
-    "noise": "Standard + noise",
-    "l1": "Standard + ℓ₁",
-    "l2": "Standard + ℓ₂",
-    "linf": "Standard + ℓ∞",
-}
+NETWORKS = {name: kind.words for name, kind in KINDS.items()}
 MODELS = {
     "vgg": "VGG",
     "insert": "VGG",

@@ -21,7 +21,9 @@ from torch import Tensor, nn
 
 from bnverify.base.errors import InputError
 
-EVALUATED = 2048  # Pictures of each part whose accuracy is recorded along the training; at its end all test pictures.
+EVALUATED = (
+    2048  # Pictures of each part whose accuracy is recorded along the training; at its end all test pictures.
+)
 RANDOM_LENGTHS = (0, -1)  # Probes of a random direction: the shortest and the longest of the gradient's.
 
 
@@ -89,6 +91,8 @@ class NetworkTask:
 
     def measure(self) -> record.Row:
         recipe = self.recipe
+        if recipe.accuracy_only:
+            return {"accuracy": self._accuracies(EVALUATED)}
         now = self._objective(self.step)
         w = now.point()
         before = moments.activations(now, w)

@@ -1,9 +1,9 @@
-"""Which runs a reproduction consists of, and which of them a figure needs."""
+"""Which runs a reproduction consists of."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 from bnverify.experiments.run import presets
@@ -14,6 +14,7 @@ from bnverify.experiments.run.recipes import (
     GAINS,
     NORMS_DLN,
     RECIPES,
+    SECOND_RATE,
     SWEEP,
     SWEEP_DLN,
     DlnRecipe,
@@ -25,33 +26,7 @@ from bnverify.experiments.run.recipes import (
 
 from bnverify.base.errors import InputError
 
-# Model and normalisations of the runs that each figure shows; "sweep" is VGG at the other learning rates,
-# half as long, since it is asked only whether they train; "depth" is linear networks of several depths at several
-# learning rates; "effects" is linear networks with one field of the recipe changed.
 NORMALISED = tuple(norm for norm in NORMS_DLN if norm != "none")
-NEEDS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
-    "1": (("vgg", ("none", "batchnorm")), ("sweep", ("none", "batchnorm"))),
-    "2": (("vgg", ("none", "batchnorm", "noisy-batchnorm", "noise")),),
-    "3": (("vgg", ("none", "batchnorm")), ("dln", ("none", "batchnorm"))),
-    "4": (("vgg", ("none", "batchnorm")),),
-    "5": (("vgg", ("none", "batchnorm", "l1", "l2", "linf")), ("dln", tuple(NORMS_DLN))),
-    "6": (("vgg", ("none", "batchnorm", "l1", "l2", "linf")),),
-    "7": (("insert", ("none",)), ("insert-dln", ("none",))),
-    "8": (("vgg", ("none", "batchnorm", "noisy-batchnorm")),),
-    "9": (("dln", ("none", "batchnorm")),),
-    "10": (("dln", ("none", "batchnorm")),),
-    "11": (("vgg", ("none", "batchnorm")),),
-    "12": (("vgg", ("none", "batchnorm", "l1", "l2", "linf")),),
-    "13": (("dln", tuple(NORMS_DLN)),),
-    "predict": (("vgg", ("batchnorm", "noisy-batchnorm", "l1", "l2", "linf")), ("depth", NORMALISED)),
-    "effects": (("effects", ("none", "batchnorm")),),
-    "init": (("init", ("none", "batchnorm")),),
-    "others": (
-        ("start", ("none", "last-batchnorm", "batchnorm-relu")),
-        ("full-batch", ("none", "batchnorm")),
-        ("vgg", ("none", "batchnorm")),
-    ),
-}
 # No figure and no claim has the shift, random directions or curvature of these networks.
 UNSHOWN: tuple[NormKind, ...] = ("noise", "l1", "l2", "linf")
 # The unchanged network among the effects, effects that a plain network does not have, and steps with the quick
@@ -78,7 +53,7 @@ def plan(
     seeds: int | None = None,
     data: str | None = None,
     device: str | None = None,
-    figures: tuple[str, ...] = (),
+    needs: Sequence[tuple[str, tuple[str, ...]]] = (),
     overrides: tuple[str, ...] = (),
     depth: int | None = None,
     init: Init | None = None,
@@ -87,18 +62,15 @@ def plan(
 
     Args:
         name: see `presets.PRESETS`. seeds, data, device: the preset's, unless given.
-        figures: numbers of figures; none means all.
+        needs: (family, networks) of the runs that are wanted, see `figures.needs`; none means all.
         overrides: ``field=value`` texts, for every recipe that has the field (but `STUDIED` ones).
         depth, init: of VGG networks, where `screen` chose them.
 
     Raises:
-        InputError: there is no such preset or figure, the preset has nothing of a figure, there are fewer than two
-        seeds, or no recipe has a field.
+        InputError: there is no such preset, it has nothing of what is wanted, there are fewer than two seeds, or no
+        recipe has a field.
     """
     preset = presets.preset(name)
-    for figure in figures:
-        if figure not in NEEDS:
-            raise InputError(f"figure {figure!r} is unknown; expected one of {', '.join(NEEDS)}")
     if seeds is not None and seeds < 2:
         raise InputError(f"seeds = {seeds}; expected at least 2, since every interval is over seeds")
     preset = replace(
@@ -110,16 +82,13 @@ def plan(
         depth=depth,
         init=init,
     )
-    wanted = {
-        (model, norm)
-        for figure in (figures or tuple(NEEDS))
-        for model, norms in NEEDS[figure]
-        for norm in norms
-    }
+    wanted = {(family, norm) for family, norms in needs for norm in norms}
     runs = [run for family in preset.families for run in FAMILIES[family](preset)]
-    found = [_overridden(run, overrides) for run in runs if (run.family, run.recipe.norm) in wanted]
+    found = [
+        _overridden(run, overrides) for run in runs if not needs or (run.family, run.recipe.norm) in wanted
+    ]
     if not found:
-        raise InputError(f"preset {name} trains nothing of figure {', '.join(figures)}; name another preset")
+        raise InputError(f"preset {name} trains nothing of what this figure shows; name another preset")
     # Sorting keeps the order of what is alike.
     return sorted(found, key=lambda run: (_stage(run), run.recipe.seed)) if preset.by_seed else found
 
@@ -190,6 +159,8 @@ def _sweep(preset: Preset) -> Iterator[Planned]:
     steps = max(1, round(preset.sweep * vgg.steps))
     for norm, lr, seed in itertools.product(PLAIN, SWEEP, range(preset.seeds)):
         recipe = replace(vgg, norm=norm, lr=lr, seed=seed, checkpoints=0, steps=steps)
+        if lr == SECOND_RATE:
+            recipe = replace(recipe, checkpoints=vgg.checkpoints, grid="linear", accuracy_only=True)
         yield Planned(f"vgg/{norm}-lr{lr:g}-seed{seed}", "sweep", recipe)
 
 
@@ -254,7 +225,7 @@ FAMILIES: dict[str, Callable[[Preset], Iterator[Planned]]] = {
     "start": _starts,
     "full-batch": _full_batch,
 }
-"""What a preset is made of, by the name that `NEEDS` gives it."""
+"""What a preset is made of."""
 
 
 def _overridden(run: Planned, overrides: tuple[str, ...]) -> Planned:

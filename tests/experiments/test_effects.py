@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bnverify.experiments import figures
 from bnverify.experiments.judge import fields as effects
 from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.report import reproduction_notes
@@ -60,7 +61,7 @@ def test_the_table_is_printed_with_its_gaps() -> None:
 
 
 def test_every_effect_is_planned_beside_the_unchanged_network() -> None:
-    planned = {p.path: p.recipe for p in plan("quick", figures=("effects",))}
+    planned = {p.path: p.recipe for p in plan("quick", needs=figures.needs(("effects",)))}
     for norm in ("none", "batchnorm"):
         base = planned[f"effects/{norm}-default"]
         assert isinstance(base, DlnRecipe)

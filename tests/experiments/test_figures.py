@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from bnverify.experiments import figures
-from bnverify.experiments.figures import MODULES, draw_all, panels, protocol, style
+from bnverify.experiments.figures import draw_all, fig_7, panels, plates, protocol, ratio, style
 from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.report import labels
 from bnverify.experiments.run import record, train
@@ -36,43 +37,77 @@ def linear(runs: list[Run], *norms: str) -> list[Run]:
     return [run for run in runs if run.folder.parent.name == "dln" and run.recipe.norm in wanted]
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_every_figure_has_its_runs_its_caption_and_names_its_data(
+@pytest.mark.parametrize("name", plates())
+def test_every_figure_has_its_runs_says_what_to_see_and_names_its_data(
     name: str, drawn: dict[str, Figure]
 ) -> None:
-    figure = drawn[name]
-    assert figures.caption(name)
-    note = figure.get_supxlabel()
-    assert (labels.SYNTHETIC in note) == (name in (*figures.LINEAR, *figures.BOTH))
-    assert ("CIFAR-10, JPEG copy" in note) == (name not in figures.LINEAR)
+    plate, note = plates()[name], drawn[name].get_supxlabel().replace("\n", " ")
+    assert plate.sees.startswith("See ")
+    assert figures.caption(name) == f"{plate.sees} {plate.caption}"
+    assert (labels.SYNTHETIC in note) == (plate.data != "pictures")
+    assert ("CIFAR-10, JPEG copy" in note) == (plate.data != "synthetic")
 
 
-@pytest.mark.parametrize("name", ["fig_10", "fig_13"])
+@pytest.mark.parametrize("name", plates())
+def test_every_figure_fits_on_a_telephone(name: str, drawn: dict[str, Figure]) -> None:
+    assert drawn[name].get_figwidth() * 96 <= 390
+
+
+def test_a_figure_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (
+        "from bnverify.experiments.figures import style\n"
+        "from bnverify.experiments.figures.plate import Plate\n"
+        "PLATES = (Plate('fig_99', 'See it.', 'It.', lambda shelf: style.grid(1)[0], (('vgg', ('l2',)),)),)\n"
+    )
+    (tmp_path / "fig_99.py").write_text(source)
+    monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(tmp_path)])
+    try:
+        assert list(plates())[-5:-4] == ["fig_99"] or "fig_99" in plates()
+        assert figures.needs(("99",)) == (("vgg", ("l2",)),)
+    finally:
+        sys.modules.pop("bnverify.experiments.figures.fig_99", None)
+
+
+@pytest.mark.parametrize(("name", "rates"), [("fig_10", (1e-6, 1e-6, 1e-7, 1e-7)), ("fig_13", (1e-6,) * 4)])
 def test_full_batch_pictures_have_the_curvature_and_two_over_the_learning_rate(
-    name: str, drawn: dict[str, Figure]
+    name: str, rates: tuple[float, ...], drawn: dict[str, Figure]
 ) -> None:
     betas = [axes for axes in drawn[name].axes if axes.get_ylabel() == "effective β"]
-    assert len(betas) == 2
-    for axes, lr in zip(betas, (1e-6, 1e-7), strict=True):
+    for axes, lr in zip(betas, rates, strict=True):
         lines = {line.get_label(): line for line in axes.lines}
         assert list(lines["2 / learning rate"].get_ydata()) == [2 / lr, 2 / lr]
         dots = [line for line in axes.lines if line.get_marker() == "." and len(line.get_xdata()) == 3]
-        assert {line.get_color() for line in dots} >= {style.COLOURS["none"], style.COLOURS["batchnorm"]}
+        assert len({line.get_color() for line in dots} & set(style.COLOURS.values())) == 2
         plain = next(line for line in dots if line.get_color() == style.COLOURS["none"])
         assert list(plain.get_ydata()) == pytest.approx([1 / lr] * 3)
 
 
-@pytest.mark.parametrize(
-    ("name", "letters"), [("fig_4", "abc"), ("fig_10", "abcabc"), ("fig_13", "abcdabcd")]
-)
-def test_landscapes_are_logarithmic_in_both_directions(
+@pytest.mark.parametrize(("name", "letters"), [("fig_4", "abc"), ("fig_10", "abcabc")])
+def test_linear_time_stands_beside_logarithmic_time(
     name: str, letters: str, drawn: dict[str, Figure]
 ) -> None:
     axes = drawn[name].axes
-    assert "".join(one.get_title()[1] for one in axes) == letters
+    assert "".join(one.get_title()[1] for one in axes[::2]) == letters
+    assert {one.get_yscale() for one in axes} == {"log"}
+    assert {one.get_xscale() for one in axes[::2]} == {"linear"}
+    assert {one.get_xscale() for one in axes[1::2]} == {"log"}
+
+
+@pytest.mark.parametrize(("name", "scale"), [("fig_13", "linear"), ("fig_13_log", "log")])
+def test_every_normalisation_has_a_panel_of_its_own_against_the_standard_network(
+    name: str, scale: str, drawn: dict[str, Figure]
+) -> None:
+    axes = drawn[name].axes
+    assert [one.get_title() for one in axes[:4]] == [
+        f"(a) {labels.NETWORKS[norm].removeprefix('Standard + ')}"
+        for norm in ("batchnorm", "l1", "l2", "linf")
+    ]
+    assert len(axes) == 16
     for one in axes:
-        assert one.get_yscale() == "log"
-        assert one.get_xscale() == ("linear" if one.get_ylabel() == "training loss" else "log")
+        assert one.get_xscale() == scale
+        named = {line.get_label() for line in one.lines} & set(labels.NETWORKS.values())
+        assert len(named) == 2
+        assert labels.NETWORKS["none"] in named
 
 
 def test_a_seed_that_overflows_is_marked_at_the_edge_or_opens_the_band(make_run: Any, tmp_path: Path) -> None:
@@ -111,7 +146,7 @@ def test_compared_distributions_have_one_scale(drawn: dict[str, Figure]) -> None
     by_layer: dict[str, set[tuple[float, float]]] = {}
     for axes in drawn["fig_6"].axes:
         by_layer.setdefault(axes.get_title().partition(",")[0], set()).add(axes.get_ylim())
-    assert len(by_layer) == 3
+    assert len(by_layer) == 2
     assert all(len(scales) == 1 for scales in by_layer.values())
 
 
@@ -130,10 +165,10 @@ def test_a_band_over_learning_rates_ends_with_the_shortest_and_opens_where_one_d
 def test_insertions_into_both_models_are_drawn_and_a_change_of_sign_is_marked(
     drawn: dict[str, Figure],
 ) -> None:
-    panels_of = {axes.get_title(): axes for axes in drawn["fig_7"].axes if axes.get_title()}
-    assert len(panels_of) == 2 * len(labels.QUANTITIES)
-    for model in ("VGG", "DLN"):
-        written = [text.get_text() for text in panels_of[f"{model}, curvature, all weights"].texts]
+    for name in ("fig_7", "fig_7_dln"):
+        panels_of = {axes.get_title(): axes for axes in drawn[name].axes if axes.get_title()}
+        assert set(panels_of) == {"plain network", "with one BatchNorm: z = y", *labels.QUANTITIES.values()}
+        written = [text.get_text() for text in panels_of["curvature, all weights"].texts]
         assert sum(text.startswith("±") for text in written) == 3
         assert len(written) == 12
 
@@ -146,14 +181,15 @@ def test_everything_any_panel_shows_is_in_the_legend(drawn: dict[str, Figure]) -
 def test_figures_without_their_runs_are_left_out(runs: list[Run], tmp_path: Path) -> None:
     with style.look():
         names = [name for name, _ in figures.draw(Shelf(linear(runs)))]
-    assert names == ["fig_3", "fig_5", "fig_9", "fig_10", "fig_13"]
+    assert names == ["fig_3_dln", "fig_5", "fig_9", "fig_10", "fig_13", "fig_13_log", "ratio"]
     assert draw_all([], tmp_path) == []
 
 
 def test_a_figure_is_written_as_vector_and_png_and_twice_the_same(
     runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figures, "MODULES", ("fig_5",))
+    only = {"fig_5": plates()["fig_5"]}
+    monkeypatch.setattr(figures, "plates", lambda: only)
     of = linear(runs, "none", "batchnorm")
     paths = draw_all(of, tmp_path / "a")
     heads = {".pdf": b"%PDF", ".svg": b"<?xml", ".png": b"\x89PNG"}
@@ -187,3 +223,36 @@ def test_the_made_up_rows_have_the_names_that_real_rows_have(runs: list[Run], tm
         train.run(recipe, tmp_path / name)
         made = next(run for run in runs if run.folder.as_posix().endswith(name))
         assert within(keys_of(made.measured()[0]), keys_of(record.read(tmp_path / name).measured()[0])), name
+
+
+def test_the_schematic_has_batchnorm_between_y_and_z_on_one_side_alone(drawn: dict[str, Figure]) -> None:
+    plain, inserted = drawn["fig_7"].axes[:2]
+    words = [[text.get_text() for text in axes.texts if text.get_text()] for axes in (plain, inserted)]
+    assert words[0][:4] == ["x", "W", "y", "f, loss"]
+    assert words[1][:6] == ["x", "W", "y", "BN", "z", "f, loss"]
+    assert fig_7.RATES == {"insert": 0.1, "insert-dln": 1e-6}
+
+
+def test_the_band_of_the_ratio_is_that_of_the_sign_test() -> None:
+    # 24 seeds: the 7th and the 18th of the ordered values hold the median with 97.7 %.
+    values = [float(i) for i in range(1, 25)]
+    assert ratio.band(values) == (pytest.approx(math.sqrt(12 * 13)), 7.0, 18.0)
+    assert ratio.band([3.0, 1.0, 2.0, 5.0, 4.0]) == (3.0, 1.0, 5.0)
+    assert ratio.band([1.0, 2.0, 3.0, 4.0, 5.0, math.inf])[2] == math.inf
+
+
+def test_a_run_that_diverged_counts_as_infinite_in_the_ratio_and_is_marked(
+    make_run: Any, tmp_path: Path
+) -> None:
+    recipe = VggRecipe(depth=9, steps=20, checkpoints=3, size=8)
+    make_run(tmp_path / "vgg" / "plain", recipe, 5)
+    make_run(tmp_path / "vgg" / "normed", replace(recipe, norm="batchnorm"))
+    shelf = Shelf(record.runs_under(tmp_path))
+    plain, normed = (shelf.seeds("vgg", norm, 0.1) for norm in ("none", "batchnorm"))
+    found = ratio.ratios(normed, plain, "loss_range")
+    assert found[max(found)] == [math.inf]
+    with style.look():
+        figure = plates()["ratio"].draw(shelf)
+    assert figure is not None
+    crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
+    assert [list(line.get_xdata()) for line in crosses] == [[6]]

@@ -169,7 +169,7 @@ def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_device_that_is_not_there_is_named_before_anything_is_trained(tmp_path: Path) -> None:
-    planned = plans.plan("paper", data="digits", figures=("4",))
+    planned = plans.plan("paper", data="digits", needs=(("vgg", ("none",)),))
     with pytest.raises(InputError, match="device 'cuda' cannot be used"):
         run_all(planned, tmp_path / "out")
     assert not (tmp_path / "out").exists()
