@@ -185,7 +185,7 @@ def figures(
             made.append(
                 Figure(stem, caption, Markup(svg), round(figure.get_figwidth() * 96), file if there else None)
             )
-            progress("figures", len(made), len(drawn.MODULES))
+            progress("figures", len(made), len(drawn.plates()))
     return tuple(made)
 
 
