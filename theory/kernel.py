@@ -882,8 +882,8 @@ class Formal:
         gap = self.difference(left, right, relation)
         self.names[name], self.relations[name] = gap, relation
         if relation == "==":
-            self.equate(left, walk(right, self))
-            self.equate(right, walk(left, self))
+            low = gap.like({}) if same(left, ast.Constant(0)) else walk(left, self)
+            _ = self.equate(low, gap + low) or self.equate(gap + low, low)
         if not isinstance(gap, Number):
             return
         gap = self.normal(gap)
@@ -897,17 +897,29 @@ class Formal:
             if relation in {"<", "<="} and c > 0 and len(odd) == 1 and gap.atoms() - set(odd) <= self.nonzero:
                 self.nonnegative |= set(odd)
 
-    def equate(self, node: ast.expr, value: Any) -> None:
-        """A hypothesis ``name == value`` about a free name is put in after everything is differentiated."""
-        if not isinstance(node, ast.Name):
-            return
-        free, vectors = self.names.get(node.id), self.claim.declared_vectors()
-        if isinstance(free, Number) and isinstance(value, Number) and node.id not in {"m", "eps"}:
-            atom = ("number", node.id)
-            if free.parts == Number.atom(atom).parts and atom not in self.reach(value):
-                self.equal.append((atom, value))
-        elif node.id in vectors and isinstance(value, Vector) and node.id not in self.reach(value):
-            self.equal.append((node.id, value))
+    def equate(self, side: Any, value: Any) -> bool:
+        """Keep what a hypothesis says of a free name or of operators on a name; it is put in after all derivatives."""
+        if isinstance(side, Number) and isinstance(value, Number) and len(side.parts) == 1:
+            ((monomial, c),) = side.parts.items()
+            free = monomial[0][0] if len(monomial) == 1 else M
+            if (
+                c == 1
+                and monomial == ((free, 1),)
+                and free[0] == "number"
+                and free not in {M, EPS} | self.reach(value)
+            ):
+                self.equal.append((free, value))
+                return True
+        if isinstance(side, Vector) and isinstance(value, Vector) and len(side.parts) == 1:
+            (((word, name), c),) = side.parts.items()
+            known = {(word, name): value}
+            touched = any(self.place(key[0], key[1], known) is not None for key in value.parts) or any(
+                self.is_touched(atom, known, {}) for x in value.parts.values() for atom in x.atoms()
+            )
+            if c.parts == {(): 1} and (word or name in self.claim.declared_vectors()) and not touched:
+                self.equal.append(((word, name), value))
+                return True
+        return False
 
     def reach(self, value: Any) -> set[Any]:
         """The atoms and the names of vectors that a value is made of, inside roots and parts too."""
@@ -1023,7 +1035,7 @@ class Formal:
                 change = self.change(walk(inside, self), moves)
         finally:
             self.names, self.elsewhere = kept, False
-        back = {"yhat'": kept["yhat"]} if "yhat" in kept else {"z'": kept["z"]}
+        back = {((), "yhat'"): kept["yhat"]} if "yhat" in kept else {((), "z'"): kept["z"]}
         return self.put_for(change, back, {})
 
     def change(self, value: Any, moves: dict[Any, Any]) -> Any:
@@ -1100,7 +1112,7 @@ class Formal:
         named = set().union(*(names_in(tree) for _, tree in self.lines))
         if name in free - named and names_in(inside) <= free and is_polynomial(inside):
             if isinstance(value, Vector):
-                return self.put_for(walk(inside, self), {name: value}, {})
+                return self.put_for(walk(inside, self), {((), name): value}, {})
             return self.put_for(walk(inside, self), {}, {("number", name): value})
         self.refuse_loss(inside)
         kept, self.elsewhere = self.names, True
@@ -1299,52 +1311,69 @@ class Formal:
     def settled(self, value: Number) -> Number:
         """The normal form, with what hypotheses say that free names are equal to put for them, in order."""
         for free, meant in self.equal:
-            kind: tuple[dict[Any, Any], dict[Any, Any]] = (
-                ({free: meant}, {}) if isinstance(free, str) else ({}, {free: meant})
-            )
-            value = self.put_for(value, *kind)
+            numbers, places = ({free: meant}, {}) if isinstance(meant, Number) else ({}, {free: meant})
+            value = self.put_for(value, places, numbers)
         return self.normal(value)
 
-    def put_for(self, value: Any, vectors: dict[str, Vector], numbers: dict[Any, Number]) -> Any:
-        """The value with vectors and numbers in the places of free ones, inside roots and parts too."""
+    def put_for(self, value: Any, places: dict[Any, Vector], numbers: dict[Any, Number]) -> Any:
+        """The value with vectors in the places of words on names, and numbers in those of atoms, inside roots too."""
         if isinstance(value, Vector):
             total = value.like({})
-            for (word, name), c in value.parts.items():
-                place = vectors.get(name, value.like({((), name): Number.of(1)}))
-                if name in vectors:
-                    for letter in reversed(word):
-                        place = self.letters[letter] @ place
-                else:
-                    place = value.like({(word, name): Number.of(1)})
-                total = total + place * self.put_for(c, vectors, numbers)
+            for key, c in value.parts.items():
+                place = self.place(key[0], key[1], places)
+                place = value.like({key: Number.of(1)}) if place is None else place
+                total = total + place * self.put_for(c, places, numbers)
             return total
-        free, total = {*vectors, *numbers}, Number({})
-        if not free & self.reach(value):
-            return value
-        for monomial, c in value.parts.items():
-            term = Number.of(c)
-            for atom, power in monomial:
-                found = (
-                    self.put_for_atom(atom, vectors, numbers)
-                    if free & self.reach(Number.atom(atom))
-                    else Number.atom(atom)
-                )
-                term = term * (found if power > 0 else self.inverse(found, None)).power(abs(power))
-            total = total + term
-        return total
+        for _ in range(
+            8 if any(word for word, _ in places) else 1
+        ):  # a name is put once, and may be in what is put
+            touched = {atom for atom in value.atoms() if self.is_touched(atom, places, numbers)}
+            if not touched:
+                break
+            total = Number({})
+            for monomial, c in value.parts.items():
+                term = Number.of(c)
+                for atom, power in monomial:
+                    found = self.put_for_atom(atom, places, numbers) if atom in touched else Number.atom(atom)
+                    term = term * (found if power > 0 else self.inverse(found)).power(abs(power))
+                total = total + term
+            value = total
+        return value
 
-    def put_for_atom(self, atom: Any, vectors: dict[str, Vector], numbers: dict[Any, Number]) -> Number:
+    def place(self, word: tuple[str, ...], name: str, places: dict[Any, Vector]) -> Vector | None:
+        """The vector in the place of a word on a name, if there is one."""
+        for (end, base), meant in places.items():
+            if base == name and word[len(word) - len(end) :] == end:
+                for letter in reversed(word[: len(word) - len(end)]):
+                    meant = self.letters[letter] @ meant
+                return meant
+        return None
+
+    def is_touched(self, atom: Any, places: dict[Any, Vector], numbers: dict[Any, Number]) -> bool:
+        if atom in self.meaning:
+            return any(self.is_touched(inside, places, numbers) for inside in self.meaning[atom].atoms())
+        if atom[0] == "dot":
+            _, a, word, b = atom
+            return self.place(word, b, places) is not None or self.place(mirror(word), a, places) is not None
+        return atom in numbers
+
+    def put_for_atom(self, atom: Any, places: dict[Any, Vector], numbers: dict[Any, Number]) -> Number:
         match atom:
             case ("dot", a, word, b):
-                right = vectors.get(b, Vector.base(b))
-                for letter in reversed(word):
-                    right = self.letters[letter].action(right)
-                left = vectors.get(a, Vector.base(a, right.space))
-                return Vector(left.parts, right.space) @ right
+                right, left = self.place(word, b, places), self.place((), a, places)
+                if right is None and left is None:
+                    word, a, b, left = (), b, a, self.place(mirror(word), a, places)
+                if right is None:
+                    right = Vector.base(b)
+                    for letter in reversed(word):
+                        right = self.letters[letter].action(right)
+                left = Vector.base(a) if left is None else left
+                space = left.space if right.parts == Vector.base(b).parts else right.space
+                return Vector(left.parts, space) @ Vector(right.parts, space)
             case ("root", _):
-                return self.root(self.normal(self.put_for(self.meaning[atom], vectors, numbers)))
+                return self.root(self.normal(self.put_for(self.meaning[atom], places, numbers)))
             case ("part", _):
-                return self.put_for(self.meaning[atom], vectors, numbers)
+                return self.put_for(self.meaning[atom], places, numbers)
         return numbers[atom]
 
     def is_zero(self, value: Any) -> bool:
