@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from bnverify.numerics.audit.findings.audit import audit
     from bnverify.numerics.audit.loop.auditor import Auditor
     from bnverify.numerics.audit.report import AuditReport
-    from bnverify.theory.decide.decision import Decision, decide
+    from bnverify.theory.decide.ask import decide
+    from bnverify.theory.decide.decision import Decision
     from bnverify.theory.registry import registry
 
 __all__ = ["AuditReport", "Auditor", "Decision", "InputError", "audit", "decide", "registry"]
@@ -21,7 +22,7 @@ _HOMES = {
     "Decision": "bnverify.theory.decide.decision",
     "InputError": "bnverify.base.errors",
     "audit": "bnverify.numerics.audit.findings.audit",
-    "decide": "bnverify.theory.decide.decision",
+    "decide": "bnverify.theory.decide.ask",
     "registry": "bnverify.theory.registry",
 }
 

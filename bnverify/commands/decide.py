@@ -40,6 +40,12 @@ def decide(
     timeout: Annotated[float, typer.Option(help="Seconds for each statement.")] = 30.0,
     vector: Annotated[list[str] | None, typer.Option(help="A free vector; may be repeated.")] = None,
     number: Annotated[list[str] | None, typer.Option(help="A free number; may be repeated.")] = None,
+    best: Annotated[
+        str | None, typer.Option(help="'max c' or 'min c': the best value of the free constant c.")
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option(help="Of a refuted statement, look for what is true instead.")
+    ] = False,
     script: Annotated[
         bool, typer.Option(help="Print lines of torch that replay the counterexample without this package.")
     ] = False,
@@ -49,8 +55,8 @@ def decide(
 
     A proof is a certificate, and a counterexample an exact point, that the kernel accepts.
     """
+    from bnverify.theory.decide.ask import answered
     from bnverify.theory.decide.conjecture import Conjecture
-    from bnverify.theory.decide.decision import answer
     from bnverify.theory.decide.solvers import SOLVERS, Portfolio, installed
 
     if timeout <= 0:
@@ -61,7 +67,7 @@ def decide(
     for text in texts:
         asked = Conjecture(text, tuple(given or ()), norm, tuple(vector or ()), tuple(number or ()), min_m)
         with Portfolio(timeout) as portfolio:
-            found.append(answer(asked, portfolio))
+            found.append(answered(asked, portfolio, best, repair))
         if not as_json and len(texts) > 1:
             print(f"{found[-1].word:9} {text}", flush=True)
     if as_json:

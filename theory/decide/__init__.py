@@ -1,1 +1,1 @@
-"""Conjectures about a normalisation, decided for every batch size: `decision.decide`."""
+"""Conjectures about a normalisation, decided for every batch size: `ask.decide`."""

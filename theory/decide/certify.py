@@ -36,7 +36,8 @@ def quick(case: Case, left: Callable[[], float]) -> Iterator[Certificate]:
         return
     if isinstance(gap, Number) and relation in {"<=", "<"}:
         low, _, high = comparison(case.claim.statement)
-        yield {"terms": [f"({ast.unparse(high)}) - ({ast.unparse(low)})"]}
+        zero = ast.unparse(low) == "0"
+        yield {"terms": [ast.unparse(high) if zero else f"({ast.unparse(high)}) - ({ast.unparse(low)})"]}
     yield from by_terms(case, within(QUICK, left), rounds=1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from bnverify.theory.decide import certify, instances, replay
@@ -11,7 +12,8 @@ from bnverify.theory.decide.conjecture import Case, Conjecture, build, cases, wi
 from bnverify.theory.decide.settle import Outcome, Proof, Settling, certified, proved, settle
 from bnverify.theory.decide.solvers import Portfolio
 from bnverify.theory.grammar import parse, unparse
-from bnverify.theory.kernel import Refused, Verified, judge
+from bnverify.theory.kernel import Refused, Verified, judge, walk
+from bnverify.theory.kernel import parse as kernel_parse
 
 SIDES = frozenset({"left", "right", "left_float", "right_float"})
 
@@ -21,6 +23,31 @@ def compact(value: Any) -> str:
     if isinstance(value, list):
         return "(" + ", ".join(compact(entry) for entry in value) + ")"
     return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def said_best(best: dict[str, Any]) -> list[str]:
+    """The best constant in words."""
+    word = "largest" if best["direction"] == "max" else "smallest"
+    if best["value"] is None:
+        if best["low"] is None:
+            return [f"  no {word} {best['name']} was found"]
+        return [f"  the {word} {best['name']} lies between {best['low']:.9g} and {best['high']:.9g}"]
+    proof = "proved with it" if best["proved"] else "decided by solvers with it"
+    out = [f"  the {word} {best['name']} is {best['value']}: {proof}, refuted at m = {best['beyond']} with"]
+    out[0] += " a part in a million beyond"
+    if best["attained"]:
+        out.append("  equality is attained")
+    elif best["approached"]:
+        out.append("  it is approached as m grows, and not attained")
+    return out
+
+
+def said_repair(repair: dict[str, Any]) -> list[str]:
+    """The repair in words."""
+    if repair["change"] is None:
+        return ["  no repair in the family that was tried"]
+    given = "".join(f" given {text}" for text in repair["given"])
+    return [f"  true instead ({repair['change']}):", f"    {repair['statement']}{given}"]
 
 
 def is_zero(value: Any) -> bool:
@@ -119,6 +146,10 @@ class Decision:
                     "  right - left, times a positive factor or of the squares, is the sum of: "
                     + "; ".join(terms)
                 )
+        if self.best:
+            out += said_best(self.best)
+        if self.repair:
+            out += said_repair(self.repair)
         if self.answer == "open":
             out += [f"  tried: {text}" for text in self.tried]
         out.append(f"  {self.seconds:.2f} s")
@@ -146,34 +177,6 @@ class Decision:
             "checked_by": "kernel",
             "items": list(self.certificate),
         }
-
-
-def decide(
-    statement: str,
-    given: tuple[str, ...] | list[str] = (),
-    norm: str = "batch-norm",
-    *,
-    vectors: tuple[str, ...] | list[str] = (),
-    numbers: tuple[str, ...] | list[str] = (),
-    min_m: int = 2,
-    timeout: float = 30.0,
-    seed: int = 0,
-    detail: bool = True,
-) -> Decision:
-    """Decide a statement about a normalisation's gradient v and Hessian B, for every batch size m >= ``min_m``.
-
-    Args:
-        statement: a relation of numbers or vectors, ``psd(A)``, ``iff(a, b)`` or ``a or b``, in the
-        grammar of the claims.
-        given: hypotheses. norm: a name or the lines of a definition. vectors, numbers: free names of the statement.
-        timeout: seconds in all. detail: whether to ask which hypotheses are needed, and where equality is attained.
-
-    Raises:
-        InputError: the text is not in the grammar, or divides by what can be 0.
-    """
-    asked = Conjecture(statement, tuple(given), norm, tuple(vectors), tuple(numbers), min_m)
-    with Portfolio(timeout) as portfolio:
-        return answer(asked, portfolio, seed, detail)
 
 
 def answer(asked: Conjecture, portfolio: Portfolio, seed: int = 0, detail: bool = True) -> Decision:
@@ -208,12 +211,17 @@ def combined(asked: Conjecture, found: list[Outcome]) -> Decision:
             answer="proved",
             certificate=tuple(item(proof) for outcome in real for proof in outcome.proofs),
             verified=tuple(proof.verified for outcome in real for proof in outcome.proofs),
-            tight=real[0].case.goal[1] == "==" or None,
+            tight=all(proof.verified.tight for outcome in real for proof in outcome.proofs) or None,
         )
     if all(outcome.answer in {"proved", "decided"} for outcome in real):
         by = [set(outcome.by) for outcome in real if outcome.answer == "decided"]
         return replace(base, decided_by=tuple(sorted(set.intersection(*by))))
     return base
+
+
+def unknown_decision(asked: Conjecture, tried: tuple[str, ...]) -> Decision:
+    """Open, after what was tried."""
+    return Decision("open", asked.statement, asked.given, asked.norm, (f"m >= {asked.min_m}",), tried=tried)
 
 
 def convicted(base: Decision, bad: Outcome) -> Decision:
@@ -343,8 +351,11 @@ def tightness(made: Decision, seed: int) -> Decision:
     except Exception:
         return made
     low = case.claim.min_m
-    points = instances.candidates(
-        wanted, (max(low, 3), max(low, 4), low), 3000, seed + 2, broken=False, goal=True
+    sizes = (max(low, 3), max(low, 4), low)
+    right_side = wanted.formal.normal(walk(kernel_parse(right), wanted.formal))
+    points = chain(
+        instances.candidates(wanted, sizes, 3000, seed + 2, broken=False, goal=True, apart=right_side),
+        instances.candidates(wanted, sizes[:1], 3000, seed + 2, broken=False, goal=True),
     )
     zero = None
     for _, point in zip(range(8), points, strict=False):

@@ -225,10 +225,12 @@ def candidates(
     broken: bool = True,
     goal: bool = False,
     terms: bool = False,
+    apart: Number | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Instances where the hypotheses hold, as far as float64 sees; smallest first.
 
-    broken: the statement fails there; goal: it holds there; terms: every term of right - left differs from 0.
+    broken: the statement fails there; goal: it holds there; terms: every term of right - left differs from 0;
+    apart: a formal number that does.
     """
     rng = np.random.default_rng(seed)
     formal = case.formal
@@ -256,6 +258,8 @@ def candidates(
                 good &= batch.broken(gap, relation)
             if goal:
                 good &= batch.holds(gap, relation)
+            if apart is not None:
+                good &= batch.holds(apart, "!=")
             if terms:
                 good &= batch.no_term_is_zero(gap)
         rows = np.flatnonzero(good)

@@ -13,7 +13,7 @@ from bnverify.theory.decide.conjecture import Case, build
 from bnverify.theory.decide.rebuild import lengths, point
 from bnverify.theory.decide.reduce import Frame, Irreducible, Shape, demanded, violated
 from bnverify.theory.decide.solvers import Answer, Portfolio, smt
-from bnverify.theory.grammar import parse, unparse
+from bnverify.theory.grammar import Node, nodes, parse, unparse
 from bnverify.theory.kernel import Claim, Number, Refused, Verified, judge
 
 LARGEST = 40
@@ -136,6 +136,7 @@ def pieces(case: Case, sizes: bool) -> Iterator[list[Case]]:
         yield [build(each, case.operators) for each in both]
     if not sizes:
         return
+    yield from by_signs(case)
     for start in (claim.min_m + 1, claim.min_m + 2, claim.min_m + 4):
         parts = []
         for size in range(claim.min_m, start):
@@ -155,6 +156,41 @@ def pieces(case: Case, sizes: bool) -> Iterator[list[Case]]:
                     return
                 later = replace_example(later, example)
             yield [*parts, later]
+
+
+def by_signs(case: Case) -> Iterator[list[Case]]:
+    """The claims without a |x|, or a min or max of two, one for each order of what stands in it."""
+    claim = case.claim
+    tree = parse(claim.statement)
+    inside = next((node for node in nodes(tree) if node.head in {"abs", "min", "max"}), None)
+    if inside is None or (inside.head != "abs" and len(inside.args) != 2):
+        return
+    first, second = inside.args if inside.head != "abs" else (inside.args[0], Node("number", (0,)))
+    above = {"abs": first, "max": first, "min": second}[inside.head]
+    below = {"abs": Node("neg", (first,)), "max": second, "min": first}[inside.head]
+    found = []
+    for relation, value in ((">=", above), ("<=", below)):
+        given = (*claim.hypotheses, f"{unparse(first)} {relation} {unparse(second)}")
+        part = build(
+            replace(claim, statement=unparse(swapped(tree, inside, value)), hypotheses=given, example=None),
+            case.operators,
+        )
+        least = claim.min_m
+        drawn = instances.candidates(part, (max(least, 3), least), 4000, 7, broken=False)
+        example = instances.satisfied(part, drawn)
+        if example is None:
+            return
+        found.append(replace_example(part, example))
+    yield found
+
+
+def swapped(node: Node, old: Node, new: Node) -> Node:
+    """The tree with one part replaced wherever it stands."""
+    if node == old:
+        return new
+    return Node(
+        node.head, tuple(swapped(x, old, new) if isinstance(x, Node) else x for x in node.args), node.column
+    )
 
 
 def find_example(work: Settling) -> Outcome | None:
@@ -267,7 +303,7 @@ def by_solvers(work: Settling) -> Outcome:
         if size >= start + 2 and size in (start + 2, start + 9) and work.portfolio.left() > 1 and whole:
             beyond = tail(work, shape, size + 1)
             if beyond.word == "unsat" and clean == list(range(low, size + 1)):
-                return confirmed(work, shape, by | set(beyond.by), note=f"m = {low} to {size} one by one")
+                return confirmed(work, shape, by | set(beyond.by), whole_numbers=True)
     return work.outcome("open")
 
 
@@ -369,11 +405,25 @@ def rebuilt(work: Settling, shape: Shape, size: int, goal: bool = True) -> dict[
     return None
 
 
-def confirmed(work: Settling, shape: Shape, by: set[str], note: str = "") -> Outcome:
+def confirmed(work: Settling, shape: Shape, by: set[str], whole_numbers: bool = False) -> Outcome:
     """Unsatisfiable in every case: a certificate if one is found, else what the second solver says."""
     if (proof := certified(work, certify.thorough)) is not None:
         return proof
-    return work.outcome("decided", by=tuple(sorted(by)))
+    if len(work.portfolio.names) > 1 and not whole_numbers:
+        by = set(work.portfolio.names) if seconded(work, shape) else by
+    return work.outcome("decided", by=tuple(sorted(by, reverse=True)))
+
+
+def seconded(work: Settling, shape: Shape) -> bool:
+    """Whether each solver on its own finds no counterexample in any case of rank."""
+    low = work.case.claim.min_m
+    for name in work.portfolio.names:
+        for size in [*range(low, shape.rank), None]:
+            frame = shape.frame(size)
+            answer = work.portfolio.ask(question(frame), [], min(5.0, work.portfolio.left()), only=name)
+            if answer.word != "unsat":
+                return False
+    return True
 
 
 def refuted(

@@ -124,6 +124,9 @@ def read_terms(algebra: Algebra, left: Callable[[], float]) -> Iterator[Term]:
                 for a, b in halves(algebra, node):
                     if a != b:
                         found[f"(({a} @ {a})*({b} @ {b}) - ({a} @ {b})**2)"] = None
+    for a, b in (("one", "g"), ("yhat", "g"), ("v", "g")):
+        if {a, b} <= {*algebra.formal.names, "v"} and "g" in algebra.rows:
+            found[f"(({a} @ {a})*({b} @ {b}) - ({a} @ {b})**2)"] = None
     for side in parse(algebra.case.claim.statement).args[:2]:
         if isinstance(side, Node):
             found |= dict.fromkeys(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from bnverify.theory.decide import replay
-from bnverify.theory.decide.decision import Decision, decide
+from bnverify.theory.decide.ask import decide
+from bnverify.theory.decide.decision import Decision
 from bnverify.theory.kernel import judge
 
 from bnverify.base.errors import InputError
@@ -237,6 +238,25 @@ TABLE = (
         numbers=("lam",),
         m=3,
     ),
+    # psd
+    row("v @ H @ v >= 0", T, "by definition", "psd(H)"),
+    row("v @ B @ v >= 0", F, "the second term", "psd(H)", m=3),
+    row(
+        "v @ B @ v >= 0",
+        T,
+        "the second term has the sign of -gamma g @ yhat",
+        "psd(H)",
+        "gamma*(g @ yhat) <= 0",
+    ),
+    row("psd(B)", F, "the second term", "psd(H)", m=3),
+    row("psd(H)", F, "nothing is assumed of H", m=2),
+    row("g @ H @ g >= v @ H @ v", F, "H kills g and not p", "psd(H)", "gamma == sigma", m=3),
+    row(f"v @ H @ v <= 3*gamma**2/sigma**2*{THREE}", T, "(x + y + z)^2 <= 3 (x^2 + y^2 + z^2)", "psd(H)"),
+    row(f"1000000*(v @ H @ v) <= 2999999*gamma**2/sigma**2*{THREE}", F, "x = y = z", "psd(H)", m=3),
+    row(f"1000000*(v @ H @ v) <= 3000001*gamma**2/sigma**2*{THREE}", T, "more than 3", "psd(H)"),
+    row("max(v @ v, g @ g) <= v @ v + g @ g", T, "both are squares"),
+    row("abs(dgamma) <= sqrt(m)*norm(g)", T, "dgamma = g @ yhat"),
+    row("d(L, y, v) == v @ v", T, "the rate of the loss along its gradient"),
     # eps > 0
     row("v @ yhat == 0", F, "|yhat|^2 < m", "eps > 0", m=2),
     row("v @ one == 0", T, "still", "eps > 0"),

@@ -1,0 +1,223 @@
+"""What is true instead: a refuted statement with one symbol, factor, power or hypothesis changed, most natural first.
+
+Each candidate is decided like any other conjecture; only one that the kernel proves, and whose hypotheses something
+satisfies, is a repair. Among changes of one kind the weakest change wins: the one whose statement is an equality, else
+the first in the printed order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from bnverify.theory.decide.conjecture import Conjecture
+from bnverify.theory.decide.decision import Decision, answer
+from bnverify.theory.decide.solvers import Portfolio
+from bnverify.theory.grammar import Node, names_in, nodes, parse, unparse
+
+from bnverify.base.errors import InputError
+
+HYPOTHESES = (
+    "gamma > 0",
+    "gamma**2 <= sigma**2",
+    "g @ yhat >= 0",
+    "gamma*(g @ yhat) >= 0",
+    "psd(H)",
+    "v @ H @ v <= g @ H @ g",
+    "v @ H @ v >= 0",
+    "g @ H @ g >= 0",
+    "one @ g == 0",
+    "g @ yhat == 0",
+    "m >= 3",
+    "m >= 4",
+)
+"""Hypotheses that are tried, in this order; then two of them together."""
+MOST = 400
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A true statement near a false one: what was changed, in words, and what it says now."""
+
+    change: str
+    statement: str
+    given: tuple[str, ...]
+    decision: Decision
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields, with the certificate."""
+        return {
+            "change": self.change,
+            "statement": self.statement,
+            "given": list(self.given),
+            "certificate": self.decision.to_json()["certificate"],
+        }
+
+
+def repair(asked: Conjecture, portfolio: Portfolio, seed: int = 0) -> Repair | None:
+    """The first candidate that is proved; an equality among the changes of the formula is preferred."""
+    first: Repair | None = None
+    tried = 0
+    for change, candidate in candidates(asked):
+        if portfolio.left() < 0.5 or tried > MOST:
+            break
+        if first is not None and change.partition(":")[0] != first.change.partition(":")[0]:
+            return first
+        tried += 1
+        found = attempt(candidate, portfolio, seed)
+        if found is None:
+            continue
+        made = Repair(change, candidate.statement, candidate.given, found)
+        if found.tight:
+            return made
+        first = first or made
+    return first
+
+
+def attempt(candidate: Conjecture, portfolio: Portfolio, seed: int) -> Decision | None:
+    """The decision of a candidate if it is proved; no more time than a look takes."""
+    with Portfolio(min(4.0, portfolio.left()), names=()) as short:
+        try:
+            found = answer(candidate, short, seed, detail=False)
+        except InputError:
+            return None
+    return found if found.answer == "proved" else None
+
+
+def candidates(asked: Conjecture) -> Iterator[tuple[str, Conjecture]]:
+    """The printed family: changes of the formula, a hypothesis, two changes, two hypotheses."""
+    tree = parse(asked.statement, logic=True)
+    edits = list(edited(tree))
+    for change, changed in edits:
+        yield f"formula: {change}", replace(asked, statement=unparse(changed))
+    for text in fitting(asked):
+        yield f"hypothesis: {text}", replace(asked, given=(*asked.given, text))
+    for change, changed in edits:
+        for other, twice in edited(changed):
+            if unparse(twice) != unparse(tree):
+                yield f"two changes: {change}; {other}", replace(asked, statement=unparse(twice))
+    for i, text in enumerate(fitting(asked)):
+        for other in fitting(asked)[i + 1 :]:
+            yield f"two hypotheses: {text}; {other}", replace(asked, given=(*asked.given, text, other))
+
+
+def fitting(asked: Conjecture) -> list[str]:
+    """The hypotheses of the family that speak of what the statement mentions."""
+    used = names_in(parse(asked.statement, logic=True)).union(
+        *(names_in(parse(text, logic=True)) for text in asked.given)
+    )
+    second = bool({"H", "B"} & used)
+    known = set(asked.given)
+    found = []
+    for text in HYPOTHESES:
+        names = names_in(parse(text))
+        if text in known or ("H" in names and not second):
+            continue
+        found.append(text)
+    return found
+
+
+def edited(tree: Node) -> Iterator[tuple[str, Node]]:
+    """Trees with one change: a root of m, a power, a sign, a missing factor, the relation."""
+    yield from _at_nodes(tree)
+    if tree.head == "==":
+        for relation in ("<=", ">="):
+            yield f"{relation} for ==", Node(relation, tree.args, tree.column)
+    if tree.head in {"<", ">"}:
+        yield f"{tree.head}= for {tree.head}", Node(f"{tree.head}=", tree.args, tree.column)
+    if tree.head in {"<=", ">=", "<", ">"}:
+        turned = {"<=": ">=", ">=": "<=", "<": ">", ">": "<"}[tree.head]
+        yield f"{turned} for {tree.head}", Node(turned, tree.args, tree.column)
+
+
+def _at_nodes(tree: Node) -> Iterator[tuple[str, Node]]:
+    m = Node("name", ("m",))
+    seen: set[Node] = set()
+    places = [node for node in nodes(tree) if isinstance(node, Node)]
+    for node in places:
+        if node in seen:
+            continue
+        seen.add(node)
+        for new in _variants(node, m):
+            yield _said(node, new), _put(tree, node, new)
+    terms = [
+        node
+        for node in places
+        if node.head in {"*", "/", "**"} or (node.head == "@" and node in _summands(tree))
+    ]
+    for factor in ("lam**2", "gamma**2/sigma**2", "sigma", "m", "1/m", "2"):
+        value = parse(factor)
+        if not names_in(value) <= names_in(tree) | {"m"}:
+            continue
+        for node in _summands(tree):
+            if node in terms:
+                yield f"{factor} times {unparse(node)}", _put(tree, node, Node("*", (value, node)))
+
+
+def _said(old: Node, new: Node) -> str:
+    """A change in words; of a sum only the sign that changed."""
+    if {old.head, new.head} == {"+", "-"}:
+        return f"{new.head} for {old.head} before {unparse(old.args[1])}"
+    if old.head == "-" and new == old.args[0]:
+        return f"without the term {unparse(old.args[1])}"
+    return f"{unparse(new)} for {unparse(old)}"
+
+
+def _summands(tree: Node) -> list[Node]:
+    """The terms of sums, on both sides and in brackets."""
+    found: list[Node] = []
+
+    def walk(node: Node) -> None:
+        if node.head in {"+", "-"}:
+            for part in node.args:
+                walk(part)
+        elif node.head == "neg":
+            walk(node.args[0])
+        else:
+            found.append(node)
+            if node.head in {"*", "/"}:
+                for part in node.args:
+                    if part.head in {"+", "-"}:
+                        walk(part)
+
+    for side in tree.args:
+        if isinstance(side, Node):
+            walk(side)
+    return found
+
+
+def _variants(node: Node, m: Node) -> Iterator[Node]:
+    """What could stand in the place of a node."""
+    match node:
+        case Node(head="sqrt", args=(inside,)):
+            yield inside
+        case Node(head="name", args=("m",)):
+            yield Node("-", (m, Node("number", (1,))))
+        case Node(head="**", args=(base, power)) if power.denominator == 1:
+            if power == 2:
+                yield base
+            yield Node("**", (base, power + 1))
+            if power > 2:
+                yield Node("**", (base, power - 1))
+        case Node(head="/", args=(top, bottom)) if bottom == m:
+            yield Node("/", (top, Node("**", (m, Fraction(2)))))
+            yield Node("/", (top, Node("sqrt", (m,))))
+            yield top
+        case Node(head="+", args=(left, right)):
+            yield Node("-", (left, right))
+        case Node(head="-", args=(left, right)):
+            yield Node("+", (left, right))
+            yield left
+        case Node(head="neg", args=(inside,)):
+            yield inside
+
+
+def _put(node: Node, old: Node, new: Node) -> Node:
+    """The tree with every occurrence of a part replaced."""
+    if node == old:
+        return new
+    return Node(
+        node.head, tuple(_put(x, old, new) if isinstance(x, Node) else x for x in node.args), node.column
+    )
