@@ -296,4 +296,5 @@ def _grid(path: Path, name: str, values: dict[str, Any]) -> Grid:
     for one in values.get("statistics", []):
         if one not in STATISTICS:
             raise InputError(f"{path}: {name} has an unknown statistic {one!r} in its grid")
-    return Grid(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return Grid(**made)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from bnverify.experiments.measure.views import View, views
 from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
@@ -49,18 +49,20 @@ class Shelf:
 
     def rates(self, model: str, norm: str, seed: int) -> dict[float, View]:
         """All learning rates at which this network was trained from this seed, ascending."""
-        return self._over(model, norm, seed, 2)
+        return self._over(model, norm, seed, lambda lr, gain: (lr, gain == 1.0))
 
     def gains(self, model: str, norm: str, seed: int) -> dict[float, View]:
         """All factors of initialisation from which this network was trained, ascending."""
-        return self._over(model, norm, seed, 3)
+        return self._over(model, norm, seed, lambda lr, gain: (gain, True))
 
-    def _over(self, model: str, norm: str, seed: int, place: int) -> dict[float, View]:
-        found = {
-            key[place]: seeds[seed]
-            for key, seeds in self._views.items()
-            if key[:2] == (model, norm) and seed in seeds and (place == 3 or key[3] == 1.0)
-        }
+    def _over(
+        self, model: str, norm: str, seed: int, place: Callable[[float, float], tuple[float, bool]]
+    ) -> dict[float, View]:
+        found = {}
+        for (of, network, lr, gain), seeds in self._views.items():
+            key, wanted = place(lr, gain)
+            if wanted and (of, network) == (model, norm) and seed in seeds:
+                found[key] = seeds[seed]
         return dict(sorted(found.items()))
 
 

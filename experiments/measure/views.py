@@ -196,7 +196,7 @@ ROWS: dict[str, Callable[[Row], float]] = {
     "lambda_max_population_ratio": lambda row: (
         number(row["lambda_max_population"]) / number(row["lambda_max"])
     ),
-    "condition": lambda row: _inner(lambda value: number(value))(row["condition"]),  # type: ignore[arg-type]
+    "condition": lambda row: _inner(lambda value: number(value))(row["condition"]),
     "gradient_growth": lambda row: number(row["gradient_growth"]),
     "train_accuracy_as_trained": lambda row: number(row["accuracy"].get("as_trained")),
 }

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bnverify.experiments.report.pages import page_of
 from bnverify.numerics.tester.kills import Killed, differs
 from bnverify.theory.lemmas import LEMMAS
 from bnverify.theory.store import Stored
@@ -281,7 +282,7 @@ def entries_of(
                 item=one.item,
                 detail=one.detail,
                 heading=heading_of(one.item),
-                href=f"#{one.id}" if inline else f"claims/{one.id}.html",
+                href=f"#{one.id}" if inline else f"claims/{page_of(one.id)}",
                 find=find_text(one.item, one.detail["why"]),
                 measured=measured.get(one.id),
                 stale=one.stale,

@@ -92,6 +92,11 @@ def breakable(identifier: str) -> Markup:
     return Markup("<wbr>").join(part for part in re.split(r"(?<=[-.])", identifier))
 
 
+def page_of(identifier: str) -> str:
+    """The file of a claim's page; a colon would make the name a scheme in a link, and no file on some systems."""
+    return f"{identifier.replace(':', '.')}.html"
+
+
 @cache
 def environment() -> Environment:
     """The templates of this package. HTML is escaped; style sheets, scripts and Markdown are text."""
@@ -108,6 +113,7 @@ def environment() -> Environment:
         "inline": inline,
         "prose": prose,
         "breakable": breakable,
+        "page": page_of,
         "cell": lambda text: str(text).replace("|", r"\|"),
         "quoted": lambda text: "\n".join(f"> {line}".rstrip() for line in text.strip().splitlines()),
         "plain": ascii_math,
