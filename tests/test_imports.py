@@ -64,7 +64,7 @@ def test_theory_is_standard_library_and_sympy_with_numpy_and_solvers_in_decide_a
         assert third <= allowed, f"{file.name} imports {sorted(third - allowed)}"
 
 
-def test_the_independent_checker_imports_the_standard_library_alone():
+def test_the_judge_imports_the_standard_library_alone():
     third = {name.split(".")[0] for name in imported(folder("theory") / "kernel.py")}
     assert third <= set(sys.stdlib_module_names)
 

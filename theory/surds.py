@@ -1,13 +1,11 @@
-"""Numbers of Q(sqrt d1, sqrt d2, ...) with exact arithmetic and exact signs; a statement at a point in them."""
+"""Numbers of Q(sqrt d1, sqrt d2, ...) with exact arithmetic and exact signs."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from functools import cache
-from math import gcd, isqrt, prod
+from math import gcd, isqrt
 from typing import Any
-
-from bnverify.theory.checker import Number, Point
 
 
 @cache
@@ -28,16 +26,10 @@ class Surd:
 
     @classmethod
     def of(cls, value: Any) -> Surd:
-        """An int, a Fraction, a string like "1/2" or a number of the independent checker's."""
+        """An int, a Fraction or a string like "1/2"."""
         if isinstance(value, cls):
             return value
-        if isinstance(value, Number):
-            return cls({prod(p for (_, p), _ in mono): c for mono, c in value.items()})
         return cls({1: Fraction(value)})
-
-    def number(self) -> Number:
-        """The same as a number of the independent checker's."""
-        return sum((Number.of(d).sqrt() * c for d, c in self.terms.items()), Number({}))
 
     def __add__(self, other: Any) -> Surd:
         out = dict(self.terms)
@@ -103,17 +95,3 @@ class Surd:
 
     def __str__(self) -> str:
         return " + ".join(f"{c}*sqrt({d})" if d > 1 else str(c) for d, c in sorted(self.terms.items())) or "0"
-
-
-def sides_at(
-    data: dict[str, Any], statement: dict[str, str], setting: str = "activations"
-) -> tuple[Surd, Surd]:
-    """Both sides of an exported statement at an exported instance, by the independent checker.
-
-    Raises:
-        ArithmeticError: a division by zero, or the data is no instance.
-        NotImplementedError: the checker does not know a word of the statement, or has no points in the setting.
-    """
-    exact = {name: value.number() if isinstance(value, Surd) else value for name, value in data.items()}
-    lhs, rhs = Point({"setting": setting, "instance": exact}).sides(statement)
-    return Surd.of(lhs), Surd.of(rhs)

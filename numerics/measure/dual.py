@@ -1,7 +1,6 @@
 """Second-order dual numbers over Q(sqrt d1, sqrt d2, ...): exact values and exact derivatives on coordinates.
 
-The arithmetic of the coefficients is that of the independent checker `bnverify.theory.checker`. Nothing here knows
-BatchNorm, and nothing is shared with the nilpotent coefficients of Gram algebra.
+Nothing here knows BatchNorm, and nothing is shared with the nilpotent coefficients of Gram algebra.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Equalities at random exact points: every m from 2 to 12, rational y, g and H, gamma in Q(sqrt d).
 
-Statements are evaluated on coordinates (`lp_coordinates.coordinates`), whose derivatives are dual numbers; those
-whose words the independent checker `bnverify.theory.checker` knows also by its arithmetic and its derivatives.
+Statements are evaluated on coordinates (`lp_coordinates.coordinates`), whose derivatives are dual numbers.
 """
 
 from __future__ import annotations
@@ -33,11 +32,10 @@ from bnverify.numerics.measure.drawing import (
 from bnverify.numerics.measure.dual import Dual
 from bnverify.numerics.measure.lp_coordinates import ROOMS, coordinates
 from bnverify.theory.claim import Instance
-from bnverify.theory.export import instance_data, statement_data
 from bnverify.theory.mutate import Statement
 from bnverify.theory.observe import Syntax
 from bnverify.theory.prove import additive_terms
-from bnverify.theory.surds import Surd, sides_at
+from bnverify.theory.surds import Surd
 from bnverify.theory.syntax import Scalar, evaluate, scalar
 
 SIZES = tuple(range(2, 13))
@@ -197,21 +195,6 @@ def cornered(rng: random.Random, point: Drawn) -> Drawn:
     if Fraction(instance.eps):
         made = replace(made, eps=str(square / len(y) * Fraction(rng.randint(1, 64), 16)))
     return replace(point, instance=made, gamma=None)
-
-
-def by_the_checker(statement: Statement, point: Drawn, room: Coordinates) -> tuple[Surd, bool]:
-    """Right side minus left side by the independent checker, and whether the left side is not 0.
-
-    Raises:
-        NotImplementedError: the checker does not know a word of the statement.
-    """
-    if point.setting in ROOMS:
-        raise NotImplementedError(f"the setting {point.setting} is left to coordinates")
-    data = instance_data(point.instance)
-    if point.gamma is not None:
-        data["gamma"] = point.gamma
-    lhs, rhs = sides_at(data, statement_data(statement.says(Syntax())))
-    return rhs - lhs, bool(lhs.terms)
 
 
 def _terms(statement: Statement) -> list[Scalar]:

@@ -15,10 +15,8 @@ from bnverify.numerics.tester.exact_points import (
     NOTHING,
     SIZES,
     at_points,
-    by_the_checker,
     cornered,
     drawn,
-    on_coordinates,
     points_of,
 )
 from bnverify.numerics.tester.kills import POINTS
@@ -28,7 +26,6 @@ from bnverify.theory.registry import registry
 from bnverify.theory.rooms import POINTS as PLAIN
 from bnverify.theory.rooms import point
 
-CHECKED = ["thm-4.1", "thm-4.2.1", "eq-7", "eq-15", "eq-40", "ext-eps.hessian", "ext-weight-fixed-X.hessian"]
 COSTLY = {"lp-2-layer", "lp-2-sample", "two-layer"}
 """SymPy needs seconds where a divisor is a sum of roots; the network of Definition 2.1 has no activations."""
 EQUALITIES = [name for name, claim in registry().items() if claim.readings]
@@ -68,26 +65,6 @@ def test_a_false_equality_differs_at_a_point(identifier: str) -> None:
     found = at_points(wrong(identifier), 30)
     assert found.differs is not None
     assert found.points < 30
-
-
-@pytest.mark.parametrize("identifier", CHECKED)
-def test_the_independent_checker_finds_the_same_of_what_it_knows(identifier: str) -> None:
-    """Two rooms at one point: the checker expands its own axioms."""
-    for statement in equalities(identifier):
-        found = at_points(statement, 2, difference=by_the_checker)
-        assert (found.points, found.differs) == (2, None)
-        for there, room in itertools.islice(points_of(statement), 2, 4):
-            assert not by_the_checker(statement, there, room)[0].terms
-            doubled = replace(statement, rhs=statement.rhs * 2)
-            gaps = (by_the_checker(doubled, there, room)[0], on_coordinates(doubled, there, room)[0])
-            assert not (gaps[0] - gaps[1]).terms
-
-
-def test_what_the_checker_does_not_know_is_said() -> None:
-    (statement, *_) = equalities("ext-unbiased.gradient")
-    found = at_points(statement, 1, difference=by_the_checker)
-    assert found.points == 0
-    assert found.redrawn == (("the setting unbiased is left to coordinates", 4),)
 
 
 def test_points_have_every_size_and_gammas_outside_the_rationals() -> None:

@@ -1,4 +1,4 @@
-"""Numbers of Q(sqrt d1, sqrt d2, ...): exact arithmetic, exact signs, and the checker's values in them."""
+"""Numbers of Q(sqrt d1, sqrt d2, ...): exact arithmetic, exact signs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import random
 from fractions import Fraction
 
 import pytest
-from bnverify.theory.claim import Instance
-from bnverify.theory.export import instance_data
-from bnverify.theory.surds import Surd, sides_at
+from bnverify.theory.surds import Surd
 
 
 def floated(x: Surd) -> float:
@@ -41,16 +39,3 @@ def test_square_roots_are_exact_or_refused() -> None:
     for refused in (Surd.of(1) + root, Surd.of(-1)):
         with pytest.raises(NotImplementedError):
             refused.sqrt()
-
-
-def test_a_surd_becomes_a_number_of_the_checker_and_back() -> None:
-    x = Surd({1: Fraction(1, 2), 6: Fraction(-3), 35: Fraction(2, 7)})
-    assert Surd.of(x.number()).terms == x.terms
-
-
-def test_the_checker_has_the_sides_of_a_statement_at_a_surd_gamma() -> None:
-    data = instance_data(Instance(y=(0, 1), g=(1, 2)))
-    gamma = Surd({1: Fraction(1), 2: Fraction(3)})
-    lhs, rhs = sides_at(data | {"gamma": gamma}, {"lhs": "gamma ** 2", "op": "eq", "rhs": "s * gamma"})
-    assert (lhs - gamma * gamma).sign() == 0
-    assert (rhs - gamma / 2).sign() == 0
