@@ -27,12 +27,23 @@ def register(app: typer.Typer) -> None:
 
 def audit(
     target: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="FILE.py:FACTORY",
             help="A function that returns the model, or (model, loss_fn, inputs, targets).",
         ),
-    ],
+    ] = None,
+    library: Annotated[
+        str | None,
+        typer.Option("--from", help="timm:NAME, torchvision:NAME or transformers:NAME, small and random."),
+    ] = None,
+    said: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--as",
+            help="MyNorm=rms-norm, or MyNorm='s = sqrt(y @ y / m + eps); z = gamma*y/s': what a class is.",
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -87,16 +98,17 @@ def audit(
         raise InputError(f"dtype {dtype!r} is unknown; expected float64 or model")
     wanted = None if channels is None else parse_channels(channels)
     names = None if layers is None else [name.strip() for name in layers.split(",") if name.strip()]
+    definitions = parse_definitions(said or [])
     talk = console(stderr=True)
     if out is not None:
         require_folder(out)
     # What the person's own code prints is no part of the answer.
     with talk.status("auditing") if talk.is_terminal else nullcontext(), redirect_stdout(sys.stderr):
-        from bnverify.numerics.audit.factory import load_subject, with_data
+        from bnverify.numerics.audit.factory import with_data
         from bnverify.numerics.audit.findings.baseline import known
 
         before = () if baseline is None else known(baseline)
-        subject = with_data(load_subject(target), data, batch_size, loss, seed)
+        subject = with_data(_subject(target, library, seed), data, batch_size, loss, seed)
         report = _measured(
             subject,
             dtype,
@@ -109,6 +121,7 @@ def audit(
                 "device": device,
                 "seed": seed,
                 "baseline": before,
+                "known": definitions,
             },
         )
     if out is not None:
@@ -124,7 +137,7 @@ def audit(
     if report.environment.get("cost"):
         talk.print(f"note: {report.environment['cost']}", style="dim")
     if sarif is not None:
-        _write_sarif(report, target, sarif)
+        _write_sarif(report, target or library or "", sarif)
     if report.failures or (strict and not report.ok):
         raise typer.Exit(1)
 
@@ -146,6 +159,32 @@ def _write_sarif(report: AuditReport, target: str, path: Path) -> None:
 
     source = target.rpartition(":")[0] or target
     write_text(path, json.dumps(sarif(report.findings, source, version("bnverify")), indent=1) + "\n")
+
+
+def _subject(target: str | None, library: str | None, seed: int) -> Subject:
+    from bnverify.numerics.audit.factory import load_subject
+    from bnverify.numerics.audit.library import from_library
+
+    if (target is None) == (library is None):
+        raise InputError(
+            "name one model: FILE.py:FACTORY, or --from timm:NAME, torchvision:NAME, transformers:NAME"
+        )
+    return load_subject(target) if target is not None else from_library(library or "", seed)
+
+
+def parse_definitions(texts: list[str]) -> dict[str, str]:
+    """["MyNorm=rms-norm"] as {"MyNorm": "rms-norm"}; what follows the first equals sign is a name or a text.
+
+    Raises:
+        InputError: there is no class or no definition.
+    """
+    found = {}
+    for text in texts:
+        name, _, definition = text.partition("=")
+        if not name.strip().isidentifier() or not definition.strip():
+            raise InputError(f"--as {text!r}: expected CLASS=DEFINITION, such as MyNorm=rms-norm")
+        found[name.strip()] = definition.strip()
+    return found
 
 
 def parse_channels(text: str) -> list[int]:

@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import islice
@@ -222,10 +222,19 @@ def with_data(subject: Subject, data: str | None, batch_size: int, loss: str, se
             "there is no data: the factory returns no inputs; return (model, loss_fn, inputs, targets) from it, or "
             "give --data FILE.py:FUNCTION, --data FILE.pt or --data normal:3x32x32"
         )
-    if loss != "auto" or subject.loss_fn is None:
+    if loss == "auto" and subject.loss_fn is None and _labelled(subject.inputs):
+        subject = replace(subject, notes=(*subject.notes, "the loss is the one that the model returns"))
+    elif loss != "auto" or subject.loss_fn is None:
         chosen, note = _loss(loss, subject.targets, seed)
         subject = replace(subject, loss_fn=chosen, notes=(*subject.notes, *note))
     return replace(subject, model=unwrap(subject.model))
+
+
+def _labelled(inputs: Any) -> bool:
+    """A batch of keyword arguments with labels, whose model returns its loss."""
+    return isinstance(inputs, Mapping) and any(
+        key in inputs for key in ("labels", "start_positions", "label")
+    )
 
 
 def _batch(data: str, batch_size: int, seed: int) -> tuple[Any, Any, tuple[str, ...]]:

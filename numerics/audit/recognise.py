@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from bnverify.numerics.audit.functions import FunctionCalls, Seen, looking_away
 from bnverify.numerics.audit.layers import Family, Spec, Unit, looks_like_norm
+from bnverify.numerics.audit.restore import same_draws
 from bnverify.numerics.measure.raw import Vec, define
 from bnverify.numerics.measure.tolerance import roundings, unit_roundoff
 from bnverify.theory.grammar import lines, names_in
@@ -39,8 +40,8 @@ LOOSE = 1e-4
 """While a form is looked for, arithmetic in float32 inside the module is put up with; the last test is at rounding."""
 
 PLACES = {
-    "layer-norm": ("last", "channels", "sample"),
-    "rms-norm": ("last", "channels", "sample"),
+    "layer-norm": ("last", "channels", "sample", "whole"),
+    "rms-norm": ("last", "channels", "sample", "whole"),
     "scale-norm": ("last", "channels", "sample"),
     "batch-norm": ("batch",),
     "instance-norm": ("instance",),
@@ -103,6 +104,8 @@ def forms(shape: torch.Size, places: tuple[str, ...] | None = None) -> Iterator[
         yield Form("instance", Unit.SAMPLE_CHANNEL, view, (samples, shape[1]))
     if wanted("sample") and dim > 2:
         yield Form("sample", Unit.SAMPLE_GROUP, lambda t: t.reshape(1, t.shape[0], -1), (samples, 1))
+    if wanted("whole"):
+        yield Form("whole", Unit.SAMPLE_GROUP, lambda t: t.reshape(1, 1, -1), (1, 1))
     if wanted("group") and dim > 1:
         for count in range(2, shape[1]):
             if shape[1] % count == 0:
@@ -312,7 +315,7 @@ def recognise(module: nn.Module, y: Tensor, definition: str | None = None) -> Re
     Raises:
         InputError: it is said to be a definition that does not explain its output; by how much is told.
     """
-    with looking_away():
+    with looking_away(), same_draws():
         try:
             return _recognised(module, y.detach(), definition)
         except InputError:
@@ -402,7 +405,7 @@ def _yhat(form: Form, family: Family, x: Tensor, eps: float = 0.0, text: str = "
 
 def _axes(form: Form) -> tuple[str, ...]:
     match form.place:
-        case "last":
+        case "last" | "whole":
             return ("last",)
         case "sample":
             return ("channel", "element")

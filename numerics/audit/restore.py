@@ -213,6 +213,16 @@ def _clone(tensor: Tensor, clones: dict[int, Tensor]) -> Tensor:
     return clones[key]
 
 
+@contextmanager
+def same_draws() -> Iterator[None]:
+    """What is drawn at random meanwhile takes nothing from what is drawn afterwards."""
+    state = _generator_state()
+    try:
+        yield
+    finally:
+        _restore_generators(state)
+
+
 def _generator_state() -> tuple[Any, ...]:
     devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
     return torch.get_rng_state(), devices, random.getstate(), np.random.get_state()

@@ -357,3 +357,34 @@ def test_a_contradicted_proof_is_exit_code_1(bnverify, file, monkeypatch):
 
 def test_channels_are_numbers_and_ranges():
     assert parse_channels("0, 3,8-11,3") == [0, 3, 8, 9, 10, 11]
+
+
+def test_the_command_takes_one_model(bnverify):
+    for arguments in ((), ("model.py:make", "--from", "timm:resnet18")):
+        done = bnverify("audit", *arguments)
+        assert done.exit_code == 2
+        assert "name one model" in done.stderr
+
+
+def test_the_command_takes_definitions(bnverify, tmp_path):
+    (tmp_path / "model.py").write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "class Mean(nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        return 2 * x / x.abs().mean(-1, keepdim=True)\n"
+        "def make():\n"
+        "    return nn.Sequential(nn.Linear(4, 6), Mean()), lambda out: out.pow(3).sum(), torch.randn(5, 4)\n"
+    )
+    target = f"{tmp_path / 'model.py'}:make"
+    done = bnverify("audit", target, "--as", "Mean=n = mean(abs(y)); z = gamma*y/n", "--json")
+    assert done.exit_code == 0, done.stderr
+    (layer,) = json.loads(done.stdout)["layers"]
+    assert layer["recognised"].startswith("recognised as 'n = mean(abs(y)); z = gamma*y/n'")
+    for said, message in (
+        ("Mean=rms-norm", "Mean is not 'rms-norm': the best fit leaves"),
+        ("Mean", "expected CLASS=DEFINITION"),
+        ("Meen=rms-norm", "did you mean 'Mean'"),
+    ):
+        done = bnverify("audit", target, "--as", said)
+        assert (done.exit_code, message in done.stderr) == (2, True), done.stderr
