@@ -21,7 +21,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from bnverify.experiments.bench import sections as bench
-from bnverify.experiments.bench.audit_models import resnet, vgg
+from bnverify.experiments.bench.audit_networks import resnet, vgg
 from bnverify.experiments.bench.sections import Conditions, Section, fitted_slope, timed
 from bnverify.numerics.audit.capture import Capture, covered_layers
 from bnverify.numerics.audit.curvature import Point, exact_groups, points, whole

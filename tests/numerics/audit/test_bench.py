@@ -9,7 +9,7 @@ import pytest
 import torch
 from bnverify.experiments.bench import audit_bench, audit_bench_show
 from bnverify.experiments.bench import sections as bench
-from bnverify.experiments.bench.audit_models import resnet, vgg
+from bnverify.experiments.bench.audit_networks import resnet, vgg
 from bnverify.experiments.bench.sections import Conditions
 from rich.console import Console
 from torch import nn
