@@ -6,6 +6,7 @@ that the first version of the rules gave; those are kept and shown, and count fo
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ NOTES = Path(__file__).resolve().parent.parent / "notes"
 RESULTS = NOTES / "results"
 RULES = NOTES / "preregistration-2.toml"
 VERSION = 2
+SEAL = ',\n "sha256": "'  # What stands between a file and its own hash, see experiments/run/seal.py.
 SCALES = ("S0", "S1", "S2")
 WORDS = frozenset(
     {
@@ -61,9 +63,13 @@ def results(folder: Path = RESULTS) -> tuple[Result, ...]:
 def read(path: Path) -> Result:
     """One file of results; raises like `results`."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
         if content["version"] != VERSION:
             raise ValueError(f"version {content['version']}, expected {VERSION}")
+        body, _, rest = text.rpartition(SEAL)
+        if rest.strip() != f'{hashlib.sha256(body.encode()).hexdigest()}"\n}}':
+            raise ValueError("it has another hash than was written")
         claims = {claim["id"]: claim for claim in content["claims"]}
         for name, claim in claims.items():
             if claim["verdict"] not in WORDS or claim["scale"] not in SCALES:

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def _judge(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that bnverify reproduce wrote.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Folder that bnverify reproduce wrote, or a summary of one (FILE.json)."
+        ),
+    ],
     rules: Annotated[
         Path | None, typer.Option("--rules", metavar="FILE.toml", help="What to judge differently.")
     ] = None,
@@ -30,9 +35,11 @@ def _judge(
     """Judge stored runs again, without training: every claim with its badge.
 
     A rules file has the form of notes/preregistration-2.toml and needs no more than what it changes: [[claim]] with
-    an id, and under [claim.primary] a size, a window, a statistic. Every byte of the records is checked first.
+    an id, and under [claim.primary] a size, a window, a statistic. Every byte of the records is checked first. A
+    summary keeps the ratio of every seed: margins and tests can be changed on it, other windows need the runs.
     """
     from bnverify.base.files import write_text
+    from bnverify.base.terminal import track
     from bnverify.experiments.judge import rules as rules_of
     from bnverify.experiments.judge import summary
     from bnverify.experiments.judge.verdicts import judge
@@ -41,7 +48,16 @@ def _judge(
     chosen = rules_of.registered()
     if rules is not None:
         chosen = rules_of.overridden(chosen, rules)
-    runs = record.runs_under(folder)
+    if folder.suffix == ".json" or folder.is_file():
+        judged = summary.judge_again(summary.read(folder), chosen)
+        if as_json or out is not None:
+            raise InputError(f"{folder} is a summary already; --json and --out need the folder of its runs")
+        show_badges(judged)
+        return
+    paths = sorted(folder.glob("**/recipe.json"))
+    runs = [record.read(path.parent) for path in track(paths, len(paths), "reading")] or record.runs_under(
+        folder
+    )
     unfinished = [run.folder for run in runs if run.result is None]
     if unfinished and not common:
         raise InputError(
@@ -66,10 +82,10 @@ def _judge(
 
 def show_badges(judged: Iterable[Judged]) -> None:
     """A line for every claim that was run, then the names of those that were not."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from bnverify.base.terminal import console
     from bnverify.experiments.judge import words
 
     table = Table(box=None, pad_edge=False)
@@ -81,7 +97,7 @@ def show_badges(judged: Iterable[Judged]) -> None:
             skipped.append(one.rule.id)
         else:
             table.add_row(Text(one.rule.id), Text(words.badge(one)))
-    out = Console()
+    out = console()
     out.print(table)
     if skipped:
         out.print(Text(f"not run: {', '.join(skipped)}"))

@@ -11,11 +11,12 @@ from typing import Any
 
 from bnverify.experiments.judge import fields, words
 from bnverify.experiments.judge import rules as rules_of
+from bnverify.experiments.judge.badges import answer
 from bnverify.experiments.judge.ranks import Estimate
 from bnverify.experiments.judge.rules import Endpoint, Rules
-from bnverify.experiments.judge.verdicts import Cell, Judged, judge
+from bnverify.experiments.judge.verdicts import Cell, Judged, after_holm, judge, judged_of
 from bnverify.experiments.measure.shelf import Shelf
-from bnverify.experiments.run import record
+from bnverify.experiments.run import record, seal
 from bnverify.experiments.run.record import Row, Run
 
 from bnverify.base.errors import InputError
@@ -141,7 +142,7 @@ def _rounded(value: Any) -> Any:
 
 
 def text(summary: Row) -> str:
-    """The summary as JSON with a line for every field, claim and cell, so that changes can be read."""
+    """The summary as JSON with a line for every field, claim and cell, so that changes can be read, and its hash."""
     lists = ("cells", "parts", "grid", "curve")
     head = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in summary.items() if key != "claims"]
     claims = []
@@ -153,25 +154,61 @@ def text(summary: Row) -> str:
             rows = ",\n".join(f"    {json.dumps(row)}" for row in one[key])
             fields.append(f"   {json.dumps(key)}: [" + (f"\n{rows}\n   " if rows else "") + "]")
         claims.append("  {\n" + ",\n".join(fields) + "\n  }")
-    return "{\n" + ",\n".join([*head, ' "claims": [\n' + ",\n".join(claims) + "\n ]"]) + "\n}\n"
+    return seal.closed("{\n" + ",\n".join([*head, ' "claims": [\n' + ",\n".join(claims) + "\n ]"]) + "\n}\n")
 
 
 def read(path: Path) -> Row:
-    """A summary that `write` wrote; InputError if it is missing, damaged or of an older form."""
+    """A summary that `write` wrote; InputError if it is missing, damaged by as much as a byte, or of an older form."""
     try:
-        summary: Row = json.loads(path.read_text())
-        version = summary.get("version", 1)
-        known = {"claims", "command", "rules"} <= summary.keys()
+        version = json.loads(path.read_text()).get("version", 1)
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(
             f"{path} is no summary of a reproduction ({error}); bnverify judge DIR writes one"
         ) from None
-    if version != VERSION or not known:
+    if version != VERSION:
         raise InputError(
             f"{path} is a summary of version {version}, expected {VERSION}; judge its runs again with "
             "bnverify judge DIR"
         )
-    return summary
+    return seal.read_document(path)
+
+
+def judge_again(stored: Row, rules: Rules) -> list[Judged]:
+    """The claims of a summary by other margins, from the log ratios that it keeps; its grid and curve stay away.
+
+    Raises:
+        InputError: a rule asks for another statistic, window or network than was stored: only the runs have that.
+    """
+    found = []
+    for one in stored["claims"]:
+        rule = rules.claims.get(one["id"])
+        if rule is None:
+            raise InputError(
+                f"{one['id']} is in the summary and in no rules; judge its runs by those it was judged by"
+            )
+        kept, wanted = one["endpoint"], _endpoint(rule.primary)
+        other = next((key for key in COMPARED if kept[key] != wanted[key]), None)
+        if other is not None:
+            raise InputError(
+                f"{rule.id}: the rules have {other} = {wanted[other]}, the summary {kept[other]}; only the runs know "
+                "that, name their folder"
+            )
+        cells, parts = (
+            tuple(_read_cell(cell, rule.primary) for cell in one[key]) for key in ("cells", "parts")
+        )
+        found.append(judged_of(rule, one["scale"], cells, parts, rules.size(rule.family)))
+    return after_holm(found, rules)
+
+
+COMPARED = ("model", "statistic", "of", "against", "lr", "window", "over", "weights")
+"""What a stored log ratio is of."""
+
+
+def _read_cell(stored: Row, endpoint: Endpoint) -> Cell:
+    logs = {int(seed): math.nan if v is None else float(v) for seed, v in stored["log_ratios"].items()}
+    known = bool(logs) and not any(map(math.isnan, logs.values()))
+    found = answer(list(logs.values()), endpoint) if known else None
+    return Cell(stored["name"], endpoint, stored["of"], stored["against"], logs, found, stored["missing"])
 
 
 def write(

@@ -98,7 +98,13 @@ def judge(rules: Rules, runs: Iterable[Run], *, common: bool = False, grid: bool
     if len(shelf.data) > 1:
         raise InputError(f"runs on {', '.join(sorted(shelf.data))}; judge one data set at a time")
     found = [_judged(shelf, rule, rules, common, grid) for rule in rules.claims.values()]
-    for family in {rule.family for rule in rules.claims.values()}:
+    return after_holm(found, rules)
+
+
+def after_holm(found: list[Judged], rules: Rules) -> list[Judged]:
+    """The claims with Holm's p over the primaries of their families; what that takes away is underpowered."""
+    found = list(found)
+    for family in {one.rule.family for one in found}:
         own = [i for i, one in enumerate(found) if one.rule.family == family and one.verdict != "not-run"]
         adjusted = ranks.holm([found[i].p for i in own], rules.size(family))
         for i, p in zip(own, adjusted, strict=True):
@@ -136,32 +142,30 @@ def _judged(shelf: Shelf, rule: Rule, rules: Rules, common: bool, grid: bool) ->
     scale = _scale(shelf, endpoint)
     if any(cell.answer is None for cell in cells):
         return Judged(rule, "not-run", scale, cells)
-    parts: tuple[Cell, ...] = ()
-    if len(cells) == 1:
-        parts = tuple(
-            _cell(shelf, part.name, replace(endpoint, window=part.window), pairs[0]) for part in rule.parts
-        )
+    parts = tuple(
+        _cell(shelf, part.name, replace(endpoint, window=part.window), pairs[0]) for part in rule.parts
+    )
+    found = judged_of(rule, scale, cells, parts, rules.size(rule.family))
+    if not grid:
+        return found
+    return replace(found, grid=_grid(shelf, rule, pairs), curve=_curve(shelf, endpoint, pairs[0]))
+
+
+def judged_of(
+    rule: Rule, scale: Scale, cells: tuple[Cell, ...], parts: tuple[Cell, ...], family: int
+) -> Judged:
+    """A claim from its comparisons, before Holm; ``parts`` count where there is one network alone."""
+    if any(cell.answer is None for cell in cells):
+        return Judged(rule, "not-run", scale, cells, parts)
     p = max(cell.answer.p for cell in cells if cell.answer)
     words = {cell.word for cell in cells}
     verdict: Word = words.pop() if len(words) == 1 else "underpowered"
-    boundary = _boundary(cells) or _boundary(parts)
-    needs = _needs(cells, rules.size(rule.family)) if verdict == "underpowered" else 0
-    beside = _grid(shelf, rule, pairs) if grid else ()
-    curve = _curve(shelf, endpoint, pairs[0]) if grid else ()
-    few = min(len(cell.log_ratios) for cell in cells) < FEWEST
-    return Judged(
-        rule,
-        "mixed" if boundary and not few else verdict,
-        scale,
-        cells,
-        parts,
-        beside,
-        curve,
-        p,
-        p,
-        boundary,
-        needs,
-    )
+    needs = _needs(cells, family) if verdict == "underpowered" else 0
+    boundary: tuple[Cell, ...] = ()
+    if min(len(cell.log_ratios) for cell in cells) >= FEWEST:
+        boundary = _boundary(cells) or (_boundary(parts) if len(cells) == 1 else ())
+    verdict = "mixed" if boundary else verdict
+    return Judged(rule, verdict, scale, cells, parts, p=p, p_holm=p, boundary=boundary, needs=needs)
 
 
 def _scale(shelf: Shelf, endpoint: Endpoint) -> Scale:

@@ -75,7 +75,12 @@ def last(path: Path, start: str) -> str:
 
 def document(values: Row) -> str:
     """``values`` as JSON that ends in its own hash."""
-    body = json.dumps(values, indent=1, allow_nan=False).encode()[:-2]
+    return closed(json.dumps(values, indent=1, allow_nan=False))
+
+
+def closed(text: str) -> str:
+    """A JSON object, ended by a line with its brace, that ends in its own hash."""
+    body = text.rstrip().removesuffix("\n}").encode()
     return (body + _DOCUMENT + digest(body).encode() + b'"\n}\n').decode()
 
 

@@ -140,3 +140,19 @@ def test_a_folder_without_runs_or_without_a_claim_is_named(bnverify, tmp_path):
     assert done.exit_code == 2
     assert "no claim rests on the 1 runs" in done.stderr
     assert record.read(tmp_path / "own" / "run").result is not None
+
+
+def test_a_summary_is_judged_by_other_margins_and_refuses_what_only_the_runs_know(bnverify, runs, tmp_path):
+    stored = tmp_path / "runs-x.json"
+    assert bnverify("judge", runs, "--out", stored).exit_code == 0
+    assert bnverify("judge", stored).stdout == bnverify("judge", runs).stdout
+    own = tmp_path / "own.toml"
+    own.write_text('[[claim]]\nid = "prose-2.2-dln-loss"\n[claim.primary]\nsize = 1e-9\n')
+    before, after = (bnverify("judge", path, "--rules", own).stdout for path in (stored, runs))
+    assert before == after != bnverify("judge", runs).stdout
+    own.write_text('[[claim]]\nid = "fig-10a"\n[claim.primary]\nwindow = [0.0, 0.5]\n')
+    done = bnverify("judge", stored, "--rules", own)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "fig-10a: the rules have window = [0.0, 0.5], the summary [0.0, 1.0]" in done.stderr
+    flip(stored, stored.read_bytes().index(b'"log_ratios": {"0"'))
+    assert bnverify("judge", stored).exit_code == 2

@@ -51,7 +51,7 @@ def test_train_writes_a_run_and_says_where(tmp_path: Path) -> None:
         (["train", "vgg-quick", "--set", "device=toaster"], "device 'toaster' cannot be used"),
         (["train", "vgg-quick", "--budget", "0"], "expected a positive number of minutes"),
         (["insert", "dln-quick"], "inserts nothing"),
-        (["reproduce", "--preset", "slow"], "expected one of quick, linear, desk, h100, paper"),
+        (["reproduce", "--preset", "slow"], "expected one of quick, linear, beyond, desk, h100, paper"),
         (["reproduce", "--backend", "mpi"], "expected loky, dask or ray"),
         (["reproduce", "--figure", "14"], "figure '14' is unknown"),
         (["figures", "nowhere"], "holds no runs"),

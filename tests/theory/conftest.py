@@ -1,5 +1,6 @@
 """Results of made-up runs, in the form in which `bnverify judge` stores them."""
 
+import hashlib
 import json
 
 import pytest
@@ -35,8 +36,16 @@ CELL = {
 }
 
 
+def write(path, content):
+    """Content with its hash, as `experiments.run.seal` closes a document."""
+    body = json.dumps(content, indent=1).removesuffix("\n}")
+    path.write_text(f'{body},\n "sha256": "{hashlib.sha256(body.encode()).hexdigest()}"\n}}\n')
+
+
 class Made:
     """A folder of results, one file a call."""
+
+    write = staticmethod(write)
 
     def __init__(self, folder):
         self.folder = folder
@@ -63,7 +72,7 @@ class Made:
             "claims": entries,
         }
         path = self.folder / f"runs-{name}.json"
-        path.write_text(json.dumps(content))
+        write(path, content)
         return path
 
     def claim(self, identifier, verdict, scale):

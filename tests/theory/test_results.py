@@ -26,7 +26,7 @@ def test_a_result_is_read_with_what_made_it(made):
 )
 def test_what_is_no_result_is_refused_by_name(made, change, words):
     path = made.result("x", fig_4a=("mixed", "S1"))
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    made.write(path, {k: v for k, v in json.loads(path.read_text()).items() if k != "sha256"} | change)
     with pytest.raises(InputError, match=words):
         results.results(path.parent)
 
@@ -36,6 +36,15 @@ def test_a_word_that_is_no_verdict_is_refused(made):
         results.read(made.result("x", fig_4a=("partly", "S1")))
     with pytest.raises(InputError, match="at 'S9'"):
         results.read(made.result("x", fig_4a=("mixed", "S9")))
+
+
+def test_a_flipped_byte_is_found(made):
+    path = made.result("x", fig_4a=("mixed", "S1"))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"24 of 24")] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(InputError, match="another hash than was written"):
+        results.read(path)
 
 
 def test_words_of_the_first_rules_are_kept_by_run(tmp_path):

@@ -169,11 +169,14 @@ def test_scales_are_digits_thin_networks_and_the_papers_size() -> None:
     assert (scale_of(DlnRecipe()), scale_of(DlnRecipe(steps=2000))) == ("S2", "S0")
 
 
-def test_a_badge_survives_its_own_record(make_pair: Pair) -> None:
+def test_a_badge_survives_its_own_record(make_pair: Pair, tmp_path: Path) -> None:
     runs = make_pair(0.01)
     found = judge(REGISTERED, runs)
     row = summary.summarise(REGISTERED, runs, found, "bnverify reproduce")
-    assert summary.text(row) == summary.text(json.loads(summary.text(row)))
+    (tmp_path / "runs-x.json").write_text(summary.text(row))
+    assert summary.read(tmp_path / "runs-x.json") == json.loads(json.dumps(row))
+    again = summary.judge_again(row, REGISTERED)
+    assert [words.badge(one) for one in again] == [words.badge(one) for one in found]
     claim = next(c for c in row["claims"] if c["id"] == "fig-4b")
     assert claim["badge"] == words.badge(next(one for one in found if one.rule.id == "fig-4b"))
     assert len(claim["cells"][0]["log_ratios"]) == 14

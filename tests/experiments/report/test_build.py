@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from bnverify.experiments.report import build
 from bnverify.experiments.report.content import Report
+from bnverify.experiments.report.pages import page_of
 from bnverify.theory import store
 from bnverify.theory.items import PROMISED
 
@@ -63,7 +64,7 @@ def test_every_statement_has_its_place_in_all_three_views(
     index = Page(folder / "index.html")
     markdown = (folder / "report.md").read_text()
     for name in ids:
-        assert name in index.ids or (folder / "claims" / f"{name}.html").is_file()
+        assert name in index.ids or (folder / "claims" / page_of(name)).is_file()
         assert f"`{name}`" in markdown
 
 
