@@ -2054,6 +2054,9 @@ def check_example(claim: Claim, expected: bool) -> tuple[int, int] | None:
     for text in (*claim.needs, *claim.hypotheses):
         if not point.holds(text)[0]:
             raise Refused(f"the example of the claim does not satisfy {text}")
+        left, _, right = comparison(text)
+        if not any(point.live) and not any(same(side, ast.Constant(0)) for side in (left, right)):
+            raise Refused(f"the example of the claim satisfies {text} only as all its terms are 0")
     if "norm(X)" in ast.unparse(parse(claim.statement)):
         return None
     if point.holds(claim.statement)[0] != expected:
