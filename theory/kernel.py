@@ -918,6 +918,11 @@ class Formal:
             )
             if c.parts == {(): 1} and (word or name in self.claim.declared_vectors()) and not touched:
                 self.equal.append(((word, name), value))
+                if self.weights and word[:1] == ("X'<",):  # <W, X'r> = <y, r>, which hides the word
+                    hidden = ("dot", *min(("y", word[1:], name), (name, mirror(word[1:]), "y")))
+                    found = value @ self.names["W"]
+                    if hidden not in self.reach(found):
+                        self.equal.append((hidden, found))
                 return True
         return False
 
@@ -1310,7 +1315,7 @@ class Formal:
 
     def settled(self, value: Number) -> Number:
         """The normal form, with what hypotheses say that free names are equal to put for them, in order."""
-        for free, meant in self.equal:
+        for free, meant in self.equal * 2:  # what one puts in, another may know
             numbers, places = ({free: meant}, {}) if isinstance(meant, Number) else ({}, {free: meant})
             value = self.put_for(value, places, numbers)
         return self.normal(value)
@@ -1352,14 +1357,14 @@ class Formal:
     def is_touched(self, atom: Any, places: dict[Any, Vector], numbers: dict[Any, Number]) -> bool:
         if atom in self.meaning:
             return any(self.is_touched(inside, places, numbers) for inside in self.meaning[atom].atoms())
-        if atom[0] == "dot":
+        if atom[0] == "dot" and atom not in numbers:
             _, a, word, b = atom
             return self.place(word, b, places) is not None or self.place(mirror(word), a, places) is not None
         return atom in numbers
 
     def put_for_atom(self, atom: Any, places: dict[Any, Vector], numbers: dict[Any, Number]) -> Number:
         match atom:
-            case ("dot", a, word, b):
+            case ("dot", a, word, b) if atom not in numbers:
                 right, left = self.place(word, b, places), self.place((), a, places)
                 if right is None and left is None:
                     word, a, b, left = (), b, a, self.place(mirror(word), a, places)

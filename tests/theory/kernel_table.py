@@ -437,6 +437,10 @@ PAPER: list[Entry] = [
      batch("a @ B @ b == b @ B @ a", definition=TWICE, vectors=("a", "b"), operators=("D",))),
     ("l_1 before the shift", "proved", NONE,
      batch("v == gamma/n*(g - (one @ g)/m*one) - (g @ (gamma*yhat))/(m*n)*sgn", definition=L1, needs=())),
+    ("W an eigenvector of X'X, and X centred", "proved", NONE,
+     batch("dW @ dW == gamma**2/sigma**2 * ((T @ g) @ (T @ g) - ((T @ g) @ W)**2/(W @ W))", "T @ one == 0",
+           "T @ X @ W == (m*s**2/(W @ W))*W", definition="y = X @ W; " + BATCH, needs=(*NOT_CONSTANT, "0 < W @ W"),
+           example={"X": [["1", "0"], ["-1", "0"], ["0", "1"], ["0", "-1"]], "W": ["1", "2"], "g": ["1", "2", "5", "1"]})),
     ("weight space", "proved", NONE,
      batch("W @ HW @ W*(dW @ HW @ dW) - (W @ HW @ dW)**2 == -(dW @ dW)**2", definition="y = X @ W; " + BATCH)),
 ]  # fmt: skip
