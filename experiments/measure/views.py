@@ -205,6 +205,9 @@ ROWS: dict[str, Callable[[Row], float]] = {
 ENDS = ("train_accuracy", "test_accuracy", "test_error")
 """Of the network at its end."""
 
+AT_START = {"start_lambda_max": "lambda_max", "gradient_growth": "gradient_growth"}
+"""Of a network as it is initialised, and where its first row has it."""
+
 ALONE = (
     *RAY,
     *(f"far_{name}" for name in RAY),
@@ -299,6 +302,8 @@ def statistic(
         return statistic("lambda_max", view, (0.0, 0.0))
     if name == "deviation_swing":
         return _swing(view)
+    if name in AT_START:
+        return number(view.rows[0].get(AT_START[name])) if view.rows else math.nan
     if name == "start_soft_rank":
         first = view.rows[0]["moments"][-2] if view.rows and "moments" in view.rows[0] else {}
         return number(first.get("soft_rank"))
