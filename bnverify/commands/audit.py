@@ -82,6 +82,9 @@ def audit(
         Path | None, typer.Option(help="Findings that are known, from an earlier --json; they are not shown.")
     ] = None,
     sarif: Annotated[Path | None, typer.Option(help="Also write the findings as SARIF to this file.")] = None,
+    rows: Annotated[
+        int, typer.Option(help="The most layer calls to print, those of most interest; 0 for all.")
+    ] = 25,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything measured as JSON.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Also write index.html and audit.json to this folder.")
@@ -94,6 +97,8 @@ def audit(
     from bnverify.base.terminal import console
     from bnverify.commands.display_audit import show
 
+    if rows < 0:
+        raise InputError(f"rows {rows}; expected 0 for all of them, or a number of layer calls")
     if dtype not in ("float64", "model"):
         raise InputError(f"dtype {dtype!r} is unknown; expected float64 or model")
     wanted = None if channels is None else parse_channels(channels)
@@ -131,7 +136,7 @@ def audit(
     if as_json:
         print(report.to_json(indent=2))
     else:
-        show(report)
+        show(report, rows)
     for note in (*subject.notes, *_chosen(subject, mode, report)):
         talk.print(f"note: {note}", style="dim")
     if report.environment.get("cost"):

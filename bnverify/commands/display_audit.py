@@ -18,8 +18,10 @@ ROOMY = 100
 """Columns from which a table also says what kind each layer is."""
 
 FIRST = {
+    "in": "∇ in",
+    "out": "∇ out",
+    "ratio": "in/out",
     "m": "m",
-    "rows": "rows",
     "ŷ term": "ŷ",
     "mean": "mean",
     "kept": "kept",
@@ -27,6 +29,8 @@ FIRST = {
     "4.1 corrected slack": "slack",
     "worst residual": "residual",
 }
+NARROW = ("4.1 corrected slack", "worst residual")
+"""Columns of the first table that a screen below `ROOMY` leaves out."""
 CONDITIONS = {
     "⟨g, ŷ⟩ ≥ 0": "⟨g,ŷ⟩≥0",
     "median cosine": "cosine",
@@ -52,8 +56,8 @@ MODES = {
     "kept_eval": "kept eval",
 }
 LEGENDS = {
-    "table": "ŷ, mean: shares of γ²/s² |dL/dz|² that the two reductions of Theorem 4.1 remove; kept: what is left; "
-    "4.1 broken: rows that exceed its printed bound; slack: of the corrected one; residual: of the worst identity.",
+    "table": "∇ in, ∇ out: gradient norms at the layer's input and output. ŷ, mean: shares of γ²/s² |dL/dz|² that "
+    "the two reductions of Theorem 4.1 remove; kept: what is left; 4.1 broken: rows that exceed its printed bound.",
     "conditions": "The two conditions of Theorem 4.2: how often ⟨g,ŷ⟩ ≥ 0, with the cosine of g and ŷ over the rows",
     "second": "v′Bv = chain + bend: what comes from downstream, (Jv)′H(Jv), and from the layer itself.",
     "modes": "Train and eval side by side: squared norm of the gradient at the layer's input, and the share kept.",
@@ -61,18 +65,27 @@ LEGENDS = {
 }
 
 
-def show(report: AuditReport) -> None:
-    """Print the report; proved statements that the numbers contradict go to stderr."""
+MOST = 25
+"""Layers that are printed where no other number is asked for."""
+
+
+def show(report: AuditReport, most: int = MOST) -> None:
+    """Print the report; proved statements that the numbers contradict go to stderr.
+
+    most: layers in the tables, those of most interest; 0 for all of them.
+    """
     from bnverify.experiments.report import audit_page
 
     screen = console()
     found(screen, report)
-    rows = [audit_page.row(index, layer) for index, layer in enumerate(report.layers)]
+    places = sorted(audit_page.by_interest(report)[: most or None])
+    rows = [audit_page.row(index, report.layers[index]) for index in places]
     several = len({row["mode"] for row in rows}) > 1
     for part, columns in (("table", FIRST), ("conditions", CONDITIONS), ("second", SECOND)):
         chosen = [row for row in rows if row[part]]
         if chosen:
-            known = {key: name for key, name in columns.items() if key in chosen[0][part]}
+            left_out = NARROW if screen.width < ROOMY else ()
+            known = {k: name for k, name in columns.items() if k in chosen[0][part] and k not in left_out}
             _table(screen, ((_lead(row, several), row[part]) for row in chosen), known, several)
             _legend(screen, LEGENDS[part] + _about_probes(part, chosen[0][part]))
     modes = audit_page.side_by_side(report)
@@ -89,6 +102,10 @@ def show(report: AuditReport) -> None:
         for item in report.not_covered:
             screen.print(f"  {item.name or 'the model'} ({item.what}): {item.why}", markup=False)
         screen.print()
+    if len(places) < len(report.layers):
+        screen.print(
+            f"{len(report.layers) - len(places)} more layer calls with --rows 0 or --json\n", style="dim"
+        )
     for line in audit_page.summary(report):
         screen.print(line)
     for layer, statement in report.failures:

@@ -9,15 +9,19 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bnverify.experiments.report import audit_depth
 from bnverify.experiments.report import audit_words as words
 from bnverify.experiments.report.mathml import displayed
 from bnverify.experiments.report.pages import render
+from bnverify.numerics.audit.findings import words as findings_words
+from bnverify.numerics.audit.findings.fault import Fault
+from bnverify.numerics.audit.findings.words import verdict
 from bnverify.numerics.audit.layers import Family
 from bnverify.numerics.audit.report import AuditReport, LayerAudit, StatementRows
 from bnverify.numerics.audit.statements import Asked, Finding, Statement, statements
 from bnverify.theory.latex import written
 from bnverify.theory.registry import registry
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from bnverify.base.files import write_text
 
@@ -42,6 +46,12 @@ def html(report: AuditReport) -> str:
     return render(
         "audit.html",
         environment=report.environment,
+        verdict=verdict(
+            report.findings, report.environment.get("looked_at", {}).get("calls", len(report.layers))
+        ),
+        findings=[_told(item, report) for item in report.findings],
+        depth=_depth(report),
+        cards=[_card(report.layers[index], index, report) for index in by_interest(report)],
         summary=summary(report),
         failures=[
             f"{layer.mode}, {layer.title}: {rows.key} in {rows.failed} of {len(rows.finding)} rows; {layer.diagnosis}"
@@ -53,6 +63,98 @@ def html(report: AuditReport) -> str:
         claims=_claims(report),
         not_covered=report.not_covered,
     )
+
+
+def by_interest(report: AuditReport) -> list[int]:
+    """The layers' places: those with findings first, most important first, then by how far they change the gradient."""
+    named: dict[str, int] = {}
+    for place, item in enumerate(report.findings):
+        for name in (item.layer, *item.layers) if item.alarming else (item.layer,):
+            named.setdefault(name, place)
+
+    def change(layer: LayerAudit) -> float:
+        ratio = audit_depth.ratio(layer)
+        return abs(math.log(ratio)) if ratio > 0 and math.isfinite(ratio) else math.inf
+
+    order = range(len(report.layers))
+    return sorted(
+        order, key=lambda i: (named.get(report.layers[i].name, math.inf), -change(report.layers[i]), i)
+    )
+
+
+def _told(item: Fault, report: AuditReport) -> dict[str, Any]:
+    place = next((i for i, layer in enumerate(report.layers) if layer.name == item.layer), None)
+    return {
+        "kind": item.kind,
+        "severity": item.severity,
+        "text": item.text,
+        "number": findings_words.number(item),
+        "why": item.why,
+        "advice": item.advice,
+        "claim": item.claim,
+        "says": findings_words.CLAIMS.get(item.claim, ""),
+        "anchor": None if place is None else f"card-{place}",
+    }
+
+
+def _depth(report: AuditReport) -> list[dict[str, Any]]:
+    found = []
+    for mode in dict.fromkeys(layer.mode for layer in report.layers):
+        drawn = audit_depth.picture([layer for layer in report.layers if layer.mode == mode])
+        if drawn is not None:
+            found.append({"mode": mode, "svg": drawn})
+    return found
+
+
+def _card(layer: LayerAudit, index: int, report: AuditReport) -> dict[str, Any]:
+    out, into, gain = audit_depth.strengths(layer)
+    return {
+        "anchor": f"card-{index}",
+        "row": f"layer-{index}",
+        "title": layer.title,
+        "short": audit_depth.middle(layer.title),
+        "kind": layer.kind,
+        "mode": layer.mode,
+        "out": words.number(out),
+        "into": words.number(into),
+        "ratio": words.number(audit_depth.ratio(layer)),
+        "gain": words.number(gain),
+        "kept": words.percent(layer.shares["kept"]),
+        "profile": audit_depth.profile(layer.columns["grad_in_sq"]),
+        "kinds": [
+            item.kind
+            for item in report.findings
+            if layer.name in (item.layer, *(item.layers if item.alarming else ()))
+        ],
+        "sentence": words.of_layer(layer),
+    }
+
+
+def snippet(report: AuditReport, most: int = 25) -> str:
+    """A short HTML of a report for a notebook: the verdict, the findings, the layers of most interest."""
+    calls = report.environment.get("looked_at", {}).get("calls", len(report.layers))
+    lines = [f"<p><strong>{escape(verdict(report.findings, calls))}</strong></p>"]
+    if report.findings:
+        listed = "".join(
+            f"<li><strong>{item.kind}</strong> ({item.severity}): {escape(item.text)}. {escape(item.advice)}</li>"
+            for item in report.findings[:12]
+        )
+        lines.append(f"<ul>{listed}</ul>")
+    rows = []
+    for index in by_interest(report)[:most]:
+        card = _card(report.layers[index], index, report)
+        cells = "".join(
+            f"<td>{escape(str(card[key]))}</td>" for key in ("title", "kind", "out", "into", "ratio", "kept")
+        )
+        rows.append(f"<tr>{cells}</tr>")
+    heads = "".join(
+        f"<th>{name}</th>" for name in ("layer", "kind", "gradient out", "gradient in", "in/out", "kept")
+    )
+    if rows:
+        lines.append(f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>")
+    if len(report.layers) > most:
+        lines.append(f"<p>{len(report.layers) - most} more layers: report.show()</p>")
+    return "".join(lines)
 
 
 def summary(report: AuditReport) -> list[str]:
@@ -118,12 +220,13 @@ def row(index: int, layer: LayerAudit) -> dict[str, Any]:
     shares = layer.shares
     fixed = layer.family == "fixed"
     exceeded = printed.count(Finding.VIOLATED) / len(printed.finding) if printed is not None else math.nan
-    gain = layer.total("grad_in_sq") / total if (total := layer.total("grad_out_sq")) > 0 else math.nan
+    out, into, _ = audit_depth.strengths(layer)
     table = {
+        "in": _number(into),
+        "out": _number(out),
+        "ratio": _number(audit_depth.ratio(layer)),
         "m": _number(max(layer.columns["size"])),
         "rows": _number(len(layer.labels)),
-        "|dL̂/dy|²": _number(layer.total("grad_in_sq")),
-        "|dL̂/dy|² / |dL/dz|²": _number(gain),
         "ŷ term": _share(shares["term_yhat"]),
         "mean": _share(shares["term_mean"]),
         "kept": _share(shares["kept"]),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bnverify.numerics.audit.backward import Backward
 from bnverify.numerics.audit.findings.fault import Fault
+from bnverify.numerics.audit.findings.words import verdict
 from bnverify.numerics.audit.layers import NotCovered
 from bnverify.numerics.audit.statements import Finding
 
@@ -210,6 +213,28 @@ class AuditReport:
         """No finding is more than a note."""
         return not any(item.alarming for item in self.findings)
 
+    def __repr__(self) -> str:
+        """The verdict, and where to look."""
+        calls = self.environment.get("looked_at", {}).get("calls", len(self.layers))
+        more = "report.findings, .layers, .show(), .write(folder), .to_json()"
+        return f"AuditReport({verdict(self.findings, calls)} {more})"
+
+    def _repr_html_(self) -> str:
+        """The verdict, the findings and the layers of most interest, for a notebook."""
+        return str(_page().snippet(self))
+
+    def show(self, most: int = 25) -> None:
+        """Print what ``bnverify audit`` prints. most: layer calls, 0 for all."""
+        importlib.import_module("bnverify.commands.display_audit").show(self, most)
+
+    def write(self, folder: str | Path) -> Path:
+        """Write ``index.html``, a page that works offline, and ``audit.json``; returns the page.
+
+        Raises:
+            InputError: the folder cannot be written.
+        """
+        return Path(_page().write(self, Path(folder)))
+
     @property
     def rows(self) -> tuple[dict[str, Any], ...]:
         """One flat record per layer call and group."""
@@ -261,6 +286,11 @@ class AuditReport:
                 "to_pandas needs pandas, which is not installed; pip install bnverify[pandas], or use rows"
             ) from None
         return pd.DataFrame.from_records(list(self.rows))
+
+
+def _page() -> Any:
+    """The writer of pages, which stands above this wing and is looked up only when a page is asked for."""
+    return importlib.import_module("bnverify.experiments.report.audit_page")
 
 
 def _rows(layer: LayerAudit) -> Iterator[dict[str, Any]]:

@@ -165,7 +165,8 @@ def test_a_table_of_layers_is_printed(bnverify, file):
     done = bnverify("audit", f"{file}:images", "--data", f"{file}:pair", "--batch-size", "12")
     assert done.exit_code == 0, done.stderr
     row = next(line for line in done.stdout.splitlines() if "BatchNorm2d" in line)
-    assert row.split()[:4] == ["1", "BatchNorm2d", "432", "4"]
+    assert row.split()[:2] == ["1", "BatchNorm2d"]
+    assert row.split()[5] == "432"
     assert "LocalResponseNorm" in done.stdout
     assert "divides by neighbouring channels" in done.stdout
     assert "times the" in done.stderr.replace("\n", " ")
