@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any, Protocol
 
 import torch
+from bnverify.numerics.check.terms import node_of
+from bnverify.numerics.measure import sides as text
+from bnverify.numerics.measure.batch import Batch
+from bnverify.numerics.measure.interval import Interval
+from bnverify.numerics.measure.sides import Finding
 from bnverify.numerics.measure.tolerance import Measured, resolution
 from bnverify.theory.claim import Hypothesis, Says
+from bnverify.theory.grammar import parse
 from bnverify.theory.observe import Syntax
 from bnverify.theory.prove import additive_terms
+from bnverify.theory.room import walk
 from bnverify.theory.settings import Extremum, Setting
 from bnverify.theory.syntax import Scalar, evaluate, scalar
 from torch import Tensor
-
-
-class Finding(IntEnum):
-    """Only HOLDS supports a statement."""
-
-    HOLDS = 0
-    VIOLATED = 1
-    WITHIN_ROUNDOFF = 2
-    OUTSIDE_ASSUMPTIONS = 3
-    ERROR = 4
 
 
 class Numbers(Protocol):
@@ -120,8 +116,8 @@ def terms(says: Says, q: Any) -> Terms:
     nodes = lhs + rhs
     values, nonzero = [], []
     for node in nodes:
-        value = evaluate(node, q)
-        value = value.attained if isinstance(value, Extremum) else value
+        value: Any = walk(node_of(node), q) if isinstance(q, Batch) else evaluate(node, q)
+        value = value.attained if isinstance(value, Extremum | Interval) else value
         beyond = value.value.abs() > q.allowance(value)
         values.append(value.value.expand_as(q.cond))
         nonzero.append(beyond.expand_as(q.cond))
@@ -147,7 +143,7 @@ class Observed:
 
 
 def observe(
-    says: Says, q: Setting, hypotheses: Sequence[Hypothesis] = (), as_equality: bool = False
+    says: Says, q: Setting | Batch, hypotheses: Sequence[Hypothesis] = (), as_equality: bool = False
 ) -> Observed:
     """Judge a statement at every instance of the room.
 
@@ -155,13 +151,20 @@ def observe(
         KeyError: the room does not hold a vector, operator or symbol of the statement.
     """
     room: Any = q
-    relation = sides(says, room)
-    codes = judge(relation, room, as_equality)
-    inside = met(hypotheses, room)
+    relation: Any
+    if isinstance(q, Batch):
+        trees = [parse(hypothesis.says.text) for hypothesis in hypotheses]
+        relation = text.sides(parse(says.text), q)  # type: ignore[attr-defined]
+        codes = text.judge(relation, q, as_equality)
+        inside = text.met(trees, q)
+    else:
+        relation = sides(says, room)
+        codes = judge(relation, room, as_equality)
+        inside = met(hypotheses, room)
     codes = torch.where(inside, codes, torch.full_like(codes, Finding.OUTSIDE_ASSUMPTIONS))
     parts = terms(says, room)
     nonzero = parts.nonzero.all(0)
-    if relation.op == "eq" and not bool(relation.floor.scale.any()):
+    if relation.op in ("eq", "==") and not bool(relation.floor.scale.any()):
         nonzero = (relation.low.scale > 0).expand_as(inside)
     vacuous = ~(inside & nonzero)
     lhs, rhs, _ = torch.broadcast_tensors(relation.low.value, relation.ceiling.value, room.cond)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from bnverify.numerics.check.findings import Finding, Observed
 from bnverify.numerics.check.found import KEPT, LEVELS, Floats, LossFindings, Samples, Worst
-from bnverify.numerics.measure.observe import Batch
+from bnverify.numerics.measure.batch import Batch
 from numpy.typing import NDArray
 
 HEAD = 256
@@ -44,10 +44,23 @@ def _ratios(slack: Floats, over: Floats, chosen: NDArray[np.bool_]) -> NDArray[n
     return ratios[np.isfinite(ratios)]
 
 
+def divisor(batch: Batch) -> torch.Tensor:
+    """sigma of the batch, or what else its normalisation divides by, (N,)."""
+    for name in ("sigma", "n", "sigma_j", "s_j"):
+        if name in batch.made:
+            return batch.names[name].value
+    return torch.ones_like(batch.cond)
+
+
+def scale_of(batch: Batch) -> torch.Tensor:
+    """gamma, of the first unit where there are two, (N,)."""
+    return batch.names["gamma_j" if len(batch.units) == 2 else "gamma"].value
+
+
 def piece_of(observed: Observed, batch: Batch, index: NDArray[np.int64], loss: str, equality: bool) -> Piece:
     """What is kept of a room; ``index`` numbers its instances."""
     code, vacuous = observed.codes.cpu().numpy(), observed.vacuous.cpu().numpy()
-    terms, sigma = _floats(observed.terms.values), _floats(batch.sym("sigma").value)
+    terms, sigma = _floats(observed.terms.values), _floats(divisor(batch))
     scale = np.abs(terms).sum(0)
     lhs, rhs, slack, allowed = (
         _floats(t) for t in (observed.lhs, observed.rhs, observed.slack, observed.allowed)
@@ -68,7 +81,7 @@ def piece_of(observed: Observed, batch: Batch, index: NDArray[np.int64], loss: s
         slack=float(slack[row]),
         allowed=float(allowed[row]),
     )
-    head = {"gamma": _floats(batch.gamma_), "sigma": sigma, "lhs": lhs, "rhs": rhs, "slack": slack}
+    head = {"gamma": _floats(scale_of(batch)), "sigma": sigma, "lhs": lhs, "rhs": rhs, "slack": slack}
     head |= {"scale": scale, "allowed": allowed, "terms": terms}
     return Piece(
         m=batch.size[1],

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from bnverify.numerics.check.findings import Finding, observe
 from bnverify.numerics.check.statements import Stated, stated
+from bnverify.numerics.measure.batch import Absent, Batch
 from bnverify.numerics.measure.instances import draw, locate
-from bnverify.numerics.measure.observe import Batch
 from bnverify.theory.claim import Claim
 
 WORDS = ("y", "yhat", "g", "v")
@@ -41,12 +42,13 @@ def _row(value: torch.Tensor, batch: Batch, row: int) -> float:
 
 
 def _instance(batch: Batch, row: int) -> dict[str, Any]:
-    scalars = {
-        name: _row(batch.sym(name).value, batch, row)
-        for name in ("gamma", "beta", "mu", "sigma", "eps", "lam")
-    }
-    vectors = {name: batch.vec(name).value[row].tolist() for name in WORDS}
-    return {"m": batch.size[1], "conditioning": float(batch.cond[row]), **scalars, **vectors}
+    found: dict[str, Any] = {}
+    for name in ("gamma", "beta", "mu", "sigma", "eps", "lam", *WORDS):
+        for unit in batch.units:
+            with suppress(Absent):
+                value = batch.names[name + unit].value
+                found[name + unit] = value[row].tolist() if value.dim() == 2 else _row(value, batch, row)
+    return {"m": batch.size[1], "conditioning": float(batch.cond[row]), **found}
 
 
 def _replay(

@@ -23,8 +23,8 @@ from bnverify.numerics.check.found import (
 )
 from bnverify.numerics.check.pieces import Piece, loss_findings, piece_of, samples_of
 from bnverify.numerics.check.statements import Stated, stated
+from bnverify.numerics.measure.batch import Batch
 from bnverify.numerics.measure.instances import LOSSES, SIZES, Drawn, Kind, blocks, chunks, draw, streams
-from bnverify.numerics.measure.observe import Batch
 from bnverify.theory.claim import Claim, status_of
 from bnverify.theory.empirical import committed, measured_for, overall
 from bnverify.theory.registry import registry

@@ -7,6 +7,7 @@ from functools import cache
 
 from bnverify.numerics.check.findings import term_nodes
 from bnverify.numerics.measure.instances import Family, Kind
+from bnverify.numerics.measure.spaces import SPACES
 from bnverify.theory.claim import Claim, Corrected, Data, Hypothesis, Reading, Says, rational, status_of
 from bnverify.theory.latex import PLAIN, statement, written
 from bnverify.theory.prove import evidence_of, verify_relation
@@ -14,6 +15,17 @@ from bnverify.theory.registry import registry
 from bnverify.theory.rooms import formal
 from bnverify.theory.settings import Setting
 from bnverify.theory.syntax import walk
+
+WHY_NOT = {
+    "argument": "it is about functions of one variable or named bounds, and a random number is no such function",
+    "matrices": "it is about the eigenvalues of a matrix, which a random number is not",
+    "two-layer": "it is about one network with two weights, which its certificate treats for all their values",
+    "shared-affine": "its two samples must be stationary in every gamma and beta, which no random batch is",
+} | {
+    f"lp-{p}-sample": "its units share a norm sample by sample, which is no normalisation of one batch"
+    for p in ("1", "2", "inf")
+}
+"""Why a setting has no random batches."""
 
 
 @dataclass(frozen=True)
@@ -76,19 +88,24 @@ def kind_of(reading: Reading | Corrected) -> tuple[Kind | None, str]:
         case "activations":
             return Kind("batches", matched="same-activations" in hypotheses, eps=eps), ""
         case "inputs":
-            return Kind("inputs", eps=eps), ""
+            return Kind("inputs", eps=eps, setting="inputs"), ""
         case "optima":
-            return Kind("optima", bias=True, matched=True), ""
+            return Kind("optima", bias=True, matched=True, setting="optima"), ""
         case "weights-with-bias":
-            return Kind("weights", bias=True, matched=True, eps=eps), ""
+            return Kind("weights", bias=True, matched=True, eps=eps, setting="weights"), ""
         case "weights" if "What" in _names(reading.says, reading.hypotheses):
-            return Kind("least-squares", matched=True), ""
+            return Kind("least-squares", matched=True, setting="weights"), ""
         case "weights":
             data = getattr(reading, "data", Data())
             bias = data.bias == "the range of X contains 1"
             family: Family = "weights" if "plain-stationary" in hypotheses else "inputs"
-            return Kind(family, bias=bias, matched=_matched(reading, data), eps=eps), ""
-    return None, f"no random batch has the quantities of the setting {reading.setting!r}"
+            return Kind(family, bias=bias, matched=_matched(reading, data), eps=eps, setting="weights"), ""
+    if reading.setting in SPACES:
+        in_weights = reading.setting.startswith("weights")
+        return Kind("inputs" if in_weights else "batches", eps=eps, setting=reading.setting), ""
+    return None, WHY_NOT.get(
+        reading.setting, f"no random batch has the quantities of the setting {reading.setting!r}"
+    )
 
 
 def _exists(reading: Reading | Corrected) -> bool:

@@ -67,6 +67,7 @@ class Batch(Room):
         loss: the loss downstream, of the rows of z; of two units, of z_j and z_k one after the other.
         forward: somebody's own layer, (N, m) -> (N, m), that computes z in the place of the definition; its backward
             pass is then what v and B come from, and the definition only bounds the rounding.
+        matched: the statement speaks of z = y, so the rounding of z moves the point, and H times it the gradient.
 
     Attributes:
         size: (N, m).
@@ -83,8 +84,9 @@ class Batch(Room):
         given: Given,
         loss: Downstream,
         forward: Callable[[Tensor], Tensor] | None = None,
+        matched: bool = False,
     ) -> None:
-        self.forward = forward
+        self.forward, self.matched = forward, matched
         own = {name for name, _ in lines}
         self.units: tuple[str, ...] = ("_j", "_k") if "z_j" in own else ("",)
         self.lines, self.given, self.loss = (*lines, *_scales_of(own, self.units, given)), given, loss
@@ -147,7 +149,8 @@ class Batch(Room):
 
     @cached_property
     def _scales(self) -> tuple[Tensor, Tensor]:
-        return self.loss.scales(self.z.detach())
+        first, second = self.loss.scales(self.z.detach())
+        return (first + second * self.z.detach().norm(dim=-1), second) if self.matched else (first, second)
 
     @cached_property
     def _traced(self) -> tuple[Tape, dict[str, Any]]:
@@ -265,6 +268,17 @@ class Batch(Room):
             return Linear(self._curve("W", "W"))
         if name in {"g_own", "dW_plain", "HW_plain"}:
             return self._plain(name)
+        if name in {"dW_other", "HW_other"} and "X_other" in self.given.operators:
+            return self._elsewhere(X="X_other").names[name.removesuffix("_other")]
+        if name == "dW_hat" and "What" in self.given.vectors:
+            return self._elsewhere(W="What").names["dW"]
+        if name == "frobenius_other" and "X_other" in self.given.operators:
+            total = self.given.operators["X_other"].square().sum((1, 2))
+            return Measured(total, total, float(self.given.operators["X_other"][0].numel()))
+        if name == "lambda_min_H":
+            return self.psd(self.names["H"])
+        if name == "top":
+            return self.names["nu"]
         if name in {"nu", "N"}:
             return self._divisor(name)
         if name in self.given.operators or (name == "T" and "X" in self.given.operators):
@@ -296,8 +310,16 @@ class Batch(Room):
     def _plain(self, name: str) -> Any:
         """The plain network, z = y, with the same loss."""
         lines = tuple(line for line in self.lines if line[0] == "y")
-        own = Batch((*lines, ("z", Node("name", ("y",)))), self.given, self.loss)
+        own = Batch((*lines, ("z", Node("name", ("y",)))), self.given, self.loss, matched=self.matched)
         return own.names[{"g_own": "v", "dW_plain": "dW", "HW_plain": "HW"}[name]]
+
+    def _elsewhere(self, X: str = "", W: str = "") -> Batch:
+        """The same unit and loss at the other input, or at other weights."""
+        operators = {**self.given.operators, "X": self.given.operators[X]} if X else self.given.operators
+        vectors = {**self.given.vectors, "W": self.given.vectors[W]} if W else self.given.vectors
+        return Batch(
+            self.lines, Given(vectors, self.given.numbers, operators), self.loss, matched=self.matched
+        )
 
     def _divisor(self, name: str) -> Any:
         """nu and N: gradient and Hessian of the divisor n in y, by autograd."""
@@ -484,6 +506,8 @@ def _scales_of(own: set[str], units: Sequence[str], given: Given) -> Lines:
         if f"s{unit}" in own and f"sigma{unit}" not in own:
             text = f"sqrt(s{unit}**2 - eps)" if positive else f"s{unit}"
             found += [(f"sigma{unit}", parse(text)), (f"rho{unit}", parse(f"sigma{unit}**2/s{unit}**2"))]
+    if "n" in own and "s" not in own and "rho" not in own:
+        found.append(("rho", parse("1 - eps/n**2")))
     return found
 
 

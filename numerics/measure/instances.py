@@ -13,17 +13,19 @@ from functools import partial
 from typing import Literal
 
 import torch
-from bnverify.numerics.measure.derivatives import gradient
+from bnverify.numerics.measure.batch import Batch, Given
+from bnverify.numerics.measure.derivatives import gradient, standardise
 from bnverify.numerics.measure.downstream import (
     MLP,
     Convolution,
+    Coupled,
     Downstream,
     Linear,
     Quadratic,
     SecondBatchNorm,
     Tilted,
 )
-from bnverify.numerics.measure.observe import Batch
+from bnverify.numerics.measure.spaces import SPACES, definition
 from torch import Tensor
 
 from bnverify.base.errors import InputError
@@ -59,17 +61,21 @@ class Kind:
         second input of small variance; ``least-squares``, y = XW with the optimum What of both networks.
     bias: whether the range of X contains 1.
     matched: gamma = s and beta = mu.
-    eps: whether BatchNorm has eps > 0.
+    eps: whether eps > 0. setting: one of `spaces.SPACES`, which says what the normalisation is.
     """
 
     family: Family = "batches"
     bias: bool = False
     matched: bool = False
     eps: bool = False
+    setting: str = "activations"
 
     @property
     def losses(self) -> tuple[str, ...]:
         """The losses that have instances of this kind."""
+        only = SPACES[self.setting].loss
+        if only:
+            return (only,)
         return ("quadratic-psd",) if self.family == "least-squares" else tuple(LOSSES)
 
 
@@ -201,6 +207,7 @@ class Drawn:
     vectors: dict[str, Tensor]
     symbols: dict[str, Tensor]
     stationary: Literal["", "y", "X"] = ""
+    setting: str = "activations"
 
     def batch(self, rows: slice, device: torch.device, dtype: torch.dtype) -> Batch:
         """Some of the instances as a room."""
@@ -210,22 +217,23 @@ class Drawn:
 
         tensors = {name: move(t) for name, t in self.tensors.items()}
         y = move(self.y)
+        vectors = {name: move(t) for name, t in self.vectors.items()}
+        operators = {name: t for name, t in tensors.items() if t.dim() > 1 and name != "W"}
         if "W" in tensors:
             y = (tensors["X"] @ tensors["W"].unsqueeze(-1)).squeeze(-1)
+            vectors["W"] = tensors["W"]
+        elif "y_j" not in vectors:
+            vectors = {"y": y} | vectors
         loss = self.loss.rows(rows).to(device, dtype)
         if self.stationary:
             loss = _tilted(loss, y, tensors["X"] if self.stationary == "X" else None)
-        return Batch(
-            y,
-            move(self.gamma),
-            move(self.beta),
-            loss,
-            eps=0.0 if self.eps is None else move(self.eps),
-            matched=self.matched,
-            vectors={name: move(t) for name, t in self.vectors.items()},
-            symbols={name: move(t) for name, t in self.symbols.items()},
-            **tensors,
-        )
+        numbers = {name: move(t) for name, t in self.symbols.items()} | {"lam": tensors["lam"]}
+        numbers |= {"gamma": move(self.gamma), "beta": move(self.beta)}
+        numbers["eps"] = torch.zeros_like(numbers["gamma"]) if self.eps is None else move(self.eps)
+        if self.matched:
+            mu, s, _, _ = standardise(y, numbers["eps"].unsqueeze(-1))
+            numbers |= {"gamma": s.squeeze(-1), "beta": mu.squeeze(-1)}
+        return Batch(definition(self.setting), Given(vectors, numbers, operators), loss, matched=self.matched)
 
 
 def draw(kind: Kind, loss: str, m: int, seed: int, chunk: int, rows: int = 0) -> Drawn:
@@ -242,9 +250,26 @@ def draw(kind: Kind, loss: str, m: int, seed: int, chunk: int, rows: int = 0) ->
     vectors = {"a": source.normal(rows, m), "b": source.normal(rows, m)}
     symbols = {"alpha": source.powers(-2, 2, rows)}
     tensors = {"lam": source.powers(-1, 1, rows)}
+    free = Source(seed, kind, loss, m, chunk, "free")
     eps = source.powers(-1, 1, rows) * spread.squeeze(-1).square() if kind.eps else None
     y = spread * (_shapes(source, rows, m) + offset)
-    drawn = Drawn(y, gamma, beta, inner, kind.matched, eps, tensors, vectors, symbols)
+    vectors |= {name: free.normal(rows, m) for name in ("u", "w", "zstar", "bias")}
+    symbols |= {
+        name: free.normal(rows) * free.powers(-1, 1, rows) for name in ("t", "x0", "x1", "eta", "gamma_max")
+    }
+    symbols |= {name: free.powers(-1, 1, rows) for name in ("a_L", "beta_L")}
+    symbols["gamma_max"] = symbols["gamma_max"].abs()
+    tensors |= {
+        "D": free.normal(rows, m),
+        "C": (torch.eye(m, dtype=torch.float64) - 1 / m).expand(rows, m, m),
+    }
+    if "y_j" in SPACES[kind.setting].text:
+        vectors |= {"y_j": y, "y_k": free.normal(rows, m) * y.std(dim=1, keepdim=True)}
+        vectors |= {"bias_j": free.normal(rows, m), "bias_k": free.normal(rows, m)}
+        tensors |= {"D_j": free.normal(rows, m), "D_k": free.normal(rows, m)}
+        symbols |= {f"{name}{unit}": free.normal(rows) for name in ("gamma", "beta") for unit in ("_j", "_k")}
+        inner = Coupled(inner, downstream(loss, free, rows, m), free.normal(rows), free.normal(rows))
+    drawn = Drawn(y, gamma, beta, inner, kind.matched, eps, tensors, vectors, symbols, setting=kind.setting)
     if kind.family == "batches":
         return drawn
     if kind.family == "stationary-in-y":
@@ -271,6 +296,10 @@ def _in_weights(drawn: Drawn, kind: Kind, source: Source) -> Drawn:
     rows, m = drawn.y.shape
     second = drawn.y.std(dim=1, keepdim=True) * source.normal(rows, m)
     X = torch.stack([drawn.y, second, *([torch.ones_like(second)] if kind.bias else [])], dim=-1)
+    if kind.setting in ("weights-centred", "weights-eigen"):
+        X = X - X.mean(1, keepdim=True)
+    if kind.setting == "weights-eigen" and m > 2:
+        X = torch.linalg.qr(X)[0] * drawn.y.std(dim=1)[:, None, None]
     W = source.normal(rows, X.shape[2])
     y = (X @ W.unsqueeze(-1)).squeeze(-1)
     tensors = drawn.tensors | {"X": X, "W": W}
