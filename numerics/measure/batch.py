@@ -123,6 +123,11 @@ class Batch(Room):
         value = self.made[name]
         return value.x if isinstance(value, Vec) else value
 
+    @property
+    def y(self) -> Tensor:
+        """The activations of the first unit, (N, m)."""
+        return self._raw(f"y{self.units[0]}")
+
     @cached_property
     def _out(self) -> Tensor:
         if self.forward is not None:

@@ -71,6 +71,12 @@ class Kind:
     setting: str = "activations"
 
     @property
+    def space(self) -> str:
+        """The setting; of the families in weight space, theirs."""
+        in_weights = self.family not in ("batches", "stationary-in-y")
+        return "weights" if in_weights and self.setting == "activations" else self.setting
+
+    @property
     def losses(self) -> tuple[str, ...]:
         """The losses that have instances of this kind."""
         only = SPACES[self.setting].loss
@@ -263,13 +269,13 @@ def draw(kind: Kind, loss: str, m: int, seed: int, chunk: int, rows: int = 0) ->
         "D": free.normal(rows, m),
         "C": (torch.eye(m, dtype=torch.float64) - 1 / m).expand(rows, m, m),
     }
-    if "y_j" in SPACES[kind.setting].text:
+    if "y_j" in SPACES[kind.space].text:
         vectors |= {"y_j": y, "y_k": free.normal(rows, m) * y.std(dim=1, keepdim=True)}
         vectors |= {"bias_j": free.normal(rows, m), "bias_k": free.normal(rows, m)}
         tensors |= {"D_j": free.normal(rows, m), "D_k": free.normal(rows, m)}
         symbols |= {f"{name}{unit}": free.normal(rows) for name in ("gamma", "beta") for unit in ("_j", "_k")}
         inner = Coupled(inner, downstream(loss, free, rows, m), free.normal(rows), free.normal(rows))
-    drawn = Drawn(y, gamma, beta, inner, kind.matched, eps, tensors, vectors, symbols, setting=kind.setting)
+    drawn = Drawn(y, gamma, beta, inner, kind.matched, eps, tensors, vectors, symbols, setting=kind.space)
     if kind.family == "batches":
         return drawn
     if kind.family == "stationary-in-y":

@@ -147,12 +147,16 @@ class Traced:
         return -self + other
 
     def _times(self, o: Traced, value: Any, length: int) -> Traced:
+        """A product; the partial in a number that scales a vector is an inner product, of ``length`` terms."""
         a, b = size_of(self.value), size_of(o.value)
+        one, other = (1, length) if self._length() > o._length() else (length, 1)
+        if self._length() == o._length():
+            one = other = length
         return self.tape.record(
             value,
             [
-                (self, b, ((o, 1.0),), length + lost(o.value)),
-                (o, a, ((self, 1.0),), length + lost(self.value)),
+                (self, b, ((o, 1.0),), one + lost(o.value)),
+                (o, a, ((self, 1.0),), other + lost(self.value)),
             ],
         )
 

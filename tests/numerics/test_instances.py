@@ -48,7 +48,7 @@ def test_the_same_seed_gives_the_same_instances_and_another_seed_others(name: st
     assert torch.equal(first.y, again.y)
     assert not torch.equal(first.y, other.y)
     few, many = (first.batch(slice(0, n), CPU, torch.float64) for n in (3, 50))
-    assert torch.allclose(few.v.value, many.v.value[:3], rtol=1e-12)
+    assert torch.allclose(few.names["v"].value, many.names["v"].value[:3], rtol=1e-12)
 
 
 def test_gamma_has_both_signs_and_comes_near_zero_and_sigma_spans_scales() -> None:
@@ -64,7 +64,7 @@ def test_stationary_points_of_the_plain_loss_have_no_gradient_there() -> None:
     batch = draw(Kind("stationary-in-y", matched=True), "mlp-tanh", 8, 0, 0).batch(
         slice(0, 60), CPU, torch.float64
     )
-    assert bool((batch.vec("g_own").value.norm(dim=1) <= 1e-12 * batch.vec("g_own").scale).all())
+    assert bool((batch.names["g_own"].value.norm(dim=1) <= 1e-12 * batch.names["g_own"].scale).all())
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -73,17 +73,17 @@ def test_stationary_weights_of_the_plain_loss_have_no_gradient_there(bias: bool,
     batch = draw(Kind("weights", bias=bias, matched=True), "mlp-tanh", m, 0, 0).batch(
         slice(0, 60), CPU, torch.float64
     )
-    grad = batch.vec("dW_plain")
+    grad = batch.names["dW_plain"]
     assert bool((grad.value.norm(dim=1) <= 1e-11 * grad.scale).all())
-    X, W = batch._inputs()
+    X, W = batch.given.operators["X"], batch.given.vectors["W"]
     assert bool(((X[:, :, -1] == 1).all(1) == bias).all())
-    assert torch.equal(batch.vec("Wstar").value, W)
+    assert torch.equal(batch.names["Wstar"].value, W)
 
 
 def test_second_inputs_stay_below_lambda() -> None:
     batch = draw(Kind("inputs"), "linear", 8, 0, 0).batch(slice(0, 100), CPU, torch.float64)
-    assert bool((batch.sym("frobenius_other").value <= batch.sym("lam").value ** 2).all())
-    assert bool((torch.linalg.matrix_norm(batch._inputs()[0], 2) <= batch.sym("lam").value).all())
+    assert bool((batch.names["frobenius_other"].value <= batch.names["lam"].value ** 2).all())
+    assert bool((torch.linalg.matrix_norm(batch.given.operators["X"], 2) <= batch.names["lam"].value).all())
 
 
 def test_least_squares_has_its_batchnorm_optimum() -> None:
@@ -92,7 +92,7 @@ def test_least_squares_has_its_batchnorm_optimum() -> None:
     assert kind.losses == ("quadratic-psd",)
     batch = draw(kind, "quadratic-psd", 16, 0, 0).batch(slice(0, 100), CPU, torch.float64)
     for name in ("dW_plain", "dW_hat"):
-        grad = batch.vec(name)
+        grad = batch.names[name]
         small = grad.value.norm(dim=1) <= 1e-11 * grad.scale * batch.cond
         assert float(small.double().mean()) > 0.95, name
 
