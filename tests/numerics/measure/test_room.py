@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from bnverify.numerics.measure.batch import Absent, Batch, Given
 from bnverify.numerics.measure.derivatives import dense_oracle, matrix, standardise
 from bnverify.numerics.measure.downstream import DenseQuadratic, Downstream
 from bnverify.numerics.measure.extremum import maximum_on_ball
 from bnverify.numerics.measure.instances import LOSSES, Drawn, Kind, draw
-from bnverify.numerics.measure.observe import Batch
+from bnverify.numerics.measure.spaces import definition
 from bnverify.numerics.measure.tolerance import MeasuredVector
+from bnverify.theory.grammar import parse
+from bnverify.theory.room import walk
 
 DOUBLE = torch.float64
 CPU = torch.device("cpu")
@@ -26,7 +29,13 @@ def near(a: torch.Tensor, b: torch.Tensor) -> bool:
 
 
 def row_of(batch: Batch, i: int) -> tuple[torch.Tensor, torch.Tensor]:
-    return batch.gamma_[i : i + 1].unsqueeze(1), batch.beta_[i : i + 1].unsqueeze(1)
+    gamma, beta = batch.names["gamma"].value, batch.names["beta"].value
+    return gamma[i : i + 1].unsqueeze(1), beta[i : i + 1].unsqueeze(1)
+
+
+def said(text: str, batch: Batch):  # type: ignore[no-untyped-def]
+    """The value of an expression in the room."""
+    return walk(parse(text), batch)
 
 
 @pytest.mark.parametrize("m", [3, 8, 16])
@@ -34,13 +43,13 @@ def row_of(batch: Batch, i: int) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradients_and_hessians_agree_with_the_dense_oracle(name: str, m: int, eps: bool) -> None:
     batch, _ = room(Kind(eps=eps), name, m)
-    dense = {"B": matrix(batch._v, batch.y), "H": matrix(batch._g, batch.z)}
-    u = batch.vec("b")
-    assert near(batch.B(u).value, (dense["B"] @ u.value.unsqueeze(-1)).squeeze(-1))
-    assert near(batch.H(u).value, (dense["H"] @ u.value.unsqueeze(-1)).squeeze(-1))
+    dense = {"B": matrix(batch._composed("y"), batch.y), "H": matrix(batch._g, batch.z)}
+    u = batch.names["b"]
+    assert near((batch.names["B"] @ u).value, (dense["B"] @ u.value.unsqueeze(-1)).squeeze(-1))
+    assert near((batch.names["H"] @ u).value, (dense["H"] @ u.value.unsqueeze(-1)).squeeze(-1))
     for i in range(3):
         loss, (gamma, beta) = batch.loss.rows(slice(i, i + 1)), row_of(batch, i)
-        eps_i = batch.sym("eps").value[i]
+        eps_i = batch.names["eps"].value[i]
         composed = dense_oracle(
             lambda y, loss=loss, gamma=gamma, beta=beta, eps_i=eps_i: loss(
                 gamma * standardise(y.unsqueeze(0), eps_i).yhat + beta
@@ -48,19 +57,18 @@ def test_gradients_and_hessians_agree_with_the_dense_oracle(name: str, m: int, e
             batch.y[i].detach(),
         )
         plain = dense_oracle(lambda z, loss=loss: loss(z.unsqueeze(0))[0], batch.z[i].detach())
-        assert near(batch.v.value[i], composed[0])
+        assert near(batch.names["v"].value[i], composed[0])
         assert near(dense["B"][i], composed[1])
-        assert near(batch.g.value[i], plain[0])
+        assert near(batch.names["g"].value[i], plain[0])
         assert near(dense["H"][i], plain[1])
 
 
 @pytest.mark.parametrize("name", ["quadratic-indefinite", "mlp-tanh", "second-batchnorm"])
 def test_weight_space_agrees_with_the_dense_oracle(name: str) -> None:
     batch, _ = room(Kind("inputs"), name, 6)
-    X, W = batch._inputs()
-    other = batch.X_other
-    assert other is not None
-    u = batch.vec("W0")
+    X, W = batch.given.operators["X"], batch.given.vectors["W"]
+    other = batch.given.operators["X_other"]
+    u = batch.names["W0"]
     for i in range(3):
         loss, (gamma, beta) = batch.loss.rows(slice(i, i + 1)), row_of(batch, i)
 
@@ -69,34 +77,34 @@ def test_weight_space_agrees_with_the_dense_oracle(name: str) -> None:
 
         for suffix, inputs in (("", X[i]), ("_other", other[i])):
             first, second = dense_oracle(lambda w, inputs=inputs: through(w, inputs), W[i])
-            assert near(batch.vec(f"dW{suffix}").value[i], first)
-            assert near(batch.op(f"HW{suffix}", u).value[i], second @ u.value[i])
+            assert near(batch.names[f"dW{suffix}"].value[i], first)
+            assert near((batch.names[f"HW{suffix}"] @ u).value[i], second @ u.value[i])
         first, second = dense_oracle(lambda w, X=X[i], loss=loss: loss((X @ w).unsqueeze(0))[0], W[i])
-        assert near(batch.vec("dW_plain").value[i], first)
-        assert near(batch.op("HW_plain", u).value[i], second @ u.value[i])
-        assert near(batch.op("T", batch.op("X", u)).value[i], X[i].T @ X[i] @ u.value[i])
+        assert near(batch.names["dW_plain"].value[i], first)
+        assert near((batch.names["HW_plain"] @ u).value[i], second @ u.value[i])
+        assert near((batch.names["T"] @ (batch.names["X"] @ u)).value[i], X[i].T @ X[i] @ u.value[i])
 
 
 def test_jacobians_agree_with_the_dense_ones() -> None:
     batch, _ = room(Kind(eps=True), "mlp-relu", 6)
-    u = batch.vec("b")
+    u = batch.names["b"]
     for i in range(3):
         gamma, beta = row_of(batch, i)
-        eps = batch.sym("eps").value[i]
-        for name, scale, shift in (("Dyhat", 1.0, 0.0), ("Dz", gamma, beta)):
+        eps = batch.names["eps"].value[i]
+        for name, scale, shift in (("yhat", 1.0, 0.0), ("z", gamma, beta)):
             J = torch.autograd.functional.jacobian(
                 lambda y, scale=scale, shift=shift, eps=eps: (
                     scale * standardise(y.unsqueeze(0), eps).yhat + shift
                 )[0],
                 batch.y[i].detach(),
             )
-            assert near(batch.op(name, u).value[i], J @ u.value[i])
+            assert near(said(f"d({name}, y, b)", batch).value[i], J @ u.value[i])
 
 
 def test_the_matched_network_has_the_same_activations() -> None:
     batch, _ = room(Kind("stationary-in-y", matched=True), "mlp-tanh", 8, 50)
-    assert torch.allclose(batch.vec("z").value, batch.vec("y").value, rtol=1e-9)
-    assert torch.equal(batch.sym("gamma").value, batch.sym("s").value)
+    assert torch.allclose(batch.names["z"].value, batch.names["y"].value, rtol=1e-9)
+    assert torch.equal(batch.names["gamma"].value, batch.names["s"].value)
 
 
 @dataclass(frozen=True)
@@ -123,20 +131,16 @@ def test_float32_differs_from_float64_by_no_more_than_the_tolerance(name: str, m
     """Both differentiate the same loss at the same y and at the z that float32 computed."""
     drawn = draw(Kind(), name, m, seed=6, chunk=0)
     low = drawn.batch(slice(0, 250), CPU, torch.float32)
-    y, gamma, beta = low.y.detach().double(), low.gamma_.double(), low.beta_.double()
-    z = standardise(y).yhat * gamma.unsqueeze(1) + beta.unsqueeze(1)
+    y = low.y.detach().double()
+    numbers = {name: t.double() for name, t in low.given.numbers.items()}
+    z = standardise(y).yhat * numbers["gamma"].unsqueeze(1) + numbers["beta"].unsqueeze(1)
     loss = Shifted(low.loss.to(CPU, DOUBLE), low.z.detach().double() - z)
-    high = Batch(y, gamma, beta, loss, vectors={p: low.vec(p).value.double() for p in ("a", "b")})
-    pairs = {
-        "|v|^2": (low.bn_grad_sq, high.bn_grad_sq),
-        "v'Bv": (low.bn_hess_bn, high.bn_hess_bn),
-        "a'v": (low.dot(low.a, low.v), high.dot(high.a, high.v)),
-        "a'Bb": (low.dot(low.a, low.B(low.b)), high.dot(high.a, high.B(high.b))),
-        "g'Hg": (low.hess_grad, high.hess_grad),
-        "a'Dz b": (low.dot(low.a, low.op("Dz", low.b)), high.dot(high.a, high.op("Dz", high.b))),
-        "sigma": (low.sigma, high.sigma),
-    }
-    moderate = high.cond < 1e3
+    vectors = {"y": y} | {name: low.given.vectors[name].double() for name in ("a", "b")}
+    high = Batch(definition("activations"), Given(vectors, numbers, {}), loss)
+    texts = ("v @ v", "v @ B @ v", "a @ v", "a @ B @ b", "g @ H @ g", "a @ d(z, y, b)", "sigma")
+    pairs = {text: (said(text, low), said(text, high)) for text in texts}
+    spread = y.mean(1).abs() / standardise(y).s.squeeze(-1)
+    moderate = spread < 1e3
     assert int(moderate.sum()) > 200
     for what, (ours, truth) in pairs.items():
         gap = (ours.value.double() - truth.value).abs()[moderate]
@@ -147,9 +151,10 @@ def test_float32_differs_from_float64_by_no_more_than_the_tolerance(name: str, m
 @pytest.mark.parametrize("operator", ["H", "B"])
 def test_no_input_beats_the_bound_and_one_attains_it(operator: str) -> None:
     batch, _ = room(Kind(), "quadratic-indefinite", 4, 60)
-    u = batch.v if operator == "B" else batch.g
-    form, lam = batch.max_form(u, operator), batch.sym("lam").value
-    grad = batch.max_grad(u)
+    name = "v" if operator == "B" else "g"
+    u, lam = batch.names[name], batch.names["lam"].value
+    form = said(f"max((X @ T @ {name}) @ {operator} @ (X @ T @ {name}), norm(X) <= lam)", batch)
+    grad = said(f"max((T @ {name}) @ (T @ {name}), norm(X) <= lam)", batch)
     assert torch.allclose(grad.attained.value, grad.bound.value, rtol=1e-10)
     slack = form.bound.value - form.attained.value
     assert bool((slack >= -batch.allowance(form.bound, form.attained)).all())
@@ -161,7 +166,7 @@ def test_no_input_beats_the_bound_and_one_attains_it(operator: str) -> None:
         pulled = (X.transpose(1, 2) @ u.value.unsqueeze(-1)).squeeze(-1)
         assert bool((pulled.square().sum(1) <= grad.bound.value * (1 + 1e-9)).all())
         Su = (X @ pulled.unsqueeze(-1)).squeeze(-1)
-        value = (Su * batch.op(operator, MeasuredVector(Su, Su.norm(dim=1))).value).sum(1)
+        value = (Su * (batch.names[operator] @ MeasuredVector(Su, Su.norm(dim=1))).value).sum(1)
         assert bool((value <= form.bound.value + batch.allowance(form.bound)).all())
 
 
@@ -190,20 +195,16 @@ def test_a_maximum_with_a_negative_definite_form_is_reached_by_no_input_at_all()
     m = 3
     y, g = torch.tensor([[0.0, 1.0, 3.0]], dtype=DOUBLE), torch.tensor([[1.0, 0.0, 1.0]], dtype=DOUBLE)
     one = torch.ones(1, dtype=DOUBLE)
-    batch = Batch(y, one, 0 * one, DenseQuadratic(g, -torch.eye(m, dtype=DOUBLE).unsqueeze(0), y))
-    form = batch.max_form(batch.g, "H")
+    numbers = {"gamma": one, "beta": 0 * one, "eps": 0 * one, "lam": one}
+    loss = DenseQuadratic(g, -torch.eye(m, dtype=DOUBLE).unsqueeze(0), y)
+    batch = Batch(definition("activations"), Given({"y": y}, numbers, {}), loss)
+    form = said("max((X @ T @ g) @ H @ (X @ T @ g), norm(X) <= lam)", batch)
     assert float(form.attained.value) == pytest.approx(0, abs=1e-12)
     assert float(form.bound.value) == pytest.approx(0, abs=1e-9)
 
 
 def test_what_a_batch_does_not_hold_is_named() -> None:
     batch, _ = room(Kind(), "linear", 3)
-    for ask in (
-        lambda: batch.vec("nothing"),
-        lambda: batch.sym("nothing"),
-        lambda: batch.op("nothing", batch.g),
-    ):
-        with pytest.raises(KeyError, match="nothing"):
-            ask()
-    with pytest.raises(KeyError, match="needs X and W"):
-        batch.vec("dW")
+    for name in ("nothing", "dW", "v_j"):
+        with pytest.raises(Absent, match=name):
+            batch.names[name]
