@@ -66,7 +66,7 @@ def decide(
     missing = [name for name in SOLVERS if name not in installed()]
     for text in texts:
         asked = Conjecture(text, tuple(given or ()), norm, tuple(vector or ()), tuple(number or ()), min_m)
-        with Portfolio(timeout) as portfolio:
+        with Portfolio(timeout, alarm=True) as portfolio:
             found.append(answered(asked, portfolio, best, repair))
         if not as_json and len(texts) > 1:
             print(f"{found[-1].word:9} {text}", flush=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 from bnverify.theory.decide.best import best as sharpest
 from bnverify.theory.decide.conjecture import Conjecture
 from bnverify.theory.decide.decision import Decision, answer, unknown_decision
 from bnverify.theory.decide.repair import repair as mend
-from bnverify.theory.decide.solvers import Portfolio
+from bnverify.theory.decide.solvers import Portfolio, TimeUp
 
 
 def decide(
@@ -39,7 +40,7 @@ def decide(
         InputError: the text is not in the grammar, or divides by what can be 0.
     """
     asked = Conjecture(statement, tuple(given), norm, tuple(vectors), tuple(numbers), min_m)
-    with Portfolio(timeout) as portfolio:
+    with Portfolio(timeout, alarm=True) as portfolio:
         return answered(asked, portfolio, best, repair, seed, detail)
 
 
@@ -53,11 +54,16 @@ def answered(
 ) -> Decision:
     """The decision, with the best constant or the repair that was asked for."""
     if best is not None:
-        kept, decision = sharpest(asked, best, portfolio, seed)
+        try:
+            kept, decision = sharpest(asked, best, portfolio, seed)
+        except TimeUp:
+            return unknown_decision(asked, ("the time was over",))
         found = decision or unknown_decision(asked, ("bisection by the solvers",))
         return replace(found, statement=asked.statement, best=kept.to_json())
     found = answer(asked, portfolio, seed, detail)
     if repair and found.answer == "refuted":
-        mended = mend(asked, portfolio, seed)
+        mended = None
+        with contextlib.suppress(TimeUp):
+            mended = mend(asked, portfolio, seed)
         found = replace(found, repair=mended.to_json() if mended else {"change": None})
     return found

@@ -131,6 +131,10 @@ def sum_of_terms(
     if relation == "==":
         base = [term for term in base if term.free]
     monomials = dict.fromkeys(short.parts)
+    for generator in base:
+        if generator.unsaid:  # what a root or a divisor stands for brings new monomials
+            for term in spread(algebra, equations, generator, list(short.parts)):
+                monomials |= dict.fromkeys(term.poly.parts)
     terms: dict[tuple[Any, ...], Term] = {}
     for turn in range(rounds):
         before = list(monomials)

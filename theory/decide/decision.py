@@ -10,7 +10,7 @@ from typing import Any
 from bnverify.theory.decide import certify, instances, replay
 from bnverify.theory.decide.conjecture import Case, Conjecture, build, cases, without
 from bnverify.theory.decide.settle import Outcome, Proof, Settling, certified, proved, settle
-from bnverify.theory.decide.solvers import Portfolio
+from bnverify.theory.decide.solvers import Portfolio, TimeUp
 from bnverify.theory.grammar import parse, unparse
 from bnverify.theory.kernel import Refused, Verified, judge, walk
 from bnverify.theory.kernel import parse as kernel_parse
@@ -183,13 +183,17 @@ def answer(asked: Conjecture, portfolio: Portfolio, seed: int = 0, detail: bool 
     """Decide with solvers that are already there."""
     begin = time.monotonic()
     found: list[Outcome] = []
-    for case in cases(asked):
-        found.append(settle(case, portfolio, seed))
-        if found[-1].answer == "refuted":
-            break
-    made = combined(asked, found)
-    if detail:
-        made = detailed(made, asked, portfolio, seed)
+    made = unknown_decision(asked, ("the time was over",))
+    try:
+        for case in cases(asked):
+            found.append(settle(case, portfolio, seed))
+            if found[-1].answer == "refuted":
+                break
+        made = combined(asked, found)
+        if detail:
+            made = detailed(made, asked, portfolio, seed)
+    except TimeUp:
+        pass
     return replace(made, seconds=time.monotonic() - begin)
 
 

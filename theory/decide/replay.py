@@ -166,6 +166,12 @@ def instance(claim: Claim, data: dict[str, Any]) -> dict[str, Any]:
             )
         else:
             base[name] = number(value)
+    return names_at(claim, base)
+
+
+def names_at(claim: Claim, base: dict[str, Any]) -> dict[str, Any]:
+    """Every name of a claim from the float64 values of m, one, eps and what an instance gives."""
+    size = len(base["y"])
     y = Jet(base["y"], np.eye(size), np.zeros((size, size, size)))
     moving = Floats(base | {"y": y})
     fixed = Floats(base)

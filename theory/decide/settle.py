@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from bnverify.theory.decide import certify, instances
 from bnverify.theory.decide.conjecture import Case, build
 from bnverify.theory.decide.rebuild import lengths, point
 from bnverify.theory.decide.reduce import Frame, Irreducible, Shape, demanded, violated
-from bnverify.theory.decide.solvers import Answer, Portfolio, smt
+from bnverify.theory.decide.solvers import Answer, Portfolio, TimeUp, smt
 from bnverify.theory.grammar import Node, nodes, parse, unparse
 from bnverify.theory.kernel import Claim, Number, Refused, Verified, judge
 
@@ -426,28 +427,33 @@ def seconded(work: Settling, shape: Shape) -> bool:
     return True
 
 
+def lower(work: Settling, shape: Shape, found: dict[str, Any], holds: list[int]) -> dict[str, Any]:
+    """A counterexample of a smaller batch size, if the solvers see one; sizes without go into ``holds``."""
+    for smaller in range(work.case.claim.min_m, len(found["y"])):
+        if smaller in holds or work.portfolio.left() < 0.3:
+            continue
+        answer, better = ask_size(work, shape, smaller, 2.0)
+        if better is not None:
+            return better
+        if answer.word == "unsat":
+            holds.append(smaller)
+    return found
+
+
 def refuted(
     work: Settling, found: dict[str, Any], smallest: bool = False, clean: list[int] | None = None
 ) -> Outcome:
     """A counterexample, made as small as is quickly possible."""
     case = work.case
     low = case.claim.min_m
-    size = len(found["y"])
     holds = list(clean or [])
     if not smallest and not case.signs:
         try:
             shape = Shape(case)
         except Irreducible:
             shape = None
-        for smaller in range(low, size) if shape is not None else ():
-            if smaller in holds or work.portfolio.left() < 0.3:
-                continue
-            answer, better = ask_size(work, shape, smaller, 2.0)
-            if better is not None:
-                found = better
-                break
-            if answer.word == "unsat":
-                holds.append(smaller)
+        with contextlib.suppress(TimeUp):  # what is found stays found
+            found = lower(work, shape, found, holds) if shape is not None else found
         smallest = set(range(low, len(found["y"]))) <= set(holds)
     smallest = smallest or len(found["y"]) == low
     verified = judge(case.claim, {"point": found})

@@ -11,8 +11,10 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -153,19 +155,37 @@ class Child:
         self.process, self.busy = None, False
 
 
-class Portfolio:
-    """The solvers that are installed, asked with one deadline for all questions."""
+class TimeUp(BaseException):
+    """The time of a decision is over; no Exception, so that nothing takes it for a refusal."""
 
-    def __init__(self, seconds: float, names: Iterable[str] | None = None) -> None:
+
+class Portfolio:
+    """The solvers that are installed, asked with one deadline for all questions.
+
+    ``alarm`` has the main thread stop at the deadline with `TimeUp`, whatever it computes.
+    """
+
+    def __init__(self, seconds: float, names: Iterable[str] | None = None, alarm: bool = False) -> None:
+        self.alarm = alarm and threading.current_thread() is threading.main_thread()
         self.deadline = time.monotonic() + seconds
         self.names = list(names or installed())
         self.children = {name: Child(name) for name in self.names}
         self.questions = 0
 
     def __enter__(self) -> Portfolio:
+        if self.alarm:
+            self.before = signal.signal(signal.SIGALRM, self._ring)
+            signal.setitimer(signal.ITIMER_REAL, max(self.left(), 0.001) + 0.1)
         return self
 
+    @staticmethod
+    def _ring(*_: object) -> None:
+        raise TimeUp
+
     def __exit__(self, *_: object) -> None:
+        if self.alarm:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self.before)
         for child in self.children.values():
             child.stop()
 
@@ -227,7 +247,6 @@ def installed() -> list[str]:
 def _die_with_parent() -> None:
     """Ask the kernel of the operating system for an end when the parent ends, and keep to the memory."""
     import resource
-    import signal
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     with contextlib.suppress(OSError, ValueError):

@@ -198,6 +198,7 @@ def natural_forms(algebra: Algebra) -> list[Term]:
         value = formal.look(name) if name in {"g", "v"} else formal.names.get(name)
         if isinstance(value, Vector) and all(not word and base in algebra.rows for word, base in value.parts):
             named.append((name, value))
+    named += [entry for entry in written_vectors(algebra) if entry[0] not in dict(named)][:3]
     words = [()] + [(name,) for name, kind in algebra.case.operators.items() if kind == "psd"]
     wanted = {tuple(word) for word, _, _ in algebra.forms.values()}
     found = []
@@ -216,6 +217,21 @@ def natural_forms(algebra: Algebra) -> list[Term]:
             if len(poly.parts) > 1:
                 found.append(Term(poly, f"({' @ '.join((text, *word, text))})"))
     return found
+
+
+def written_vectors(algebra: Algebra) -> Iterator[tuple[str, Vector]]:
+    """The vectors x of which the statement has x @ x or x @ A @ x, beside the named ones."""
+    for node in nodes(parse(algebra.case.claim.statement)):
+        if node.head == "@" and node.args[0] == node.args[-1] and node.args[0].head in {"+", "-"}:
+            text = f"({unparse(node.args[0])})"
+            try:
+                value = walk(kernel_parse(text), algebra.formal)
+            except Refused:
+                continue
+            if isinstance(value, Vector) and all(
+                not word and base in algebra.rows for word, base in value.parts
+            ):
+                yield text, value
 
 
 def key_of(term: Term) -> tuple[Any, ...]:

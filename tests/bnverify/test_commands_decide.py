@@ -1,0 +1,130 @@
+"""`bnverify decide` as a user runs it: words, exit codes, JSON, files, limits and interrupts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "bnverify", "decide"]
+HARD = ["(v @ H @ a)**2 <= (v @ H @ v)*(a @ H @ a)", "--given", "psd(H)", "--vector", "a"]
+PROMISED = [
+    *("answer", "statement", "given", "scope", "m", "counterexample", "certificate", "needed", "tight"),
+    *("best", "repair", "seconds", "tried"),
+]
+
+
+def run(*words, **more):
+    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=120, **more)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["v @ one == 0"], 0, "proved for m >= 2, eps >= 0"),
+        (["v @ v <= g @ g"], 1, "refuted at m = 3, the smallest there is"),
+        (["v @ v <= 1", "--given", "g @ g < 0"], 3, "vacuous: nothing satisfies the hypotheses"),
+        (["v @ y == 0", "--norm", "n = sqrt(y @ y); z = gamma*y/n"], 0, "proved"),
+        (["v @ v <= c*gamma**2/sigma**2*(g @ g)", "--best", "min c"], 0, "the smallest c is 1"),
+    ],
+)
+def test_the_answer_has_its_words_and_its_exit_code(words, code, said):
+    done = run(*words)
+    assert done.returncode == code, done.stderr
+    assert said in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["v @ w <= 1"], "there is no name 'w'"),
+        (["v @ v <= 1", "--min-m", "1"], "at least 2"),
+        (["v @ v <= 1", "--timeout", "0"], "above 0"),
+        (["v @ v <= 1/(g @ g)"], "exclude it with --given"),
+        (["v @ v <= 1", "--norm", "batchnorm"], "batch-norm"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(words, said):
+    done = run(*words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_json_holds_what_is_promised():
+    found = json.loads(run("v @ v <= g @ g", "--json").stdout)
+    assert [name for name in PROMISED if name not in found] == []
+    assert found["answer"] == "refuted"
+    assert found["m"] == 3
+    assert found["counterexample"]["left"] == "9/4"
+    assert found["certificate"] == {"kind": "point", "checked_by": "kernel"}
+
+
+def test_certificates_pass_the_kernel_alone(tmp_path):
+    found = json.loads(run("v @ v <= g @ g", "--given", "gamma**2 <= sigma**2", "--json").stdout)
+    file = tmp_path / "decide.json"
+    file.write_text(json.dumps(found["certificate"]["items"]))
+    kernel = Path(__file__).parents[2] / "theory" / "kernel.py"
+    done = subprocess.run([sys.executable, "-I", str(kernel), str(file)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 verified" in done.stdout
+
+
+def test_a_file_is_read_line_by_line_and_the_worst_answer_is_the_exit_code(tmp_path):
+    file = tmp_path / "conjectures.txt"
+    file.write_text("# first order\nv @ one == 0\n\nv @ v <= g @ g  # false\n")
+    done = run(str(file))
+    assert done.returncode == 1
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["proved", "refuted"]
+
+
+def test_the_time_limit_is_kept():
+    start = time.monotonic()
+    run("v @ one == 0")
+    usual = time.monotonic() - start
+    start = time.monotonic()
+    done = run(*HARD, "--timeout", "3", "--json")
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["seconds"] <= 4
+    assert time.monotonic() - start <= 4 + 3 * usual
+
+
+def children(parent):
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(folder.name))
+        except (OSError, ValueError, IndexError):
+            continue
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupt_leaves_no_process(sent):
+    process = subprocess.Popen(
+        [*COMMAND, *HARD, "--timeout", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    solvers = []
+    end = time.monotonic() + 60
+    while not solvers and time.monotonic() < end and process.poll() is None:
+        time.sleep(0.1)
+        solvers = children(process.pid)
+    assert solvers
+    time.sleep(0.5)
+    solvers = children(process.pid) or solvers
+    os.kill(process.pid, sent)
+    _, told = process.communicate(timeout=30)
+    if sent == signal.SIGINT:
+        assert process.returncode == 130
+        assert "interrupted" in told
+    end = time.monotonic() + 10
+    while any(Path(f"/proc/{child}").exists() for child in solvers) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(Path(f"/proc/{child}").exists() for child in solvers)
