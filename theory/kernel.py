@@ -54,6 +54,19 @@ FIXED |= {
     "nu",
     "N",
 }  # to which no text may give a meaning
+STAYING = {
+    "one",
+    "m",
+    "eps",
+    "y",
+    "g",
+    "H",
+    "gamma",
+    "beta",
+    "sigma",
+    "rho",
+    "L",
+}  # or following, as z moves freely
 PROBE, FRESH = "p'", "q'"  # free vectors with names that no text can spell
 M, EPS = ("number", "m"), ("number", "eps")
 LEMMAS = {
@@ -718,21 +731,15 @@ class Formal:
 
     def __init__(self, claim: Claim, opaque: bool = False) -> None:
         self.claim, self.lines = claim, claim.lines()
-        self.meaning: dict[
-            Any, Number
-        ] = {}  # ("root", i) or ("part", i) -> what it is the root of or equal to
-        self.stand_ins: dict[Any, Number] = {}  # eliminated atom -> the number that it equals
-        self.basic: set[Any] = (
-            set()
-        )  # roots and parts that took the place of an eliminated atom: free symbols now
+        self.meaning: dict[Any, Number] = {}  # a root or a part -> what it is the root of, or equal to
+        self.stand_ins: dict[Any, Number] = {}  # an eliminated atom -> the number that it equals
+        self.basic: set[Any] = set()  # roots and parts that took the place of an eliminated atom
         self.nonnegative, self.nonzero = {M, EPS}, {M, EPS}
-        self.facts: list[
-            tuple[Any, str]
-        ] = []  # gaps of hypotheses in primitive form, and what is known of their sign
-        self.definite: list[ast.expr] = []  # the operators that hypotheses call positive semi-definite
+        self.facts: list[tuple[Number, str]] = []  # gaps of hypotheses, and what is known of their sign
+        self.definite: list[ast.expr] = []  # operators that hypotheses call positive semi-definite
         self.equal: list[
             tuple[Any, Any]
-        ] = []  # (atom or name of a vector, what a hypothesis says that it equals)
+        ] = []  # an atom or a word on a name, and what it equals by a hypothesis
         self.relations: dict[str, str] = {}
         self.scope = [f"m >= {claim.min_m}", "eps = 0" if claim.eps == "zero" else "eps > 0"]
         made = [name for name, _ in self.lines]
@@ -999,22 +1006,17 @@ class Formal:
 
     def rate_behind(self, inside: ast.expr, base: str, unit: str, along: Vector) -> Any:
         """A rate as z or y-hat moves freely: z is its line of the definition, g follows, everything else stays."""
-        if len(self.units) > 1:
-            raise Refused("z and y-hat move freely where there is one unit")
-        allowed = {name for name, _ in self.lines} | {
-            "one",
-            "m",
-            "eps",
-            "y",
-            "g",
-            "H",
-            "gamma",
-            "beta",
-            "sigma",
-            "rho",
-            "L",
+        if len(self.units) > 1 or any(
+            names_in(tree) & {"yhat", "z"} for line, tree in self.lines if line != "z"
+        ):
+            raise Refused("z and y-hat move freely where there is one unit, and z alone is made of y-hat")
+        allowed = {
+            *STAYING,
+            *(name for name, _ in self.lines),
+            *self.claim.numbers,
+            *self.claim.declared_vectors(),
         }
-        strange = names_in(inside) - allowed - {*self.claim.numbers, *self.claim.declared_vectors()}
+        strange = names_in(inside) - allowed
         if strange := strange | (calls_in(inside) & {"d", "at"}):
             raise Refused(f"what {min(strange)} does as {base} moves freely is not said")
         kept, free, self.elsewhere = self.names, Vector.base("yhat'"), True
@@ -1030,7 +1032,7 @@ class Formal:
                 rates, dz = {"yhat'": along}, along * slope if base == "yhat" else along
                 if base == "z":
                     used = names_in(inside) & {"yhat", "z"}
-                    rates = {"yhat'": along * self.inverse(slope, ast.Name("gamma"))} if used else {}
+                    rates = {"yhat'": along * self.inverse(slope)} if used else {}
             else:
                 self.names["z"], rates, dz = Vector.base("z'"), {"z'": along}, along
             moves = self.following(rates, {"": dz})
@@ -1175,7 +1177,7 @@ class Formal:
 
     def inverse(self, value: Any, node: ast.expr | None = None) -> Any:
         """1 over a number known not to be 0; a divisor that is a sum becomes one atom, a part."""
-        text = "a root that is differentiated" if node is None else ast.unparse(node)
+        text = "a root or a slope of z" if node is None else ast.unparse(node)
         if not isinstance(value, Number):
             raise Refused(f"divides by what is no number: {text}")
         value = self.normal(value)
