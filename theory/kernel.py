@@ -473,7 +473,9 @@ class Claim:
         elif pairs[0][0] == "y":
             raise Refused("a definition says what y is only as y = X @ W")
         declared = self.declared_operators()
-        given = [name for name, *_ in declared] + [f"{name}_T" for name, kind, *_ in declared if kind == ">"]
+        given = [name for name, *_ in declared] + [
+            f"{name}_T" for name, kind, *_ in declared if kind == ">" and name != "I"
+        ]
         made = [name for name, _ in pairs if name != "y"]
         names = [*made, *(text.partition(" in ")[0].strip() for text in self.vectors), *self.numbers, *given]
         vocabulary = r"(y|g|v|gamma|beta|H|B|dgamma|dbeta)_\w*|(given|need)\d+|z'"
@@ -505,7 +507,7 @@ class Claim:
             kind, name, source, target, space = match.groups()
             source, target = source or space or "batch", target or space or "batch"
             letter = {"matrix": ">", "projector": "!"}.get(kind, ">" if source != target else "")
-            if name == "I" and letter:
+            if name == "I" and source != target:
                 raise Refused("I is the identity of a space")
             if letter == "!" and source != target:
                 raise Refused("a projector maps a space to itself")
@@ -1623,6 +1625,10 @@ class Point(Numbers):
         named = said.union(*(names_in(tree) for _, tree in self.formal.lines))
         if "X" in data:
             data["X'"] = data.pop("X")
+        if "I" in data and "I" in {name for name, *_ in self.claim.declared_operators()}:
+            rows = [[exact(x) for x in row] for row in data.pop("I")]
+            if any(x - Exact.of(i == j) for i, row in enumerate(rows) for j, x in enumerate(row)):
+                raise Refused("I is the identity")
         known = {*vectors, *numbers, *(name for name, *_ in operators)}
         if strange := data.keys() - known:
             raise Refused(f"a point of this claim holds {sorted(known)} and not {sorted(strange)!a}")
@@ -1909,6 +1915,7 @@ class Point(Numbers):
         """Whether a statement holds here, and its sides; an interval that does not decide is refused."""
         left, relation, right = comparison(text)
         self.live: list[bool] = []
+        self.vectors = False
         if relation == "psd":
             table = self.table(walk(left, self))
             both = [
@@ -1926,6 +1933,7 @@ class Point(Numbers):
         if isinstance(high, Vector) and same(left, ast.Constant(0)):
             low = high.like({})
         gap = high - low
+        self.vectors = isinstance(gap, Column)
         if isinstance(gap, Column):
             sides = tuple(
                 f"({', '.join(str(x.parts.get(i, Exact({}))) for i in range(self.sizes[x.space]))})"
@@ -2061,8 +2069,8 @@ def check_example(claim: Claim, expected: bool) -> tuple[int, int] | None:
     for text in (*claim.needs, *claim.hypotheses):
         if not point.holds(text)[0]:
             raise Refused(f"the example of the claim does not satisfy {text}")
-        left, _, right = comparison(text)
-        if not any(point.live) and not any(same(side, ast.Constant(0)) for side in (left, right)):
+        sides = comparison(text)[::2]
+        if not any(point.live) and point.vectors and not any(same(side, ast.Constant(0)) for side in sides):
             raise Refused(f"the example of the claim satisfies {text} only as all its terms are 0")
     if "norm(X)" in ast.unparse(parse(claim.statement)):
         return None
