@@ -602,7 +602,9 @@ def walk(node: ast.expr, room: Any) -> Any:
             return one * value
         case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATIONS:
             value = OPERATIONS[type(op)](walk(left, room), walk(right, room))
-            return room.short(value) if type(value) is Number and len(value.parts) > 8 else value
+            return (
+                room.normal(value) if type(value) is Number and len(value.parts) > 8 else value
+            )  # stays small
         case ast.BinOp(left=left, op=ast.Div(), right=right):
             return walk(left, room) * room.inverse(walk(right, room), right)
         case ast.BinOp(left=left, op=ast.Pow(), right=right):
@@ -1095,10 +1097,6 @@ class Formal:
             case ("max", _, _):
                 raise Refused("the rate of a maximum")
         return moves.get(atom, Number({}))
-
-    def short(self, value: Number) -> Number:
-        """The normal form of an intermediate result, so that products stay small."""
-        return self.normal(value)
 
     @staticmethod
     def riesz(functional: Number, space: str) -> Vector:
@@ -2139,7 +2137,8 @@ def usual_point(claim: Claim) -> dict[str, Any]:
     point: dict[str, Any] = {}
     for place, (name, space) in enumerate(vectors.items()):
         point[name] = [
-            (-1) ** i * (i * i + 1) * (place + 1) + place * i % 3 for i in range(size.get(space, 3))
+            (-1) ** i * (i * i + 1) * (place + 1) + place * (3 * i * i + 2 * i + 1) % 5
+            for i in range(size.get(space, 3))
         ]
     for name, kind, source, target in operators:
         height, width = size.get(target, 3), size.get(source, 3)
