@@ -16,6 +16,7 @@ VERDICTS, MODEL, TRAINING, MAINTAINERS = "Verdicts", "Your model", "Training", "
 TOPICS = {
     "theory": VERDICTS,
     "decide": VERDICTS,
+    "cite": VERDICTS,
     "numerics": VERDICTS,
     "vocabulary": VERDICTS,
     "report": VERDICTS,
