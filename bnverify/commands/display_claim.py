@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from bnverify.commands.display import outside_formulas, scope_text, spelt, verdict_text
+from bnverify.theory.writing.readers import for_readers
 
 if TYPE_CHECKING:
     from bnverify.theory.store import Stored
@@ -23,6 +24,8 @@ def show_claim(entry: Stored, out: Console) -> None:
     item, detail = entry.item, entry.detail
     out.print(Text(f"{item['id']}  {item['title']}", style="bold"))
     out.print(Text(f"{item['kind']}; {item['where']}", style="dim"))
+    if meaning := for_readers(item["id"]):
+        out.print(Text(spelt(meaning)))
     out.print()
     verdict = Text("As printed: ")
     verdict.append_text(verdict_text(item["verdict"]).copy())

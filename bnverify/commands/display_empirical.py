@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bnverify.commands.display import scope_text, spelt, verdict_text
+from bnverify.theory.writing.readers import for_readers
 
 if TYPE_CHECKING:
     from bnverify.theory.store import Stored
@@ -21,6 +22,8 @@ def show_empirical(entry: Stored, out: Console) -> None:
     measured = detail["measured"]
     out.print(Text(f"{item['id']}  {item['title']}", style="bold"))
     out.print(Text(f"{item['kind']}; {item['where']}", style="dim"))
+    if meaning := for_readers(item["id"]):
+        out.print(Text(spelt(meaning)))
     out.print()
     verdict = Text("By training runs: ")
     verdict.append_text(verdict_text(item["verdict"]))

@@ -42,7 +42,10 @@ def claims(
     """The verdict on the theorems, a line each; --all for every claim, --json for all that is known of them."""
     stored = _stored(ids)
     if as_json:
-        print(json.dumps([entry.item for entry in stored], ensure_ascii=False, indent=2))
+        from bnverify.theory.writing.readers import for_readers
+
+        items = [entry.item | {"for_readers": for_readers(entry.id)} for entry in stored]
+        print(json.dumps(items, ensure_ascii=False, indent=2))
     else:
         from bnverify.base.terminal import console
         from bnverify.commands.display import claims_table, short_table

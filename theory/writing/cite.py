@@ -20,10 +20,15 @@ OURS = r"""@software{{bnverify,
   version = {{{version}}},
   note    = {{claim {name}: {verdict}; bnverify show {name}}}
 }}"""
+SAID = {
+    "proved": "holds as printed",
+    "refuted": "does not hold as printed",
+    "conditional": "depends on how it is read",
+}
 LETTERS = (
-    r"Here $y \in \mathbb{R}^m$ are the outputs of one unit over a batch, $\hat y$ the same with mean $0$ and variance $1$, "
-    r"$\sigma$ their standard deviation, $\gamma$ and $\beta$ the learned scale and shift, $\mathcal{L}$ the loss as a "
-    r"function of $z = \gamma\hat y + \beta\mathbf{1}$, $g$ and $H$ its gradient and Hessian there, and "
+    r"Here $y \in \mathbb{R}^m$ are the outputs of one unit over a batch, $\hat y$ the same with mean $0$ and variance "
+    r"$1$, $\sigma$ their standard deviation, $\gamma$ and $\beta$ the learned scale and shift, $\mathcal{L}$ the "
+    r"loss as a function of $z = \gamma\hat y + \beta\mathbf{1}$, $g$ and $H$ its gradient and Hessian there, and "
     r"$\widehat{\mathcal{L}}$ the loss as a function of $y$."
 )
 
@@ -36,16 +41,12 @@ def bibtex(item: dict[str, Any], version: str) -> str:
 def erratum(item: dict[str, Any]) -> str:
     """A paragraph of LaTeX: what is printed, what is true, the counterexample, what the letters mean."""
     parts = [rf"\paragraph{{{item['title']} ({item['where']}).}}"]
-    said = {
-        "proved": "holds as printed",
-        "refuted": "does not hold as printed",
-        "conditional": "depends on how it is read",
-    }
-    parts.append(f"The statement {said.get(item['verdict'], 'has the verdict ' + item['verdict'])}.")
+    verdict = item["verdict"]
+    parts.append(f"The statement {SAID.get(verdict, f'has the verdict {verdict}')}.")
     if meaning := for_readers(item["id"]):
         parts.append(_plain(meaning))
     if corrected := item.get("corrected"):
-        parts.append(rf"What is true is \[ {corrected['statement']} \]")
+        parts.append(rf"What is true is \[ {corrected} \]")
     if point := item.get("counterexample"):
         numbers = [f"y = ({', '.join(point['y'])})", f"g = ({', '.join(point['g'])})"]
         parts.append(
@@ -58,8 +59,8 @@ def erratum(item: dict[str, Any]) -> str:
 def _plain(text: str) -> str:
     """Words of a sentence in LaTeX."""
     text = text.replace("sqrt(m)", r"$\sqrt{m}$").replace("eps", r"$\epsilon$")
-    return re.sub(
-        r"\|?\b(gamma|sigma|beta)\b\|?",
-        lambda found: "$" + found[0].replace(found[1], "\\" + found[1]) + "$",
-        text,
-    )
+    return re.sub(r"\|?(gamma|sigma|beta)\|?", _letter, text)
+
+
+def _letter(found: re.Match[str]) -> str:
+    return f"${found[0].replace(found[1], chr(92) + found[1])}$"
