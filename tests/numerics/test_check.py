@@ -13,7 +13,7 @@ from bnverify.numerics.check.findings import Finding
 from bnverify.numerics.check.replay import replay
 from bnverify.numerics.check.report import as_data, in_words
 from bnverify.numerics.check.run import KEPT, ClaimFindings, StatementFindings, batches, check_claims
-from bnverify.numerics.check.statements import stated
+from bnverify.numerics.check.statements import kind_of, stated
 from bnverify.numerics.measure.instances import LOSSES, SIZES, Kind, draw, locate
 from bnverify.theory import store
 from bnverify.theory.registry import registry
@@ -273,3 +273,14 @@ def test_json_is_nothing_but_json() -> None:
     code, out, _ = run("fact-C.1", "--replay", "linear:3", "--json")
     assert code == 0
     assert json.loads(out)["fact-C.1"][0]["instance"]["m"] == SIZES[3]
+
+
+def test_all_but_what_no_random_batch_can_express_is_asked() -> None:
+    readings = [
+        item
+        for claim in registry().values()
+        for item in (*claim.readings, *([claim.corrected] if claim.corrected is not None else []))
+    ]
+    reasons = [kind_of(item)[1] for item in readings]
+    assert len(readings) - sum(map(bool, reasons)) >= 330
+    assert "no random batch has the quantities" not in " ".join(reasons), "every refusal says why"
