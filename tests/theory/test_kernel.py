@@ -145,6 +145,49 @@ def test_every_entry_of_v_and_b_is_that_of_sympy(name: str) -> None:
             assert str(sp.diff(rate, y[j]).subs(at)) == str(image.parts.get(j, 0))
 
 
+def exactly(column_: Any, m: int) -> list[str]:
+    return [str(column_.parts.get(i, 0)) for i in range(m)]
+
+
+def test_blocks_of_two_units_and_another_place_are_those_of_sympy() -> None:
+    """Two units that share a loss, whose H_jk is not symmetric: z_j = y_j/|y_j| and z_k = gamma_k <y_k, y_k> y_k."""
+    definition = "n_j = sqrt(y_j @ y_j); z_j = y_j/n_j; z_k = gamma_k*(y_k @ y_k)*y_k"
+    data: dict[str, Any] = {"y_j": [3, 4], "y_k": [1, -2], "g_j": [1, 2], "g_k": [-1, 3], "gamma_k": "1/2"}
+    data |= {"H_jj": [[1, 2], [2, 0]], "H_jk": [[0, 3], [-1, 1]], "H_kk": [[2, 1], [1, -1]]}
+    point = Point(Claim(definition, "m == m"), data)
+    y = sp.symbols("a:4")
+    at = dict(zip(y, (3, 4, 1, -2), strict=True))
+    j, k = sp.Matrix(y[:2]), sp.Matrix(y[2:])
+    z = sp.Matrix([*(j / sp.sqrt(square(j))), *(sp.Rational(1, 2) * square(k) * k)])
+    hessian = sp.Matrix(sp.BlockMatrix([[sp.Matrix(data["H_jj"]), sp.Matrix(data["H_jk"])],
+                                        [sp.Matrix(data["H_jk"]).T, sp.Matrix(data["H_kk"])]]))  # fmt: skip
+    away = z - z.subs(at)
+    loss = (sp.Matrix([1, 2, -1, 3]).T * away)[0] + (away.T * hessian * away)[0] / 2
+    for place, unit in enumerate("jk"):
+        rates = [sp.diff(loss, y[2 * place + i]) for i in range(2)]
+        assert exactly(point.look(f"v_{unit}"), 2) == [str(rate.subs(at)) for rate in rates]
+        for beside, other in enumerate("jk"):
+            for i in range(2):
+                image = point.look(f"B_{unit}{other}") @ kernel.column([int(i == 0), int(i == 1)])
+                assert exactly(image, 2) == [str(sp.diff(rate, y[2 * beside + i]).subs(at)) for rate in rates]
+
+
+def test_the_gradient_elsewhere_is_that_of_the_same_quadratic_loss() -> None:
+    data: dict[str, Any] = {"y": [3, 4], "g": [1, 2], "H": [[1, 2], [2, 0]], "gamma": "1/2"}
+    y = sp.symbols("a:2")
+    batch_ = sp.Matrix(y)
+    for definition, z in (
+        (SCALE, batch_ / sp.sqrt(square(batch_)) / 2),
+        ("z = gamma*(y @ y)*y", square(batch_) * batch_ / 2),
+    ):
+        away = z - z.subs(dict(zip(y, (3, 4), strict=True)))
+        loss = (sp.Matrix([1, 2]).T * away)[0] + (away.T * sp.Matrix(data["H"]) * away)[0] / 2
+        there = dict(zip(y, (-8, 6), strict=True))
+        point = Point(Claim(definition, "m == m", vectors=("a",)), data | {"a": [-8, 6]})
+        found = kernel.walk(kernel.parse("at(v, y, a)"), point)
+        assert exactly(found, 2) == [str(sp.diff(loss, name).subs(there)) for name in y]
+
+
 # ---- certificates that a hostile hand edited
 
 
