@@ -299,6 +299,18 @@ def _notes(
     print(out)
 
 
+def _compact(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that bnverify reproduce wrote.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the compact runs.")],
+) -> None:
+    """Keep every statistic of the runs at every measured step, in a hundredth of the space; bnverify judge reads it."""
+    from bnverify.experiments.measure import compact
+
+    places = compact.compact_all(folder, out)
+    size = sum(file.stat().st_size for place in places for file in place.iterdir())
+    print(f"{len(places)} runs, {size / 2**20:.1f} MiB: {out}")
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of the reproduction to ``app``."""
     commands: dict[str, Any] = {
@@ -306,6 +318,7 @@ def register(app: typer.Typer) -> None:
         "insert": _insert,
         "reproduce": _reproduce,
         "figures": _figures,
+        "compact": _compact,
         "reproduction-notes": _notes,
     }
     for name, command in commands.items():

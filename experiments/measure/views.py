@@ -49,13 +49,21 @@ def views(run: Run) -> Iterator[View]:
     losses, rows = run.losses(), run.measured()
     status = str(run.result["status"]) if run.result else "unfinished"
     if isinstance(run.recipe, VggRecipe):
-        yield View(run.recipe, run.recipe.seed, status, losses, rows, run.result or {})
+        final = dict(run.result or {})
+        yield View(run.recipe, run.recipe.seed, status, losses, rows, final | _alone(run, 0))
         return
     for s in range(run.recipe.seeds):
         own = [{k: v if k == "step" else v[s] for k, v in row.items()} for row in rows]
         of_seed = [row[s] for row in losses]
         diverged = None in of_seed
-        yield View(run.recipe, run.recipe.seed + s, "diverged" if diverged else status, of_seed, own, {})
+        yield View(
+            run.recipe, run.recipe.seed + s, "diverged" if diverged else status, of_seed, own, _alone(run, s)
+        )
+
+
+def _alone(run: Run, s: int) -> Row:
+    """What only a compact run says of a seed."""
+    return {"alone": run.result["alone"][s]} if run.result and "alone" in run.result else {}
 
 
 def number(value: Any) -> float:
@@ -205,9 +213,6 @@ ROWS: dict[str, Callable[[Row], float]] = {
 ENDS = ("train_accuracy", "test_accuracy", "test_error")
 """Of the network at its end."""
 
-AT_START = {"start_lambda_max": "lambda_max", "gradient_growth": "gradient_growth"}
-"""Of a network as it is initialised, and where its first row has it."""
-
 ALONE = (
     *RAY,
     *(f"far_{name}" for name in RAY),
@@ -238,6 +243,9 @@ ALONE = (
 
 def at_step(name: str, row: Row) -> float:
     """The statistic ``name`` at one measured step; nan where it was not measured there."""
+    if "series" in row:
+        # A compact run, see `compact`.
+        return number(row["series"].get(name))
     try:
         if name in RAY:
             return RAY[name](row["ray"])
@@ -290,6 +298,8 @@ def statistic(
     Raises:
         KeyError: no statistic of one run has this name (see `ALONE`).
     """
+    if name in view.final.get("alone", {}):
+        return number(view.final["alone"][name])
     if name in ENDS:
         part = name.partition("_")[0]
         reached = CHANCE if view.status == "diverged" else number(view.final.get("accuracy", {}).get(part))
@@ -302,8 +312,6 @@ def statistic(
         return statistic("lambda_max", view, (0.0, 0.0))
     if name == "deviation_swing":
         return _swing(view)
-    if name in AT_START:
-        return number(view.rows[0].get(AT_START[name])) if view.rows else math.nan
     if name == "start_soft_rank":
         first = view.rows[0]["moments"][-2] if view.rows and "moments" in view.rows[0] else {}
         return number(first.get("soft_rank"))

@@ -48,12 +48,26 @@ class Run:
     environment: Row
 
     def losses(self) -> list[Any]:
-        """The training loss of every step, in order (per seed, a list, for the linear networks)."""
-        return [loss for row in self.rows if "losses" in row for loss in row["losses"]]
+        """The training loss of every step, in order (per seed, a list, for the linear networks).
+
+        A compact run holds means over windows; each of their steps has the mean, up to where a seed was lost.
+        """
+        found = [loss for row in self.rows if "losses" in row for loss in row["losses"]]
+        for row in self.rows:
+            if "means" in row:
+                found += [_windowed(row, step) for step in range(row["from"], row["count"])]
+        return found
 
     def measured(self) -> list[Row]:
         """The rows of the measuring grid, in order of their ``step``."""
         return [row for row in self.rows if "step" in row]
+
+
+def _windowed(row: Row, step: int) -> Any:
+    mean, lost = row["means"][step // row["window"]], row["lost"]
+    if isinstance(mean, list):
+        return [m if at is None or step < at else None for m, at in zip(mean, lost, strict=True)]
+    return mean if lost is None or step < lost else None
 
 
 def finite(value: Any) -> Any:

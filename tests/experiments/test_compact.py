@@ -1,0 +1,78 @@
+"""A compact run is judged as the whole one is, at four digits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bnverify.experiments.measure.compact import OVER_RUN, STEPWISE, compact, compact_all
+from bnverify.experiments.measure.views import series, statistic, views
+from bnverify.experiments.run import record, train
+from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
+
+from bnverify.base.errors import InputError
+
+DLN = DlnRecipe(
+    layers=4,
+    dim=3,
+    samples=20,
+    seeds=2,
+    steps=200,
+    checkpoints=5,
+    probes=3,
+    far_probes=2,
+    lanczos=2,
+    norm="l2",
+)
+VGG = VggRecipe(
+    depth=9, width=1 / 16, size=8, batch_size=16, steps=4, checkpoints=2, probes=2, norm="batchnorm"
+)
+
+
+@pytest.mark.parametrize(
+    "recipe", [DLN, replace(DLN, lr=0.5, norm="none"), VGG], ids=["linear", "diverged", "vgg"]
+)
+def test_every_statistic_of_a_compact_run_is_that_of_the_whole_one(
+    recipe: DlnRecipe | VggRecipe, tmp_path: Path
+) -> None:
+    train.run(recipe, tmp_path / "whole")
+    whole = record.read(tmp_path / "whole")
+    compact(whole, tmp_path / "small")
+    small = record.read(tmp_path / "small")
+    assert small.recipe == recipe
+    known = 0
+    for one, other in zip(views(whole), views(small), strict=True):
+        assert (one.seed, one.status, one.lost_at, len(one.losses)) == (
+            other.seed,
+            other.status,
+            other.lost_at,
+            len(other.losses),
+        )
+        for name in STEPWISE:
+            steps, values = series(name, one)
+            assert series(name, other) == (steps, pytest.approx(values, rel=1e-3))
+            known += len(steps)
+        for name in (*OVER_RUN, "loss", "final_loss"):
+            value = statistic(name, one)
+            if not math.isnan(value):
+                # A loss stands for a hundredth of the training; the ends of a window cut through one.
+                digits = 3e-3 if "loss" in name else 1e-3
+                assert statistic(name, other) == pytest.approx(value, rel=digits)
+    assert known > 20
+
+
+def test_a_changed_byte_a_run_on_its_way_and_a_full_folder_are_refused(tmp_path: Path) -> None:
+    train.run(DLN, tmp_path / "runs" / "a")
+    (place,) = compact_all(tmp_path / "runs", tmp_path / "small")
+    metrics = place / "metrics.jsonl"
+    text = metrics.read_bytes()
+    metrics.write_bytes(text.replace(b'"step": 199', b'"step": 198'))
+    with pytest.raises(InputError, match="another hash"):
+        record.read(place)
+    with pytest.raises(InputError, match="is not empty"):
+        compact_all(tmp_path / "runs", tmp_path / "small")
+    (tmp_path / "runs" / "a" / "result.json").unlink()
+    with pytest.raises(InputError, match="has ended"):
+        compact_all(tmp_path / "runs", tmp_path / "other")
