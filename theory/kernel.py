@@ -148,7 +148,8 @@ class Number(Sum):
         for left, c in self.parts.items():
             for right, d in other.parts.items():
                 key, factor = self.times(left, right)
-                total[key] = total.get(key, 0) + c * d * factor
+                product = c * d if factor == 1 else c * d * factor
+                total[key] = total[key] + product if key in total else product
         return type(self)(total)
 
     def power(self, whole: int) -> Any:
@@ -335,9 +336,14 @@ class Column(Vector):
 
     number = Exact
 
-    @staticmethod
-    def inner(left: int, right: int) -> Exact:
-        return Exact.of(left == right)
+    def __matmul__(self, other: Any) -> Any:
+        if type(other) is not Column:
+            return super().__matmul__(other)
+        self.meet(other)
+        total = Exact({})
+        for i in self.parts.keys() & other.parts.keys():
+            total = total + self.parts[i] * other.parts[i]
+        return total
 
 
 class Operator:
