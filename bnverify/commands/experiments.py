@@ -227,6 +227,8 @@ def _reproduce(
         return all(outcome.status != "paused" for outcome in run(runs, "screen").values())
 
     thin = next((p.recipe for p in planned if p.family == "vgg" and isinstance(p.recipe, VggRecipe)), None)
+    if presets.preset(preset).rounding and thin is not None:
+        _rounding(folder, thin)
     if presets.preset(preset).screened and thin is not None:
         screened = screen.choose(folder, thin, screens)
         if screened is None:
@@ -253,6 +255,30 @@ def _reproduce(
         f"{len(planned)} runs in {(time.monotonic() - began) / 60:.1f} minutes: {folder}/summary.json, "
         f"{folder}/figures"
     )
+
+
+def _rounding(folder: Path, recipe: VggRecipe) -> None:
+    """Compare the roundings once, before anything is trained; ``rounding.json`` keeps what came out."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from bnverify.base.files import write_text
+    from bnverify.experiments.run import rounding
+
+    path = folder / "rounding.json"
+    if path.exists():
+        return
+    rows = rounding.table(recipe)
+    write_text(path, json.dumps(rows, indent=1) + "\n")
+    table = Table(title="how far each statistic is from its value in float64, the worst network")
+    for column in ("statistic", "network", "float64", "TF32", "float32"):
+        table.add_column(column)
+    for row in rounding.worst(rows):
+        tf32 = "–" if row["tf32"] is None else f"{row['tf32']:.1e}"
+        table.add_row(row["statistic"], row["norm"], f"{row['value']:.4g}", tf32, f"{row['fp32']:.1e}")
+    Console().print(table)
 
 
 def _draw(folder: Path) -> list[Path]:

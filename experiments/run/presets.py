@@ -23,6 +23,7 @@ class Preset:
         seeds, linear_seeds: of every network. block: linear seeds that are one computation; 0 means all of them.
         norms: of the VGG networks. sweep: share of ``steps`` that other learning rates take.
         by_seed: all runs of a seed before the next seed, so that a stop leaves whole seeds; else the longest first.
+        rounding: TF32, float32 and float64 are compared first, see `rounding`.
         screened: ``depth`` and ``init`` of VGG are chosen by `screen` before anything else.
     """
 
@@ -44,6 +45,7 @@ class Preset:
     sweep: float = 0.5
     by_seed: bool = False
     screened: bool = False
+    rounding: bool = False
     depth: int | None = None
     init: Init | None = None
 
@@ -129,6 +131,7 @@ PRESETS = {
             sweep=0.1,
             by_seed=True,
             screened=True,
+            rounding=True,
         ),
         Preset(
             "paper",
