@@ -75,6 +75,19 @@ def audit(
         str | None, typer.Option(help="Where to run, such as cuda; the model's own if none.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of random inputs, labels and signs.")] = 0,
+    what_if: Annotated[
+        str | None,
+        typer.Option(
+            "--what-if",
+            help="Another normalisation in its place: none, batch-norm, layer-norm or group-norm.",
+        ),
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None, typer.Option(help="Two earlier audits (--json), layer by layer.")
+    ] = None,
+    batch_sizes: Annotated[
+        str | None, typer.Option(help="What the layers remove at these sizes, such as 4,16,64.")
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit 1 if a finding is more than a note.")
     ] = False,
@@ -104,6 +117,11 @@ def audit(
     wanted = None if channels is None else parse_channels(channels)
     names = None if layers is None else [name.strip() for name in layers.split(",") if name.strip()]
     definitions = parse_definitions(said or [])
+    if compare is not None:
+        from bnverify.commands.display_contrast import compare_files
+
+        compare_files(*compare, as_json)
+        return
     talk = console(stderr=True)
     if out is not None:
         require_folder(out)
@@ -114,6 +132,11 @@ def audit(
 
         before = () if baseline is None else known(baseline)
         subject = with_data(_subject(target, library, seed), data, batch_size, loss, seed)
+    if what_if is not None or batch_sizes is not None:
+        only = {"layers": names, "mode": mode}
+        _contrasted(subject, dtype, device, what_if, batch_sizes, only, as_json)
+        return
+    with talk.status("auditing") if talk.is_terminal else nullcontext(), redirect_stdout(sys.stderr):
         report = _measured(
             subject,
             dtype,
@@ -145,6 +168,41 @@ def audit(
         _write_sarif(report, target or library or "", sarif)
     if report.failures or (strict and not report.ok):
         raise typer.Exit(1)
+
+
+def _contrasted(
+    subject: Subject,
+    dtype: str,
+    device: str | None,
+    other: str | None,
+    sizes: str | None,
+    options: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """The layers with another normalisation, or at several batch sizes, on a float64 copy where one was asked for."""
+    from dataclasses import replace
+
+    import torch
+
+    from bnverify.commands import display_contrast
+    from bnverify.numerics.audit.passes import fresh
+    from bnverify.numerics.audit.run import converted, converted_loss
+
+    double = torch.float64 if dtype == "float64" else None
+    if double is not None or device is not None:
+        where = None if device is None else torch.device(device)
+        subject = replace(
+            subject,
+            model=converted(subject.model, double, device),
+            loss_fn=converted_loss(subject.loss_fn, double, device),
+            inputs=fresh(subject.inputs, where, double),
+            targets=fresh(subject.targets, where, double),
+        )
+    if other is not None:
+        display_contrast.what_if(subject, other, options, as_json)
+    else:
+        assert sizes is not None
+        display_contrast.batch_sizes(subject, sizes, options, as_json)
 
 
 def _chosen(subject: Subject, mode: str | None, report: AuditReport) -> Iterator[str]:

@@ -271,7 +271,7 @@ class AuditReport:
 
     def to_json(self, indent: int | None = None) -> str:
         """`to_dict` as JSON; numbers that are not finite become null."""
-        return json.dumps(_finite(self.to_dict()), indent=indent, allow_nan=False)
+        return json.dumps(finite(self.to_dict()), indent=indent, allow_nan=False)
 
     def to_pandas(self) -> Any:
         """`rows` as a DataFrame.
@@ -324,11 +324,12 @@ def _rows(layer: LayerAudit) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Plain data with None for numbers that are not finite."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value

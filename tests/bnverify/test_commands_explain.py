@@ -92,3 +92,45 @@ def test_sarif_names_rule_level_and_layer(target: str, tmp_path: Path) -> None:
     assert (result["ruleId"], result["level"]) == ("dead-channel", "warning")
     assert result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] == "1"
     assert data["runs"][0]["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == "dead-channel"
+
+
+def test_what_if_stands_side_by_side(target: str) -> None:
+    code, out, _ = run("audit", target, "--what-if", "layer-norm")
+    assert code == 0
+    assert "tightness" in out
+    assert "layer-norm in its place" in out
+    told = json.loads(run("audit", target, "--what-if", "none", "--json")[1])
+    assert told[0]["after"]["tightness"] == pytest.approx(1.0)
+
+
+def test_batch_sizes_stand_side_by_side(target: str) -> None:
+    code, out, _ = run("audit", target, "--batch-sizes", "8,64")
+    assert code == 0
+    assert "removed at 64" in " ".join(out.split())
+
+
+def test_two_audits_are_compared(target: str, tmp_path: Path) -> None:
+    paths = []
+    for name in ("dead", "fine"):
+        paths.append(tmp_path / f"{name}.json")
+        paths[-1].write_text(run("audit", target.replace(":dead", f":{name}"), "--json")[1], encoding="utf-8")
+    code, out, _ = run("audit", "--compare", *map(str, paths))
+    assert code == 0
+    assert "gone: dead-channel at 1" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--what-if", "weight-norm"], "is unknown"),
+        (["--batch-sizes", "4,x"], "'x' is no number"),
+        (["--batch-sizes", "400"], "is not there"),
+        (["--rows", "-1"], "rows -1"),
+        (["--compare", "a.json", "b.json"], "cannot be read"),
+    ],
+)
+def test_bad_input_is_one_line(target: str, words: list[str], message: str) -> None:
+    code, _, err = run("audit", target, *words)
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
