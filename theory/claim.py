@@ -71,9 +71,15 @@ class Hypothesis:
 
 
 def _read(stated: Any) -> None:
-    """Let the rooms read what is stated as text."""
+    """Let the rooms read what is stated as text; a hypothesis may be its text alone."""
     if isinstance(stated.says, str):
         object.__setattr__(stated, "says", Said(stated.says))
+    if any(isinstance(given, str) for given in getattr(stated, "hypotheses", ())):
+        named = tuple(
+            Hypothesis(f"given{number}", given, given) if isinstance(given, str) else given
+            for number, given in enumerate(stated.hypotheses)
+        )
+        object.__setattr__(stated, "hypotheses", named)
 
 
 def _read_terms(stated: Any) -> None:
@@ -116,6 +122,8 @@ class Step:
     says: Any = None
     terms: Any = None
     lemma: str | None = None
+    setting: str = ""
+    needs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _read(self)
@@ -130,6 +138,8 @@ class Proof:
     lemma: the named lemma that turns the verified steps into the statement (see `lemmas`).
     witness: for an existential statement, what is exhibited.
     at: for "there is an instance with ...": an exact point at which the statement holds.
+    multiplier: a positive text by which the slack is multiplied before it is the sum of the terms.
+    example: a point at which the hypotheses hold, so that something satisfies them.
     """
 
     steps: tuple[Step, ...] = ()
@@ -138,6 +148,8 @@ class Proof:
     witness: str | None = None
     at: Instance | None = None
     eps: bool = False
+    multiplier: str = "1"
+    example: Instance | None = None
 
     def __post_init__(self) -> None:
         _read_terms(self)
@@ -186,12 +198,14 @@ class Refutation:
     generic: Instance | None = None
     negation: Step | None = None
     citation: tuple[str, str] | None = None
+    example: Instance | None = None
 
 
 @dataclass(frozen=True)
 class Reading:
     """One reading of a printed statement.
 
+    needs: what the instances that it speaks of satisfy beside the claim's scope, as texts.
     admitted: False for a reading that the source itself excludes; it is shown, with the reason in ``why``,
         but does not count towards the verdict of the printed statement.
     """
@@ -208,6 +222,7 @@ class Reading:
     why: str = ""
     setting: str = "activations"
     necessary: str = ""
+    needs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _read(self)
@@ -223,6 +238,7 @@ class Corrected:
     hypotheses: tuple[Hypothesis, ...] = ()
     assumptions: tuple[str, ...] = ()
     setting: str = "activations"
+    needs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _read(self)

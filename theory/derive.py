@@ -1,52 +1,41 @@
-"""From a claim's id to fresh evidence, ready to be stored: the unit of work of ``bnverify prove``."""
+"""From a claim's id to a verdict of the kernel, asked now: the unit of work of ``bnverify prove``."""
 
 from __future__ import annotations
 
-import importlib
 import time
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-from bnverify.theory import claims, empirical, empirical_items
-from bnverify.theory.claim import Evidence
-from bnverify.theory.items import detail_of, item_of
-from bnverify.theory.prove import evidence_of
+from bnverify.theory import empirical, empirical_items, judged
+from bnverify.theory.claim import Claim, Evidence, status_of
 from bnverify.theory.registry import registry
-from bnverify.theory.store import Stored, claim_files, digest
 
 
 @dataclass(frozen=True)
 class Derived:
-    """Evidence derived from nothing, what does not hold in it, and the seconds it took.
+    """What was found about a claim, what does not hold in it, and the seconds it took.
 
+<<<<<<< HEAD
     stored: None where the evidence could not even be evaluated.
     runs: results of training runs that the verdict rests on instead of a proof; None for what is proved or refuted.
+=======
+    verdict: empty where the evidence could not even be read. runs: summaries of training runs that the verdict rests
+    on instead of a proof; None for what is proved or refuted.
+>>>>>>> 4dc0e7c (wip: the kernel decides)
     """
 
     id: str
-    stored: Stored | None
+    verdict: str
+    evidence: tuple[Evidence, ...]
     failures: tuple[str, ...]
     seconds: float
     runs: tuple[str, ...] | None = None
 
 
-@cache
-def files() -> dict[str, str]:
-    """The file that states a claim, by id, relative to the package."""
-    found: dict[str, str] = {}
-    for file in claim_files():
-        module = importlib.import_module(f"{claims.__name__}.{Path(file).stem}")
-        stated = (module.CLAIM,) if hasattr(module, "CLAIM") else module.CLAIMS
-        found |= {claim.id: file for claim in stated}
-    return found
-
-
 def failures_of(evidence: tuple[Evidence, ...]) -> tuple[str, ...]:
     """The checks that do not hold, in words."""
     return tuple(
-        f"{item.reading}: {check.kind} does not hold: {check.text}"
-        + "".join(f", {name} = {value}" for name, value in check.values)
+        f"{item.reading}: {check.kind} does not hold: "
+        + "; ".join(value if name == "refused" else f"{name} = {value}" for name, value in check.values)
         for item in evidence
         for check in item.checks
         if not check.holds
@@ -54,17 +43,24 @@ def failures_of(evidence: tuple[Evidence, ...]) -> tuple[str, ...]:
 
 
 def derive(identifier: str) -> Derived:
+<<<<<<< HEAD
     """Verify every certificate and counterexample of one claim from nothing; read what runs say of an
     empirical one.
 
     Raises:
         InputError: a result or the preregistration is damaged.
+=======
+    """Ask the kernel about every certificate of one claim; judge an empirical one by its summaries.
+
+    Raises:
+        InputError: a certificate file, a summary or the preregistration is damaged.
+>>>>>>> 4dc0e7c (wip: the kernel decides)
     """
     claim = registry()[identifier]
     start = time.perf_counter()
-    file = files()[identifier]
     if claim.measured:
         found = empirical.measured_for(identifier, empirical.committed())
+<<<<<<< HEAD
         stored = Stored(
             identifier,
             file,
@@ -82,3 +78,14 @@ def derive(identifier: str) -> Derived:
         return Derived(identifier, None, (reason,), time.perf_counter() - start)
     stored = Stored(identifier, file, digest(file), item, detail)
     return Derived(identifier, stored, failures_of(evidence), time.perf_counter() - start)
+=======
+        runs = tuple(item.summary.name for item in found)
+        return Derived(identifier, _said(claim, found), (), (), time.perf_counter() - start, runs)
+    evidence = judged.evidence_of(claim)
+    verdict = str(status_of(claim, evidence))
+    return Derived(identifier, verdict, evidence, failures_of(evidence), time.perf_counter() - start)
+
+
+def _said(claim: Claim, found: tuple[empirical.Empirical, ...]) -> str:
+    return str(empirical_items.item_of(claim, found)["verdict"])
+>>>>>>> 4dc0e7c (wip: the kernel decides)

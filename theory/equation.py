@@ -33,6 +33,7 @@ def value(
     setting: str = "activations",
     data: Data = SAME_POINT,
     necessary: str = "",
+    needs: tuple[str, ...] = (),
 ) -> Reading:
     """A reading of a line as an equation between the objects it names; proved by itself unless refuted."""
     if proof is None and refutation is None:
@@ -48,6 +49,7 @@ def value(
         refutation=refutation,
         setting=setting,
         necessary=necessary,
+        needs=needs,
     )
 
 
@@ -63,6 +65,7 @@ def step(
     data: Data = SAME_POINT,
     why: str = STEP,
     necessary: str = "",
+    needs: tuple[str, ...] = (),
 ) -> Reading:
     """A reading that is shown and does not count: a step from the line before, or a rendering that is excluded."""
     if proof is None and refutation is None:
@@ -79,6 +82,7 @@ def step(
         why=why,
         setting=setting,
         necessary=necessary,
+        needs=needs,
     )
 
 
@@ -109,7 +113,12 @@ def equation(
         quotation=quotation,
         readings=readings,
         corrected=corrected,
-        scope=(("m", ">= 2"), ("gamma", gamma), ("sigma", "> 0"), ("eps", "= 0")),
+        scope=(
+            ("m", ">= 2"),
+            ("gamma", gamma),
+            ("sigma", "> 0"),
+            ("eps", "= 0"),
+        ),
         assumptions=() if state else ("sigma > 0", *of_gamma, *assumptions),
         notation=notation,
         why=why,

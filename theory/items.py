@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
+from bnverify.theory import kernel, notation
+from bnverify.theory.cases import Case, cases
 from bnverify.theory.claim import (
     Check,
     Claim,
@@ -13,18 +14,13 @@ from bnverify.theory.claim import (
     Evidence,
     Hypothesis,
     Instance,
-    Proof,
     Reading,
     Says,
     status_of,
 )
-from bnverify.theory.exact import tidy
-from bnverify.theory.expand import certificate, expanded
-from bnverify.theory.latex import LATEX, PLAIN, as_data, legend, statement, written
-from bnverify.theory.lemmas import LEMMAS
-from bnverify.theory.rooms import point
-from bnverify.theory.settings import Extremum
-from bnverify.theory.syntax import Node, evaluate, walk
+from bnverify.theory.grammar import Node, nodes, parse, unparse
+from bnverify.theory.judged import written as exact_text
+from bnverify.theory.latex import PLAIN, as_data, legend, written
 
 PROMISED = (
     "id",
@@ -42,6 +38,9 @@ PROMISED = (
     "lemmas",
     "quotation",
 )
+
+
+_RELATION = {"<=": "le", "<": "lt", "==": "eq"}
 
 
 def item_of(claim: Claim, evidence: tuple[Evidence, ...]) -> dict[str, Any]:
@@ -108,7 +107,7 @@ def _point(reading: Reading, instance: Instance, check: Check) -> dict[str, Any]
         "m": instance.m,
         **data,
         "extra": {name: _text(value) for name, value in instance.extra},
-        "relation": statement(reading.says).op,
+        "relation": _RELATION[parse(reading.says.text).head],
         "lhs": values["lhs"],
         "rhs": values["rhs"],
         "lhs_float": values["lhs_float"],
@@ -132,8 +131,8 @@ def detail_of(claim: Claim, evidence: tuple[Evidence, ...]) -> dict[str, Any]:
         "why": claim.why,
         "remarks": list(claim.remarks),
         "part_of": claim.part_of,
-        "readings": [_reading_detail(reading, by_slug[reading.slug]) for reading in claim.readings],
-        "corrected": None if corrected is None else _corrected_detail(corrected, by_slug["corrected"]),
+        "readings": [_reading_detail(claim, reading, by_slug[reading.slug]) for reading in claim.readings],
+        "corrected": None if corrected is None else _corrected_detail(claim, corrected, by_slug["corrected"]),
         "legend": [list(entry) for entry in legend(_statements(claim))],
     }
 
@@ -144,38 +143,29 @@ def _statements(claim: Claim) -> Iterator[Says]:
         yield from (hypothesis.says for hypothesis in stated.hypotheses)
 
 
-def _reading_detail(reading: Reading, evidence: Evidence) -> dict[str, Any]:
-    refutation = reading.refutation
-    points: list[Instance] = []
-    if refutation is not None and refutation.smallest is not None:
-        points = [refutation.smallest]
-        if refutation.generic is not None and refutation.generic != refutation.smallest:
-            points.append(refutation.generic)
+def _reading_detail(claim: Claim, reading: Reading, evidence: Evidence) -> dict[str, Any]:
+    asked = [case for case in cases(claim) if case.reading == reading.slug]
+    found = list(zip(asked, evidence.checks, strict=True))
+    points: list[Case] = []
+    for case in asked:
+        if case.part in ("smallest", "generic") and all(
+            case.certificate != known.certificate for known in points
+        ):
+            points.append(case)
     return {
         "slug": reading.slug,
+        "text": reading.says.text,
         "statement": as_data(reading.says),
         "hypotheses": [_hypothesis(hypothesis) for hypothesis in reading.hypotheses],
         "necessary": reading.necessary,
-        "proof": [] if reading.proof is None else list(_steps(reading, reading.proof, evidence)),
-        "points": [_worked(reading, instance) for instance in points],
-        "contradictions": list(_contradictions(reading, evidence)),
+        "proof": _steps(reading, found),
+        "points": [_worked(case) for case in points],
+        "contradictions": [_step(case, check) for case, check in found if case.part == "negation"],
     }
 
 
-def _contradictions(reading: Reading, evidence: Evidence) -> Iterator[dict[str, Any]]:
-    """What refutes a reading without an instance: a certificate of the negation, or a citation."""
-    refutation = reading.refutation
-    if refutation is None:
-        return
-    for check in evidence.checks:
-        if check.kind == "negation" and refutation.negation is not None:
-            step = refutation.negation
-            yield _step(replace(check, kind="certificate"), reading, None, step.says, step.terms)
-        if check.kind == "citation":
-            yield _step(check, reading, None)
-
-
-def _corrected_detail(corrected: Corrected, evidence: Evidence) -> dict[str, Any]:
+def _corrected_detail(claim: Claim, corrected: Corrected, evidence: Evidence) -> dict[str, Any]:
+    asked = [case for case in cases(claim) if case.reading == "corrected"]
     return {
         "text": corrected.text,
         "statement": as_data(corrected.says),
@@ -183,7 +173,7 @@ def _corrected_detail(corrected: Corrected, evidence: Evidence) -> dict[str, Any
         "assumptions": list(corrected.assumptions),
         "proved": evidence.proved,
         "tight": evidence.tight,
-        "proof": list(_steps(corrected, corrected.proof, evidence)),
+        "proof": _steps(corrected, list(zip(asked, evidence.checks, strict=True))),
     }
 
 
@@ -196,85 +186,93 @@ def _hypothesis(hypothesis: Hypothesis) -> dict[str, Any]:
     }
 
 
-def _both(node: Node) -> dict[str, str]:
-    return {"latex": LATEX.write(node), "plain": PLAIN.write(node)}
+def _steps(stated: Reading | Corrected, found: list[tuple[Case, Check]]) -> list[dict[str, Any]]:
+    """The steps of a proof in order, the statement itself last; steps in words alone stand between them."""
+    if stated.proof is None:
+        return []
+    verified = {case.part: (case, check) for case, check in found}
+    steps = []
+    for number, step in enumerate(stated.proof.steps, 1):
+        pair = verified.get(f"step {number}")
+        steps.append(_step(*pair) if pair else _empty("words", step.text))
+    steps.append(_step(*verified[""]))
+    return steps
 
 
-def _steps(stated: Reading | Corrected, proof: Proof, evidence: Evidence) -> Iterator[dict[str, Any]]:
-    """The steps of a proof in order, the statement itself last, each with the check that verified it."""
-    against = ("instance", "negation", "citation")
-    checks = iter(check for check in evidence.checks if not check.kind.startswith(against))
-    for step in proof.steps:
-        if step.lemma is not None:
-            yield _step(next(checks), stated, step.lemma)
-        elif step.says is not None:
-            yield _step(next(checks), stated, None, step.says, step.terms, proof.eps)
-    if proof.lemma is not None:
-        yield _step(next(checks), stated, proof.lemma, stated.says)
-    else:
-        yield _step(next(checks), stated, None, stated.says, proof.terms, proof.eps)
-
-
-def _step(
-    check: Check,
-    stated: Reading | Corrected,
-    lemma: str | None,
-    says: Any = None,
-    terms: Any = None,
-    eps: bool = False,
-) -> dict[str, Any]:
-    sides: Node | None = None
-    slack: Node | None = None
-    if says is not None and check.kind == "identity":
-        sides = expanded(says, eps, stated.setting)
-    if says is not None and check.kind == "certificate" and terms is not None:
-        slack = certificate(terms, stated.hypotheses)
+def _empty(kind: str, text: str) -> dict[str, Any]:
     return {
-        "kind": check.kind,
-        "text": check.text,
-        "holds": check.holds,
-        "statement": None if says is None else as_data(says, equal=check.kind == "identity"),
-        "expanded": None if sides is None else _both(sides),
-        "slack": None if slack is None else _both(slack),
-        "lemma": lemma,
-        "lemma_text": None if lemma is None else LEMMAS.get(lemma),
+        "kind": kind,
+        "text": text,
+        "holds": True,
+        "statement": None,
+        "expanded": None,
+        "slack": None,
+        "lemma": None,
+        "lemma_text": None,
     }
 
 
-def _worked(reading: Reading, instance: Instance) -> dict[str, Any]:
+def _step(case: Case, check: Check) -> dict[str, Any]:
+    terms = " + ".join(f"({text})" for text in case.certificate.get("terms", ()))
+    slack = parse(terms) if terms and check.kind in ("certificate", "negation") else None
+    lemma = check.lemmas[0] if check.lemmas else None
+    return _empty(check.kind, check.text) | {
+        "holds": check.holds,
+        "statement": as_data(_said(case), equal=check.kind == "identity"),
+        "slack": None
+        if slack is None
+        else {"latex": notation.LATEX.write(slack), "plain": notation.PLAIN.write(slack)},
+        "lemma": lemma,
+        "lemma_text": None if lemma is None else kernel.LEMMAS.get(lemma),
+    }
+
+
+def _both(node: Node) -> dict[str, str]:
+    return {"latex": notation.LATEX.write(node), "plain": notation.PLAIN.write(node)}
+
+
+def _said(case: Case) -> Says:
+    from bnverify.theory.said import Said
+
+    return Said(case.asked.statement)
+
+
+def _worked(case: Case) -> dict[str, Any]:
     """A counterexample worked out: every name and every inner product of the statement at the point."""
-    q = point(reading.setting, instance)
-    relation = statement(reading.says)
-    seen: dict[Node, None] = {}
-    for side in (relation.lhs, relation.rhs):
-        for _, node in walk(side):
-            if node.head in {"sym", "vec", "dot", "max_grad", "max_form"}:
-                seen.setdefault(node)
-    order = {"sym": 0, "vec": 1, "dot": 2, "max_grad": 3, "max_form": 3}
+    certificate = case.certificate
+    point = kernel.Point(case.asked, certificate["point"], certificate.get("maxima", ()))
     rows = []
-    for node in sorted(seen, key=lambda node: order[node.head]):
-        if node.head == "vec" and node.args[0] in {"1", "a", "b"}:
+    for node in dict.fromkeys(_quantities(parse(case.asked.statement))):
+        try:
+            value = kernel.walk(kernel.parse(unparse(node)), point)
+        except kernel.Refused:
             continue
-        value = evaluate(node, q)
-        rows.append({**_both(node), "value": _exact(value), "latex_value": _exact_latex(value)})
-    return {"m": instance.m, "note": instance.note, "values": rows}
+        text = _exact(value, point)
+        if text:
+            rows.append(
+                {
+                    "latex": notation.LATEX.write(node),
+                    "plain": notation.PLAIN.write(node),
+                    "value": text,
+                    "latex_value": notation.latex_number(text),
+                }
+            )
+    return {"m": point.size, "note": case.text, "values": rows}
 
 
-def _exact(value: Any) -> str:
-    if isinstance(value, Extremum):
-        low, high = _exact(value.attained), _exact(value.bound)
-        return low if low == high else f"between {low} and {high}"
-    if hasattr(value, "tolist"):
-        return "(" + ", ".join(str(tidy(entry)) for entry in value) + ")"
-    return str(tidy(value))
+def _quantities(tree: Node) -> list[Node]:
+    """Names, then inner products, then maxima."""
+    seen = [node for node in nodes(tree) if node.head in ("name", "@", "maximum")]
+    order = {"name": 0, "@": 1, "maximum": 2}
+    return sorted((node for node in seen if node.args[0] != "one"), key=lambda node: order[node.head])
 
 
-def _exact_latex(value: Any) -> str:
-    from sympy import latex
-
-    if isinstance(value, Extremum):
-        low, high = _exact_latex(value.attained), _exact_latex(value.bound)
-        return low if low == high else rf"\left[{low},\, {high}\right]"
-    if hasattr(value, "tolist"):
-        return r"\left(" + r",\, ".join(latex(tidy(entry)) for entry in value) + r"\right)"
-    return str(latex(tidy(value)))
+def _exact(value: Any, point: kernel.Point) -> str:
+    if isinstance(value, kernel.Exact | kernel.Interval):
+        return exact_text(str(value))
+    if isinstance(value, kernel.Column):
+        size = point.sizes.get(value.space, point.size)
+        return (
+            "(" + ", ".join(exact_text(str(value.parts.get(i, kernel.Exact({})))) for i in range(size)) + ")"
+        )
+    return ""

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from bnverify.theory import notation
 from bnverify.theory.claim import Relation, Says
+from bnverify.theory.grammar import parse
 from bnverify.theory.names import LATEX_NAMES, MEANINGS, PLAIN_NAMES
+from bnverify.theory.said import Said, read
 from bnverify.theory.script import Script, projected
 from bnverify.theory.syntax import Scalar, Vector, scalar, walk
 
@@ -143,7 +146,14 @@ PLAIN = Plain()
 
 
 def statement(says: Says) -> Relation:
-    """The relation of a statement as expression trees."""
+    """The relation of a statement as expression trees.
+
+    Raises:
+        ValueError, KeyError, TypeError: a text that these trees have no words for.
+    """
+    if isinstance(says, Said):
+        left, op, right = read(says.text)
+        return Relation(left, op, right, isinstance(left, Vector))
     from bnverify.theory.observe import Syntax
 
     relation = says(Syntax())
@@ -155,16 +165,25 @@ def statement(says: Says) -> Relation:
 
 def written(says: Says, script: Script = LATEX, equal: bool = False) -> str:
     """A statement as mathematics: both sides and the sign between them, ``=`` if ``equal``."""
-    relation = statement(says)
-    sign = "eq" if equal else relation.op
-    return script.relation(script.write(relation.lhs), sign, script.write(relation.rhs))
+    try:
+        relation = statement(says)
+        sign = "eq" if equal else relation.op
+        return script.relation(script.write(relation.lhs), sign, script.write(relation.rhs))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        if not isinstance(says, Said):
+            raise
+    other = notation.LATEX if script is LATEX else notation.PLAIN
+    return other.statement(parse(says.text), equal)
 
 
 def legend(statements: Iterable[Says], script: Script = PLAIN) -> list[tuple[str, str]]:
     """The names that occur in the statements and what they mean, in the order of `names.MEANINGS`."""
     used: set[tuple[str, str]] = set()
     for says in statements:
-        relation = statement(says)
+        try:
+            relation = statement(says)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            continue
         for side in (relation.lhs, relation.rhs):
             for _, node in walk(side):
                 if projected(node) is not None:

@@ -40,7 +40,7 @@ class LayerNormPoint(Exact):
         if name == "dshift":
             z = self._spread(self.y, self.scale_, self.scale_ * t)
             return tidy(sp.diff(self.loss(z), t).subs(t, 0))
-        if name == "gamma_max":
+        if name == "largest":
             return sp.Max(*(sp.Abs(value) for value in self.scale_))
         return super().sym(name)
 

@@ -55,9 +55,9 @@ def tree(node: Node) -> Any:
             return Scalar("dot", (Vector("vec", ("1",)), tree(args[0]))) / Scalar("sym", ("m",))
         case "sqrt" | "abs":
             return Scalar(head, (tree(args[0]),))
-        case "d":
+        case "d" if len(args) == 3 and args[1].args[0] in ("y", "z", "yhat", "W") and args[0].head != "d":
             return _rate(tree(args[0]), args[1].args[0], tree(args[2]))
-        case "at":
+        case "at" if args[:2] == (Node("name", ("yhat",)), Node("name", ("y",))):
             return Vector("vec", ("yhat_scaled",))
         case "maximum":
             inside = args[0].args

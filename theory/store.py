@@ -1,54 +1,85 @@
-"""Stored evidence: what ``bnverify prove`` verified, readable without SymPy and void once a source changes.
-
-``evidence.json`` holds per claim the file that states it, a digest of the sources the evidence rests on, the item
-of `items.item_of` and the detail of `items.detail_of`. The sources of a claim are its own file, the prover, and
-every module of `bnverify.theory` that these import, directly or not. Evidence on an empirical claim also rests on
-the preregistration and on the committed summaries of training runs.
-"""
+"""Every claim with its verdict, as tables, pages and notes show it: item and detail are made when asked for."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from bnverify.base.errors import InputError
-from bnverify.base.files import write_text
+from bnverify.theory import empirical, empirical_items, judged, shelf
+from bnverify.theory.claim import Claim, Evidence, status_of
+from bnverify.theory.registry import registry
 
 FOLDER = Path(__file__).resolve().parent
-EVIDENCE = FOLDER / "evidence.json"
-NOTES = FOLDER.parent / "notes"
-FORMAT = 1
-_PROVER = ("prove.py", "items.py")
-_JUDGE = ("empirical.py", "empirical_items.py")
-_IMPORT = re.compile(
-    r"^\s*(?:from|import) bnverify\.theory([\w.]*)(?: import (\([^)]*\)|[^\n]*))?", re.MULTILINE
-)
 _ORDER = ("thm", "obs", "lem", "fact", "def", "eq", "fig", "prose", "blog", "ext")
 
 
 @dataclass(frozen=True)
 class Stored:
-    """The evidence on one claim as stored."""
+    """A claim and the evidence on it: what the kernel said last, or says now where something has changed since."""
 
-    id: str
-    file: str
-    rests_on: str
-    item: dict[str, Any]
-    detail: dict[str, Any]
+    claim: Claim
+
+    @property
+    def id(self) -> str:
+        return self.claim.id
+
+    @cached_property
+    def remembered(self) -> tuple[Evidence, ...] | None:
+        return None if self.claim.measured else judged.remembered(self.claim)
 
     @property
     def stale(self) -> bool:
-        """Whether a source has changed since the evidence was verified."""
-        return self.rests_on != digest(self.file)
+        """Whether the claim or a certificate has changed since ``bnverify prove``."""
+        return not self.claim.measured and self.remembered is None
+
+    @cached_property
+    def evidence(self) -> tuple[Evidence, ...]:
+        known = self.remembered
+        return judged.evidence_of(self.claim) if known is None else known
+
+    @cached_property
+    def measured(self) -> Any:
+        """What training runs measured, of a claim that they judge."""
+        return empirical.measured_for(self.id, empirical.committed())
+
+    @property
+    def verdict(self) -> str:
+        return str(self.item["verdict"]) if self.claim.measured else str(status_of(self.claim, self.evidence))
+
+    @property
+    def tight(self) -> bool:
+        if self.claim.measured:
+            return bool(self.item["tight"])
+        admitted = {reading.slug for reading in self.claim.readings if reading.admitted}
+        found = [item.tight for item in self.evidence if item.reading in admitted]
+        return bool(found) and all(found)
+
+    @cached_property
+    def item(self) -> dict[str, Any]:
+        """The item of ``bnverify claims --json``."""
+        from bnverify.theory.items import item_of
+
+        if self.claim.measured:
+            return empirical_items.item_of(self.claim, self.measured)
+        return item_of(self.claim, self.evidence)
+
+    @cached_property
+    def detail(self) -> dict[str, Any]:
+        """What ``bnverify show`` adds to the item."""
+        from bnverify.theory.items import detail_of
+
+        if self.claim.measured:
+            return empirical_items.detail_of(self.claim, self.measured)
+        return detail_of(self.claim, self.evidence)
 
 
 @cache
+<<<<<<< HEAD
 def _imports(file: str) -> frozenset[str]:
     """The files of this package that a file of it imports, relative to the package."""
     found: set[str] = set()
@@ -86,25 +117,20 @@ def sources(file: str) -> tuple[str, ...]:
             found.add(name)
             waiting += _imports(name)
     return tuple(sorted(found))
+=======
+def files() -> dict[str, str]:
+    """The file that states a claim, by id, relative to the package."""
+    return {name: f"claims/{Path(file).stem}.py" for name, file in shelf.files().items()}
+>>>>>>> 4dc0e7c (wip: the kernel decides)
 
 
 @cache
 def digest(file: str) -> str:
-    """SHA-256 over the names and contents of `sources`, and of `results` where runs judge the claims; empty where the
-    file is gone."""
-    if not (FOLDER / file).is_file():
+    """SHA-256 over a claim file and its certificates; empty where the file is gone."""
+    paths = (FOLDER / file, shelf.FOLDER / f"{Path(file).stem}.json")
+    if not paths[0].is_file():
         return ""
-    total = hashlib.sha256()
-    for name in sources(file):
-        total.update(f"{name}\n{_source(name)}\0".encode())
-    for path in results() if rests_on_runs(file) else ():
-        total.update(path.name.encode() + b"\n" + path.read_bytes() + b"\0")
-    return total.hexdigest()
-
-
-def claim_files() -> tuple[str, ...]:
-    """The files that state claims, relative to the package."""
-    return tuple(sorted(f"claims/{path.name}" for path in (FOLDER / "claims").glob("[!_]*.py")))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths if path.is_file())).hexdigest()
 
 
 def position(identifier: str) -> tuple[Any, ...]:
@@ -118,40 +144,7 @@ def position(identifier: str) -> tuple[Any, ...]:
     return (0, parts, rank) if named else (1 + rank, parts, rank)
 
 
-def load(path: Path = EVIDENCE) -> dict[str, Stored]:
-    """All stored evidence by id, in the order of `position`; empty where there is none.
-
-    Raises:
-        InputError: the file is there but cannot be read or is not what `save` writes.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data["format"] != FORMAT:
-            raise ValueError(f"format {data['format']}")
-        return {name: Stored(name, **entry) for name, entry in data["claims"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"stored evidence {path} cannot be read ({error}); `bnverify prove` rebuilds it"
-        ) from None
-
-
-def save(entries: Mapping[str, Stored], path: Path = EVIDENCE) -> None:
-    """Write stored evidence atomically.
-
-    Raises:
-        InputError: the folder cannot be written.
-    """
-    claims = {
-        name: {key: getattr(entries[name], key) for key in ("file", "rests_on", "item", "detail")}
-        for name in sorted(entries, key=position)
-    }
-    text = json.dumps({"format": FORMAT, "claims": claims}, ensure_ascii=False, indent=1)
-    write_text(path, text + "\n")
-
-
-def unproved(entries: Iterable[Stored]) -> tuple[str, ...]:
-    """Files that state claims of which nothing is stored."""
-    known = {entry.file for entry in entries}
-    return tuple(file for file in claim_files() if file not in known)
+def load(identifiers: Iterable[str] | None = None) -> dict[str, Stored]:
+    """The claims by id, in the order of `position`; all of them where none is named."""
+    names = registry() if identifiers is None else identifiers
+    return {name: Stored(registry()[name]) for name in sorted(names, key=position)}

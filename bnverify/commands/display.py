@@ -66,15 +66,14 @@ def claims_table(entries: list[Stored]) -> Table:
     table.add_column("scope", ratio=2)
     table.add_column("why", ratio=3)
     for entry in entries:
-        verdict = verdict_text(entry.item["verdict"])
-        if entry.stale:
-            verdict.append(" (stale)", style="dim")
+        verdict = verdict_text(entry.verdict)
+        scope = entry.item["scope"] if entry.claim.measured else dict(entry.claim.scope)
         table.add_row(
             Text(entry.id),
             verdict,
-            "yes" if entry.item["tight"] else "",
-            Text(scope_text(entry.item["scope"])),
-            Text(spelt(entry.detail["why"])),
+            "yes" if entry.tight else "",
+            Text(scope_text(scope)),
+            Text(spelt(entry.claim.why)),
         )
     return table
 
@@ -83,15 +82,11 @@ def short_table(entries: list[Stored]) -> Table:
     """id, verdict and one line of why, cut at the width of the terminal."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(min_width=max((len(entry.id) for entry in entries), default=0), no_wrap=True)
-    table.add_column(
-        min_width=max((len(entry.item["verdict"]) for entry in entries), default=0), no_wrap=True
-    )
+    table.add_column(min_width=max((len(entry.verdict) for entry in entries), default=0), no_wrap=True)
     table.add_column(no_wrap=True, overflow="ellipsis")
     for entry in entries:
-        tight = ", an equality" if entry.item["tight"] and "equality" not in entry.detail["why"] else ""
-        table.add_row(
-            Text(entry.id), verdict_text(entry.item["verdict"]), Text(spelt(entry.detail["why"]) + tight)
-        )
+        tight = ", an equality" if entry.tight and "equality" not in entry.claim.why else ""
+        table.add_row(Text(entry.id), verdict_text(entry.verdict), Text(spelt(entry.claim.why) + tight))
     return table
 
 
@@ -99,15 +94,12 @@ def _runs(names: tuple[str, ...]) -> str:
     return f"by the runs {', '.join(names)}" if names else "by no runs yet"
 
 
-def prove_line(derived: Derived, before: Stored | None) -> Text:
-    """One line on a claim that was derived afresh."""
+def prove_line(derived: Derived) -> Text:
+    """One line on a claim that was judged afresh."""
     line = Text(f"{derived.id:<24} ")
-    if derived.stored is not None and not derived.failures:
-        verdict = derived.stored.item["verdict"]
-        line.append_text(verdict_text(f"{verdict:<15}"))
+    if not derived.failures:
+        line.append_text(verdict_text(f"{derived.verdict:<15}"))
         line.append(f" {derived.seconds:6.2f} s" if derived.runs is None else f" {_runs(derived.runs)}")
-        if before is not None and before.item["verdict"] != verdict:
-            line.append(f"  was {before.item['verdict']}", style="bold")
         return line
     line.append("does not verify", style="bold red")
     line.append(f" {derived.seconds:6.2f} s")

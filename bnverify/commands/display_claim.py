@@ -113,6 +113,7 @@ def _reading(out: Console, data: dict[str, Any], more: dict[str, Any]) -> None:
     _indented(out, verdict)
     _indented(out, data["summary"])
     _indented(out, Text(more["statement"]["plain"], style="bold"), 4)
+    _indented(out, Text(more["text"], style="dim"), 4)
     for hypothesis in more["hypotheses"]:
         _indented(out, f"if {hypothesis['plain']}", 4)
     fields = ("quantifiers", "fixed", "varies", "norm", "right_side_at", "bias", "parameters")

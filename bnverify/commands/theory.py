@@ -57,7 +57,7 @@ def claims(
             console().print(short_table(named))
             rest = len(stored) - len(named)
             print(f"and {rest} more: `bnverify claims --all`; one in full: `bnverify show {named[0].id}`")
-    _warn(stored, everything=not ids)
+    _warn(stored)
 
 
 def show(
@@ -72,25 +72,29 @@ def show(
     from bnverify.commands.display_empirical import show_empirical
 
     (entry,) = _stored([identifier])
-    show = show_empirical if "measured" in entry.detail else show_claim
+    show = show_empirical if entry.claim.measured else show_claim
     show(entry, console())
-    _warn([entry], everything=False)
+    _warn([entry])
 
 
 def prove(
     ids: Ids = None,
     jobs: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes that derive side by side; by default one a core, if it pays."),
+        typer.Option(min=1, help="Processes that judge side by side; by default one a core, if it pays."),
     ] = None,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="First write the certificates anew from the claim files.")
+    ] = False,
 ) -> None:
-    """Re-derive every certificate and counterexample from nothing; exit 1 if one no longer holds.
+    """Let the kernel judge every certificate against its claim, from nothing; exit 1 if one does not hold.
 
     Empirical claims are not proved: their verdicts are read again from the committed results of training runs.
+    `python -I theory/kernel.py theory/certificates/santurkar_2018` checks them without the rest of the house.
     """
     from bnverify.base.terminal import console, track
     from bnverify.commands.display import prove_line
-    from bnverify.theory import store
+    from bnverify.theory import judged, shelf, store
     from bnverify.theory.empirical import committed
     from bnverify.theory.registry import registry
 
@@ -98,21 +102,23 @@ def prove(
     chosen = select(ids or (), known)
     if any(registry()[name].measured for name in chosen):
         committed()  # a damaged result is said at once, not after the proofs
-    before = _load_or_nothing()
+    if renew:
+        shelf.save(chosen)
+    judged.shelved()  # and so is a damaged certificate
     out = console()
     found: list[Derived] = []
     start = time.perf_counter()
-    for derived in track(_derivations(chosen, jobs or _workers(len(chosen))), len(chosen), "deriving"):
+    for derived in track(_derivations(chosen, jobs or _workers(len(chosen))), len(chosen), "judging"):
         found.append(derived)
-        out.print(prove_line(derived, before.get(derived.id)))
-    sound = {item.id: item.stored for item in found if item.stored is not None and not item.failures}
-    kept = {name: entry for name, entry in before.items() if name in known}
-    after = kept | sound
-    if after != before:
+        out.print(prove_line(derived))
+    sound = [
+        (registry()[item.id], item.evidence) for item in found if item.runs is None and not item.failures
+    ]
+    if any(judged.remembered(claim) != evidence for claim, evidence in sound):
         try:
-            store.save(after)
+            judged.remember(sound)
         except InputError as error:
-            print(f"bnverify: the evidence is not stored: {error}", file=sys.stderr)
+            print(f"bnverify: the verdicts are not written down: {error}", file=sys.stderr)
     seconds = time.perf_counter() - start
     failed = [item for item in found if item.failures]
     out.print(_tally(found, failed, seconds), soft_wrap=True)
@@ -164,43 +170,18 @@ def _workers(count: int) -> int:
     return max(1, min(os.cpu_count() or 1, count // 10))
 
 
-def _load_or_nothing() -> dict[str, Stored]:
-    from bnverify.theory import store
-
-    try:
-        return store.load()
-    except InputError:
-        return {}
-
-
 def _stored(ids: list[str] | None) -> list[Stored]:
     from bnverify.theory import store
+    from bnverify.theory.registry import registry
 
-    entries = store.load()
-    missing = [name for name in ids or () if name not in entries]
-    if missing and store.unproved(entries.values()):
-        from bnverify.theory.registry import registry
-
-        for name in missing:
-            if name in registry():
-                raise InputError(f"{name} has no stored evidence yet; `bnverify prove {name}` derives it")
-    if not entries:
-        raise InputError("there is no stored evidence; `bnverify prove` derives it")
-    return [entries[name] for name in select(ids or (), entries)]
+    return list(store.load(select(ids or (), sorted(registry(), key=store.position))).values())
 
 
-def _warn(entries: list[Stored], everything: bool) -> None:
-    from bnverify.theory import store
-
+def _warn(entries: list[Stored]) -> None:
     stale = [entry.id for entry in entries if entry.stale]
     if stale:
         named = ", ".join(stale) if len(stale) <= 5 else f"{', '.join(stale[:3])} and {len(stale) - 3} more"
         print(
-            f"bnverify: stale evidence on {named}: a source changed since it was verified; "
-            f"`bnverify prove` rebuilds it",
+            f"bnverify: {named} changed since `bnverify prove`; the verdict was judged again just now",
             file=sys.stderr,
-        )
-    if everything and (files := store.unproved(entries)):
-        print(
-            f"bnverify: no evidence yet on {', '.join(files)}; `bnverify prove` derives it", file=sys.stderr
         )

@@ -10,10 +10,11 @@ from bnverify.numerics.measure.instances import Family, Kind
 from bnverify.numerics.measure.spaces import SPACES
 from bnverify.theory.claim import Claim, Corrected, Data, Hypothesis, Reading, Says, rational, status_of
 from bnverify.theory.latex import PLAIN, statement, written
-from bnverify.theory.prove import evidence_of, verify_relation
+from bnverify.theory.prove import verify_relation
 from bnverify.theory.registry import registry
 from bnverify.theory.rooms import formal
 from bnverify.theory.settings import Setting
+from bnverify.theory.store import Stored
 from bnverify.theory.syntax import walk
 
 WHY_NOT = {
@@ -128,7 +129,7 @@ def _identical(reading: Reading | Corrected, setting: str) -> bool:
 @cache
 def _stated(name: str) -> tuple[Stated, ...]:
     claim = registry()[name]
-    evidence = evidence_of(claim)
+    evidence = Stored(claim).evidence
     verdict = str(status_of(claim, evidence))
     found = {item.reading: item for item in evidence}
     listed: list[tuple[str, str, str, Reading | Corrected]] = [

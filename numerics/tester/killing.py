@@ -9,10 +9,10 @@ import torch
 from bnverify.numerics.tester.exact_points import at_points
 from bnverify.numerics.tester.kills import MOST, NAMED, POINTS, Killed, digest
 from bnverify.numerics.tester.mutants import Row, judge_statement
-from bnverify.theory.derive import files
 from bnverify.theory.export import instance_data
 from bnverify.theory.mutate import Statement, mutants, spread, statements, unmutated
 from bnverify.theory.registry import registry
+from bnverify.theory.store import files
 
 
 def kill(identifier: str, points: int = POINTS, seed: int = 0) -> Killed:

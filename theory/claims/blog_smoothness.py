@@ -17,48 +17,48 @@ MAXIMUM_ATTAINED = "(x0**2 + 1)/(1 + (x0**2 + 1)) <= x0**2/(1 + x0**2)"
 
 GROWS = "x0**2/(1 + x0**2) <= (x0**2 + 1)/(1 + (x0**2 + 1))"
 
-CHANGE_OF_GRADIENT = "(H @ a) @ (H @ a) <= sup**2 * (a @ a)"
+PER_SAMPLE = "(u @ H @ w)**2 <= b_L**2 * (u @ w)**2"
 
-PER_SAMPLE = "(u @ H @ w)**2 <= beta_L**2 * (u @ w)**2"
+GD_BOUND = "a_L * (x1 - a_L*x1/b_L)**2/2 <= 2*b_L*abs(x1)"
 
-GD_BOUND = "a_L * (x1 - a_L*x1/beta_L)**2/2 <= 2*beta_L*abs(x1)"
-
-GD_BOUND_SQUARED = "a_L * (x1 - a_L*x1/beta_L)**2/2 <= 2*beta_L*x1**2"
+GD_BOUND_SQUARED = "a_L * (x1 - a_L*x1/b_L)**2/2 <= 2*b_L*x1**2"
 
 GUARANTEED_DECREASE = "eta * (1 - lam*eta/2) <= 1/(2*lam)"
 
-BEST_RATE = "a_L * (x1 - a_L*x1/beta_L)**2/2 <= a_L * (x1 - eta*a_L*x1)**2/2"
+BEST_RATE = "a_L * (x1 - a_L*x1/b_L)**2/2 <= a_L * (x1 - eta*a_L*x1)**2/2"
 
-HALVED = "2 * (lam/2)*D0**2/t_minus_1 == 2*lam*D0**2/t_minus_1/2"
+HALVED = "at(2*lam*D0**2/steps, lam, lam/2) == 2*lam*D0**2/steps/2"
 
-SAME_ITERATES = (
-    "(lam * (a/lam - lam * (eta/lam**2)*g) - (a - eta*g)) @ (lam * (a/lam - lam * (eta/lam**2)*g) "
-    "- (a - eta*g)) == 0"
-)
+RATE_DOUBLED = "at(1/lam, lam, lam/2) == 2 * (1/lam)"
 
-SAME_FACTOR = "c_scale**2 == c_scale"
+SAME_ITERATES = "scale * (y - eta/scale**2*v) == z - eta*g"
+
+SAME_FACTOR = "scale * (y - eta/scale*v) == z - eta*g"
 
 SADDLE = Instance(
     y=(0, 1),
     g=(0, 0),
     H=((0, 1), (1, 0)),
-    extra=(("u", (1, 0)), ("w", (1, 100)), ("beta_L", 1)),
+    extra=(("u", (1, 0)), ("w", (1, 100)), ("b_L", 1)),
     note="L = u1 u2 has beta = 1; sample 1 moves by 1, its gradient by 100",
 )
 FAR = Instance(
     y=(0, 1),
     g=(0, 0),
-    extra=(("a_L", "1/2"), ("beta_L", 1), ("x1", 64)),
+    extra=(("a_L", "1/2"), ("b_L", 1), ("x1", 64)),
     note="f = x^2/4, beta = 1, x1 = 64, t = 2: 256 against 128",
 )
 FLAT = Instance(
     y=(0, 1),
     g=(0, 0),
-    extra=(("a_L", "1/2"), ("beta_L", 1), ("x1", 1), ("eta", 2)),
+    extra=(("a_L", "1/2"), ("b_L", 1), ("x1", 1), ("eta", 2)),
     note="f = x^2/4 with beta = 1: the rate 2 reaches the minimum in one step, the rate 1 does not",
 )
 DOUBLE = Instance(
-    y=(0, 1), g=(0, 0), extra=(("c_scale", 2),), note="c = 2: the rate changes by 4, the path by 2"
+    y=(0, 1),
+    g=(0, 1),
+    extra=(("scale", 2), ("eta", 1)),
+    note="c = 2, eta = 1: the step is twice as long as without the factor; the rate must change by 4",
 )
 _ALGEBRA = (("m", "not in question"),)
 
@@ -94,30 +94,11 @@ CLAIMS = (
                     )
                 ),
             ),
-            Reading(
-                slug="supremum",
-                summary="with sup for max and f twice continuously differentiable on a convex domain",
-                says=CHANGE_OF_GRADIENT,
-                data=Data(quantifiers="for every C^2 f on a convex domain", norm="operator norm, sup"),
-                assumptions=("sup for max", "f is C^2 on a convex domain"),
-                proof=Proof(
-                    steps=(
-                        Step(
-                            text="the mean value inequality bounds the quotient by the sup of the Hessian norm, "
-                            "and difference quotients along the top eigenvector approach it",
-                            lemma="mean-value",
-                        ),
-                    ),
-                    lemma="mean-value",
-                ),
-                setting="argument",
-                necessary="of a quadratic f: the gradient changes by Ha along a, by at most the Hessian norm times |a|",
-            ),
         ),
         scope=_ALGEBRA,
-        assumptions=("sup for max", "f is C^2 on a convex domain"),
         notation=("the second derivative lacks its square",),
-        why="an equality of suprema; the maxima need not be attained",
+        why="the maxima need not be attained",
+        remarks=("With sup for max it is the mean value inequality: true for f in C^2 on a convex domain.",),
     ),
     Claim(
         id="blog-beta-star",
@@ -172,17 +153,17 @@ CLAIMS = (
         corrected=Corrected(
             says=GD_BOUND_SQUARED,
             proof=Proof(
-                steps=(
-                    Step(
-                        text="f(x_t) - f(x*) <= 2 beta |x_1 - x*|^2/(t - 1) for convex beta-smooth f and rate 1/beta",
-                        lemma="gradient-descent-rate",
-                    ),
+                terms=(
+                    "x1**2/(2*b_L) * (4*a_L**2 + 8*given0*given1 + 3*given1**2)",
+                    "x1**2/(2*b_L**2)*given1*given1**2",
                 ),
-                lemma="gradient-descent-rate",
+                example=Instance(y=(0, 1), g=(0, 0), extra=(("a_L", "1/2"), ("b_L", 1), ("x1", 64))),
             ),
-            text="the distance is squared: f(x_t) - f(x*) <= 2 beta |x_1 - x*|^2/(t - 1)",
+            text="the distance is squared: f(x_t) - f(x*) <= 2 beta |x_1 - x*|^2/(t - 1), here for f = a x^2/2, t = 2",
+            hypotheses=("0 <= a_L", "a_L <= b_L"),
             assumptions=("f is convex and beta-smooth", "the rate is 1/beta"),
-            setting="argument",
+            setting="free",
+            needs=("0 < b_L",),
         ),
         scope=_ALGEBRA,
         why="a lost square: the right side must grow like the square of the distance",
@@ -201,16 +182,9 @@ CLAIMS = (
                 says=GUARANTEED_DECREASE,
                 data=Data(quantifiers="for all rates eta", parameters="x"),
                 assumptions=("the criterion is the decrease guaranteed by beta",),
-                proof=Proof(
-                    steps=(
-                        Step(
-                            text="f(x - eta grad) <= f(x) - eta (1 - beta eta/2) |grad|^2",
-                            lemma="descent-lemma",
-                        ),
-                    ),
-                    terms=("lam/2 * (eta - 1/lam)**2",),
-                ),
-                setting="argument",
+                proof=Proof(terms=("lam/2 * (eta - 1/lam)**2",)),
+                setting="free",
+                needs=("0 < lam",),
             ),
             Reading(
                 slug="best-for-the-function",
@@ -238,8 +212,9 @@ CLAIMS = (
                 summary="the bound (with its square) is proportional to beta at a fixed distance",
                 says=HALVED,
                 data=Data(fixed="the distance to the optimum and t"),
-                proof=Proof(),
-                setting="argument",
+                proof=Proof(steps=(Step(text="the rate 1/beta doubles", says=RATE_DOUBLED),)),
+                setting="free",
+                needs=("0 < lam", "0 < steps"),
             ),
         ),
         scope=_ALGEBRA,
@@ -258,17 +233,19 @@ CLAIMS = (
                 slug="no-gain",
                 summary="with the rate eta/c^2 gradient descent on f(c w) makes the same iterates",
                 says=SAME_ITERATES,
-                data=Data(quantifiers="for every f, c > 0, eta", parameters="w = x/c"),
+                data=Data(quantifiers="for every f, c != 0, eta", parameters="w = x/c"),
                 proof=Proof(),
-                setting="argument",
+                setting="rescaled",
+                needs=("scale != 0",),
             ),
             Reading(
                 slug="same-factor",
                 summary="the rate scales by the factor of the path length",
                 says=SAME_FACTOR,
-                data=Data(quantifiers="for every c", parameters="w = x/c"),
+                data=Data(quantifiers="for every f, c != 0, eta", parameters="w = x/c"),
                 refutation=Refutation(DOUBLE),
-                setting="argument",
+                setting="rescaled",
+                needs=("scale != 0",),
             ),
         ),
         scope=_ALGEBRA,

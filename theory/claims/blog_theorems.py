@@ -5,7 +5,7 @@ Its Theorem 4.2 keeps the hat that Section 4.2 drops; its Lemma 4.5 has lost a s
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation
+from bnverify.theory.claim import Claim, Corrected, Data, Instance, Reading, Refutation
 from bnverify.theory.claims import lem_4_5, thm_4_2_1, thm_4_2_2
 
 LOST_SQUARE = (
@@ -85,14 +85,14 @@ $$\left\Vert W_0 - \hat{W}^* \right\Vert^2 \leq \left\Vert W_0 - W^* \right\Vert
                 necessary="every positive multiple of W* is an optimum, so the closest is at most as far as k W*",
             ),
         ),
-        corrected=lem_4_5.CLAIM.corrected
-        and Corrected(
+        corrected=Corrected(
             says=lem_4_5.ON_THE_RAY,
-            proof=Proof(steps=lem_4_5.PROOF.steps, lemma="closest-point"),
+            proof=lem_4_5.PROOF,
             text="with the bracket squared, <W0, W*> > 0, a bias, eps = 0 and matched gamma, beta",
             hypotheses=(lem_4_5.CORRELATED,),
             assumptions=lem_4_5.CLAIM.assumptions,
             setting="optima",
+            needs=("0 < Wstar @ Wstar",),
         ),
         scope=lem_4_5.CLAIM.scope,
         why="a lost square: the right side can be negative",

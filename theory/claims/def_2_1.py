@@ -7,7 +7,7 @@ rescaled back.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Step
+from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation
 from bnverify.theory.rooms import FORMAL, POINTS
 from bnverify.theory.twolayer import TwoLayer, TwoLayerPoint
 
@@ -21,19 +21,26 @@ $$G_{t,i} = \nabla_{W_i^{(t)}} \mathcal{L}(W_1^{(t)}, \dots, W_k^{(t)}; x^{(t)},
 $$G'_{t,i} = \nabla_{W_i^{(t)}} \mathcal{L}(W_1^{(t+1)}, \dots, W_{i-1}^{(t+1)}, W_i^{(t)}, W_{i+1}^{(t)}, \dots,
 W_k^{(t)}; x^{(t)}, y^{(t)}).$$"""
 
-FIRST_LAYER = "shift_first == 0"
+LOSS = "(w2*w1*x1 - t)**2/2"
+G1, G2 = f"d({LOSS}, w1)", f"d({LOSS}, w2)"
+SHIFT = f"(at({G2}, w1, w1 - eta*{G1}) - {G2})"
+RESCALED_SHIFT = f"at(at({SHIFT}, w1, w1/k), w2, k*w2)"
 
-RATE_OF_SHIFT = "shift_rate == -mixed*G1"
+FIRST_LAYER = f"{G1} - {G1} == 0"
 
-SAME_AFTER_RESCALING = "shift_rescaled == shift"
+MOVED = "d((w2*(w1 - eta*r)*x1 - t)**2/2, w2)"
+RATE_OF_SHIFT = f"{MOVED} - {G2} == -eta*r*d({G2}, w1) + (eta*r)**2/2*d(d({G2}, w1), w1)"
 
+SAME_AFTER_RESCALING = f"{RESCALED_SHIFT} == {SHIFT}"
 
-_POINT: dict[str, int] = {"w1": 1, "w2": 1, "x": 1, "t": 0, "eta": 1, "c": 2}
 RESCALED = Instance(
     y=(0, 1),
     g=(0, 0),
-    extra=tuple(_POINT.items()),
+    extra=(("w1", 1), ("w2", 1), ("x1", 1), ("t", 0), ("eta", 1), ("k", 2)),
     note="w1 = w2 = x = 1, t = 0, eta = 1, c = 2: the same function, another shift",
+)
+ONE_STEP = Instance(
+    y=(0, 1), g=(0, 0), extra=(("w1", 1), ("w2", 1), ("x1", 1), ("t", 0), ("eta", 1), ("r", 1))
 )
 _SCOPE = (("layers", "k >= 2"), ("loss", "differentiable at both points"))
 
@@ -68,7 +75,7 @@ CLAIMS = (
                 says=FIRST_LAYER,
                 data=Data(quantifiers="for every network, sample and rate", parameters="first layer"),
                 proof=Proof(),
-                setting="two-layer",
+                setting="free",
             ),
         ),
         scope=_SCOPE,
@@ -88,15 +95,9 @@ CLAIMS = (
                 data=Data(
                     quantifiers="for every C^2 loss; exact polynomial check on two layers", varies="eta"
                 ),
-                proof=Proof(
-                    steps=(
-                        Step(
-                            text="Taylor expansion of G_i along the update of the layers before i",
-                            lemma="taylor",
-                        ),
-                    )
-                ),
-                setting="two-layer",
+                hypotheses=(f"r == {G1}",),
+                proof=Proof(example=ONE_STEP),
+                setting="free",
             ),
         ),
         scope=(*_SCOPE, ("optimiser", "gradient descent")),
@@ -116,7 +117,8 @@ CLAIMS = (
                 says=SAME_AFTER_RESCALING,
                 data=Data(quantifiers="for all c", parameters="two linear layers"),
                 refutation=Refutation(RESCALED),
-                setting="two-layer",
+                setting="free",
+                needs=("k != 0",),
             ),
         ),
         scope=_SCOPE,

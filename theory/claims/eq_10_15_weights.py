@@ -10,11 +10,9 @@ from typing import Any
 from bnverify.theory.claim import (
     Corrected,
     Data,
-    Hypothesis,
     Instance,
     Proof,
     Refutation,
-    Step,
 )
 from bnverify.theory.equation import equation, step, value
 
@@ -31,12 +29,9 @@ LINE_15 = r"""$$\left\| \frac{\partial \hat{\mathcal{L}}}{\partial W_{\cdot j}} 
 \hat{\mathcal{L}}}{\partial y_j} \right)^{\top} \mathbf{X} \mathbf{X}^{\top} \left(\frac{\partial
 \hat{\mathcal{L}}}{\partial y_j} \right), \tag{15}$$"""
 
-LARGEST_VALUE = "x @ M @ x <= lambda0 * (x @ x)"
+NO_EIGENVALUE_ABOVE = "mu0 * (x @ x) <= lambda0 * (x @ x)"
 
-EIGENVALUE = "(M @ e - lambda0*e) @ (M @ e - lambda0*e) == 0"
-
-LARGEST_OF_TWO = "e @ M @ e + f @ M @ f <= 2*lambda0"
-
+LARGEST_VALUE = "x @ A @ x <= lambda0 * (x @ x)"
 
 LINE_12_TEXT = "dW @ u == v @ X @ u"
 
@@ -49,23 +44,28 @@ FROM_13_TO_14 = "v @ X @ u == u @ T @ v"
 
 FROM_14_TO_15 = "(T @ v) @ (T @ v) == v @ X @ T @ v"
 
-ARBITRARY = Hypothesis("eigenvalue", r"M e = \lambda_0 e", EIGENVALUE)
-LARGEST = Hypothesis(
-    "largest",
-    r"d = 2: the other eigenvalue, \mathrm{tr} M - \lambda_0, is at most \lambda_0",
-    LARGEST_OF_TWO,
+ARBITRARY = "A @ e == lambda0*e"
+LARGEST = "e @ A @ e + f @ A @ f <= 2*lambda0"
+SYMMETRIC = ("M @ x == mu0*x", "psd(lambda0*I - M)", "I @ x == x")
+BY_THE_FORM = Proof(
+    terms=("x @ (lambda0*I - M) @ x", "lambda0 * (x @ given2)", "-(x @ given0)"),
+    example=Instance(
+        y=(0, 1),
+        g=(0, 0),
+        extra=(("M", ((2, 1), (1, 2))), ("x", (1, -1)), ("mu0", 1), ("lambda0", 3)),
+    ),
 )
 _UNITS: tuple[tuple[str, Any], ...] = (("e", (1, 0)), ("f", (0, 1)), ("x", (1, 1)))
 NILPOTENT = Instance(
     y=(0, 1),
     g=(0, 0),
-    extra=(("M", ((0, 1), (0, 0))), ("lambda0", 0), *_UNITS),
+    extra=(("A", ((0, 1), (0, 0))), ("lambda0", 0), *_UNITS),
     note="M has the only eigenvalue 0, and x'Mx = 1 at x = (1, 1); y and g play no part",
 )
 SHEAR = Instance(
     y=(0, 1),
     g=(0, 0),
-    extra=(("M", ((1, 1), (0, 1))), ("lambda0", 1), *_UNITS),
+    extra=(("A", ((1, 1), (0, 1))), ("lambda0", 1), *_UNITS),
     note="the same with every term non-zero: the only eigenvalue is 1, and x'Mx = 3 > |x|^2 = 2",
 )
 
@@ -75,15 +75,13 @@ CLAIMS = (
         "The largest eigenvalue as a maximum",
         LINE_10,
         value(
-            LARGEST_VALUE,
-            "M symmetric",
+            NO_EIGENVALUE_ABOVE,
+            "M symmetric: no eigenvalue mu0 is above the maximum lambda0 of the form (I is the identity on x)",
             slug="symmetric",
-            proof=Proof(
-                steps=(Step(text="expand x in an orthonormal basis of eigenvectors of M", lemma="rayleigh"),),
-                lemma="rayleigh",
-            ),
+            proof=BY_THE_FORM,
+            hypotheses=SYMMETRIC,
             assumptions=("M is symmetric",),
-            setting="matrices",
+            setting="symmetric-matrices",
             data=Data(quantifiers="for all x and symmetric M", fixed="M", varies="x", parameters="x in R^d"),
         ),
         value(
@@ -92,22 +90,21 @@ CLAIMS = (
             slug="any-matrix",
             hypotheses=(ARBITRARY, LARGEST),
             refutation=Refutation(NILPOTENT, SHEAR),
-            setting="matrices",
+            setting="any-matrices",
             data=Data(quantifiers="for all x and M", fixed="M", varies="x", parameters="x in R^d"),
         ),
         corrected=Corrected(
-            says=LARGEST_VALUE,
-            proof=Proof(
-                steps=(Step(text="expand x in an orthonormal basis of eigenvectors of M", lemma="rayleigh"),),
-                lemma="rayleigh",
-            ),
+            says=NO_EIGENVALUE_ABOVE,
+            proof=BY_THE_FORM,
             text="for symmetric M; the proof uses it for the symmetric matrix XX' alone",
+            hypotheses=SYMMETRIC,
             assumptions=("M is symmetric",),
-            setting="matrices",
+            setting="symmetric-matrices",
         ),
         assumptions=("M is symmetric",),
         why="true for symmetric M, which is all that the proof needs; false for a general matrix",
         remarks=(
+            "That the maximum is attained at an eigenvector is the spectral theorem, which is not judged here.",
             "The sentence after it, v'Xv <= lambda |v|^2 for ||X||_2 <= lambda, is true by Cauchy-Schwarz; "
             "X = lambda I asks that m = d. (16) is attained at rank one already.",
         ),

@@ -32,11 +32,11 @@ LINE_17 = r"""$$\hat{g}_j := \max_{\|X\|_2 < \lambda} \left\| \frac{\partial \ha
 LINE_18 = r"""$$g_j := \max_{\|X\|_2 < \lambda} \left\| \frac{\partial \hat{\mathcal{L}}}{\partial W_{\cdot j}}
 \right\|^2 = \lambda^2 \left\| \frac{\partial \mathcal{L}}{\partial \mathbf{y}_j} \right\|^2,\tag{18}$$"""
 
-ATTAINED_INSIDE = "dW_other @ dW_other == lam**2 * (v @ v)"
+ATTAINED_INSIDE = "lam**2 * (v @ v) == (K_T @ v) @ (K_T @ v)"
 
-MOVING_INPUT = "dW_other @ dW_other <= lam**2 * (v @ v)"
+MOVING_INPUT = "at(dW @ dW, X, K) <= lam**2 * (v @ v)"
 
-NORM_BELOW_LAMBDA = "frobenius_other <= lam**2"
+NORM_BELOW_LAMBDA = "psd(lam**2*I - K @ K_T)"
 
 
 LINE_17_TEXT = (
@@ -60,19 +60,18 @@ THEOREM_AS_PRINTED = Hypothesis(
     r"\|\nabla_y \widehat{\mathcal{L}}\|^2 is at most the right side of Theorem 4.1 with 1/\sqrt{m}",
     thm_4_1.PRINTED,
 )
-MAXIMUM = Step(
-    text="both bounds of the maximum: attained at X = lambda v e'/|v|, and ||X'v|| <= ||X|| ||v||",
-    lemma="quadratic-extremum",
-)
-BY_MAXIMUM = Proof(steps=(MAXIMUM,))
+BY_MAXIMUM = Proof()
 INSIDE = Instance(
-    X=((0, 0), (0, 1), (1, 0)),
-    W=(1, 0),
-    y=(0, 0, 1),
-    g=(0, 1, 0),
-    lam=2,
-    extra=(("X_other", ((0, 0), (0, 1), (1, 0))),),
-    note="an input of norm 1 < lambda: ||X'v|| <= ||X|| ||v|| < lambda ||v||, and so at every input in the open ball",
+    y=(0, 0, 1), g=(0, 1, 0), lam=2, extra=(("mu0", 1), ("K", ((0,), (1,), (0,)))), note="an input of norm 1"
+)
+NEVER_INSIDE = Step(
+    text="|X'v|^2 <= mu^2 |v|^2 < lambda^2 |v|^2 where ||X|| <= mu < lambda",
+    says=ATTAINED_INSIDE,
+    terms=(
+        "v @ (mu0**2*I - K @ K_T) @ v",
+        "mu0**2 * ((v - I @ v) @ (v - I @ v))",
+        "given1 * (v @ v)",
+    ),
 )
 FIXED = Data(
     fixed="v, y-hat, sigma, gamma",
@@ -100,9 +99,9 @@ CLAIMS = (
             ATTAINED_INSIDE,
             "to the letter: a maximum over the open ball is attained at some X with ||X|| < lambda",
             slug="attained-in-the-open-ball",
-            refutation=Refutation(INSIDE),
-            hypotheses=(Hypothesis("inside", r"\|X\|_F < \lambda", "frobenius_other < lam**2"),),
-            setting="inputs",
+            refutation=Refutation(negation=NEVER_INSIDE, example=INSIDE),
+            hypotheses=("psd(mu0**2*I - K @ K_T)", "mu0**2 < lam**2", "0 < v @ v"),
+            setting="free-input",
             why="Theorem 4.4 prints <=",
             data=Data(
                 quantifiers="there is X with ||X|| < lambda that attains the bound",
@@ -118,8 +117,8 @@ CLAIMS = (
             "y = XW, y-hat and sigma move with X, and the right side is that of the given batch",
             slug="X-moves-everything",
             refutation=Refutation(thm_4_4.OTHER_INPUT, thm_4_4.OTHER_INPUT),
-            hypotheses=(Hypothesis("norm", r"\|X'\|_F \le \lambda", NORM_BELOW_LAMBDA),),
-            setting="inputs",
+            hypotheses=(Hypothesis("norm", r"\|X'\| \le \lambda", NORM_BELOW_LAMBDA),),
+            setting="two-inputs",
             why="the proof bounds XX' with the gradient in y held fixed",
             data=Data(
                 fixed="W, gamma, beta, L",
@@ -147,7 +146,7 @@ CLAIMS = (
             LINE_17_TEXT,
             "from (16) and Theorem 4.1 as printed: it would follow, were that theorem true",
             hypotheses=(THEOREM_AS_PRINTED,),
-            proof=Proof(steps=(MAXIMUM,), terms=BY_THE_THEOREM),
+            proof=Proof(terms=BY_THE_THEOREM),
             data=FIXED,
         ),
         corrected=Corrected(

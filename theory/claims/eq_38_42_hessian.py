@@ -140,7 +140,7 @@ CLAIMS = (
         "The Hessian collected, first line",
         LINE_38,
         value(LINE_38_39, "the Hessian of L^ in y as the sum (38) + (39) + the unnumbered line after them"),
-        step(FROM_34_37_CORRECTED, "from (34) to (37) with (34) corrected"),
+        step(FROM_34_37_CORRECTED, "from (34) to (37) with (34) corrected", needs=("gamma != 0",)),
         step(
             FROM_34_37,
             "from (34) to (37) as printed: it does not follow",
@@ -155,7 +155,7 @@ CLAIMS = (
         "The Hessian collected, second line",
         LINE_39,
         value(LINE_38_39, "the Hessian of L^ in y as the sum (38) + (39) + the unnumbered line after them"),
-        step(FROM_34_37_CORRECTED, "from (34) to (37) with (34) corrected"),
+        step(FROM_34_37_CORRECTED, "from (34) to (37) with (34) corrected", needs=("gamma != 0",)),
         notation=("the third line of the display has no number",),
         part_of="(38)-(39) and the unnumbered line after (39)",
     ),

@@ -165,7 +165,7 @@ CLAIMS = (
         "The quadratic form expanded, first line",
         LINE_48,
         value(LINE_48_49, WHOLE),
-        step(FROM_42_AND_47, "(40)-(42) on the gradient (47), with (43) to (46)"),
+        step(FROM_42_AND_47, "(40)-(42) on the gradient (47), with (43) to (46)", needs=("gamma != 0",)),
         part_of="(48)-(49)",
     ),
     equation(
@@ -173,7 +173,7 @@ CLAIMS = (
         "The quadratic form expanded, second line",
         LINE_49,
         value(LINE_48_49, "with the minus sign restored: " + WHOLE, slug="reconstructed"),
-        step(FROM_42_AND_47, "(40)-(42) on the gradient (47), with (43) to (46)"),
+        step(FROM_42_AND_47, "(40)-(42) on the gradient (47), with (43) to (46)", needs=("gamma != 0",)),
         step(
             LINE_48_49_WITHOUT_SIGN,
             "as this copy has it, without a sign: the sum (48) + (49)",

@@ -10,7 +10,6 @@ from __future__ import annotations
 from bnverify.theory.claim import (
     Corrected,
     Data,
-    Hypothesis,
     Instance,
     Proof,
     Refutation,
@@ -39,7 +38,7 @@ LINE_58 = r"""$$\max_{||X|| \leq \lambda} \beta = \lambda^4 \hat{\mathbf{g}}_j^\
 \tag{58}$$"""
 
 
-LINE_52_TEXT = "u @ HW_plain @ w == (X @ u) @ (H @ X @ w)"
+LINE_52_PLAIN = "u @ HW @ w == (X @ u) @ H @ (X @ w)"
 
 
 LINE_52_WITH_HATS = "u @ HW @ w == (X @ u) @ (B @ X @ w)"
@@ -69,7 +68,7 @@ LINE_58_WITH_FACTOR = (
 
 LINE_58_CORRECTED = (
     "lam**4 * (gamma**2/sigma**2) * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ B @ "
-    "(g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) < max((X @ T @ v) @ B @ (X @ T @ v), "
+    "(g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) <= max((X @ T @ v) @ B @ (X @ T @ v), "
     "norm(X) <= lam)"
 )
 
@@ -82,8 +81,6 @@ SLOPE_ALONG_YHAT = "yhat @ B @ v == -(v @ v)/sigma"
 
 ORTHOGONAL = "yhat @ v == 0"
 
-SAME_ACTIVATIONS = Hypothesis("same-activations", "z = y", "(z - y) @ (z - y) == 0")
-SOME_GRADIENT = Hypothesis("some-gradient", r"\nabla_y \widehat{\mathcal{L}} \ne 0", "0 < v @ v")
 
 SMALLEST_57 = Instance(
     X=((0, 0), (0, 1), (1, 0)),
@@ -119,10 +116,9 @@ CLAIMS = (
         "The Hessian in two weights",
         LINE_52,
         value(
-            LINE_52_TEXT,
+            LINE_52_PLAIN,
             "the plain network, on arbitrary directions c and d of weights",
-            hypotheses=(SAME_ACTIVATIONS,),
-            setting="weights",
+            setting="plain-weights",
         ),
         notation=("the second derivatives lack their squares", DOUBLED),
         why="y_j is linear in W",
@@ -132,10 +128,9 @@ CLAIMS = (
         "The Hessian in two weights, printed again",
         LINE_53,
         value(
-            LINE_52_TEXT,
+            LINE_52_PLAIN,
             "as printed: the plain network, on arbitrary directions c and d of weights",
-            hypotheses=(SAME_ACTIVATIONS,),
-            setting="weights",
+            setting="plain-weights",
         ),
         value(
             LINE_52_WITH_HATS,
@@ -236,20 +231,15 @@ CLAIMS = (
                     ),
                     Step(text="y-hat and v are orthogonal", says=ORTHOGONAL),
                     Step(
-                        text="at v the form has a slope along y-hat, so v is no eigenvector",
+                        text="at v the form has a slope along y-hat, so v is no eigenvector: next to it the form is "
+                        "larger wherever v != 0",
                         says=SLOPE_ALONG_YHAT,
                     ),
-                    Step(
-                        text="lambda^2 v is a boundary point of the ball of all XX'v and y-hat is tangent to it there, "
-                        "so larger values are attained next to it",
-                        lemma="image-ball",
-                    ),
                 ),
-                lemma="image-ball",
+                terms=("max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) - (lam**2*v) @ B @ (lam**2*v)",),
             ),
-            text="the factor restored, and < in the place of =: the maximum is larger than the form at lambda I",
-            hypotheses=(SOME_GRADIENT,),
-            assumptions=("g, H, y-hat and sigma held fixed while X varies", "the gradient in y is not 0"),
+            text="the factor restored, and <= in the place of =: the form at lambda I is a lower bound of the maximum",
+            assumptions=("g, H, y-hat and sigma held fixed while X varies",),
         ),
         assumptions=("g, H, y-hat and sigma held fixed while X varies",),
         why="gamma^2/sigma^2 is missing, and the maximum over X is not at lambda I",

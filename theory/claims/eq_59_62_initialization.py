@@ -43,6 +43,7 @@ VECTORS = Data(
     parameters="weights",
 )
 NONZERO = ("W* is not 0",)
+NOT_ZERO = ("0 < Wstar @ Wstar",)
 
 CLAIMS = (
     equation(
@@ -58,6 +59,7 @@ CLAIMS = (
             "W-hat := k W* inserted",
             setting="optima",
             data=VECTORS,
+            needs=NOT_ZERO,
         ),
         assumptions=NONZERO,
         why="it inserts the definition W-hat := k W*",
@@ -77,6 +79,7 @@ CLAIMS = (
             "the gain |W0 - k W*|^2 - |W0 - W*|^2",
             setting="optima",
             data=VECTORS,
+            needs=NOT_ZERO,
         ),
         assumptions=NONZERO,
         why="<W0, W*> = k |W*|^2, used twice",
@@ -94,8 +97,9 @@ CLAIMS = (
             "the gain |W0 - k W*|^2 - |W0 - W*|^2",
             setting="optima",
             data=VECTORS,
+            needs=NOT_ZERO,
         ),
-        step(FROM_60_TO_61, "from (60): |W0|^2 cancels", setting="optima", data=VECTORS),
+        step(FROM_60_TO_61, "from (60): |W0|^2 cancels", setting="optima", data=VECTORS, needs=NOT_ZERO),
         assumptions=NONZERO,
         notation=("this copy has a torn line before it, L^2 |W*|^2 |W*|^2, with the number (61) as well",),
     ),
@@ -111,14 +115,16 @@ CLAIMS = (
             "the gain |W0 - k W*|^2 - |W0 - W*|^2",
             setting="optima",
             data=VECTORS,
+            needs=NOT_ZERO,
         ),
-        step(FROM_61_TO_62, "from (61): a square", setting="optima", data=VECTORS),
+        step(FROM_61_TO_62, "from (61): a square", setting="optima", data=VECTORS, needs=NOT_ZERO),
         step(
             AS_LEMMA,
             "to the lemma: -|W*|^2 (1 - k)^2 = -(|W*|^2 - <W*, W0>)^2/|W*|^2",
             slug="conclusion",
             setting="optima",
             data=VECTORS,
+            needs=NOT_ZERO,
             why="the proof leaves it to the reader",
         ),
         assumptions=NONZERO,

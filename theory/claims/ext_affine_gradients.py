@@ -79,6 +79,7 @@ def _identity(slug: str, title: str, says: str, why: str, eps: bool = False) -> 
                 data=Data(parameters="y, gamma and beta of one unit"),
                 proof=Proof(steps=STEPS, eps=eps),
                 setting="affine",
+                needs=("gamma != 0",) if "/gamma" in says else (),
             ),
         ),
         scope=(*SCOPE[:3], ("eps", "> 0")) if eps else SCOPE,

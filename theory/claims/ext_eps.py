@@ -58,7 +58,7 @@ MAXIMUM = (
 BOUNDED = "eps * (v @ v) <= gamma**2 * ((g - mean(g)*one) @ (g - mean(g)*one))"
 
 SLACK_OF_BOUND = (
-    "gamma**2*rho * ((g - mean(g)*one) @ (g - mean(g)*one))",
+    "gamma**2/m * (yhat @ yhat) * ((g - mean(g)*one) @ (g - mean(g)*one))",
     "gamma**2*eps/(m*s**2) * (1 + eps/s**2) * (g @ yhat)**2",
 )
 

@@ -72,6 +72,7 @@ CORRECTED_4_1 = Claim(
             data=SIGMA_KEPT,
             assumptions=("sigma > 0",),
             proof=Proof(terms=GAP_SIGMA, eps=True),
+            needs=("0 < sigma",),
         ),
     ),
     scope=SCOPE,
@@ -107,6 +108,8 @@ PRINTED_4_1 = Claim(
             hypotheses=(FEW_SAMPLES,),
             assumptions=("sqrt(m) <= 2 - rho",),
             proof=Proof(terms=GAP_FEW_S, eps=True),
+            admitted=False,
+            why="a condition of ours: the words do not name it",
         ),
         Reading(
             slug="few-samples-sigma",
@@ -116,6 +119,9 @@ PRINTED_4_1 = Claim(
             hypotheses=(FEW_SAMPLES,),
             assumptions=("sqrt(m) <= 2 - rho", "sigma > 0"),
             proof=Proof(terms=GAP_FEW_SIGMA, eps=True),
+            admitted=False,
+            why="a condition of ours: the words do not name it",
+            needs=("0 < sigma",),
         ),
     ),
     corrected=Corrected(

@@ -104,13 +104,17 @@ FIRST_PART = Claim(
                 terms=(
                     "gamma**2/s**2*given0",
                     (
-                        "2*gamma**2 * (eps/s**2)/(m*s**4)*given1 * ((g - mean(g)*one - (g @ yhat)/(m*rho)*yhat) @ (g "
-                        "- mean(g)*one - (g @ yhat)/(m*rho)*yhat))"
+                        "2*gamma**2 * (eps/s**2)/(m*s**4)*given1 "
+                        "* ((g - mean(g)*one - (g @ yhat)/(m*sigma**2/s**2)*yhat) "
+                        "@ (g - mean(g)*one - (g @ yhat)/(m*sigma**2/s**2)*yhat))"
                     ),
-                    "gamma**2 * (eps/s**2)**2 * (g @ yhat)**2/(m**2*s**4*rho)*given1*given2",
+                    "gamma**2 * (eps/s**2)**2 * (g @ yhat)**2/(m**2*s**2*sigma**2)*given1*given2",
                 ),
                 eps=True,
             ),
+            needs=("0 < sigma",),
+            admitted=False,
+            why="a condition of ours: the words do not name it",
         ),
         _lost(
             "without-sign",
@@ -197,13 +201,17 @@ SECOND_PART = Claim(
                 terms=(
                     "gamma**2/s**2*given0",
                     (
-                        "2*gamma**2 * (eps/s**2)/(m*s**4)*given1 * ((g - mean(g)*one - (g @ yhat)/(m*rho)*yhat) @ (g "
-                        "- mean(g)*one - (g @ yhat)/(m*rho)*yhat))"
+                        "2*gamma**2 * (eps/s**2)/(m*s**4)*given1 "
+                        "* ((g - mean(g)*one - (g @ yhat)/(m*sigma**2/s**2)*yhat) "
+                        "@ (g - mean(g)*one - (g @ yhat)/(m*sigma**2/s**2)*yhat))"
                     ),
-                    "gamma**2 * (eps/s**2)**2 * (g @ yhat)**2/(m**2*s**4*rho)*given1*given2",
+                    "gamma**2 * (eps/s**2)**2 * (g @ yhat)**2/(m**2*s**2*sigma**2)*given1*given2",
                 ),
                 eps=True,
             ),
+            needs=("0 < sigma",),
+            admitted=False,
+            why="a condition of ours: the words do not name it",
         ),
         _lost(
             "without-sign",

@@ -11,7 +11,6 @@ from bnverify.theory.claim import (
     Claim,
     Corrected,
     Data,
-    Hypothesis,
     Instance,
     Proof,
     Reading,
@@ -43,7 +42,7 @@ SCALE_GRADIENT = "dscale == (D @ g) @ yhat"
 
 SHIFT_GRADIENT = "dshift == one @ D @ g"
 
-WITH_PLAIN_GRADIENT = "v @ v <= gamma_max**2/s**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/m)"
+WITH_PLAIN_GRADIENT = "v @ v <= largest**2/s**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/m)"
 
 GROUP_GRADIENT = (
     "v_j @ v_j == ((D_j @ g_j) @ (D_j @ g_j) - (one @ D_j @ g_j)**2/m - (2 - rho_j)/m * ((D_j @ "
@@ -54,18 +53,6 @@ GROUP_CROSS_BLOCK = (
     "B_jk @ b == (D_j @ H_jk @ D_k @ (b - mean(b)*one - (yhat_k @ b)/m*yhat_k) - mean(D_j @ H_jk "
     "@ D_k @ (b - mean(b)*one - (yhat_k @ b)/m*yhat_k))*one - (yhat_j @ D_j @ H_jk @ D_k @ (b - "
     "mean(b)*one - (yhat_k @ b)/m*yhat_k))/m*yhat_j)/(s_j*s_k)"
-)
-
-NO_REDUCTION = "((D @ g_j) @ (D @ g_j))/sigma_j**2 <= v_j @ v_j"
-
-AFFINE = (
-    Step(
-        text="<D g, y-hat> is the derivative of the loss along a common factor of all gamma_i",
-        says=SCALE_GRADIENT,
-    ),
-    Step(
-        text="<1, D g> is the derivative of the loss along beta_i -> beta_i + t gamma_i", says=SHIFT_GRADIENT
-    ),
 )
 
 
@@ -102,7 +89,7 @@ def _formula(
 UNEQUAL = Instance(
     y=(0, 0, 1),
     g=(1, 1, 0),
-    extra=(("scale", (1, 2, 1)),),
+    extra=(("scale", (1, 2, 1)), ("largest", 2)),
     note="g is a combination of 1 and y-hat, so the bracket is 0; D g is not",
 )
 CLAIMS = (
@@ -117,7 +104,6 @@ CLAIMS = (
                 text="the gradient itself: v = P D g / s",
                 says="v == (D @ g - mean(D @ g)*one - (yhat @ (D @ g - mean(D @ g)*one))/m*yhat)/s",
             ),
-            *AFFINE,
         ),
     ),
     _formula(
@@ -154,7 +140,6 @@ CLAIMS = (
                 text="the gradient itself: v = (I - y-hat y-hat'/m) D g / s",
                 says="v == (D @ g - (yhat @ D @ g)/m*yhat)/s",
             ),
-            *AFFINE,
         ),
     ),
     _formula(
@@ -204,8 +189,9 @@ CLAIMS = (
                 summary="with the largest gamma_i in the prefactor and 1/m",
                 says=WITH_PLAIN_GRADIENT,
                 data=FEATURES,
+                hypotheses=("psd(largest*I - D)", "psd(largest*I + D)"),
                 refutation=Refutation(UNEQUAL, UNEQUAL),
-                setting="layer-norm",
+                setting="elementwise",
             ),
         ),
         corrected=Corrected(
@@ -251,43 +237,34 @@ CLAIMS = (
     ),
     Claim(
         id="ext-groups.stationary",
-        title="Do the reductions of LayerNorm vanish where gamma and beta are stationary?",
+        title="Do the reductions vanish where gamma and beta are stationary and samples share them?",
         where=WHERE,
         kind="extension",
         quotation="",
         readings=(
             Reading(
                 slug="two-samples",
-                summary="gamma and beta shared by two samples, both stationary, element by element",
-                says=NO_REDUCTION,
-                data=Data(parameters="the elements of one sample; gamma, beta shared by all samples"),
+                summary="gamma and beta shared by two samples of InstanceNorm, both stationary",
+                says="gamma_j**2/s_j**2 * (g_j @ g_j) <= v_j @ v_j",
+                data=Data(parameters="one channel of one sample; gamma, beta shared by all samples"),
                 hypotheses=(
-                    Hypothesis(
-                        "gamma-stationary",
-                        r"\partial\widehat{\mathcal{L}}/\partial\gamma_i = 0",
-                        "dscale @ dscale == 0",
-                    ),
-                    Hypothesis(
-                        "beta-stationary",
-                        r"\partial\widehat{\mathcal{L}}/\partial\beta_i = 0",
-                        "dshift @ dshift == 0",
-                    ),
+                    "gamma_j == gamma_k",
+                    "g_j @ yhat_j + g_k @ yhat_k == 0",
+                    "one @ g_j + one @ g_k == 0",
                 ),
                 refutation=Refutation(
                     Instance(
                         y=(0, 1, 0, 1),
                         g=(0, 1, 0, -1),
-                        extra=(("scale", (1, 1)),),
                         note="the two samples' contributions to gamma and beta cancel, v = 0",
                     ),
                     Instance(
                         y=(0, 0, 1, 0, 0, 1),
                         g=(0, 1, 0, 0, -1, 0),
-                        extra=(("scale", (1, 1, 1)),),
-                        note="two samples of three features, every term non-zero",
+                        note="two samples of three elements, every term non-zero",
                     ),
                 ),
-                setting="shared-affine",
+                setting="layer",
             ),
         ),
         scope=(*SCOPE, ("eps", "= 0")),

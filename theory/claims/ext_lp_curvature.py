@@ -17,32 +17,48 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
-from bnverify.theory.claims.ext_lp import GRADIENT_NORM, WHERE
+from bnverify.theory.claims.ext_lp import GRADIENT_NORM, GRADIENT_NORM_OF_A_LAYER, WHERE
 
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("n", "> 0"), ("eps", "= 0"))
 ANY_NORM = Data(
     quantifiers="for all y, gamma, beta, every twice differentiable L and n > 0", norm="any divisor n"
 )
 
-GRADIENT = "v == gamma/n * (C @ g - (g @ yhat)*nu)"
+GRADIENT = "v == gamma/n * (g - mean(g)*one - (g @ yhat)*nu)"
+
+GRADIENT_OF_A_LAYER = "v == gamma/n * (C @ g - (g @ yhat)*nu)"
 
 HESSIAN = (
+    "B @ b == gamma**2/n**2 * (H @ (b - mean(b)*one - (nu @ b)*yhat) - mean(H @ (b - mean(b)*one "
+    "- (nu @ b)*yhat))*one - (yhat @ H @ (b - mean(b)*one - (nu @ b)*yhat))*nu) - ((nu @ b)*v + "
+    "(v @ b)*nu)/n - gamma/n * (g @ yhat) * (N @ b)"
+)
+
+HESSIAN_OF_A_LAYER = (
     "B @ b == gamma**2/n**2 * (C @ H @ (C @ b - (nu @ b)*yhat) - (yhat @ H @ (C @ b - (nu @ "
     "b)*yhat))*nu) - ((nu @ b)*v + (v @ b)*nu)/n - gamma/n * (g @ yhat) * (N @ b)"
 )
 
 FORM = (
-    "v @ B @ v == gamma**2/n**2 * ((C @ v - (nu @ v)*yhat) @ H @ (C @ v - (nu @ v)*yhat)) - 2/n * "
-    "(nu @ v) * (v @ v) - gamma/n * (g @ yhat) * (v @ N @ v)"
+    "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one - (nu @ v)*yhat) @ H @ (v - mean(v)*one - (nu "
+    "@ v)*yhat)) - 2/n * (nu @ v) * (v @ v) - gamma/n * (g @ yhat) * (v @ N @ v)"
 )
 
-FORM_FLAT_NORM = (
-    "v @ B @ v == gamma**2/n**2 * ((C @ v - (nu @ v)*yhat) @ H @ (C @ v - (nu @ v)*yhat)) - 2/n * "
-    "(nu @ v) * (v @ v)"
+FORM_L1 = (
+    "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one - ((sgn/m) @ v)*yhat) @ H @ (v - mean(v)*one "
+    "- ((sgn/m) @ v)*yhat)) - 2/n * ((sgn/m) @ v) * (v @ v)"
+)
+
+FORM_LINF = (
+    "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one - d(n, y, v)*yhat) @ H @ (v - mean(v)*one - "
+    "d(n, y, v)*yhat)) - 2/n*d(n, y, v) * (v @ v)"
 )
 
 
-FORM_L2 = "v @ B @ v == gamma**2/n**2 * ((C @ v) @ H @ (C @ v)) - gamma/(m*n**2) * (g @ yhat) * (v @ v)"
+FORM_L2 = (
+    "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one) @ H @ (v - mean(v)*one)) - gamma/(m*n**2) * "
+    "(g @ yhat) * (v @ v)"
+)
 
 
 FIRST_PART_L2 = "v @ B @ v <= gamma**2/n**2 * (v @ H @ v) - gamma/(m*n**2) * (g @ yhat) * (v @ v)"
@@ -95,15 +111,15 @@ CLAIMS = (
                 "one-unit",
                 "any divisor of one unit",
                 GRADIENT_NORM,
-                "lp-any",
+                "smooth-norm",
                 (Step(text="the gradient itself: v = (gamma/n)(C g - nu q)", says=GRADIENT),),
             ),
             _reading(
                 "whole-layer",
                 "any divisor of all units of a layer",
-                GRADIENT_NORM,
-                "lp-2-layer",
-                (Step(text="the gradient itself: v = (gamma/n)(C g - nu q)", says=GRADIENT),),
+                GRADIENT_NORM_OF_A_LAYER,
+                "shared-smooth-norm",
+                (Step(text="the gradient itself: v = (gamma/n)(C g - nu q)", says=GRADIENT_OF_A_LAYER),),
             ),
         ),
         "BatchNorm is the case nu = y-hat/m",
@@ -112,8 +128,10 @@ CLAIMS = (
         "hessian",
         "The Hessian of any normalisation that divides by n(y)",
         (
-            _reading("one-unit", "any divisor of one unit", HESSIAN, "lp-any"),
-            _reading("whole-layer", "any divisor of all units of a layer", HESSIAN, "lp-2-layer"),
+            _reading("one-unit", "any divisor of one unit", HESSIAN, "smooth-norm"),
+            _reading(
+                "whole-layer", "any divisor of all units of a layer", HESSIAN_OF_A_LAYER, "shared-smooth-norm"
+            ),
         ),
         "three parts: H between the Jacobians, the gradient against nu, q times the Hessian of n",
     ),
@@ -121,10 +139,10 @@ CLAIMS = (
         "form",
         "The curvature along the gradient",
         (
-            _reading("any", "any divisor of one unit", FORM, "lp-any"),
-            _reading("l1", "p = 1", FORM_FLAT_NORM, "lp-1"),
-            _reading("l2", "p = 2", FORM_L2, "lp-2"),
-            _reading("linf", "p = inf", FORM_FLAT_NORM, "lp-inf"),
+            _reading("any", "any divisor of one unit", FORM, "smooth-norm"),
+            _reading("l1", "p = 1", FORM_L1, "l1-norm"),
+            _reading("l2", "p = 2", FORM_L2, "l2-norm"),
+            _reading("linf", "p = inf", FORM_LINF, "linf-norm"),
         ),
         "the additive term is that of Theorem 4.2 for p = 2; for p = 1 and p = inf it is -2 <nu,v> |v|^2/n",
     ),
@@ -144,14 +162,14 @@ CLAIMS = (
                     Instance(y=(0, 1), g=(0, 1), H=((0, 0), (0, 1)), note="m = 2"),
                     Instance(y=(0, 1), g=(0, 1), H=((-1, 0), (0, 0)), note="m = 2, every term non-zero"),
                 ),
-                setting="lp-2",
+                setting="l2-norm",
             ),
         ),
         corrected=Corrected(
             says=FORM_L2,
             proof=Proof(),
             text="an equality with H at v minus its mean",
-            setting="lp-2",
+            setting="l2-norm",
         ),
         scope=SCOPE,
         why="the norm is taken before the shift, so v has a mean, which the shift removes",
@@ -160,9 +178,9 @@ CLAIMS = (
         "scale-invariance",
         "The l_p normalisations make the Hessian indefinite wherever the gradient is not zero",
         (
-            _reading("l1", "p = 1", MINOR, "lp-1", INVARIANCE),
-            _reading("l2", "p = 2", MINOR, "lp-2", INVARIANCE),
-            _reading("linf", "p = inf", MINOR, "lp-inf", INVARIANCE),
+            _reading("l1", "p = 1", MINOR, "l1-norm", INVARIANCE),
+            _reading("l2", "p = 2", MINOR, "l2-norm", INVARIANCE),
+            _reading("linf", "p = inf", MINOR, "linf-norm", INVARIANCE),
         ),
         "the principal minor of B on y and v is -|v|^4, for every norm as for BatchNorm",
     ),
@@ -179,14 +197,14 @@ CLAIMS = (
                 says=NO_SUM,
                 data=Data(norm="l_2 before the shift, one unit"),
                 refutation=Refutation(Instance(y=(0, 1), g=(0, 1), note="m = 2")),
-                setting="lp-2",
+                setting="l2-norm",
             ),
         ),
         corrected=Corrected(
             says=SUM_OF_GRADIENT,
             proof=Proof(),
             text="the sum is -(gamma/n) <g,y-hat> <1,nu>",
-            setting="lp-any",
+            setting="smooth-norm",
         ),
         scope=SCOPE,
         why="the norm is taken before the shift",

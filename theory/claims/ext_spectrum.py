@@ -61,10 +61,14 @@ LINEAR_LOSS_EIGENVECTOR = (
     "yhat)/(m*sigma**2))**2 + 4 * (v @ v)/(m*sigma**2)))/2)*v - (v @ v)*yhat)"
 )
 
-LINEAR_LOSS_ELSEWHERE = (
-    "B @ ((v @ v) * (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat) - (v @ b)*v) == -gamma "
-    "* (g @ yhat)/(m*sigma**2) * ((v @ v) * (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat) "
-    "- (v @ b)*v)"
+EIGENVALUE = (
+    "(-gamma * (g @ yhat)/(m*sigma**2) + sqrt((-gamma * (g @ yhat)/(m*sigma**2))**2 "
+    "+ 4 * (v @ v)/(m*sigma**2)))/2"
+)
+CURVATURE_LEFT_OUT = (
+    f"gamma**2*m/sigma * ({EIGENVALUE}) * given0",
+    f"-gamma**2*m/sigma * ({EIGENVALUE}) * ((one @ given0)/m) * one",
+    f"-gamma**2*m/sigma * ({EIGENVALUE}) * ((yhat @ given0)/m) * yhat",
 )
 
 OF_YHAT_EPS = (
@@ -92,6 +96,8 @@ def _formula(
     why: str,
     steps: tuple[Step, ...] = (),
     eps: bool = False,
+    hypotheses: tuple[str, ...] = (),
+    terms: tuple[str, ...] = (),
     setting: str = "activations",
     remarks: tuple[str, ...] = (),
 ) -> Claim:
@@ -107,7 +113,8 @@ def _formula(
                 summary="an identity for every m",
                 says=says,
                 data=IN_Y,
-                proof=Proof(steps=steps, eps=eps),
+                hypotheses=hypotheses,
+                proof=Proof(steps=steps, eps=eps, terms=terms or None),
                 setting=setting,
             ),
         ),
@@ -198,9 +205,11 @@ CLAIMS = (
         "(c + sqrt(c^2 + 4|v|^2/(m sigma^2)))/2 and its conjugate, one positive and one negative",
         (
             Step(text="B maps the vector of ones to 0", says=OF_ONE),
-            Step(text="c on everything at right angles to 1, y-hat and v", says=LINEAR_LOSS_ELSEWHERE),
+            Step(text="c on everything at right angles to 1, y-hat and v"),
         ),
-        setting="linear-loss",
+        hypotheses=("H @ v == 0",),
+        terms=CURVATURE_LEFT_OUT,
+        setting="linear",
     ),
     _formula(
         "eps",

@@ -175,7 +175,7 @@ CLAIMS = (
                 says=thm_4_1.PRINTED,
                 data=UNBIASED,
                 hypotheses=(PAIR,),
-                proof=Proof(terms=GAP_PAIR),
+                proof=Proof(terms=GAP_PAIR, example=Instance(y=(0, 1), g=(1, 0))),
                 setting="unbiased",
                 admitted=False,
                 why="at m = 2 the left side is 0, which says nothing of BatchNorm",
@@ -223,6 +223,8 @@ CLAIMS = (
                 assumptions=("gamma <g, y-hat> >= 0",),
                 proof=Proof(terms=GAP_FORM),
                 setting="unbiased",
+                admitted=False,
+                why="a condition of ours: the words do not name it",
             ),
         ),
         corrected=Corrected(

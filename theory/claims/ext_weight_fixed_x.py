@@ -30,7 +30,7 @@ GRADIENT_NORM = (
     "@ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))"
 )
 
-HESSIAN = "HW @ b == T @ B @ X @ b"
+HESSIAN = "HW @ u == T @ B @ X @ u"
 
 QUADRATIC_FORM = (
     "dW @ HW @ dW == gamma**2/s**2 * ((X @ dW - mean(X @ dW)*one - (yhat @ (X @ dW - mean(X @ "
@@ -52,33 +52,16 @@ MINOR = "(W @ HW @ W) * (dW @ HW @ dW) - (W @ HW @ dW)**2 == -(dW @ dW)**2"
 
 NO_LARGER = "dW @ dW <= gamma**2/sigma**2 * ((T @ g) @ (T @ g))"
 
-REDUCED = "dW @ dW == gamma**2/sigma**2 * ((T @ g) @ (T @ g) - ((T @ g) @ W)**2/(W @ W))"
 
-LARGER = "gamma**2/sigma**2 * ((T @ g) @ (T @ g)) <= dW @ dW"
+LARGER = "gamma**2/sigma**2 * ((T @ g) @ (T @ g)) < dW @ dW"
 
 FIRST_PART = (
     "dW @ HW @ dW <= gamma**2/sigma**2 * ((X @ dW) @ H @ (X @ dW)) - gamma/(m*sigma**2) * (g @ "
     "yhat) * ((X @ dW) @ (X @ dW))"
 )
 
-CENTRED = Hypothesis("centred", r"X^\top \mathbf{1} = 0", "(T @ one) @ (T @ one) == 0")
-EIGENVECTOR = Hypothesis(
-    "eigenvector",
-    r"X^\top X W is parallel to W",
-    "((T @ X @ W) @ (T @ X @ W)) * (W @ W) == (W @ T @ X @ W)**2",
-)
-OPPOSED = Hypothesis(
-    "opposed",
-    r"\langle g, \hat{y}\rangle \langle X^\top g, X^\top \hat{y}\rangle \le 0",
-    "(g @ yhat) * ((T @ g) @ (T @ yhat)) <= 0",
-)
+CENTRED = Hypothesis("centred", r"X^\top \mathbf{1} = 0", "T @ one == 0")
 
-INCREASE = (
-    "2 * (gamma**2/sigma**2)/m*given1",
-    "gamma**2/sigma**2/m**2 * (g @ yhat)**2 * ((T @ yhat) @ (T @ yhat))",
-)
-
-REMOVED = ("gamma**2/sigma**2 * ((((T @ g) @ W)/(W @ W)*W) @ (((T @ g) @ W)/(W @ W)*W))",)
 
 CHAIN = Step(text="the gradient in W is X'v", says=CHAIN_RULE)
 
@@ -113,20 +96,7 @@ def _formula(
     )
 
 
-def _weaker(slug: str, summary: str, says: str, hypotheses: tuple[Hypothesis, ...], at: Instance) -> Reading:
-    return Reading(
-        slug=slug,
-        summary=summary,
-        says=says,
-        data=AT_X,
-        hypotheses=hypotheses,
-        refutation=Refutation(at),
-        admitted=False,
-        why="one hypothesis is left out, to show that it is needed",
-        setting="weights",
-    )
-
-
+OPPOSITE = Instance(X=((0, 1), (1, 0), (-1, -1)), W=(1, 0), y=(0, 1, -1), g=(-1, 1, 0))
 ORIGIN = Instance(
     X=((0, 0), (0, 1), (1, 0)),
     W=(1, 0),
@@ -134,22 +104,12 @@ ORIGIN = Instance(
     g=(1, 0, 0),
     note="X'g = 0: the plain gradient is 0, X'X = I, but X is not centred",
 )
-OBLIQUE = Instance(
-    X=((0, 1), (1, 0), (-1, -1)),
-    W=(1, 0),
-    y=(0, 1, -1),
-    g=(1, -1, 0),
-    note="X is centred, but W is no eigenvector of X'X",
-)
 FIRST_PART_ORIGIN = Instance(
-    X=((0, 0), (0, 1), (1, 0)), W=(1, 0), y=(0, 0, 1), g=(0, 1, 0), note="H = 0, X'X = I, X is not centred"
-)
-FIRST_PART_OBLIQUE = Instance(
-    X=((0, 1), (1, 0), (-1, -1)),
+    X=((0, 0), (0, 1), (1, 0)),
     W=(1, 0),
-    y=(0, 1, -1),
-    g=(0, 0, 1),
-    note="H = 0, X is centred, W is no eigenvector of X'X",
+    y=(0, 0, 1),
+    g=(0, 1, 0),
+    note="H = 0, X'X = I, X is not centred",
 )
 
 CLAIMS = (
@@ -211,28 +171,12 @@ CLAIMS = (
                 ),
                 setting="weights",
             ),
-            Reading(
-                slug="whitened-input",
-                summary="where X is centred and W an eigenvector of X'X",
-                says=NO_LARGER,
-                data=AT_X,
-                hypotheses=(CENTRED, EIGENVECTOR),
-                assumptions=("X'1 = 0", "X'X W is parallel to W"),
-                proof=Proof(steps=(CHAIN,), terms=REMOVED),
-                setting="weights-eigen",
-            ),
-            _weaker("only-centred", "where X is centred", NO_LARGER, (CENTRED,), OBLIQUE),
-            _weaker(
-                "only-eigenvector", "where W is an eigenvector of X'X", NO_LARGER, (EIGENVECTOR,), ORIGIN
-            ),
         ),
         corrected=Corrected(
-            says=REDUCED,
-            proof=Proof(steps=(CHAIN,)),
-            text="an equality: what is removed is the component of the plain gradient along W",
-            hypotheses=(CENTRED, EIGENVECTOR),
-            assumptions=("X'1 = 0", "X'X W is parallel to W"),
-            setting="weights-eigen",
+            says=GRADIENT_NORM,
+            proof=Proof(steps=(CHAIN,), eps=True),
+            text="what the weights see is X'Pg; for X'1 = 0 and W an eigenvector of X'X it loses its part along W",
+            setting="weights",
         ),
         scope=SCOPE,
         why="the projection of the activations is an oblique one of the weights unless W is an eigenvector of X'X",
@@ -251,13 +195,13 @@ CLAIMS = (
         readings=(
             Reading(
                 slug="opposed",
-                summary="where <g, y-hat> and <X'g, X'y-hat> are not of one sign",
+                summary="an X with columns of sum 0 and a loss for which the weight gradient is longer",
                 says=LARGER,
                 data=AT_X,
-                hypotheses=(CENTRED, OPPOSED),
-                assumptions=("X'1 = 0", "<g, y-hat> <X'g, X'y-hat> <= 0"),
-                proof=Proof(steps=(CHAIN,), terms=INCREASE),
-                setting="weights-centred",
+                hypotheses=(CENTRED,),
+                assumptions=("X'1 = 0",),
+                proof=Proof(steps=(CHAIN,), witness="X with columns of sum 0", at=OPPOSITE),
+                setting="weight-space",
             ),
         ),
         scope=SCOPE,
@@ -287,24 +231,6 @@ CLAIMS = (
                     ),
                 ),
                 setting="weights",
-            ),
-            Reading(
-                slug="whitened-input",
-                summary="where X is centred and W an eigenvector of X'X",
-                says=FIRST_PART,
-                data=AT_X,
-                hypotheses=(CENTRED, EIGENVECTOR),
-                assumptions=("X'1 = 0", "X'X W is parallel to W"),
-                proof=Proof(steps=(CHAIN,)),
-                setting="weights-eigen",
-            ),
-            _weaker("only-centred", "where X is centred", FIRST_PART, (CENTRED,), FIRST_PART_OBLIQUE),
-            _weaker(
-                "only-eigenvector",
-                "where W is an eigenvector of X'X",
-                FIRST_PART,
-                (EIGENVECTOR,),
-                FIRST_PART_ORIGIN,
             ),
         ),
         corrected=Corrected(

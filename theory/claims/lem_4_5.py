@@ -35,23 +35,20 @@ ON_THE_RAY = (
     "- Wstar) @ (W0 - Wstar) - 1/(Wstar @ Wstar) * (Wstar @ Wstar - Wstar @ W0)**2"
 )
 
-CLOSEST = (
-    "(W0 - What) @ (W0 - What) <= (W0 - Wstar) @ (W0 - Wstar) - 1/(Wstar @ Wstar) * (Wstar @ "
-    "Wstar - Wstar @ W0)**2"
-)
+CLOSEST = "(W0 - What) @ (W0 - What) <= (W0 - W) @ (W0 - W) - 1/(W @ W) * (W @ W - W @ W0)**2"
 
 SCALE_INVARIANCE = "at(yhat, y, alpha*y) == yhat"
 
 IS_OPTIMUM = "dW @ dW == 0"
 
-BN_OPTIMUM = "dW_hat @ dW_hat == 0"
+BN_OPTIMUM = "at(dW @ dW, W, What) == 0"
 
 CLOSEST_ON_ITS_RAY = "What @ (W0 - What) == 0"
 
 CORRELATED = Hypothesis("correlated", r"\langle W_0, W^* \rangle > 0", "0 < W0 @ Wstar")
 NO_BIAS_HYPOTHESES = (
     *PLAIN_MINIMUM,
-    CORRELATED,
+    Hypothesis("correlated", r"\langle W_0, W^* \rangle > 0", "0 < W0 @ W"),
     Hypothesis("bn-optimum", r"\nabla_W \widehat{\mathcal{L}} = 0 at \widehat{W}", BN_OPTIMUM),
     Hypothesis(
         "closest-on-its-ray", r"\langle \widehat{W}, W_0 - \widehat{W} \rangle = 0", CLOSEST_ON_ITS_RAY
@@ -69,12 +66,12 @@ _REGRESSION: dict[str, Any] = {
 }
 AT_THE_OPTIMUM = Instance(
     **_REGRESSION,
-    extra=(("u", (0, 1)), ("W0", (1, 0)), ("Wstar", (1, 0)), ("What", ("4/5", "2/5"))),
+    extra=(("u", (0, 1)), ("W0", (1, 0)), ("What", ("4/5", "2/5"))),
     note="W0 = W*: the right side is 0, but the optima of the BatchNorm network lie on the ray of (2, 1)",
 )
 AWAY = Instance(
     **_REGRESSION,
-    extra=(("u", (0, 1)), ("W0", (2, -1)), ("Wstar", (1, 0)), ("What", ("6/5", "3/5"))),
+    extra=(("u", (0, 1)), ("W0", (2, -1)), ("What", ("6/5", "3/5"))),
     note="every term non-zero",
 )
 OTHER_GAMMA = Instance(
@@ -90,14 +87,25 @@ OTHER_GAMMA = Instance(
 
 PROOF = Proof(
     steps=(
-        Step(text="y-hat does not change when y is multiplied by alpha > 0", says=SCALE_INVARIANCE),
-        Step(text="at gamma = sigma, beta = mu, BatchNorm maps X W* to itself", says=MATCHED),
-        Step(text="with a bias the image of BatchNorm lies in the range of X", says=AFFINE_MAP),
-        Step(text="so W* and every k W* with k > 0 are local minima of L^", lemma="composition"),
-        Step(text="at k = <W*, W0>/|W*|^2 the distance is the right side, (59) to (62)", says=ON_THE_RAY),
-        Step(text="the closest optimum is at most as far as k W*", lemma="closest-point"),
+        Step(
+            text="y-hat does not change when y is multiplied by alpha > 0, and so L^ does not along the ray of W*",
+            says=SCALE_INVARIANCE,
+            setting="activations",
+            needs=("0 < alpha",),
+        ),
+        Step(
+            text="at gamma = sigma, beta = mu, BatchNorm maps X W* to itself",
+            says=MATCHED,
+            setting="activations",
+        ),
+        Step(
+            text="z is an affine image of y: with a bias it lies in the range of X, so that by composition of minima "
+            "W* and every k W* with k > 0 are local minima of L^ (Observation 4.3)",
+            says=AFFINE_MAP,
+            setting="activations",
+        ),
     ),
-    lemma="closest-point",
+    example=Instance(y=(0, 1), g=(0, 0), extra=(("W0", (2, -1)), ("Wstar", (1, 0)))),
 )
 
 CLAIM = Claim(
@@ -122,6 +130,7 @@ CLAIM = Claim(
             assumptions=("the layer has a bias", "gamma = sigma and beta = mu at W*", "eps = 0"),
             proof=PROOF,
             setting="optima",
+            needs=("0 < Wstar @ Wstar",),
             necessary="with k W* in the place of the closest optimum the two sides are equal",
         ),
         Reading(
@@ -137,7 +146,7 @@ CLAIM = Claim(
             ),
             hypotheses=NO_BIAS_HYPOTHESES,
             refutation=Refutation(AT_THE_OPTIMUM, AWAY),
-            setting="weights",
+            setting="two-weights",
             necessary="least squares: the minima of L^ form one open ray, by Cauchy-Schwarz",
         ),
         Reading(
@@ -169,6 +178,7 @@ CLAIM = Claim(
             "sigma > 0 at W*",
         ),
         setting="optima",
+        needs=("0 < Wstar @ Wstar",),
     ),
     scope=(("m", ">= 2"), ("gamma", "= sigma at W*"), ("sigma", "> 0"), ("eps", "= 0")),
     assumptions=("the layer has a bias", "gamma = sigma, beta = mu at W*", "eps = 0"),

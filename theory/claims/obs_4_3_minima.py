@@ -19,11 +19,10 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
-from bnverify.theory.claims.obs_4_3_activations import MATCHED
 
 QUOTATION = r"""Consequently, all of the minima of the normal landscape are preserved in the BN landscape."""
 
-STATIONARY_IN_Y = "v @ v == 0"
+SAME_ACTIVATIONS = "z == y"
 
 STATIONARY_IN_W = "dW @ dW == 0"
 
@@ -84,30 +83,20 @@ WITH_BIAS = Instance(
     note="with a bias column W* is a minimum of both, but L^ is constant along the ray a W*",
 )
 
-PROOF_IN_Y = Proof(
-    steps=(
-        Step(text="at gamma = sigma, beta = mu the map y -> z fixes the minimum", says=MATCHED),
-        Step(
-            text="L^ is L composed with the continuous map y -> z, and its image lies in R^m",
-            lemma="composition",
-        ),
-    ),
-    lemma="composition",
-)
+EXAMPLE = Instance(y=(0, 1, 0), g=(0, 0, 0), X=((0, 1), (1, 1), (0, 1)), W=(1, 0), gamma="s", beta="mu")
+PROOF_IN_Y = Proof(lemma="composition", example=EXAMPLE)
 PROOF_WITH_BIAS = Proof(
     steps=(
-        Step(text="at gamma = sigma, beta = mu the map y -> z fixes the minimum", says=MATCHED),
         Step(
-            text="z is y rescaled plus a multiple of 1: with a bias (1 in the range of X) z is X times other weights",
+            text="z is y rescaled plus a multiple of 1: with a bias (1 in the range of X) z is X times other weights, "
+            "which depend continuously on W and equal W* at W*",
             says=AFFINE_MAP,
-        ),
-        Step(
-            text="so L^(W) = L(X W') for weights W' that depend continuously on W and equal W* at W*",
-            lemma="composition",
         ),
     ),
     lemma="composition",
+    example=EXAMPLE,
 )
+MATCHED_SCALE = ("gamma == sigma", "beta == mu")
 
 CLAIM = Claim(
     id="obs-4.3.minima",
@@ -119,16 +108,17 @@ CLAIM = Claim(
         Reading(
             slug="in-activations",
             summary="local minima of L in y are local minima of L^ in y, at gamma = sigma, beta = mu",
-            says=STATIONARY_IN_Y,
+            says=SAME_ACTIVATIONS,
             data=Data(quantifiers="for every local minimum y* of L with sigma > 0", bias="not in question"),
-            hypotheses=(Hypothesis("plain-stationary", r"\nabla_y \mathcal{L} = 0", G_ZERO),),
+            hypotheses=MATCHED_SCALE,
             proof=PROOF_IN_Y,
-            necessary="a consequence that points can test: the gradient of L^ is 0 where that of L is",
+            necessary="L^ is L after the continuous map y -> z, which fixes y: a minimum of L there is one of L^",
+            setting="matched",
         ),
         Reading(
             slug="in-weights-with-bias",
             summary="local minima in W of a layer with a bias, gamma = sigma and beta = mu held fixed",
-            says=STATIONARY_IN_W,
+            says=SAME_ACTIVATIONS,
             data=Data(
                 quantifiers="for every local minimum W* of L(X W) with sigma > 0",
                 bias="the range of X contains 1",
@@ -136,8 +126,9 @@ CLAIM = Claim(
             ),
             assumptions=("the layer has a bias (1 is in the range of X)", "sigma > 0 at the minimum"),
             proof=PROOF_WITH_BIAS,
-            setting="weights-with-bias",
-            necessary="a consequence that points can test: the gradient of L^ is 0 at W*",
+            hypotheses=MATCHED_SCALE,
+            setting="matched-weights",
+            necessary="L^(W) = L(X W') for weights W' that depend continuously on W and equal W* at W*",
         ),
         Reading(
             slug="in-weights-no-bias",
@@ -187,11 +178,12 @@ CLAIM = Claim(
         ),
     ),
     corrected=Corrected(
-        says=STATIONARY_IN_W,
+        says=SAME_ACTIVATIONS,
         proof=PROOF_WITH_BIAS,
+        hypotheses=MATCHED_SCALE,
         text="minima with sigma > 0 are preserved, as minima though never as strict ones, where the layer has a bias",
         assumptions=("the layer has a bias (1 is in the range of X)", "sigma > 0 at the minimum"),
-        setting="weights-with-bias",
+        setting="matched-weights",
     ),
     scope=(("m", ">= 2"), ("gamma", "= sigma"), ("sigma", "> 0"), ("eps", "= 0")),
     assumptions=(

@@ -85,6 +85,8 @@ CLAIMS = (
                 hypotheses=(SCALE,),
                 assumptions=("|gamma| <= sigma",),
                 proof=Proof(terms=SHORTER_TERMS),
+                admitted=False,
+                why="a condition that the sentence does not name",
             ),
         ),
         corrected=Corrected(
@@ -231,6 +233,8 @@ CLAIMS = (
                         "lam**2 * (gamma**2/(sigma**2*m)) * (g @ yhat)**2",
                     )
                 ),
+                admitted=False,
+                why="a condition that the sentence does not name",
             ),
         ),
         scope=SCOPE,

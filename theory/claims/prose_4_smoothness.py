@@ -38,7 +38,6 @@ TOWARDS = "0 < g @ (z - zstar)"
 TOWARDS_BETA = "0 <= g @ (z - beta*one)"
 
 CORRELATED = Hypothesis("correlated", r"\gamma \langle g, \hat y \rangle \ge 0", POSITIVE_CORRELATION)
-PSD = Hypothesis("psd", r"H \succeq 0", "0 <= lambda_min_H")
 PSD_ALONG_V = Hypothesis("psd-along-v", r"v^\top H v \ge 0", "0 <= v @ H @ v")
 
 PREDICTIVE_TERMS = (
@@ -132,18 +131,12 @@ CLAIMS = (
                 refutation=Refutation(CURVED),
                 necessary="what the sentence says of a quadratic loss",
             ),
-            Reading(
-                slug="of-the-loss",
-                summary="of the loss along its gradient (the first-order term of the gradient): t^2 g'Hg / 2",
-                says=FIRST_PART,
-                data=Data(quantifiers="for every twice differentiable L"),
-                proof=Proof(
-                    steps=(
-                        Step(text="the second derivative of L(z - t g) in t at 0 is g'Hg", lemma="taylor"),
-                    ),
-                    lemma="taylor",
-                ),
-            ),
+        ),
+        corrected=Corrected(
+            says="d(d(L, y, w), y, w) == w @ B @ w",
+            proof=Proof(),
+            text="of the loss: its second derivative along w, here the gradient, is w'Bw",
+            setting="rates",
         ),
         scope=SCOPE,
         why="it is the second-order term of the loss; that of the gradient is a third derivative",
@@ -160,20 +153,13 @@ CLAIMS = (
             Reading(
                 slug="affine-downstream",
                 summary="between z and the loss only affine layers and piecewise-linear activations, away from kinks",
-                says="0 <= Jb @ Jb",
+                says="0 <= u @ B @ u",
                 data=Data(quantifiers="for every z off the kinks", varies="z within one linear piece"),
+                hypotheses=("psd(H)",),
                 assumptions=("no normalisation layer downstream", "z is not on a kink"),
-                proof=Proof(
-                    steps=(
-                        Step(
-                            text="within one piece the logits are an affine function of z",
-                            lemma="convex-of-affine",
-                        ),
-                    ),
-                    lemma="convex-of-affine",
-                ),
-                setting="argument",
-                necessary="b'Hb is the convex loss's own form at J b",
+                proof=Proof(terms=("(A @ u) @ H @ (A @ u)",)),
+                setting="affine-layer",
+                necessary="within one piece the logits are an affine function A y + b, and H is the loss's own Hessian",
             ),
             Reading(
                 slug="batchnorm-downstream",
@@ -184,7 +170,9 @@ CLAIMS = (
                     varies="y",
                     parameters="input of the next BatchNorm layer",
                 ),
+                hypotheses=("psd(H)",),
                 refutation=Refutation(LINEAR_BEHIND_BN, LINEAR_BEHIND_BN),
+                setting="downstream",
             ),
         ),
         scope=SCOPE,
@@ -211,14 +199,14 @@ CLAIMS = (
                 slug="minimum-at-beta",
                 summary="the minimum lies at y-hat = 0, that is z* = beta 1",
                 says=POSITIVE_CORRELATION,
-                data=Data(quantifiers="for every L with <g, z - beta 1> >= 0"),
-                hypotheses=(
-                    Hypothesis(
-                        "towards-beta", r"\langle g, z - \beta \mathbf{1} \rangle \ge 0", TOWARDS_BETA
-                    ),
-                ),
+                data=Data(quantifiers="for every convex quadratic L with its minimum at beta 1"),
+                hypotheses=("g == H @ (z - beta*one)", "psd(H)"),
                 assumptions=("the minimum lies at y-hat = 0",),
-                proof=Proof(terms=("given0",)),
+                proof=Proof(
+                    terms=("gamma**2 * (yhat @ H @ yhat)", "-gamma * (given0 @ yhat)"),
+                    example=Instance(y=(0, 1), g=(-1, 1), H=((1, 0), (0, 1))),
+                ),
+                setting="downstream",
             ),
         ),
         scope=SCOPE,
@@ -238,17 +226,9 @@ CLAIMS = (
                 slug="two-conditions",
                 summary="H positive semi-definite and gamma <g, y-hat> >= 0 give v'Bv <= g'Hg",
                 says=PREDICTIVE,
-                hypotheses=(PSD, CORRELATED),
+                hypotheses=("psd(H)", CORRELATED),
+                setting="downstream",
                 refutation=Refutation(TWO_CONDITIONS, TWO_CONDITIONS_MATCHED),
-            ),
-            Reading(
-                slug="with-relative-norms",
-                summary="with v'Hv <= g'Hg and |gamma| <= sigma besides",
-                says=PREDICTIVE,
-                data=Data(fixed="gamma with gamma^2 <= sigma^2", norm="the form induced by H"),
-                hypotheses=(PSD_ALONG_V, CORRELATED, NOT_INCREASED, SCALE),
-                assumptions=("v'Hv <= g'Hg", "|gamma| <= sigma", "v'Hv >= 0", "gamma <g, y-hat> >= 0"),
-                proof=Proof(steps=(Step("Theorem 4.2, first part", FIRST_PART),), terms=PREDICTIVE_TERMS),
             ),
         ),
         corrected=Corrected(

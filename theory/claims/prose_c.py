@@ -7,9 +7,9 @@ from bnverify.theory.claims.lem_4_5 import SCALE_INVARIANCE
 
 SCALED_EQUAL = "(at(yhat, y, alpha*y) - yhat) @ (at(yhat, y, alpha*y) - yhat) == 0"
 
-MEAN_ZERO = "one @ at(yhat, y, alpha*y) == 0"
+MEAN_ZERO = "one @ yhat == 0"
 
-VARIANCE_ONE = "at(yhat, y, alpha*y) @ at(yhat, y, alpha*y) == m"
+VARIANCE_ONE = "yhat @ yhat == m"
 
 SAME_JACOBIAN = "d(z, y, b) == gamma*d(yhat, y, b)"
 
@@ -29,7 +29,7 @@ CLAIMS = (
         readings=(
             Reading(
                 slug="biased-variance",
-                summary="<1, y-hat> = 0 and |y-hat|^2 = m, from the definition applied to a rescaled batch",
+                summary="<1, y-hat> = 0 and |y-hat|^2 = m",
                 says=VARIANCE_ONE,
                 proof=Proof(steps=(Step(text="mean 0", says=MEAN_ZERO),)),
             ),
@@ -52,6 +52,7 @@ CLAIMS = (
                 says=SCALE_INVARIANCE,
                 data=Data(quantifiers="for all alpha > 0", fixed="gamma, beta", varies="W"),
                 assumptions=("alpha > 0", "W itself is an optimum of the BN network"),
+                needs=("0 < alpha",),
                 proof=Proof(),
             ),
             Reading(

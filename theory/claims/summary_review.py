@@ -48,6 +48,8 @@ CLAIMS = (
                 hypotheses=(SCALE,),
                 assumptions=("|gamma| <= sigma",),
                 proof=Proof(terms=SHORTER_TERMS),
+                admitted=False,
+                why="a condition that the sentence does not name",
             ),
         ),
         scope=SCOPE,
@@ -94,17 +96,8 @@ CLAIMS = (
         kind="prose",
         quotation="Effects of Batch Normalization on the initialization of the network and the type of optimization is "
         "not discussed.",
-        readings=(
-            Reading(
-                slug="initialization",
-                summary="the paper says nothing of initialization",
-                says="mentions == 0",
-                data=Data(quantifiers="about the text of the paper", parameters="none"),
-                refutation=Refutation(citation=("lem-4.5", "initialization")),
-                setting="argument",
-            ),
-        ),
+        state="open",
         scope=(("kind", "about the text"),),
-        why="Lemma 4.5 is about initialization; of the optimiser it is true that only plain SGD is used",
+        why="about the text, which no proof decides: Lemma 4.5 is about initialization; only plain SGD is used",
     ),
 )

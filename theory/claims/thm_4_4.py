@@ -16,7 +16,6 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Step,
 )
 
 QUOTATION = r"""For a BatchNorm network with loss $\widehat{\mathcal{L}}$ and an identical non-BN network (with
@@ -41,7 +40,7 @@ WEIGHT_SPACE_MEAN = (
 )
 
 VARYING_INPUT = (
-    "dW_other @ dW_other <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), norm(X) <= lam)**2 - "
+    "at(dW @ dW, X, K) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), norm(X) <= lam)**2 - "
     "m*mean(g)**2 - lam**2 * (g @ yhat)**2)"
 )
 
@@ -50,7 +49,7 @@ CORRECTED = (
     "norm(X) <= lam) - lam**2*m*mean(g)**2 - lam**2/m * (g @ yhat)**2)"
 )
 
-NORM_BELOW_LAMBDA = "frobenius_other <= lam**2"
+NORM_BELOW_LAMBDA = "psd(lam**2*I - K @ K_T)"
 
 SMALLEST = Instance(y=(0, 1), g=(0, 1), note="m = 2: the left side is 0, the printed right side negative")
 GENERIC = Instance(y=(0, 0, 1), g=(0, 1, 0), lam="1/2", note="m = 3, every term non-zero")
@@ -59,7 +58,7 @@ OTHER_INPUT_SMALLEST = Instance(
     W=(1,),
     y=(1, 0),
     g=(1, 0),
-    extra=(("X_other", ((0,), ("-1/2",))),),
+    extra=(("K", ((0,), ("-1/2",))),),
     note="m = 2: the gradient is 0 at every input, the printed right side negative",
 )
 OTHER_INPUT = Instance(
@@ -68,7 +67,7 @@ OTHER_INPUT = Instance(
     y=(0, 0, 1),
     g=(0, 1, 0),
     lam=2,
-    extra=(("X_other", ((0, 1), (0, 0), ("1/16", 0))),),
+    extra=(("K", ((0, 1), (0, 0), ("1/16", 0))),),
     note="another input with norm below lambda: y shrinks, sigma with it, and the gradient grows like 1/sigma",
 )
 
@@ -111,21 +110,14 @@ CLAIM = Claim(
                 bias="none",
                 parameters="weights of one unit",
             ),
-            hypotheses=(Hypothesis("norm", r"\|X'\|_F \le \lambda", NORM_BELOW_LAMBDA),),
+            hypotheses=(Hypothesis("norm", r"\|X'\| \le \lambda", NORM_BELOW_LAMBDA),),
             refutation=Refutation(OTHER_INPUT_SMALLEST, OTHER_INPUT),
-            setting="inputs",
+            setting="two-inputs",
         ),
     ),
     corrected=Corrected(
         says=CORRECTED,
-        proof=Proof(
-            steps=(
-                Step(
-                    text="both maxima are lambda^2 times a squared norm, attained at X = lambda u e'/|u|",
-                    lemma="quadratic-extremum",
-                ),
-            )
-        ),
+        proof=Proof(),
         text="g_j to the first power, lambda^2 on the mean term, lambda^2/m on the last: an equality",
         assumptions=("g, y-hat and sigma are held fixed while X varies in the chain rule",),
     ),

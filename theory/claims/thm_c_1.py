@@ -48,7 +48,7 @@ OTHER_SEPARATION = (
 )
 
 VARYING_INPUT = (
-    "dW_other @ HW_other @ dW_other <= gamma**2/sigma**2 * (max((X @ T @ g) @ H @ (X @ T @ g), "
+    "at(dW @ HW @ dW, X, K) <= gamma**2/sigma**2 * (max((X @ T @ g) @ H @ (X @ T @ g), "
     "norm(X) <= lam) - lam**4 * ((g @ yhat) * (v @ v)/(m*gamma)))"
 )
 
@@ -58,11 +58,12 @@ CORRECTED = (
 )
 
 EQUAL_AT_TWO = Instance(y=(0, 1), g=(0, 1), note="m = 2: both sides are 0, and 0 < 0 is false")
+BOUND = {"of": "max((X @ T @ g) @ H @ (X @ T @ g), norm(X) <= lam)", "bound": "119/40", "multiplier": "7/5"}
 GENERIC = Instance(
     y=(0, 0, 1),
     g=(-1, 2, 1),
     H=((0, 0, 0), (0, 0, 0), (0, 0, 1)),
-    extra=(("inputs", (((0,), (1,), (0,)),)),),
+    extra=(("inputs", (((0,), (1,), (0,)),)), ("maxima", (BOUND,))),
     note="H is positive semi-definite, <g, y-hat> > 0, v'Hv <= g'Hg; the input X = (0, 1, 0)' beats lambda I",
 )
 NEGATIVE_RIGHT_SIDE = Instance(
@@ -85,7 +86,7 @@ OTHER_INPUT = Instance(
     g=(-1, 2, 1),
     H=((0, 0, 0), (0, 0, 0), (0, 0, 1)),
     lam=2,
-    extra=(("X_other", ((0, 0), (0, 1), ("1/16", 0))),),
+    extra=(("K", ((0, 0), (0, 1), ("1/16", 0))),),
     note="another input with norm below lambda, where sigma is small",
 )
 
@@ -135,10 +136,10 @@ CLAIM = Claim(
             ),
             hypotheses=(
                 NOT_INCREASED,
-                Hypothesis("norm", r"\|X'\|_F \le \lambda", NORM_BELOW_LAMBDA),
+                Hypothesis("norm", r"\|X'\| \le \lambda", NORM_BELOW_LAMBDA),
             ),
             refutation=Refutation(OTHER_INPUT, OTHER_INPUT),
-            setting="inputs",
+            setting="two-inputs",
         ),
     ),
     corrected=Corrected(

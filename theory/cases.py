@@ -1,0 +1,308 @@
+"""What the judge is asked: every statement, step and point of a claim as a case of the kernel, with its certificate.
+
+What is claimed (definition, statement, hypotheses, scope) comes from the claim; a certificate holds terms or a point.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from bnverify.theory import kernel
+from bnverify.theory.claim import Claim, Corrected, Instance, Proof, Reading
+from bnverify.theory.grammar import lines, names_in, parse
+from bnverify.theory.normalisations import NORMALISATIONS, in_weights, two_units
+from bnverify.theory.said import OPERATORS, VECTORS
+
+_TEXT = {name: norm.text for name, norm in NORMALISATIONS.items()}
+_AFTER = "; yhat = c / n; z = gamma*yhat + beta*one"
+_CENTRED = "mu = one @ y / m; c = y - mu*one"
+_PAIR = "z_j = scale*(y_j - mean(y_j)*one)/n; z_k = scale*(y_k - mean(y_k)*one)/n"
+_NONE = "z = y"
+_WEIGHTS = in_weights(_TEXT["batch-norm"])
+DEFINITIONS = {
+    "activations": _TEXT["batch-norm"],
+    "affine": _TEXT["batch-norm"],
+    "linear-loss": _TEXT["batch-norm"],
+    "inputs": _WEIGHTS,
+    "weights": _WEIGHTS,
+    "weights-at-X": _WEIGHTS,
+    "weights-centred": _WEIGHTS,
+    "weights-eigen": _WEIGHTS,
+    "weights-with-bias": _WEIGHTS,
+    "unbiased": _TEXT["unbiased"],
+    "layer-norm": _TEXT["layer-norm"],
+    "rms-norm": _TEXT["rms-norm-elementwise"],
+    "layer": two_units(_TEXT["batch-norm"]),
+    "group-norm": two_units(_TEXT["layer-norm"]),
+    "l1-norm": _TEXT["l1-norm"],
+    "l2-norm": _TEXT["l2-norm"],
+    "linf-norm": _TEXT["linf-norm"],
+    "smooth-norm": _TEXT["smooth-norm"],
+    "shared-smooth-norm": _TEXT["shared-smooth-norm"],
+    "l1-centred": f"{_CENTRED}; n = mean(abs(c)){_AFTER}",
+    "l2-centred": f"{_CENTRED}; n = sqrt(c @ c / m + eps){_AFTER}",
+    "linf-centred": f"{_CENTRED}; n = max(abs(c)){_AFTER}",
+    "l1-layer": f"n = (mean(abs(y_j)) + mean(abs(y_k)))/2; {_PAIR}",
+    "l2-layer": f"n = (sqrt(y_j @ y_j/m) + sqrt(y_k @ y_k/m))/2; {_PAIR}",
+    "linf-layer": f"n = (max(abs(y_j)) + max(abs(y_k)))/2; {_PAIR}",
+    "l1-sample": f"n = mean(abs(y_j)) + mean(abs(y_k)); {_PAIR}",
+    "rescaled": "z = scale*y",
+    "two-inputs": _WEIGHTS,
+    "two-weights": _WEIGHTS,
+    "matched-weights": _WEIGHTS,
+    "matched": _TEXT["batch-norm"],
+    "rates": _TEXT["batch-norm"],
+    "linear": _TEXT["batch-norm"],
+    "weight-space": _WEIGHTS,
+    "elementwise": _TEXT["layer-norm"],
+    "downstream": _TEXT["batch-norm"],
+    "affine-layer": "z = A @ y + bias",
+    "free-input": _TEXT["batch-norm"],
+    "plain-weights": "y = X @ W; z = y",
+}
+"""The definition that a reading's setting names; a setting without one is about no normalisation."""
+
+_NAMED = """
+one y g v H B m gamma beta eps L X T W dW HW any g_own dW_plain HW_plain dgamma dbeta nu N sigma rho z
+"""
+_UNITS = "y g v gamma beta sigma rho dgamma dbeta"
+_WEIGHT_VECTORS = "u w W0 Wstar What p q"
+_BASE = frozenset(_NAMED.split())
+_PER_UNIT = frozenset(_UNITS.split())
+_IN_WEIGHTS = frozenset(_WEIGHT_VECTORS.split())
+_OPTIMA = frozenset(("W0", "Wstar", "What"))
+
+
+_OPERATORS = {"C": "projector C", "I": "projector I", "K": "K: weights -> batch", "A": "matrix A"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question to the judge: part of a reading ("", "step 1", "smallest", "generic", "negation")."""
+
+    claim: str
+    reading: str
+    part: str
+    asked: kernel.Claim
+    certificate: dict[str, Any]
+    text: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.reading}, {self.part}" if self.part else self.reading
+
+
+def definition_of(setting: str) -> str:
+    """The definition that a setting names."""
+    return DEFINITIONS.get(setting, _NONE)
+
+
+def asked(
+    stated: Reading | Corrected,
+    claim: Claim,
+    *,
+    eps: bool = False,
+    says: str = "",
+    hypotheses: tuple[str, ...] | None = None,
+    terms: Iterable[str] = (),
+    example: dict[str, Any] | None = None,
+    definition: str = "",
+) -> kernel.Claim:
+    """The kernel's claim of a reading, or of one of its steps where ``says`` is given."""
+    text = says or stated.says.text
+    given = tuple(h.says.text for h in stated.hypotheses) if hypotheses is None else hypotheses
+    definition = definition or definition_of(stated.setting)
+    needs = tuple(need for need in _needs(claim, stated) if _known(need, definition, (text, *given, *terms)))
+    vectors, numbers, operators = _declared((text, *given, *needs, *terms), definition)
+    return kernel.Claim(
+        definition,
+        text,
+        given,
+        needs,
+        "all",
+        "positive" if eps else "zero",
+        vectors,
+        numbers,
+        operators,
+        example=example,
+    )
+
+
+def _needs(claim: Claim, stated: Reading | Corrected) -> Iterator[str]:
+    """The scope of a claim as texts: gamma != 0, lam >= 0, ...; what a definition needs the kernel derives itself."""
+    for name, value in claim.scope:
+        if re.fullmatch(r"(!=|>=|>|<=|<) 0", value) and name not in ("m", "sigma", "eps", "n"):
+            yield f"{name} {value}"
+    if "norm(X)" in stated.says.text:
+        yield "lam >= 0"  # it bounds a norm
+    yield from stated.needs
+
+
+def _known(need: str, definition: str, texts: Iterable[str]) -> bool:
+    """Whether a need speaks of something that the texts or the definition name."""
+    used = frozenset().union(
+        *(names_in(parse(text)) for text in texts), *(names_in(tree) for _, tree in lines(definition))
+    )
+    return names_in(parse(need)) <= used
+
+
+@cache
+def _free(text: str) -> frozenset[str]:
+    return names_in(parse(text))
+
+
+def _declared(
+    texts: Iterable[str], definition: str
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The vectors, numbers and operators that texts name beside the vocabulary."""
+    known = set(_BASE) | {name for name, _ in lines(definition)}
+    used = frozenset().union(*map(_free, texts), *(names_in(tree) for _, tree in lines(definition)))
+    if "z_j" in known:
+        known |= {f"{name}_{unit}" for name in _PER_UNIT for unit in "jk"}
+        known |= {f"{name}_{one}{other}" for name in "HB" for one in "jk" for other in "jk"}
+    space = " in weights" if definition.startswith("y =") else ""
+    vectors, numbers, operators = [], [], []
+    for name in sorted(used - known):
+        if re.fullmatch(r"(given|need)\d+", name):
+            continue
+        if name == "K_T":
+            continue
+        if name in OPERATORS or name in _OPERATORS:
+            operators.append(_OPERATORS.get(name, name))
+        elif name in VECTORS or name.startswith("bias"):
+            vectors.append(name + " in weights" * (name in _IN_WEIGHTS and (bool(space) or name in _OPTIMA)))
+        else:
+            numbers.append(name)
+    return tuple(vectors), tuple(numbers), tuple(operators)
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else str(value)
+
+
+def point_of(instance: Instance, asked_: kernel.Claim) -> dict[str, Any]:
+    """The data of an exact instance as the kernel reads it: exact texts, one list a vector, one table an operator."""
+    extra = dict(instance.extra)
+    y, g = _plain(instance.y), _plain(instance.g)
+    table = None if instance.H is None else _plain(instance.H)
+    declared = {text.split()[0] for text in asked_.vectors} | set(asked_.numbers)
+    declared |= {re.sub(r"^(matrix|projector) |:.*$", "", text) for text in asked_.operators}
+    data: dict[str, Any] = {}
+    if "z_j" in asked_.definition:
+        half = len(y) // 2
+        data = {"y_j": y[:half], "y_k": y[half:], "g_j": g[:half], "g_k": g[half:]}
+        if table is not None:
+            data["H_jj"] = [row[:half] for row in table[:half]]
+            data["H_jk"] = [row[half:] for row in table[:half]]
+            data["H_kk"] = [row[half:] for row in table[half:]]
+        if "gammas" in extra:
+            data["gamma_j"], data["gamma_k"] = _plain(extra.pop("gammas"))
+    elif asked_.definition != _NONE:
+        data = {
+            "y": y,
+            "g": g,
+            "gamma": _matched(instance, instance.gamma),
+            "beta": _matched(instance, instance.beta),
+        }
+        if table is not None:
+            data["H"] = table
+    if asked_.definition.startswith("y ="):
+        del data["y"]
+        data["X"], data["W"] = _plain(instance.X), _plain(instance.W)
+    if asked_.eps == "positive":
+        data["eps"] = str(instance.eps)
+    if "scale" in declared and "scale" not in extra:
+        data["scale"] = "1"
+    if "lam" in declared:
+        data["lam"] = str(instance.lam)
+    if "D" in declared and "scale" in extra:
+        scale = _plain(extra.pop("scale"))
+        data["D"] = [[x if i == j else "0" for j in range(len(scale))] for i, x in enumerate(scale)]
+        data["bias"] = ["0"] * len(scale)
+    if "I" in declared:
+        data["I"] = [[str(int(i == j)) for j in range(len(y))] for i in range(len(y))]
+    if "C" in declared:
+        units = int(extra.pop("units", 1))
+        data["C"] = _centring(len(y), units)
+    return data | {name: _plain(value) for name, value in extra.items() if name in declared}
+
+
+def _matched(instance: Instance, value: Any) -> str:
+    """gamma = "s" and beta = "mu" stand for the instance's own standard deviation and mean."""
+    if value not in ("s", "mu"):
+        return str(value)
+    entries = [Fraction(x) for x in instance.y]
+    mean = sum(entries) / len(entries)
+    return str(mean) if value == "mu" else f"sqrt({sum((x - mean) ** 2 for x in entries) / len(entries)})"
+
+
+def _centring(size: int, units: int) -> list[list[str]]:
+    """I - 11'/m in each of the units that lie one below the other."""
+    each = size // units
+    return [
+        [
+            str(Fraction(int(i == j)) - (Fraction(1, each) if i // each == j // each else 0))
+            for j in range(size)
+        ]
+        for i in range(size)
+    ]
+
+
+def cases(claim: Claim) -> Iterator[Case]:
+    """Everything that the verdicts on a claim's readings rest on."""
+    for reading in claim.readings:
+        if reading.proof is not None:
+            yield from _proof(claim, reading, reading.slug, reading.proof)
+        if reading.refutation is not None:
+            for part in ("smallest", "generic"):
+                instance = getattr(reading.refutation, part)
+                if instance is not None:
+                    question = asked(reading, claim, eps=str(instance.eps) != "0")
+                    certificate: dict[str, Any] = {"point": point_of(instance, question)}
+                    if "maxima" in dict(instance.extra):
+                        certificate["maxima"] = list(dict(instance.extra)["maxima"])
+                    text = instance.note or "the statement fails here"
+                    yield Case(claim.id, reading.slug, part, question, certificate, text)
+            step = reading.refutation.negation
+            if step is not None:
+                texts = tuple(step.terms.texts) if step.terms else ()
+                question = asked(reading, claim, terms=texts)
+                if reading.refutation.example is not None:
+                    example = point_of(reading.refutation.example, question)
+                    question = replace(question, example=example)
+                yield Case(
+                    claim.id, reading.slug, "negation", question, {"terms": list(texts), "negation": True}
+                )
+    if claim.corrected is not None:
+        yield from _proof(claim, claim.corrected, "corrected", claim.corrected.proof)
+
+
+def _proof(claim: Claim, stated: Reading | Corrected, slug: str, proof: Proof) -> Iterator[Case]:
+    for number, step in enumerate(proof.steps, 1):
+        if step.says is not None:
+            texts = tuple(step.terms.texts) if step.terms else ()
+            own = replace(stated, setting=step.setting or stated.setting, needs=(*stated.needs, *step.needs))
+            question = asked(own, claim, eps=proof.eps, says=step.says.text, hypotheses=(), terms=texts)
+            yield Case(
+                claim.id, slug, f"step {number}", replace(question, quantifier="all"), {"terms": list(texts)}
+            )
+    texts = tuple(proof.terms.texts) if proof.terms else ()
+    example = None if proof.example is None else proof.example
+    question = asked(stated, claim, eps=proof.eps, terms=texts)
+    if proof.at is not None:
+        question = replace(question, quantifier="exists")
+        yield Case(claim.id, slug, "", question, {"point": point_of(proof.at, question)}, proof.at.note)
+        return
+    if example is not None:
+        question = replace(question, example=point_of(example, question))
+    certificate: dict[str, Any] = {"terms": list(texts)}
+    if proof.multiplier != "1":
+        certificate["multiplier"] = proof.multiplier
+    if proof.lemma is not None:
+        certificate["lemma"] = proof.lemma
+    yield Case(claim.id, slug, "", question, certificate)

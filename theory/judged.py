@@ -1,0 +1,206 @@
+"""The verdicts: a function of what the kernel verified, and of nothing else.
+
+`evidence_of` asks the kernel about every certificate of a claim. `remembered` reads what it said from
+``verdicts.json``, one line a claim, where neither the claim nor its certificates have changed since; ``bnverify prove``
+never looks there, and a test compares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from functools import cache
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+from bnverify.theory import kernel, shelf
+from bnverify.theory.cases import Case, cases
+from bnverify.theory.claim import Check, Claim, Evidence
+from bnverify.theory.grammar import Node, parse, unparse
+
+from bnverify.base.errors import InputError
+from bnverify.base.files import write_text
+
+VERDICTS = Path(__file__).resolve().parent / "verdicts.json"
+
+
+def evidence_of(
+    claim: Claim, items: Mapping[tuple[str, str], dict[str, Any]] | None = None
+) -> tuple[Evidence, ...]:
+    """The evidence on every reading of a claim and, last, on its corrected statement, judged by the kernel now."""
+    known = shelved() if items is None else items
+    asked: dict[str, list[tuple[Case, Check, bool]]] = {}
+    for case in cases(claim):
+        check, tight = _check(case, known.get((case.claim, case.label)))
+        asked.setdefault(case.reading, []).append((case, check, tight))
+    slugs = [reading.slug for reading in claim.readings] + ["corrected"] * (claim.corrected is not None)
+    return tuple(_evidence(slug, asked.get(slug, [])) for slug in slugs)
+
+
+@cache
+def shelved() -> dict[tuple[str, str], dict[str, Any]]:
+    """The committed certificates."""
+    return shelf.load()
+
+
+def _evidence(slug: str, asked: list[tuple[Case, Check, bool]]) -> Evidence:
+    against = ("smallest", "generic", "negation")
+    proofs = [entry for entry in asked if entry[0].part not in against]
+    refutations = [entry for entry in asked if entry[0].part in against]
+    proved = bool(proofs) and all(check.holds for _, check, _ in proofs)
+    refuted = bool(refutations) and all(check.holds for _, check, _ in refutations)
+    tight = proved and any(tight for case, _, tight in proofs if not case.part)
+    return Evidence(slug, proved, refuted, tight, tuple(check for _, check, _ in asked))
+
+
+def _check(case: Case, item: Mapping[str, Any] | None) -> tuple[Check, bool]:
+    """What the kernel makes of one certificate, and whether it found an equality."""
+    kinds = {"smallest": "instance", "generic": "instance-generic", "negation": "negation"}
+    kind = kinds.get(case.part) or ("witness" if case.asked.quantifier == "exists" else "certificate")
+    try:
+        found = shelf.judge(case, item)
+    except kernel.Refused as reason:
+        return Check(kind, False, case.text or str(reason), values=(("refused", str(reason)),)), False
+    if found.method == "identity":
+        kind = "identity"
+    wanted = "refuted" if case.part in kinds else "proved"
+    holds = found.verdict == wanted
+    values: tuple[tuple[str, str], ...] = ()
+    if found.sides is not None:
+        lhs, rhs = map(written, found.sides)
+        values = (("lhs", lhs), ("rhs", rhs), ("lhs_float", _float(lhs)), ("rhs_float", _float(rhs)))
+    if case.part == "generic" and item is not None and not every_term_counts(case, item):
+        holds, values = False, (("every term non-zero", "False"), *values)
+    return Check(kind, holds, case.text, found.lemmas, values), found.tight
+
+
+def every_term_counts(case: Case, item: Mapping[str, Any]) -> bool:
+    """Whether no additive term of the statement is 0 at the point of a certificate."""
+    certificate = item["certificate"]
+    point = kernel.Point(case.asked, certificate["point"], certificate.get("maxima", ()))
+    tree = parse(case.asked.statement)
+    for side in tree.args:
+        for term in _terms(side):
+            if term == Node("number", (0,)):
+                continue
+            value = kernel.walk(kernel.parse(unparse(term)), point)
+            if isinstance(value, kernel.Exact) and value.sign() == 0:
+                return False
+            if isinstance(value, kernel.Column) and not value:
+                return False
+    return True
+
+
+def _terms(node: Node) -> list[Node]:
+    """The additive terms of a side; a product is opened over one bracket."""
+    if node.head in ("+", "-"):
+        return _terms(node.args[0]) + _terms(node.args[1])
+    if node.head == "neg":
+        return _terms(node.args[0])
+    if node.head == "*":
+        right = _terms(node.args[1])
+        if len(right) > 1:
+            return [Node("*", (node.args[0], term)) for term in right]
+        return [Node("*", (term, node.args[1])) for term in _terms(node.args[0])]
+    return [node]
+
+
+def written(exact: str) -> str:
+    """An exact number of the kernel's, as people write it: -3*sqrt(2)/4 - 1."""
+    if exact.startswith("["):
+        return "between " + " and ".join(map(written, exact.strip("[]").split(", ")))
+    text = ""
+    for term in exact.split(" + "):
+        match = re.fullmatch(r"(-?)(\d+)(?:/(\d+))?(?:\*sqrt\((\d+)\))?", term)
+        if match is None:
+            return exact
+        sign, over, under, inside = match.groups()
+        body = over if inside is None else f"sqrt({inside})" if over == "1" else f"{over}*sqrt({inside})"
+        body += f"/{under}" if under else ""
+        text += (f" {sign or '+'} " if text else sign) + body
+    return text
+
+
+def _float(text: str) -> str:
+    """A written number to six digits; of an interval its lower end."""
+    first = text.removeprefix("between ").partition(" and ")[0]
+    total = 0.0
+    for sign, over, root, under in re.findall(r"([+-]?) ?(\d*)\*?(sqrt\(\d+\))?(?:/(\d+))?", first):
+        if over or root:
+            value = float(Fraction(over or 1) / Fraction(under or 1)) * (
+                sqrt(int(root[5:-1])) if root else 1.0
+            )
+            total += -value if sign == "-" else value
+    return f"{total:.6g}"
+
+
+# ---------------------------------------------------------------- what is remembered
+
+
+def key_of(claim: Claim, items: Mapping[tuple[str, str], dict[str, Any]]) -> str:
+    """A digest of what a claim says and of its certificates."""
+    said = [repr((claim.scope, claim.readings, claim.corrected))]
+    said += [json.dumps(item, sort_keys=True) for (name, _), item in items.items() if name == claim.id]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
+
+
+@cache
+def _remembered() -> dict[str, Any]:
+    if not VERDICTS.is_file():
+        return {}
+    try:
+        found = json.loads(VERDICTS.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("not an object")
+        return found
+    except (OSError, ValueError) as error:
+        raise InputError(f"{VERDICTS} cannot be read ({error}); `bnverify prove` writes it anew") from None
+
+
+def remembered(claim: Claim) -> tuple[Evidence, ...] | None:
+    """The evidence on a claim as the kernel gave it last; None where the claim or a certificate has changed since."""
+    entry = _remembered().get(claim.id)
+    if entry is None or entry["key"] != key_of(claim, shelved()):
+        return None
+    return tuple(
+        Evidence(
+            slug,
+            *flags,
+            tuple(
+                Check(kind, holds, text, tuple(lemmas), tuple((name, value) for name, value in values))
+                for kind, holds, text, lemmas, values in checks
+            ),
+        )
+        for slug, flags, checks in entry["readings"]
+    )
+
+
+def remember(found: Iterable[tuple[Claim, tuple[Evidence, ...]]]) -> None:
+    """Write down what the kernel said of some claims, and forget what no claim says any more.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    from bnverify.theory.registry import registry
+
+    lines = {name: entry for name, entry in _remembered().items() if name in registry()}
+    for claim, evidence in found:
+        readings = [
+            [
+                item.reading,
+                [item.proved, item.refuted, item.tight],
+                [
+                    [c.kind, c.holds, c.text, list(c.lemmas), [list(pair) for pair in c.values]]
+                    for c in item.checks
+                ],
+            ]
+            for item in evidence
+        ]
+        lines[claim.id] = {"key": key_of(claim, shelved()), "readings": readings}
+    body = ",\n".join(f"{json.dumps(name)}: {json.dumps(lines[name])}" for name in sorted(lines))
+    write_text(VERDICTS, "{\n" + body + "\n}\n")
+    _remembered.cache_clear()
