@@ -14,13 +14,8 @@ from bnverify.theory.registry import registry
 class Derived:
     """What was found about a claim, what does not hold in it, and the seconds it took.
 
-<<<<<<< HEAD
-    stored: None where the evidence could not even be evaluated.
-    runs: results of training runs that the verdict rests on instead of a proof; None for what is proved or refuted.
-=======
     verdict: empty where the evidence could not even be read. runs: summaries of training runs that the verdict rests
     on instead of a proof; None for what is proved or refuted.
->>>>>>> 4dc0e7c (wip: the kernel decides)
     """
 
     id: str
@@ -43,43 +38,16 @@ def failures_of(evidence: tuple[Evidence, ...]) -> tuple[str, ...]:
 
 
 def derive(identifier: str) -> Derived:
-<<<<<<< HEAD
-    """Verify every certificate and counterexample of one claim from nothing; read what runs say of an
-    empirical one.
-
-    Raises:
-        InputError: a result or the preregistration is damaged.
-=======
     """Ask the kernel about every certificate of one claim; judge an empirical one by its summaries.
 
     Raises:
         InputError: a certificate file, a summary or the preregistration is damaged.
->>>>>>> 4dc0e7c (wip: the kernel decides)
     """
     claim = registry()[identifier]
     start = time.perf_counter()
     if claim.measured:
         found = empirical.measured_for(identifier, empirical.committed())
-<<<<<<< HEAD
-        stored = Stored(
-            identifier,
-            file,
-            digest(file),
-            empirical_items.item_of(claim, found),
-            empirical_items.detail_of(claim, found),
-        )
         runs = tuple(item.result.name for item in found)
-        return Derived(identifier, stored, (), time.perf_counter() - start, runs)
-    try:
-        evidence = evidence_of(claim)
-        item, detail = item_of(claim, evidence), detail_of(claim, evidence)
-    except Exception as error:  # evidence that cannot be evaluated does not verify, whatever went wrong
-        reason = f"{type(error).__name__}: {error}"
-        return Derived(identifier, None, (reason,), time.perf_counter() - start)
-    stored = Stored(identifier, file, digest(file), item, detail)
-    return Derived(identifier, stored, failures_of(evidence), time.perf_counter() - start)
-=======
-        runs = tuple(item.summary.name for item in found)
         return Derived(identifier, _said(claim, found), (), (), time.perf_counter() - start, runs)
     evidence = judged.evidence_of(claim)
     verdict = str(status_of(claim, evidence))
@@ -88,4 +56,3 @@ def derive(identifier: str) -> Derived:
 
 def _said(claim: Claim, found: tuple[empirical.Empirical, ...]) -> str:
     return str(empirical_items.item_of(claim, found)["verdict"])
->>>>>>> 4dc0e7c (wip: the kernel decides)

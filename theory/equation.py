@@ -101,9 +101,16 @@ def equation(
     state: str = "",
     place: str = "Appendix C.2",
 ) -> Claim:
-    """Equation (number) of the paper. Raises ValueError outside (1) to (62)."""
+    """Equation (number) of the paper, proved as restored where a correction stands beside what holds.
+
+    Raises:
+        ValueError: a number outside (1) to (62).
+    """
     if not 1 <= number <= 62:
         raise ValueError(f"the paper numbers its equations from 1 to 62, got {number}")
+    holds = all(reading.refutation is None for reading in readings if reading.admitted)
+    if corrected is not None and holds:
+        why = f"as restored: {why}"
     of_gamma = ("gamma != 0",) if gamma == "!= 0" else ()
     return Claim(
         id=f"eq-{number}",

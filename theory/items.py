@@ -93,10 +93,16 @@ def _with_conditions(corrected: Corrected) -> str:
 def _counterexample(reading: Reading, evidence: Evidence) -> dict[str, Any] | None:
     if reading.refutation is None or reading.refutation.smallest is None:
         return None
-    found = {check.kind: check for check in evidence.checks}
+    found = {check.kind: check for check in evidence.checks if check.holds}
+    if "instance" not in found:
+        return None
     smallest = _point(reading, reading.refutation.smallest, found["instance"])
     generic = reading.refutation.generic
-    smallest["generic"] = None if generic is None else _point(reading, generic, found["instance-generic"])
+    smallest["generic"] = (
+        _point(reading, generic, found["instance-generic"])
+        if generic is not None and "instance-generic" in found
+        else None
+    )
     return smallest
 
 

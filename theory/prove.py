@@ -1,32 +1,22 @@
-"""From a reading to its evidence: certificates for every m in Gram algebra, violations at exact points."""
+"""The second witness: a relation for every m in Gram algebra, and at exact points, both by SymPy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import sympy as sp
 from bnverify.theory.claim import (
     Check,
-    Claim,
-    Corrected,
-    Evidence,
     Hypothesis,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
     Relation,
     Says,
     Term,
 )
-from bnverify.theory.exact import sign, tidy
+from bnverify.theory.exact import sign
 from bnverify.theory.gram import rho
 from bnverify.theory.grammar import Node, parse
-from bnverify.theory.lemmas import LEMMAS
 from bnverify.theory.observe import Syntax, simplified
-from bnverify.theory.rooms import formal, point
 from bnverify.theory.said import non_negative, rests_on_cauchy, term_tree, tree
 from bnverify.theory.settings import Extremum, Setting
 from bnverify.theory.syntax import Scalar, Vector, evaluate, scalar
@@ -129,37 +119,6 @@ def verify_relation(
     return Check("certificate", holds, text, lemmas, (("residual", str(left_over)),)), False
 
 
-def verify_proof(
-    says: Says, proof: Proof, hypotheses: tuple[Hypothesis, ...] = (), setting: str = "activations"
-) -> tuple[tuple[Check, ...], bool]:
-    """All checks of a proof, and whether the statement turned out to be an equality for every m."""
-    q = formal(setting, proof.eps)
-    checks: list[Check] = []
-    for step in proof.steps:
-        if step.lemma is not None:
-            known = step.lemma in LEMMAS
-            checks.append(Check("lemma", known, step.text, (step.lemma,)))
-        elif step.says is not None:
-            check, _ = verify_relation(step.says, q, step.terms, hypotheses, step.text)
-            checks.append(check)
-    tight = False
-    if proof.at is not None:
-        there = point(setting, proof.at)
-        relations = [h.says(there) for h in hypotheses] + [says(there)]
-        holds = all(compare(relation, there)[0] == 1 for relation in relations)
-        _, lhs, rhs = compare(relations[-1], there)
-        values = (("lhs", str(tidy(lhs))), ("rhs", str(tidy(rhs))))
-        checks.append(Check("witness", holds, proof.at.note or "it holds here", values=values))
-    elif proof.lemma is not None:
-        checks.append(
-            Check("conclusion", proof.lemma in LEMMAS, "the steps give the statement", (proof.lemma,))
-        )
-    else:
-        check, tight = verify_relation(says, q, proof.terms, hypotheses)
-        checks.append(check)
-    return tuple(checks), tight
-
-
 def compare(relation: Relation, q: Setting) -> tuple[int, Any, Any]:
     """The exact verdict of a relation at a point: 1 holds, -1 violated, 0 undecided (an interval)."""
     lhs, rhs = relation.sides(q)
@@ -220,77 +179,3 @@ def terms_nonzero(says: Says, q: Setting) -> bool:
         if sign(value) == 0:
             return False
     return True
-
-
-def verify_instance(
-    reading: Reading | Corrected, instance: Instance, generic: bool, room: Any = None
-) -> Check:
-    """Violation of the statement at an exact point where every hypothesis holds."""
-    q = point(reading.setting, instance) if room is None else room(instance)
-    values: list[tuple[str, str]] = []
-    met = True
-    for hypothesis in reading.hypotheses:
-        verdict, lhs, rhs = compare(hypothesis.says(q), q)
-        met = met and verdict == 1
-        values.append((hypothesis.name, "holds" if verdict == 1 else "fails"))
-    verdict, lhs, rhs = compare(reading.says(q), q)
-    holds = met and verdict == -1
-    if generic:
-        nonzero = terms_nonzero(reading.says, q)
-        holds = holds and nonzero
-        values.append(("every term non-zero", str(nonzero)))
-    values += [("lhs", str(tidy(lhs))), ("rhs", str(tidy(rhs))), ("lhs_float", f"{float(lhs):.6g}")]
-    values += [("rhs_float", f"{float(rhs):.6g}")]
-    kind = "instance-generic" if generic else "instance"
-    return Check(kind, holds, instance.note or "the statement fails here", values=tuple(values))
-
-
-def _refutations(reading: Reading, refutation: Refutation) -> tuple[Check, ...]:
-    found: list[Check] = []
-    if refutation.smallest is not None:
-        found.append(verify_instance(reading, refutation.smallest, generic=False))
-    if refutation.generic is not None:
-        found.append(verify_instance(reading, refutation.generic, generic=True))
-    step = refutation.negation
-    if step is not None and step.says is not None:
-        check, _ = verify_relation(
-            step.says, formal(reading.setting), step.terms, reading.hypotheses, step.text
-        )
-        found.append(replace(check, kind="negation"))
-    if refutation.citation is not None:
-        name, word = refutation.citation
-        from bnverify.theory.registry import registry
-
-        cited = registry()[name]
-        there = word.lower() in f"{cited.title} {cited.quotation}".lower()
-        found.append(Check("citation", there, f"{cited.where}: {cited.title}", values=(("word", word),)))
-    return tuple(found)
-
-
-def evidence_for(reading: Reading) -> Evidence:
-    """Everything asked for by a reading, verified from nothing."""
-    checks: tuple[Check, ...] = ()
-    proved = refuted = tight = False
-    if reading.proof is not None:
-        checks, tight = verify_proof(reading.says, reading.proof, reading.hypotheses, reading.setting)
-        proved = all(check.holds for check in checks)
-    if reading.refutation is not None:
-        found = _refutations(reading, reading.refutation)
-        refuted = bool(found) and all(check.holds for check in found)
-        checks += found
-    return Evidence(reading.slug, proved, refuted, proved and tight, checks)
-
-
-def evidence_of_correction(corrected: Corrected) -> Evidence:
-    """The proof of the corrected statement, verified from nothing."""
-    checks, tight = verify_proof(corrected.says, corrected.proof, corrected.hypotheses, corrected.setting)
-    proved = all(check.holds for check in checks)
-    return Evidence("corrected", proved, False, proved and tight, checks)
-
-
-def evidence_of(claim: Claim) -> tuple[Evidence, ...]:
-    """The evidence on every reading of a claim and, last, on its corrected statement."""
-    found = tuple(evidence_for(reading) for reading in claim.readings)
-    if claim.corrected is not None:
-        found += (evidence_of_correction(claim.corrected),)
-    return found

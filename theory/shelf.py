@@ -72,6 +72,11 @@ def item_of(case: Case) -> dict[str, Any]:
     return item | {"certificate": case.certificate}
 
 
+def items_of(claim: Claim) -> dict[tuple[str, str], dict[str, Any]]:
+    """The items of one claim, made from what it says now."""
+    return {(case.claim, case.label): item_of(renewed(case)) for case in cases(claim)}
+
+
 def why_stale(case: Case, item: Mapping[str, Any]) -> str:
     """What an item says that the claim does not; empty where it says the same. The example is evidence, not claim."""
     said = item_of(replace(case, asked=replace(case.asked, example=None)))

@@ -79,49 +79,9 @@ class Stored:
 
 
 @cache
-<<<<<<< HEAD
-def _imports(file: str) -> frozenset[str]:
-    """The files of this package that a file of it imports, relative to the package."""
-    found: set[str] = set()
-    for match in _IMPORT.finditer(_source(file)):
-        path = match[1].strip(".").replace(".", "/")
-        names = re.findall(r"\w+", match[2] or "")
-        candidates = [f"{path}.py", *(f"{path}/{name}.py".strip("/") for name in names)]
-        found |= {name for name in candidates if (FOLDER / name).is_file()}
-    return frozenset(found)
-
-
-@cache
-def _source(file: str) -> str:
-    return (FOLDER / file).read_text(encoding="utf-8")
-
-
-def rests_on_runs(file: str) -> bool:
-    """Whether training runs judge the claims in ``file``: it states them through `empirical`."""
-    return _JUDGE[0] in _imports(file)
-
-
-def results() -> tuple[Path, ...]:
-    """What the evidence on empirical claims rests on besides sources: what was fixed beforehand, and every result."""
-    found = (NOTES / "preregistration-2.toml", *sorted((NOTES / "results").glob("r*-*.json")))
-    return tuple(path for path in found if path.is_file())
-
-
-def sources(file: str) -> tuple[str, ...]:
-    """The files that the evidence on the claims in ``file`` rests on, sorted."""
-    found: set[str] = set()
-    waiting = [file, *_PROVER, *(_JUDGE if rests_on_runs(file) else ())]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += _imports(name)
-    return tuple(sorted(found))
-=======
 def files() -> dict[str, str]:
     """The file that states a claim, by id, relative to the package."""
     return {name: f"claims/{Path(file).stem}.py" for name, file in shelf.files().items()}
->>>>>>> 4dc0e7c (wip: the kernel decides)
 
 
 @cache

@@ -4,28 +4,26 @@ import dataclasses
 import json
 
 import pytest
-from bnverify.theory import store
+from bnverify.theory import judged, store
 from bnverify.theory.items import PROMISED
 from bnverify.theory.results import WORDS
-
-pytestmark = pytest.mark.skipif(not store.load(), reason="no evidence is stored; run `bnverify prove`")
 
 
 @pytest.fixture
 def shelf(tmp_path, monkeypatch):
-    """A copy of the stored evidence that a command may rewrite."""
-    path = tmp_path / "evidence.json"
-    path.write_bytes(store.EVIDENCE.read_bytes())
-    load, save = store.load, store.save
-    monkeypatch.setattr(store, "load", lambda: load(path))
-    monkeypatch.setattr(store, "save", lambda entries: save(entries, path))
-    return path
+    """A copy of what is remembered that a command may rewrite."""
+    path = tmp_path / "verdicts.json"
+    path.write_bytes(judged.VERDICTS.read_bytes())
+    monkeypatch.setattr(judged, "VERDICTS", path)
+    judged._remembered.cache_clear()
+    yield path
+    judged._remembered.cache_clear()
 
 
 def test_claims_is_a_table_of_ids_verdicts_and_reasons(bnverify):
     done = bnverify("claims", "thm-4.1", "thm-4.2.1")
     assert done.exit_code == 0
-    rows = [line.replace("(stale)", "").split() for line in done.stdout.splitlines()]
+    rows = [line.strip().split() for line in done.stdout.splitlines()]
     first, second = [row for row in rows if row and row[0].startswith("thm")]
     assert first[:2] == ["thm-4.1", "refuted"]
     assert second[:3] == ["thm-4.2.1", "proved", "yes"]
@@ -77,30 +75,20 @@ LOADED = store.load()
 
 @pytest.mark.parametrize("identifier", list(LOADED))
 def test_show_has_words_for_every_claim(bnverify, identifier, monkeypatch):
-    monkeypatch.setattr(store, "load", lambda: LOADED)
+    monkeypatch.setattr(store, "load", lambda names: {name: LOADED[name] for name in names})
     done = bnverify("show", identifier)
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith(identifier)
 
 
-def test_prove_derives_again_and_stores_what_it_found(bnverify, shelf):
-    entries = store.load()
-    old = dataclasses.replace(entries["thm-4.1"], rests_on="0" * 64)
-    store.save(entries | {"thm-4.1": old})
-    assert "stale evidence on thm-4.1" in bnverify("claims", "thm-4.1").stderr
-    assert "(stale)" in bnverify("claims", "thm-4.1").stdout
+def test_prove_judges_again_and_remembers_what_it_found(bnverify, shelf):
+    shelf.write_text("{}")
+    judged._remembered.cache_clear()
+    assert "thm-4.1 changed since `bnverify prove`" in bnverify("claims", "thm-4.1").stderr
     done = bnverify("prove", "thm-4.1")
     assert done.exit_code == 0
     assert "1 of 1 claims verified" in done.stdout
-    assert not store.load()["thm-4.1"].stale
-    assert "stale" not in bnverify("claims", "thm-4.1").stderr
-
-
-def test_prove_says_where_a_verdict_has_changed(bnverify, shelf):
-    entries = store.load()
-    other = entries["thm-4.1"].item | {"verdict": "proved"}
-    store.save(entries | {"thm-4.1": dataclasses.replace(entries["thm-4.1"], item=other)})
-    assert "was proved" in bnverify("prove", "thm-4.1").stdout
+    assert "changed since" not in bnverify("claims", "thm-4.1").stderr
 
 
 def test_prove_is_exit_code_1_where_a_counterexample_no_longer_holds(bnverify, shelf, monkeypatch):
@@ -125,23 +113,16 @@ def test_prove_is_exit_code_1_where_a_certificate_no_longer_holds(bnverify, shel
     assert bnverify("prove", "thm-4.1").exit_code == 1
 
 
-def test_prove_mends_a_damaged_store(bnverify, shelf):
-    shelf.write_text("{")
-    assert bnverify("claims").exit_code == 2
-    assert bnverify("prove", "thm-4.1").exit_code == 0
-    assert bnverify("claims").exit_code == 0
-
-
 def test_processes_side_by_side_find_what_one_finds(bnverify, shelf):
     def found(*arguments):
         assert bnverify("prove", *arguments, "thm-4.1", "fact-C.1").exit_code == 0
-        return [(entry.item, entry.detail) for entry in store.load().values()]
+        return shelf.read_bytes()
 
     assert found("--jobs", 1) == found("--jobs", 2)
 
 
 def measured():
-    return [entry for entry in store.load().values() if "measured" in entry.detail]
+    return [entry for entry in store.load().values() if entry.claim.measured]
 
 
 def test_the_json_of_an_empirical_claim_has_its_verdict_and_no_counterexample(bnverify):

@@ -1,10 +1,8 @@
 """Letters and numbers on a terminal are written as people write them."""
 
 import pytest
-from bnverify.theory.store import Stored
-from rich.console import Console
 
-from bnverify.commands.display import claims_table, scope_text, spelt
+from bnverify.commands.display import scope_text, spelt
 from bnverify.commands.display_claim import root_signs, spelt_formula
 
 
@@ -50,12 +48,3 @@ def test_latex_in_running_words_is_spelt():
 
 def test_a_formula_between_dollars_stays_latex():
     assert spelt_formula(r"sigma^2, see $\frac{\gamma}{m\sigma^2}$") == r"σ², see $\frac{\gamma}{m\sigma^2}$"
-
-
-def test_a_verdict_on_stale_evidence_says_so():
-    item = {"verdict": "refuted", "tight": False, "scope": {}}
-    entry = Stored("thm-4.1", "claims/gone.py", "0", item, {"why": "because"})
-    console = Console(width=120)
-    with console.capture() as capture:
-        console.print(claims_table([entry]))
-    assert "refuted (stale)" in capture.get()

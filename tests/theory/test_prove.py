@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 from bnverify.theory.claim import (
     Hypothesis,
     Instance,
-    Proof,
-    Reading,
-    Refutation,
     Relation,
-    Step,
     Term,
     eq,
     le,
@@ -24,10 +19,6 @@ from bnverify.theory.exact import Exact
 from bnverify.theory.observe import Gram
 from bnverify.theory.prove import (
     compare,
-    evidence_for,
-    terms_nonzero,
-    verify_instance,
-    verify_proof,
     verify_relation,
 )
 from bnverify.theory.registry import registry
@@ -110,53 +101,6 @@ def test_a_hypothesis_may_be_used_only_if_it_is_assumed() -> None:
         verify_relation(statement, Gram(), terms)
 
 
-def test_an_unknown_lemma_proves_nothing() -> None:
-    checks, _ = verify_proof(cauchy_schwarz, Proof(lemma="it is well known"))
-    assert not all(check.holds for check in checks)
-
-
-def test_a_wrong_step_spoils_a_proof() -> None:
-    wrong = Step(text="wrong", says=lambda q: eq(q.dot(q.one, q.one), 1))
-    checks, _ = verify_proof(cauchy_schwarz, Proof(steps=(wrong,), terms=by_cauchy))
-    assert [check.holds for check in checks] == [False, True]
-
-
-@pytest.mark.parametrize(
-    ("instance", "holds"),
-    [
-        (Instance(y=(0, 1), g=(0, 1)), True),
-        (Instance(y=(0, 1), g=(0, 0)), False),
-        (Instance(y=(0, 1), g=(1, 1)), False),
-    ],
-)
-def test_an_instance_convicts_only_where_the_statement_fails(instance: Instance, holds: bool) -> None:
-    assert verify_instance(PRINTED, instance, generic=False).holds == holds
-
-
-def test_a_generic_instance_must_have_every_term_non_zero() -> None:
-    smallest = Instance(y=(0, 1), g=(0, 1))
-    assert not verify_instance(PRINTED, smallest, generic=True).holds
-    assert not terms_nonzero(PRINTED.says, Exact(smallest))
-    assert verify_instance(PRINTED, PRINTED.refutation.generic, generic=True).holds  # type: ignore[union-attr,arg-type]
-
-
-def test_an_instance_outside_the_hypotheses_convicts_nothing() -> None:
-    never = Hypothesis("never", "g = 0", lambda q: eq(q.grad_sq, 0))
-    reading = replace(PRINTED, hypotheses=(never,))
-    assert not verify_instance(reading, Instance(y=(0, 1), g=(0, 1)), generic=False).holds
-
-
-def test_a_true_statement_is_not_refuted_by_any_instance_it_is_given() -> None:
-    corrected = CLAIMS["thm-4.1"].corrected
-    assert corrected is not None
-    reading = Reading(
-        slug="x", summary="x", says=corrected.says, refutation=Refutation(Instance(y=(0, 1), g=(0, 1)))
-    )
-    evidence = evidence_for(reading)
-    assert not evidence.refuted
-    assert evidence.status == "open"
-
-
 def test_a_maximum_is_an_interval_and_can_be_undecided() -> None:
     q = Exact(Instance(y=(0, 1), g=(0, 1)))
     wide = Extremum(q.num(Fraction(1)), q.num(Fraction(3)))
@@ -166,16 +110,3 @@ def test_a_maximum_is_an_interval_and_can_be_undecided() -> None:
     assert compare(le(wide, two), q)[0] == 0
     assert compare(eq(wide, two), q)[0] == 0
     assert compare(lt(wide, q.num(Fraction(3))), q)[0] == 0
-
-
-@pytest.mark.parametrize("identifier", CLAIMS)
-def test_a_lemma_concludes_only_with_its_name_in_the_list_and_a_reason(identifier: str) -> None:
-    from bnverify.theory.lemmas import LEMMAS
-
-    claim = CLAIMS[identifier]
-    proofs = [reading.proof for reading in claim.readings] + [claim.corrected and claim.corrected.proof]
-    for proof in proofs:
-        if proof is not None and proof.lemma is not None:
-            assert proof.lemma in LEMMAS
-            assert proof.steps, "a lemma alone is no proof"
-            assert all(step.text for step in proof.steps)

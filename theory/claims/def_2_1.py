@@ -8,11 +8,6 @@ rescaled back.
 from __future__ import annotations
 
 from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation
-from bnverify.theory.rooms import FORMAL, POINTS
-from bnverify.theory.twolayer import TwoLayer, TwoLayerPoint
-
-FORMAL["two-layer"] = TwoLayer
-POINTS["two-layer"] = TwoLayerPoint
 
 QUOTATION = r"""Let $\mathcal{L}$ be the loss, $W_1^{(t)}, \dots, W_k^{(t)}$ be the parameters of each of the $k$ layers
 and $(x^{(t)}, y^{(t)})$ be the batch of input-label pairs used to train the network at time $t$. We define internal

@@ -77,17 +77,6 @@ CLAIMS = (
                 says=SHORTER,
                 refutation=Refutation(STRETCH, STRETCH),
             ),
-            Reading(
-                slug="scale-at-most-sigma",
-                summary="the same where |gamma| <= sigma, in particular at matched activations",
-                says=SHORTER,
-                data=Data(fixed="gamma with gamma^2 <= sigma^2"),
-                hypotheses=(SCALE,),
-                assumptions=("|gamma| <= sigma",),
-                proof=Proof(terms=SHORTER_TERMS),
-                admitted=False,
-                why="a condition that the sentence does not name",
-            ),
         ),
         corrected=Corrected(
             says=SHORTER,
@@ -148,6 +137,8 @@ CLAIMS = (
                 says=QUADRATIC_IN_M,
                 data=Data(fixed="the mean of the entries of g", varies="m"),
                 proof=Proof(),
+                admitted=False,
+                why="it holds of every vector and says nothing of the gradient",
             ),
             Reading(
                 slug="any-gradient",
@@ -219,23 +210,19 @@ CLAIMS = (
                 data=Data(fixed="g, y-hat, sigma", varies="X", norm="spectral"),
                 refutation=Refutation(STRETCH, STRETCH),
             ),
-            Reading(
-                slug="scale-at-most-sigma",
-                summary="the same where |gamma| <= sigma",
-                says=SHORTER_IN_WEIGHT_SPACE,
-                data=Data(fixed="g, y-hat, sigma, gamma^2 <= sigma^2", varies="X", norm="spectral"),
-                hypotheses=(SCALE,),
-                assumptions=("|gamma| <= sigma",),
-                proof=Proof(
-                    terms=(
-                        "lam**2 * ((g @ g)/sigma**2)*given0",
-                        "lam**2 * (gamma**2/(sigma**2*m)) * (one @ g)**2",
-                        "lam**2 * (gamma**2/(sigma**2*m)) * (g @ yhat)**2",
-                    )
-                ),
-                admitted=False,
-                why="a condition that the sentence does not name",
+        ),
+        corrected=Corrected(
+            says=SHORTER_IN_WEIGHT_SPACE,
+            proof=Proof(
+                terms=(
+                    "lam**2 * ((g @ g)/sigma**2)*given0",
+                    "lam**2 * (gamma**2/(sigma**2*m)) * (one @ g)**2",
+                    "lam**2 * (gamma**2/(sigma**2*m)) * (g @ yhat)**2",
+                )
             ),
+            text="true if |gamma| <= sigma",
+            hypotheses=(SCALE,),
+            assumptions=("|gamma| <= sigma",),
         ),
         scope=SCOPE,
         assumptions=("|gamma| <= sigma", "g, y-hat, sigma held fixed while X varies"),

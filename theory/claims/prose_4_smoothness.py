@@ -96,18 +96,16 @@ CLAIMS = (
                 says=DECREASED,
                 refutation=Refutation(NEGATIVE, NEGATIVE_GENERIC),
             ),
-            Reading(
-                slug="correlated",
-                summary="the same where gamma <g, y-hat> >= 0",
-                says=DECREASED,
-                data=Data(varies="y, L with gamma <g, y-hat> >= 0"),
-                hypotheses=(CORRELATED,),
-                assumptions=("gamma <g, y-hat> >= 0",),
-                proof=Proof(
-                    steps=(Step("Theorem 4.2, first part", FIRST_PART),),
-                    terms=("1/(m*sigma**2)*given0 * (v @ v)",),
-                ),
+        ),
+        corrected=Corrected(
+            says=DECREASED,
+            proof=Proof(
+                steps=(Step("Theorem 4.2, first part", FIRST_PART),),
+                terms=("1/(m*sigma**2)*given0 * (v @ v)",),
             ),
+            text="true if gamma <g, y-hat> >= 0",
+            hypotheses=(CORRELATED,),
+            assumptions=("gamma <g, y-hat> >= 0",),
         ),
         scope=SCOPE,
         assumptions=("gamma <g, y-hat> >= 0",),

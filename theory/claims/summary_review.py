@@ -2,7 +2,7 @@ r"""The summary and the course review: their sentences that can be checked."""
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Data, Proof, Reading, Refutation, Step
+from bnverify.theory.claim import Claim, Corrected, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.prose_4_lipschitz import SCALE, SCOPE, SHORTER, SHORTER_TERMS, STRETCH
 from bnverify.theory.claims.prose_c import MEAN_ZERO, VARIANCE_ONE
 
@@ -40,17 +40,13 @@ CLAIMS = (
                 says=SHORTER,
                 refutation=Refutation(STRETCH, STRETCH),
             ),
-            Reading(
-                slug="scale-at-most-sigma",
-                summary="the same where |gamma| <= sigma",
-                says=SHORTER,
-                data=Data(fixed="gamma with gamma^2 <= sigma^2"),
-                hypotheses=(SCALE,),
-                assumptions=("|gamma| <= sigma",),
-                proof=Proof(terms=SHORTER_TERMS),
-                admitted=False,
-                why="a condition that the sentence does not name",
-            ),
+        ),
+        corrected=Corrected(
+            says=SHORTER,
+            proof=Proof(terms=SHORTER_TERMS),
+            text="true if |gamma| <= sigma",
+            hypotheses=(SCALE,),
+            assumptions=("|gamma| <= sigma",),
         ),
         scope=SCOPE,
         assumptions=("|gamma| <= sigma",),

@@ -8,7 +8,8 @@ import sympy as sp
 from bnverify.theory.claim import Instance, Status, status_of
 from bnverify.theory.equation import STEP, equation
 from bnverify.theory.exact import Exact
-from bnverify.theory.prove import compare, evidence_of
+from bnverify.theory.judged import evidence_of
+from bnverify.theory.prove import compare
 from bnverify.theory.registry import registry
 
 IDS = [f"eq-{number}" for number in range(1, 63)]

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from bnverify.theory.claim import Claim, Corrected, Instance, Reading, Relation, status_of
+from bnverify.theory.judged import evidence_of
 from bnverify.theory.observe import Syntax, simplified
-from bnverify.theory.prove import additive_terms, compare, evidence_of
+from bnverify.theory.prove import additive_terms, compare
 from bnverify.theory.registry import registry
 from bnverify.theory.rooms import formal, point
 from bnverify.theory.syntax import Scalar, Vector, evaluate

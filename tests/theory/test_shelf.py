@@ -1,0 +1,173 @@
+"""A certificate edited by hand still proves the claim's own statement, or it is refused."""
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bnverify.theory import judged, kernel, shelf
+from bnverify.theory.cases import cases
+from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Step, status_of
+from bnverify.theory.derive import failures_of
+from bnverify.theory.registry import registry
+
+from bnverify.base.errors import InputError
+
+FALSE = "v @ v <= gamma**2 * (g @ g)"
+
+
+def case_of(identifier, label):
+    return next(case for case in cases(registry()[identifier]) if case.label == label)
+
+
+def edited(identifier, label, **changes):
+    return copy.deepcopy(judged.shelved()[identifier, label]) | changes
+
+
+@pytest.mark.parametrize(
+    ("identifier", "label", "changes"),
+    [
+        ("thm-4.2.1", "same-point", {"statement": "1 == 1"}),
+        ("thm-4.2.1", "same-point", {"statement": "v @ one == 0"}),
+        ("thm-4.2.1", "same-point", {"eps": "positive"}),
+        ("thm-4.2.1", "same-point", {"definition": "z = y"}),
+        ("thm-4.2.1", "same-point", {"hypotheses": ["1 <= 0"]}),
+        ("thm-4.2.1", "same-point", {"needs": ["1 <= 0"]}),
+        ("thm-4.2.1", "same-point", {"quantifier": "exists"}),
+        ("thm-4.2.1", "same-point", {"numbers": ["lam"]}),
+        ("thm-4.2.1", "same-point", {"min_m": 3}),
+        ("thm-4.2.1", "same-point", {"claim": "thm-4.1"}),
+        ("thm-4.2.1", "same-point", {"reading": "corrected"}),
+        ("thm-4.2.1", "same-point", {"verdict": "proved"}),
+        ("thm-4.2.1", "same-point", {"certificate": {}}),
+        ("thm-4.2.1", "same-point", {"certificate": {"kind": "trust me"}}),
+        ("thm-4.2.1", "same-point", {"certificate": {"terms": ["(v @ v)"]}}),
+        ("thm-4.2.1", "same-point", {"certificate": {"terms": [], "lemma": "it is well known"}}),
+        ("thm-4.2.1", "same-point", {"certificate": {"terms": [], "statement": "1 == 1"}}),
+        ("thm-4.2.1", "same-point", {"certificate": {"terms": [], "negation": True}}),
+        ("thm-4.1", "same-point, smallest", {"certificate": {"terms": []}}),
+        ("thm-4.1", "same-point, smallest", {"certificate": {"point": {}}}),
+        ("thm-4.1", "same-point, smallest", {"certificate": {"point": {"y": ["0", "1"], "g": ["0"]}}}),
+        ("thm-4.1", "same-point, smallest", {"certificate": {"point": {"y": ["1"], "g": ["1"]}}}),
+        ("thm-4.1", "same-point, smallest", {"certificate": {"point": {"y": ["0", "0"], "g": ["0", "1"]}}}),
+        ("thm-4.1", "same-point, smallest", {"certificate": {"point": {"y": ["0", "1"], "g": ["0", "0"]}}}),
+    ],
+)
+def test_an_edit_is_refused(identifier, label, changes):
+    case = case_of(identifier, label)
+    assert shelf.judge(case, judged.shelved()[identifier, label])
+    with pytest.raises(kernel.Refused):
+        shelf.judge(case, edited(identifier, label, **changes))
+
+
+def test_two_certificates_swapped_are_refused():
+    for one, other in ((("thm-4.1", "corrected"), ("thm-4.2.1", "same-point")),):
+        for key, given in ((one, other), (other, one)):
+            with pytest.raises(kernel.Refused, match="about something else"):
+                shelf.judge(case_of(*key), judged.shelved()[given])
+
+
+def test_no_certificate_proves_nothing():
+    with pytest.raises(kernel.Refused, match="no certificate"):
+        shelf.judge(case_of("thm-4.2.1", "same-point"), None)
+    claim = registry()["thm-4.2.1"]
+    assert str(status_of(claim, judged.evidence_of(claim, {}))) == "open"
+
+
+def test_another_point_that_refutes_is_as_good():
+    item = edited("thm-4.1", "same-point, smallest")
+    item["certificate"] = {"point": {"y": ["0", "2"], "g": ["0", "1"], "gamma": "1", "beta": "3"}}
+    assert shelf.judge(case_of("thm-4.1", "same-point, smallest"), item).verdict == "refuted"
+
+
+def reading(says, **more):
+    return Reading("only", "the only one", says, Data(), **more)
+
+
+def made(*readings):
+    return Claim("ext-made", "made up", "here", "extension", "", readings=readings, scope=(("m", ">= 2"),))
+
+
+def verdict(claim):
+    evidence = judged.evidence_of(claim, shelf.items_of(claim))
+    return str(status_of(claim, evidence)), failures_of(evidence)
+
+
+POINT = Instance(y=(0, 1, 3), g=(1, 0, 2))
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        made(reading(FALSE, proof=Proof())),
+        made(reading("1 <= 0", hypotheses=("1 <= 0",), proof=Proof(terms=("given0",)))),
+        made(reading(FALSE, hypotheses=(FALSE,), proof=Proof(terms=("given0",), example=POINT))),
+        made(reading(FALSE, hypotheses=("1 + m <= -s**2",), proof=Proof(terms=("given0 * (g @ g)",)))),
+        made(reading(FALSE, proof=Proof(steps=(Step("any words", lemma="composition"),)))),
+        made(reading(FALSE, proof=Proof(lemma="composition"))),
+        made(reading(FALSE, proof=Proof(lemma="it is well known"))),
+        made(reading(FALSE, proof=Proof(terms=("gamma**2 * (g @ g) - v @ v",)))),
+        made(
+            reading("v @ one == 0", refutation=Refutation(negation=Step("g'g = g'g", says="g @ g == g @ g")))
+        ),
+        made(reading("v @ one == 0", refutation=Refutation(POINT))),
+        made(reading("v @ one == 0", refutation=Refutation(citation=("lem-4.5", "initialization")))),
+        made(reading("(v @ v)/(v @ v) == 1", proof=Proof())),
+        made(reading("(g @ a)*one == (one @ a)*g", proof=Proof())),
+        made(reading("v @ yhat == 0", proof=Proof(eps=True))),
+        made(reading("v @ v == gamma**2/s**2 * (g @ g)", proof=Proof(), setting="batchnorm")),
+        made(reading("yhat @ yhat == m", proof=Proof(), setting="layer norm")),
+        made(reading("sqrt(lam**2) == lam", proof=Proof())),
+        made(reading("v @ one == 0", proof=Proof(steps=(Step("false", says="v @ v == 0"),)))),
+    ],
+    ids=lambda claim: claim.readings[0].says.text[:30],
+)
+def test_no_claim_file_talks_the_judge_into_a_verdict(claim):
+    said, failures = verdict(claim)
+    assert said == "open"
+    assert failures or claim.readings[0].refutation is not None
+
+
+def test_a_true_statement_is_proved_and_a_false_one_refuted_by_what_a_claim_file_says():
+    assert verdict(made(reading("v @ one == 0", proof=Proof()))) == ("proved", ())
+    assert verdict(made(reading("v @ v == g @ g", refutation=Refutation(POINT)))) == ("refuted", ())
+
+
+def test_an_instance_does_not_prove_a_statement_about_all():
+    said, _ = verdict(made(reading("v @ v <= g @ g", proof=Proof(at=POINT))))
+    claim = made(reading("v @ v <= g @ g", proof=Proof(at=POINT)))
+    (asked,) = cases(claim)
+    assert asked.asked.quantifier == "exists"
+    assert said in {"open", "proved"}
+
+
+def test_the_kernel_alone_checks_every_file():
+    root = Path(kernel.__file__).parent
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-I",
+            root / "kernel.py",
+            shelf.FOLDER / "thm_4_1.json",
+            shelf.FOLDER / "thm_4_2_1.json",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("text", ["{", "[3]", "[{}]", "\x00", "null"])
+def test_a_damaged_certificate_file_is_an_input_error(tmp_path, text):
+    (tmp_path / "thm_4_1.json").write_text(text)
+    with pytest.raises(InputError, match="cannot be read"):
+        shelf.load(tmp_path)
+
+
+def test_two_items_on_one_thing_are_an_input_error(tmp_path):
+    item = judged.shelved()["thm-4.2.1", "same-point"]
+    (tmp_path / "a.json").write_text(json.dumps([item, item]))
+    with pytest.raises(InputError, match="two items"):
+        shelf.load(tmp_path)
