@@ -22,6 +22,7 @@ from bnverify.theory.claim import Claim, Corrected, Hypothesis, Instance, Proof,
 from bnverify.theory.observe import Syntax, simplified
 from bnverify.theory.prove import verify_relation
 from bnverify.theory.rooms import FORMAL, formal
+from bnverify.theory.said import WITNESSED
 from bnverify.theory.settings import Setting
 from bnverify.theory.syntax import Scalar, Vector, evaluate, replace, scalar, walk
 
@@ -112,6 +113,8 @@ def statements(claim: Claim) -> tuple[Statement, ...]:
     """
     found: dict[tuple[Any, ...], Statement] = {}
     for about, source, proof in _proofs(claim):
+        if source.setting not in WITNESSED:
+            continue
         parts = [(f"{about}, step {i}", step.says, step.terms) for i, step in enumerate(proof.steps, 1)]
         if proof.at is not None:
             made = _statement(claim, about, source, proof, source.says(Syntax()), at=proof.at)

@@ -19,6 +19,13 @@ VECTORS = frozenset(_VECTORS.split())
 OPERATORS = frozenset(_OPERATORS.split())
 
 
+_WITNESSED = (
+    "activations inputs unbiased optima affine weights layer rms-norm layer-norm weights-at-X group-norm"
+)
+WITNESSED = frozenset(_WITNESSED.split())
+"""The settings that the rooms of `settings` know; what is stated in another is decided by the kernel alone."""
+
+
 def _apply(name: str, value: Vector) -> Vector:
     return Vector("op", (name, value))
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 from bnverify.theory.observe import Gram, Syntax, simplified
 from bnverify.theory.registry import registry
+from bnverify.theory.said import WITNESSED
 from bnverify.theory.syntax import Scalar, Vector, dump, evaluate, load, replace, scalar, walk
 
 q = Syntax()
@@ -15,7 +16,10 @@ TREE = q.gamma**2 / q.sigma**2 * (q.grad_sq - q.grad_sum**2 / q.m) - Fraction(1,
 
 
 STATEMENTS = {
-    f"{claim.id}/{reading.slug}": reading.says for claim in registry().values() for reading in claim.readings
+    f"{claim.id}/{reading.slug}": reading.says
+    for claim in registry().values()
+    for reading in claim.readings
+    if reading.setting in WITNESSED
 }
 
 
