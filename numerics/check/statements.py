@@ -9,22 +9,31 @@ from bnverify.numerics.check.findings import term_nodes
 from bnverify.numerics.measure.instances import Family, Kind
 from bnverify.numerics.measure.spaces import SPACES
 from bnverify.theory.claim import Claim, Corrected, Data, Hypothesis, Reading, Says, rational, status_of
+from bnverify.theory.grammar import parse
 from bnverify.theory.latex import PLAIN, statement, written
-from bnverify.theory.prove import verify_relation
 from bnverify.theory.registry import registry
-from bnverify.theory.rooms import formal
-from bnverify.theory.settings import Setting
 from bnverify.theory.store import Stored
 from bnverify.theory.syntax import walk
 
 WHY_NOT = {
-    "argument": "it is about functions of one variable or named bounds, and a random number is no such function",
-    "matrices": "it is about the eigenvalues of a matrix, which a random number is not",
-    "two-layer": "it is about one network with two weights, which its certificate treats for all their values",
-    "shared-affine": "its two samples must be stationary in every gamma and beta, which no random batch is",
-} | {
-    f"lp-{p}-sample": "its units share a norm sample by sample, which is no normalisation of one batch"
-    for p in ("1", "2", "inf")
+    "free": "it is about numbers, not about a batch",
+    "rescaled": "it is about a loss of rescaled parameters, not about a normalisation",
+    "symmetric-matrices": "it is about matrices, not about a batch",
+    "any-matrices": "it is about matrices, not about a batch",
+    "affine-layer": "it is about an affine layer, not about a normalisation",
+    "two-inputs": "random batches hold one input; it is decided at exact points of two",
+    "two-weights": "random batches hold one set of weights; it is decided at exact points of two",
+    "free-input": "it is about every input in a ball, not about one batch",
+    "downstream": "no random loss is known to have the Hessian that it assumes",
+    "rates": "the second rate of a random loss is B by definition",
+    "weight-space": "it exhibits one exact point",
+    "plain-weights": "it is about the network without a normalisation",
+    "elementwise": "random batches hold no bound of all gammas",
+    "shared-smooth-norm": "a random batch holds one unit",
+    "l1-layer": "a random batch holds one unit",
+    "l1-sample": "a random batch holds one unit",
+    "l2-layer": "a random batch holds one unit",
+    "linf-layer": "a random batch holds one unit",
 }
 """Why a setting has no random batches."""
 
@@ -88,6 +97,10 @@ def kind_of(reading: Reading | Corrected) -> tuple[Kind | None, str]:
             return Kind("stationary-in-y", matched=True, eps=eps), ""
         case "activations":
             return Kind("batches", matched="same-activations" in hypotheses, eps=eps), ""
+        case "matched":
+            return Kind("batches", matched=True, eps=eps), ""
+        case "matched-weights":
+            return Kind("weights", bias=True, matched=True, eps=eps, setting="weights-with-bias"), ""
         case "inputs":
             return Kind("inputs", eps=eps, setting="inputs"), ""
         case "optima":
@@ -116,14 +129,7 @@ def _exists(reading: Reading | Corrected) -> bool:
     return exhibited or (refutation is not None and refutation.negation is not None)
 
 
-def _identical(reading: Reading | Corrected, setting: str) -> bool:
-    """Whether the two sides are one expression for every m, which a proof by a lemma does not say."""
-    eps = reading.proof is not None and reading.proof.eps
-    try:
-        room: Setting = formal(setting, eps)
-        return verify_relation(reading.says, room)[1]
-    except (KeyError, NotImplementedError, ValueError, TypeError):
-        return False
+_OPS = {"<=": "le", "<": "lt", "==": "eq", "psd": "le"}
 
 
 @cache
@@ -139,12 +145,8 @@ def _stated(name: str) -> tuple[Stated, ...]:
         listed.append(("corrected", "corrected", claim.corrected.text, claim.corrected))
     out = []
     for slug, role, summary, item in listed:
-        relation = statement(item.says)
-        proved = found[slug].proved
-        tight = found[slug].tight or (proved and relation.op == "le" and _identical(item, item.setting))
+        tight = found[slug].tight
         kind, why_not = kind_of(item)
-        if relation.op not in {"le", "lt", "eq"}:
-            kind, why_not = None, f"the relation {relation.op!r} is none between two numbers"
         left, right = ((), ()) if why_not else term_nodes(item.says)
         out.append(
             Stated(
@@ -157,7 +159,7 @@ def _stated(name: str) -> tuple[Stated, ...]:
                 verdict=str(found[slug].status),
                 tight=tight,
                 as_equality=tight,
-                tested_as="eq" if tight else relation.op,
+                tested_as="eq" if tight else _OPS[parse(item.says.text).head],
                 kind=kind,
                 why_not=why_not,
                 written=written(item.says, PLAIN),

@@ -139,7 +139,7 @@ class Measured(Setting):
                 return self.layer.y.sign()
             case "top":
                 return jacobian(lambda y: y.abs().amax(), self.layer.y)
-            case "a" | "b":
+            case "a" | "b" | "u":
                 size = self._probe_size()
                 return normal(size, seed=self.seed + ord(name))
         raise KeyError(name)
@@ -410,7 +410,7 @@ P = {"1": 1.0, "2": 2.0, "inf": math.inf}
 LAYERS: dict[str, tuple[Callable[[bool, int], Layer], ...]] = {
     "activations": (batch_norm,),
     "affine": (batch_norm,),
-    "linear-loss": (lambda positive, seed: batch_norm(positive, seed, linear=True),),
+    "linear": (lambda positive, seed: batch_norm(positive, seed, linear=True),),
     "unbiased": (unbiased,),
     "layer-norm": (layer_norm,),
     "rms-norm": (rms_norm,),
@@ -418,20 +418,20 @@ LAYERS: dict[str, tuple[Callable[[bool, int], Layer], ...]] = {
     "layer": (batch_norm_layer, instance_norm),
     "weights": (linear, convolution),
     "weights-at-X": (linear, convolution),
-    "weights-centred": (lambda positive, seed: linear(positive, seed, centred=True),),
-    "weights-eigen": (lambda positive, seed: linear(positive, seed, whitened=True),),
-    "lp-any": tuple(
+    "smooth-norm": tuple(
         lambda positive, seed, p=p, of=of: lp_norm(p, "power-mean", of, 1, positive, seed)
         for p in P.values()
         for of in ("raw", "centred")
     ),
 }
 for name, p in P.items():
-    LAYERS[f"lp-{name}"] = (lambda positive, seed, p=p: lp_norm(p, "power-mean", "raw", 1, positive, seed),)
-    LAYERS[f"lp-{name}-centred"] = (
+    LAYERS[f"l{name}-norm"] = (
+        lambda positive, seed, p=p: lp_norm(p, "power-mean", "raw", 1, positive, seed),
+    )
+    LAYERS[f"l{name}-centred"] = (
         lambda positive, seed, p=p: lp_norm(p, "power-mean", "centred", 1, positive, seed),
     )
-LAYERS["lp-2-layer"] = tuple(
+LAYERS["shared-smooth-norm"] = tuple(
     lambda positive, seed, p=p, average=average: lp_norm(p, average, "raw", 2, positive, seed)
     for p in P.values()
     for average in ("layer-mean", "sample-mean")
@@ -443,12 +443,18 @@ def _stated(claim: Claim) -> list[Reading | Corrected]:
     return stated + ([claim.corrected] if claim.corrected is not None else [])
 
 
+def _differentiates(item: Reading | Corrected) -> bool:
+    """A layer here does not differentiate its divisor."""
+    return any("d(n" in stated.says.text for stated in (item, *item.hypotheses))
+
+
 CASES = [
     pytest.param(item, make, id=f"{name}:{getattr(item, 'slug', 'corrected')}-{number}")
     for name, claim in registry().items()
     if name.startswith("ext-")
     for item in _stated(claim)
     if item.proof is not None and item.proof.lemma is None and item.proof.at is None
+    if item.setting in LAYERS and not _differentiates(item)
     for number, make in enumerate(LAYERS[item.setting])
 ]
 

@@ -103,13 +103,6 @@ def test_weights_that_must_be_stationary_are(instance: Instance) -> None:
     assert all(tidy(entry) == 0 for entry in room.vec("dW_plain"))
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=8)
-@given(instances(needs("lem-4.5", "no-bias")))
-def test_the_optimum_of_the_batchnorm_loss_is_one(instance: Instance) -> None:
-    room = Exact(instance)
-    assert all(tidy(entry) == 0 for entry in room.vec("dW_hat"))
-
-
 def test_every_corner_is_drawn_by_default() -> None:
     assert set(corners_of(BATCH, eps=True)) == set(CORNERS)
 

@@ -10,7 +10,7 @@ SLUG = r"[a-z\d]+(-[A-Za-z\d]+)*"
 PART = r"(\.[A-Za-z\d.-]+)?"
 SCHEME = re.compile(
     rf"thm-(\d\.\d(\.\d)?|C\.\d)|lem-\d\.\d|obs-\d\.\d\.[a-z]+|fact-C\.\d|def-\d\.\d{PART}|eq-\d+{PART}"
-    rf"|fig-\d+[a-c]?{PART}|prose-([\dABCa]+(\.\d)*|summary|review)-{SLUG}{PART}|blog-(thm-4\.2\.[12]|lem-4\.5|{SLUG}){PART}|ext-{SLUG}{PART}"
+    rf"|fig-\d+[a-c]?{PART}|prose-([\dABCa]+(\.\d)*|summary|review)-{SLUG}{PART}|[a-z]+-\d{{4}}:{SLUG}|blog-(thm-4\.2\.[12]|lem-4\.5|{SLUG}){PART}|ext-{SLUG}{PART}"
 )
 
 
