@@ -225,11 +225,12 @@ def edits(certificate: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("title", [entry[0] for entry in PAPER if entry[1] != "no"])
+SLOW = {"two normalisations", "weight space"}
+
+
+@pytest.mark.parametrize("title", [entry[0] for entry in PAPER if entry[1] != "no" and entry[0] not in SLOW])
 def test_an_edited_certificate_proves_the_claim_itself_or_nothing(title: str) -> None:
     _, expected, certificate, fields = next(entry for entry in PAPER if entry[0] == title)
-    if title in {"two normalisations", "weight space"}:
-        pytest.skip("slow, and nothing new")
     for edited in edits(certificate):
         try:
             found = judge(Claim(**fields), edited)
