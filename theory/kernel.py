@@ -6,7 +6,8 @@ no derivative of any normalisation is written here. `judge(claim, certificate)` 
 else makes, or raises `Refused`. What is claimed comes from the `Claim` alone; a certificate only supplies steps.
 
 Trusted: this file and Python's `ast`, `fractions` and whole numbers; the chain and product rules, 2 r dr = d(r^2) and
-Riesz' theorem; an identity of formal vectors holds for vectors of every m. Where it is used, it is proved in a line:
+Riesz' theorem; an identity of formal vectors holds for vectors of every m; near a batch without an entry 0 its signs
+are constant, and so is the place of its one largest entry. Where it is used, it is proved in a line:
 - Cauchy-Schwarz: |a|^2 (|a|^2 |b|^2 - <a,b>^2) = | |a|^2 b - <a,b> a |^2, and both sides vanish at a = 0;
 - max over ||X|| <= lam of |X'u|^2 is lam^2 |u|^2: |X'u| <= ||X|| |u|, attained by X = lam u e'/|u|;
 - {X X'u : ||X|| <= lam} is {w : <w, lam^2 u - w> >= 0}: P = X X' has P^2 <= lam^2 P; conversely X = w e'/sqrt(<w,u>);
@@ -798,11 +799,8 @@ class Formal:
             self.add_operator(name, kind, source, target)
         if self.weights:
             self.add_operator("X'", ">", "weights", "batch")
-            self.names |= {
-                "X": self.letters["X'>"],
-                "T": self.letters["X'<"],
-                "W": Vector.base("W'", "weights"),
-            }
+            self.names |= {"X": self.letters["X'>"], "T": self.letters["X'<"]}
+            self.names["W"] = Vector.base("W'", "weights")
         return self.names
 
     def add_operator(self, name: str, kind: str, source: str = "batch", target: str = "batch") -> None:
@@ -838,11 +836,9 @@ class Formal:
             return self.loss_rate(self.moves(base[1:] + unit, None))
         if base == "sigma" and f"s{unit}" in dict(self.lines):
             s = self.look("s" + unit)
-            return (
-                self.sqrt(s * s - self.look("eps"), parse(f"s{unit}**2 - eps"))
-                if self.claim.eps == "positive"
-                else s
-            )
+            if self.claim.eps == "zero":
+                return s
+            return self.sqrt(s * s - self.look("eps"), parse(f"s{unit}**2 - eps"))
         if base == "rho" and f"s{unit}" in dict(self.lines):
             s, sigma = self.look("s" + unit), self.look("sigma" + unit)
             return sigma * sigma * self.inverse(s * s, parse(f"s{unit}**2"))
@@ -1067,9 +1063,8 @@ class Formal:
         slopes: dict[Any, Number] = {}
         for monomial, c in value.parts.items():
             for atom, power in monomial:
-                slopes[atom] = slopes.get(atom, Number({})) + Number({monomial: c * power}) * Number.atom(
-                    atom, -1
-                )
+                slope = Number({monomial: c * power}) * Number.atom(atom, -1)
+                slopes[atom] = slopes[atom] + slope if atom in slopes else slope
         total = Number({})
         for atom, slope in slopes.items():
             total = total + slope * self.change_of_atom(atom, moves)
@@ -1222,11 +1217,9 @@ class Formal:
             raise Refused(f"the absolute value of what is no number: {ast.unparse(node)}")
         if self.sign(node) != "unknown":
             return value
-        return (
-            -value
-            if self.number_sign(-value) not in {"unknown", "nonzero"}
-            else self.root(self.normal(value * value))
-        )
+        if self.number_sign(-value) != "unknown":
+            return -value
+        return self.root(self.normal(value * value))
 
     def root(self, value: Number) -> Number:
         """The root of a normal number; a single monomial is taken apart, so that roots of equal numbers are equal."""
@@ -1281,9 +1274,7 @@ class Formal:
             self.nonzero.add(new)
         if sign != "unknown":
             self.nonnegative.add(new)
-        for old in sorted(
-            value.atoms() - self.nonzero
-        ):  # inner products come first, and y @ y last among them
+        for old in sorted(value.atoms() - self.nonzero):  # inner products first, and y @ y last among them
             holding = Number({monomial: c for monomial, c in value.parts.items() if old in dict(monomial)})
             slope = holding * Number.atom(old, -1)
             if len(slope.parts) == 1 and slope.atoms() <= self.nonzero:
@@ -1455,9 +1446,8 @@ class Formal:
                 known = self.number_sign(value) if isinstance(value, Number) else "unknown"
                 return known if known != "unknown" else self.sign(self.line_of(name))
             case ast.Name(id=name) if name in self.relations:
-                return {"==": "zero", "<": "positive", "<=": "nonnegative", "!=": "unknown"}[
-                    self.relations[name]
-                ]
+                signs = {"==": "zero", "<": "positive", "<=": "nonnegative", "!=": "unknown"}
+                return signs[self.relations[name]]
             case ast.UnaryOp(op=ast.USub(), operand=inside) if self.sign(inside) == "zero":
                 return "zero"
             case ast.BinOp(
@@ -1469,9 +1459,8 @@ class Formal:
                 ):
                     return "zero"
                 if "unknown" not in {one, other}:
-                    sure = (
-                        "positive" in {one, other} if isinstance(op, ast.Add) else one == other == "positive"
-                    )
+                    every = one == other == "positive"
+                    sure = "positive" in {one, other} if isinstance(op, ast.Add) else every
                     return "positive" if sure else "zero" if one == other == "zero" else "nonnegative"
                 if isinstance(op, ast.MatMult) and (same(left, right) or self.is_definite(left, right)):
                     value = self.number_sign(walk(node, self))
@@ -1531,11 +1520,7 @@ class Formal:
                 u, known = image_form(inside, ball_of(ball))
                 if known is not None and same(form, known):
                     lam, vector, value = walk(ball_of(ball), self), walk(u, self), walk(w, self)
-                    return self.number_sign(value @ (vector * (lam * lam) - value)) in {
-                        "zero",
-                        "positive",
-                        "nonnegative",
-                    }
+                    return self.number_sign(value @ (vector * (lam * lam) - value)) != "unknown"
         return False
 
 
@@ -1587,11 +1572,8 @@ class Point(Numbers):
     """
 
     def __init__(self, claim: Claim, data: dict[str, Any], maxima: Iterable[dict[str, Any]] = ()) -> None:
-        self.claim, self.formal, self.maxima = (
-            claim,
-            Formal(replace(claim, hypotheses=(), needs=())),
-            list(maxima),
-        )
+        self.claim, self.maxima = claim, list(maxima)
+        self.formal = Formal(replace(claim, hypotheses=(), needs=()))
         self.powers: dict[Any, Exact] = {}  # of atoms, as they are computed
         self.sizes: dict[str, int] = {}
         self.base: dict[str, Any] = {"eps": Exact({})}
@@ -1637,12 +1619,9 @@ class Point(Numbers):
         if strange := data.keys() - known:
             raise Refused(f"a point of this claim holds {sorted(known)} and not {sorted(strange)!a}")
         loose = {name for name in known if re.fullmatch(r"(g|H|gamma|beta)(_\w+)?", name)}
-        declared = {
-            *self.claim.numbers,
-            *self.claim.declared_vectors(),
-            *(x[0] for x in self.claim.declared_operators()),
-        }
-        declared |= {f"{name}_T" for name in declared}
+        declared = {*self.claim.numbers, *self.claim.declared_vectors()}
+        for name, *_ in self.claim.declared_operators():
+            declared |= {name, f"{name}_T"}
         if self.claim.definition.replace(" ", "") == "z=y" and said <= declared:
             loose.add("y")  # a claim about no batch
         if missing := (known & (named | {"X'", "W"})) - loose - data.keys():
@@ -1697,12 +1676,8 @@ class Point(Numbers):
         formal, base = self.formal, self.base
         self.names = {"m": Exact.of(self.size), "one": column([1] * self.size)} | base
         if formal.weights:
-            self.names |= {
-                "X": base["X'"],
-                "T": self.letters["X'<"],
-                "W'": base["W"],
-                "y": base["X'"] @ base["W"],
-            }
+            self.names |= {"X": base["X'"], "T": self.letters["X'<"], "W'": base["W"]}
+            self.names["y"] = base["X'"] @ base["W"]
         for name, kind, source, target in self.claim.declared_operators():
             if name == "I":
                 self.names[name] = Operator(lambda u: u, source, target)
