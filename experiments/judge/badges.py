@@ -12,7 +12,7 @@ from bnverify.experiments.judge.ranks import LEVEL, Estimate
 from bnverify.experiments.judge.rules import Endpoint
 
 Word = Literal["reproduced", "too-small", "no-effect", "opposite", "mixed", "underpowered", "not-run"]
-FEWEST = 5  # Seeds below which there is no badge.
+FEWEST = 6  # Seeds from which on there is a 95 % interval, and so a badge.
 MOST = 10_000  # Seeds beyond which nobody is asked for a number.
 
 
@@ -47,7 +47,7 @@ def word(low: float, high: float, endpoint: Endpoint) -> Word:
             return "reproduced"
         if low > 0 and high < d:
             return "too-small"
-        if -d < low <= 0 and high < d:
+        if -d < low and high < d:
             return "no-effect"
         return "opposite" if high <= -d or (high < 0 and low <= -d) else "underpowered"
     inside, outside = {
@@ -73,8 +73,6 @@ def answer(log_ratios: Sequence[float], endpoint: Endpoint, family: int = 1) -> 
     estimate = measure(log_ratios)
     p, effect = p_value(log_ratios, endpoint), oriented(estimate, endpoint)
     found = word(effect.low, effect.high, endpoint)
-    if estimate.n < FEWEST:
-        found = "underpowered"
     needs = 0 if found != "underpowered" else needed(list(log_ratios), endpoint, family)
     return Answer(found, estimate, p, needs)
 
@@ -102,7 +100,7 @@ def needed(log_ratios: Sequence[float], endpoint: Endpoint, family: int = 1) -> 
     """
     x = sorted(v for v in log_ratios if math.isfinite(v))
     effect = oriented(ranks.signed_rank(log_ratios), endpoint).centre
-    floor = max(FEWEST + 1, math.ceil(math.log2(family / LEVEL)))
+    floor = max(FEWEST, math.ceil(math.log2(family / LEVEL)))
     if len(x) < 2 or not math.isfinite(effect):
         return max(floor, len(log_ratios) + 1)
     middle = x[len(x) // 2]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bnverify.experiments.judge import ranks, ratios
-from bnverify.experiments.judge.badges import FEWEST, Answer, Word, answer, needed, oriented
+from bnverify.experiments.judge.badges import Answer, Word, answer, needed, oriented
 from bnverify.experiments.judge.rules import Endpoint, Rule, Rules
 from bnverify.experiments.measure.averages import PHASES
 from bnverify.experiments.measure.shelf import Shelf
@@ -161,9 +161,7 @@ def judged_of(
     words = {cell.word for cell in cells}
     verdict: Word = words.pop() if len(words) == 1 else "underpowered"
     needs = _needs(cells, family) if verdict == "underpowered" else 0
-    boundary: tuple[Cell, ...] = ()
-    if min(len(cell.log_ratios) for cell in cells) >= FEWEST:
-        boundary = _boundary(cells) or (_boundary(parts) if len(cells) == 1 else ())
+    boundary = _boundary(cells) or (_boundary(parts) if len(cells) == 1 else ())
     verdict = "mixed" if boundary else verdict
     return Judged(rule, verdict, scale, cells, parts, p=p, p_holm=p, boundary=boundary, needs=needs)
 
@@ -192,7 +190,7 @@ def _boundary(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
     pairs = [
         (a, b)
         for a, b in itertools.permutations(cells, 2)
-        if a.word == "reproduced" and b.answer and b.word != "reproduced" and len(a.log_ratios) >= FEWEST
+        if a.word == "reproduced" and b.answer and b.word != "reproduced"
     ]
     differences = [
         [

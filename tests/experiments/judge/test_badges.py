@@ -87,6 +87,13 @@ def test_the_seeds_that_are_asked_for_settle_it() -> None:
     assert np.mean([w == "reproduced" for w in words]) >= 0.7
 
 
+def test_equivalence_has_the_larger_of_two_p() -> None:
+    one = endpoint("within", 1.5)
+    assert answer(seeds(1.4), one).p == ranks.p_above([-x for x in seeds(1.4)], -math.log(1.5)) > 0.05
+    assert answer(seeds(1 / 1.4), one).p > 0.05
+    assert answer(seeds(1.0), one).p == 1 / 2**8
+
+
 def test_a_sign_test_judges_by_the_median() -> None:
     rule = replace(BELOW, test="sign")
     assert answer([-3.0] * 10 + [30.0] * 2, rule).word == "reproduced"
