@@ -35,15 +35,26 @@ def pages() -> dict[str, str]:
     }
 
 
+def conjectures_page() -> dict[str, str]:
+    """The page of decided conjectures; it takes half a minute."""
+    from bnverify.theory.decide.conjectures import decided, note
+
+    return {"conjectures.md": note(decided())}
+
+
 def notes(
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("notes"),
+    conjectures: Annotated[
+        bool,
+        typer.Option("--conjectures", help="Decide thirty conjectures anew, and write conjectures.md alone."),
+    ] = False,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a note is stale.")] = False,
 ) -> None:
     """Write claims.md, errata.md and derivations.md from stored evidence."""
     from bnverify.base.files import write_text
 
     stale = []
-    for name, text in pages().items():
+    for name, text in (conjectures_page() if conjectures else pages()).items():
         path = out / name
         if check:
             if not path.is_file() or path.read_text(encoding="utf-8") != text:

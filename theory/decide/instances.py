@@ -4,12 +4,13 @@ that seem to serve, the smallest first (in m, then non-zero entries, then height
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from bnverify.theory.decide.conjecture import Case
-from bnverify.theory.kernel import EPS, Formal, Number, Point, Refused, Vector
+from bnverify.theory.kernel import EPS, Formal, Number, Point, Refused, Vector, check_example
 
 Array = np.ndarray
 ROUNDING = 1e-10
@@ -64,6 +65,15 @@ class Batch:
                 term = term * self.atom(atom) ** power
             total, size = total + term, size + np.abs(term)
         return total, size
+
+    def size_of(self, gap: Number | Vector) -> Array:
+        """The sum of the absolute terms of a number or of the entries of a vector's terms."""
+        if isinstance(gap, Number):
+            return self.value(gap)[1]
+        total = np.zeros(self.count)
+        for (word, name), c in gap.parts.items():
+            total = total + np.abs(self.value(c)[0][:, None] * self.vector(word, name)).sum(axis=1)
+        return total
 
     def no_term_is_zero(self, gap: Number | Vector) -> Array:
         """Where every monomial differs from 0."""
@@ -178,6 +188,11 @@ def draw(case: Case, size: int, count: int, rng: np.random.Generator) -> dict[st
         values = np.array([float(x) for x in NUMBERS])[chosen]
         data[f"{name}'"] = chosen
         data[name] = np.abs(values) + (values == 0) if name == "eps" else values
+    round_rows = np.flatnonzero(rng.random(count) < 0.06)  # every vector is an eigenvector of a multiple of 1
+    for name in ("H", *claim.operators):
+        data[name][round_rows] = 2 * np.eye(size, dtype=int)
+    for name in claim.numbers:
+        data[name][round_rows], data[f"{name}'"][round_rows] = 2.0, NUMBERS.index(2)
     return data
 
 
@@ -258,6 +273,11 @@ def candidates(
                 good &= batch.broken(gap, relation)
             if goal:
                 good &= batch.holds(gap, relation)
+            if not (broken or goal):  # an example of the hypotheses is worth more where their terms are not 0
+                live = good.copy()
+                for gap, _ in case.given:
+                    live &= batch.size_of(gap) > 0
+                good = live if live.any() else good
             if apart is not None:
                 good &= batch.holds(apart, "!=")
             if terms:
@@ -267,6 +287,8 @@ def candidates(
             continue
         chosen = sorted((texts(data, row) for row in rows[:3000]), key=weight)
         yield from chosen[:12]
+        if not (broken or goal):
+            yield from chosen[12 :: max(len(chosen) // 16, 1)]
 
 
 def convicted(case: Case, points: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -283,12 +305,20 @@ def convicted(case: Case, points: Iterator[dict[str, Any]] | list[dict[str, Any]
 
 
 def satisfied(case: Case, points: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The first of the points at which needs and hypotheses hold exactly."""
+    """The first of the points that the kernel takes as an example of the hypotheses, else the first where they hold."""
+    spare = None
     for point in points:
         try:
+            check_example(replace(case.claim, example=point), expected=True)
+            return point
+        except Refused:
+            pass
+        try:
             place = Point(case.claim, point)
-            if all(place.holds(text)[0] for text in (*case.claim.needs, *case.claim.hypotheses)):
-                return point
+            if spare is None and all(
+                place.holds(text)[0] for text in (*case.claim.needs, *case.claim.hypotheses)
+            ):
+                spare = point
         except Refused:
             continue
-    return None
+    return spare

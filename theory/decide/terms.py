@@ -74,8 +74,10 @@ def generators(algebra: Algebra, full: bool, left: Callable[[], float]) -> list[
             equal.append(Term(poly, label, free=True))
         elif relation != "!=" and poly:
             single.append(Term(poly, label, positive=relation == "<"))
+    if case.goal[1] == "==":
+        return [term for term in (*equal, *silent(algebra)) if term.poly]
     forms = [*natural_forms(algebra), *beyond(algebra)]
-    if full and algebra.case.goal[1] != "==":
+    if full:
         forms += read_terms(algebra, left)
     hypotheses = single[1:]
     double = [
