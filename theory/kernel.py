@@ -761,6 +761,7 @@ class Formal:
         self.letters: dict[str, Operator] = {}
         self.curved: set[str] = set()  # the letters of Hessians
         self.elsewhere = False  # whether names mean something else for a while
+        self.moving = False  # whether what is read is about to be differentiated
         self.names: dict[str, Any] = self.given_names()
         self.defining = True  # what a definition divides by is not 0: that is the scope of a normalisation
         for name, tree in self.lines:
@@ -1005,10 +1006,18 @@ class Formal:
             return self.loss_rate(moves)
         if self.weights and name == "y" and names_in(inside) & {"W", "X"}:
             raise Refused("y = X @ W does not move where W and X stay")
-        value = walk(inside, self)
+        value = self.near(inside)
         if not isinstance(value, (Number, Vector)):
             raise Refused("the rate of something that is neither a number nor a vector")
         return self.change(value, moves)
+
+    def near(self, inside: ast.expr) -> Any:
+        """The value of what is differentiated: hypotheses hold at one instance, and those with <= not around it."""
+        before, self.moving = self.moving, True
+        try:
+            return walk(inside, self)
+        finally:
+            self.moving = before
 
     def rate_behind(self, inside: ast.expr, base: str, unit: str, along: Vector) -> Any:
         """A rate as z or y-hat moves freely: z is its line of the definition, g follows, everything else stays."""
@@ -1045,7 +1054,7 @@ class Formal:
             if isinstance(inside, ast.Name) and inside.id == "L":
                 change: Any = self.loss_rate(moves)
             else:
-                change = self.change(walk(inside, self), moves)
+                change = self.change(self.near(inside), moves)
         finally:
             self.names, self.elsewhere = kept, False
         back = {((), "yhat'"): kept["yhat"]} if "yhat" in kept else {((), "z'"): kept["z"]}
@@ -1152,7 +1161,7 @@ class Formal:
 
     def maximum(self, inside: ast.expr, lam: ast.expr) -> Number:
         """max(inside, norm(X) <= lam): its value where it has one, else a number of which `sign` knows lower bounds."""
-        if self.sign(lam) == "unknown":
+        if self.sign(lam) == "unknown" or (self.moving and self.sign(lam) != "positive"):
             raise Refused(f"the bound {ast.unparse(lam)} may be negative, and then no X is there")
         u, form = image_form(inside, lam)
         vector, bound = walk(u, self), walk(lam, self)
@@ -1215,9 +1224,12 @@ class Formal:
     def absolute(self, value: Any, node: ast.expr) -> Number:
         if not isinstance(value, Number):
             raise Refused(f"the absolute value of what is no number: {ast.unparse(node)}")
-        if self.sign(node) != "unknown":
+        enough = (
+            {"positive"} if self.moving else {"positive", "nonnegative", "zero"}
+        )  # what is true nearby as well
+        if self.sign(node) in enough:
             return value
-        if self.number_sign(-value) != "unknown":
+        if self.number_sign(-value) in enough:
             return -value
         return self.root(self.normal(value * value))
 

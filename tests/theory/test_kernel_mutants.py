@@ -60,9 +60,9 @@ MUTANTS = [
     ('value @ (vector * (lam * lam) - value)', 'value @ value', 'what it need not attain'),
     ('if not self.defining or not value:', 'if not value:', 'divides by what may be 0'),
     ("or (self.sign(node) == 'unknown' and (not self.defining))", '', 'the root of what may be negative'),
-    ("if self.sign(node) != 'unknown':\n            return value", 'if True:\n            return value', 'the root of a square'),
+    ("if self.sign(node) in enough:\n            return value", 'if True:\n            return value', 'the root of a square'),
     ('if half_power(top).denominator == 1', 'if True', 'a quarter power'),
-    ("if self.sign(lam) == 'unknown':", 'if False:', 'lam may be negative'),
+    ("if self.sign(lam) == 'unknown' or", 'if False or', 'lam may be negative'),
     ('return bound * bound * (vector @ vector)', 'return bound * (vector @ vector)', 'a maximum'),
     ("raise Refused('in a maximum over X every other name is held fixed, and these are made of X')", 'pass', 'a maximum of what X makes'),
     ("raise Refused('the rate of a maximum')", 'return Number({})', 'the rate of a maximum'),
@@ -97,6 +97,9 @@ MUTANTS = [
     ('if taken or not re.fullmatch', 'if not re.fullmatch', 'a name that renames m'),
     ('type(squared) is not bool', 'False', 'squared that is a text'),
     ('if not isinstance(terms, list)', 'if False', 'terms that are a text'),
+    ("enough = {'positive'} if self.moving else {'positive', 'nonnegative', 'zero'}", "enough = {'positive', 'nonnegative', 'zero'}", 'but not where x may be 0'),
+    ("or (self.moving and self.sign(lam) != 'positive')", '', 'the rate of a maximum in lam where no lam lies below'),
+    ("any((names_in(tree) & {'yhat', 'z'} for line, tree in self.lines if line != 'z'))", 'False', 'what z is made of beside y-hat moves too'),
 ]  # fmt: skip
 PARTS = [ast.unparse(part) for part in ast.parse(Path(kernel.__file__).read_text(encoding="utf-8")).body]
 FUTURE = next(place for place, part in enumerate(PARTS) if part.startswith("from __future__"))
