@@ -65,6 +65,10 @@ def audit(
     probes: Annotated[
         int, typer.Option(help="Random sign vectors for the estimate of every row's curvature; 0 for none.")
     ] = 8,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="Time for the second order, such as 60s or 5m; it picks layers and probes."),
+    ] = None,
     mode: Annotated[
         str | None, typer.Option(help="train, eval or both; the mode that the model comes in if none.")
     ] = None,
@@ -150,6 +154,8 @@ def audit(
                 "seed": seed,
                 "baseline": before,
                 "known": definitions,
+                "budget": None if budget is None else parse_budget(budget),
+                "progress": lambda line: talk.print(f"note: {line}", style="dim"),
             },
         )
     if out is not None:
@@ -248,6 +254,20 @@ def parse_definitions(texts: list[str]) -> dict[str, str]:
             raise InputError(f"--as {text!r}: expected CLASS=DEFINITION, such as MyNorm=rms-norm")
         found[name.strip()] = definition.strip()
     return found
+
+
+def parse_budget(text: str) -> float:
+    """60s, 5m or 1h in seconds.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = text[:-1], text[-1:]
+    try:
+        return float(number) * units[unit]
+    except (ValueError, KeyError):
+        raise InputError(f"--budget {text!r}: expected a time such as 60s, 5m or 1h") from None
 
 
 def parse_channels(text: str) -> list[int]:

@@ -5,8 +5,8 @@
 Of every model: layer calls that the reference sees, that the audit covers, and whose two squared gradient norms agree;
 what stays uncovered; and the time of the audit over that of a plain forward and backward pass of the same dtype. The
 reference adds a zero to the input and to the output of every normalisation function, and of every module that the audit
-recognised, and differentiates with respect to the zeros. Every model runs in a process of its own; the ones that a
-former run finished, in the JSON lines beside the table, are not run again.
+recognised, and differentiates with respect to the zeros. The models that a former run finished, in the JSON lines
+beside the table, are not run again. ``--time`` also times every audit; a machine should do nothing else then.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import subprocess
+import signal
 import sys
 import time
 import warnings
@@ -134,7 +134,7 @@ def _graph(name: str) -> Subject:
 
 def models() -> dict[str, Callable[[], Subject]]:
     """Name -> what builds the model with its batch and loss."""
-    named = [f"timm:{name}" for name in TIMM] + [f"transformers:{name}" for name in TRANSFORMERS]
+    named = [f"transformers:{name}" for name in TRANSFORMERS] + [f"timm:{name}" for name in TIMM]
     named += [f"torchvision:{name}" for name in TORCHVISION]
     found: dict[str, Callable[[], Subject]] = {
         name: lambda name=name: with_data(from_library(name), None, 4, "auto", 0)  # type: ignore[misc]
@@ -204,8 +204,8 @@ class Reference:
                     setattr(space, name, function)
 
 
-def measured(name: str) -> dict[str, Any]:
-    """What the audit and the reference say of one model."""
+def measured(name: str, timed: bool = False) -> dict[str, Any]:
+    """What the audit and the reference say of one model, and with ``timed`` how long the audit takes."""
     torch.manual_seed(0)
     subject = models()[name]()
     model, inputs, loss_fn = subject.model, subject.inputs, subject.loss_fn
@@ -244,7 +244,10 @@ def measured(name: str) -> dict[str, Any]:
         "failures": len(report.failures),
         "uncovered": [f"{item.name} ({item.what})" for item in report.not_covered],
         "dtype": "float64" if dtype is torch.float64 else "its own",
-        "ratio": {str(d).removeprefix("torch."): _ratio(subject, d) for d in _dtypes(model, dtype)},
+        "ratio": {
+            str(d).removeprefix("torch."): _ratio(subject, d)
+            for d in (_dtypes(model, dtype) if timed else [])
+        },
     }
 
 
@@ -285,7 +288,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
         "what the audit lists as uncovered; *agree*: calls whose two squared gradient norms are the reference's "
         f"(to {AGREES} in float64, 1e-3 where a model needs its own dtype); *right*: backward passes that are the "
         "derivative of the forward pass; *time*: an audit over a plain forward and backward pass of the same dtype, "
-        "the best of two after one that is not counted.",
+        "the best of two after one that is not counted, where `--time` was given.",
         "",
         f"{len(ok)} of {len(rows)} models audited; in {whole} every layer that was found is covered and agrees: "
         f"{sum(row['agree'] for row in ok)} of {sum(row['found'] for row in ok)} layer calls.",
@@ -324,38 +327,48 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("notes/results/audit-models.md"))
     parser.add_argument("--only", default="*", help="a shell pattern of names")
-    parser.add_argument("--seconds", type=float, default=240, help="the most time for one model")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=float, default=600, help="the most time for one model")
+    parser.add_argument("--time", action="store_true", help="also time every audit")
     options = parser.parse_args()
-    if options.one:
-        warnings.simplefilter("ignore")
-        torch.set_num_threads(1)
-        print(json.dumps(measured(options.one)))
-        return
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
     store = options.out.with_suffix(".jsonl")
-    done = {}
+    done: dict[str, dict[str, Any]] = {}
     if store.is_file():
         done = {row["model"]: row for row in map(json.loads, store.read_text(encoding="utf-8").splitlines())}
     names = [name for name in models() if fnmatchcase(name, options.only)]
     for index, name in enumerate(names, 1):
         if name in done and "error" not in done[name]:
             continue
-        done[name] = _in_a_process(name, options.seconds)
-        print(f"{index} of {len(names)}: {name}: {done[name].get('error', 'done')}", file=sys.stderr)
+        with _limit(options.seconds):
+            try:
+                done[name] = measured(name, options.time)
+            except Exception as error:
+                done[name] = {
+                    "model": name,
+                    "error": f"{type(error).__name__}: {error}".splitlines()[0][:160],
+                }
+        print(
+            f"{index} of {len(names)}: {name}: {done[name].get('error', 'done')}", file=sys.stderr, flush=True
+        )
         store.write_text("".join(json.dumps(row) + "\n" for row in done.values()), encoding="utf-8")
         options.out.write_text(_table([done[one] for one in models() if one in done]), encoding="utf-8")
 
 
-def _in_a_process(name: str, seconds: float) -> dict[str, Any]:
-    command = [sys.executable, "-m", __spec__.name if __spec__ else __name__, "--one", name]
+@contextmanager
+def _limit(seconds: float) -> Iterator[None]:
+    """A model that takes longer is an error and no halt."""
+
+    def stop(*_: Any) -> None:
+        raise TimeoutError(f"took more than {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
-    except subprocess.TimeoutExpired:
-        return {"model": name, "error": f"took more than {seconds:.0f} s"}
-    if ran.returncode:
-        return {"model": name, "error": (ran.stderr.strip() or "no message").splitlines()[-1][:160]}
-    found: dict[str, Any] = json.loads(ran.stdout.strip().splitlines()[-1])
-    return found
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 if __name__ == "__main__":

@@ -169,13 +169,21 @@ def summary(report: AuditReport) -> list[str]:
         total = sum(len(found.finding) for found in asked)
         if total:
             bad = sum(found.count(Finding.VIOLATED) for found in asked)
-            lines.append(f"Theorem 4.1 {text}: exceeded in {bad} of {total} rows.")
+            open_ = sum(found.count(Finding.WITHIN_ROUNDOFF) for found in asked)
+            empty = sum(found.count(Finding.VACUOUS) for found in asked)
+            rest = f", undecided in {open_}" if open_ else ""
+            rest += f", vacuous in {empty}" if empty else ""
+            lines.append(f"Theorem 4.1 {text}: exceeded in {bad} of {total} rows{rest}.")
     normalising = [layer for layer in report.layers if layer.family != "fixed"]
     if normalising:
-        ascent = [value >= 0 for layer in normalising for value in layer.columns["grad_proj"]]
-        everywhere = sum(layer.ascent == 1 for layer in normalising)
+        positive, negative, undecided = (
+            sum(counts) for counts in zip(*(n.signs for n in normalising), strict=True)
+        )
+        everywhere = sum(layer.ascent == 1 and not layer.signs[2] for layer in normalising)
+        share = positive / (positive + negative) if positive + negative else math.nan
+        rest = f" ({undecided} more are undecided: 0 to rounding)" if undecided else ""
         lines.append(
-            f"⟨g, ŷ⟩ ≥ 0 in {words.percent(sum(ascent) / len(ascent))} of the rows with statistics of their own, "
+            f"⟨g, ŷ⟩ ≥ 0 in {words.percent(share)} of the rows with statistics of their own{rest}, "
             f"and in all rows of {everywhere} of {_counted(len(normalising), 'layer')}."
         )
     curved = [layer.second for layer in normalising if layer.second is not None]
@@ -332,7 +340,9 @@ def identities(report: AuditReport) -> list[dict[str, Any]]:
                 rows.key, {"key": rows.key, "holds": 0, "rows": 0, "most": -1.0, "at": "–"}
             )
             item["holds"] += rows.count(Finding.HOLDS)
-            item["rows"] += len(rows.finding) - rows.count(Finding.OUTSIDE_ASSUMPTIONS)
+            item["rows"] += (
+                len(rows.finding) - rows.count(Finding.OUTSIDE_ASSUMPTIONS) - rows.count(Finding.VACUOUS)
+            )
             most = words.largest_residual(rows)
             if most > item["most"]:
                 item |= {"most": most, "at": f"{layer.title}, {layer.mode} mode"}

@@ -41,8 +41,9 @@ def number(value: float | None) -> str:
 
 
 def of_layer(layer: LayerAudit) -> str:
-    """A sentence on the gradient, one on the curvature where it was measured, one on what fails."""
-    parts = [_gradient(layer)]
+    """How it was known, a sentence on the gradient, on the curvature where it was measured, and on what fails."""
+    known = f"{layer.recognised[:1].upper()}{layer.recognised[1:]}." if layer.recognised else ""
+    parts = [known, _gradient(layer), _backward(layer)]
     if layer.second is not None:
         parts.append(_curvature(layer.second))
     parts.append(_failed(layer))
@@ -50,6 +51,8 @@ def of_layer(layer: LayerAudit) -> str:
 
 
 def _gradient(layer: LayerAudit) -> str:
+    if layer.outside_theory:
+        return f"No theorem speaks of this call: {layer.outside_theory}."
     if layer.total("grad_sq") == 0:
         return "No gradient arrives here, so there is nothing to remove."
     if layer.family == "fixed":
@@ -81,9 +84,16 @@ def _printed(layer: LayerAudit) -> str:
     if printed is None:
         return ""
     exceeded, rows = printed.count(Finding.VIOLATED), len(printed.finding)
-    if exceeded == 0:
+    if exceeded == 0 and printed.count(Finding.HOLDS) == rows:
         return f"; as printed, Theorem 4.1 holds in all {rows} rows"
-    return f"; as printed, Theorem 4.1 is broken in {exceeded} of {rows} rows"
+    counts = {
+        "broken": exceeded,
+        "undecided": printed.count(Finding.WITHIN_ROUNDOFF),
+        "vacuous (0 to rounding on both sides)": printed.count(Finding.VACUOUS),
+        "not asked": printed.count(Finding.OUTSIDE_ASSUMPTIONS),
+    }
+    told = ", ".join(f"{word} in {count}" for word, count in counts.items() if count)
+    return f"; as printed, Theorem 4.1 is {told} of {rows} rows"
 
 
 def slack(rows: StatementRows) -> float:
@@ -91,6 +101,12 @@ def slack(rows: StatementRows) -> float:
     bound = math.fsum(value for value in rows.rhs if math.isfinite(value))
     actual = math.fsum(value for value, other in zip(rows.lhs, rows.rhs, strict=True) if math.isfinite(other))
     return (bound - actual) / bound if bound > 0 else math.nan
+
+
+def _backward(layer: LayerAudit) -> str:
+    if layer.backward is None or layer.backward.verdict != "wrong":
+        return ""
+    return f"{layer.backward.text[:1].upper()}{layer.backward.text[1:]}."
 
 
 def _curvature(second: SecondOrder) -> str:
@@ -104,9 +120,27 @@ def _curvature(second: SecondOrder) -> str:
         own = f"the layer's own bend {'lowers' if bend < 0 else 'raises'} it by {number(abs(bend))}"
     return (
         f"Along the gradient the curvature is {number(total)}; {own}. Effective smoothness |Bv|/|v| is "
-        f"{number(whole['smoothness'])}, and the curvature downstream is non-negative along {percent(second.psd)} of "
-        f"{len(second.probes)} probed directions."
+        f"{number(whole['smoothness'])} in units of the loss per squared activation{_times_m(whole)}, and the "
+        f"curvature downstream {_extremes(second)}."
     )
+
+
+def _extremes(second: SecondOrder) -> str:
+    """Between what the curvature downstream lies, where it was looked for, or its sign along the probes."""
+    found = second.extremes
+    if not found:
+        return f"is non-negative along {percent(second.psd)} of {len(second.probes)} probed directions"
+    least, most = number(found["least"]), number(found["most"])
+    return (
+        f"has an eigenvalue within {number(found['least_error'])} of {least} and one within "
+        f"{number(found['most_error'])} of {most}, the extremes that {int(found['steps'])} Lanczos steps find"
+    )
+
+
+def _times_m(whole: dict[str, float | None]) -> str:
+    """A mean loss has curvatures that fall as 1/m, so that only their product with m compares between batches."""
+    product = whole.get("smoothness_times_m")
+    return "" if product is None else f" ({number(product)} times 1/m: that of a mean loss falls as 1/m)"
 
 
 def _failed(layer: LayerAudit) -> str:
@@ -134,6 +168,6 @@ def largest_residual(rows: StatementRows) -> float:
     inside = (
         residual
         for residual, finding in zip(rows.residual, rows.finding, strict=True)
-        if finding != Finding.OUTSIDE_ASSUMPTIONS
+        if finding not in (Finding.OUTSIDE_ASSUMPTIONS, Finding.VACUOUS)
     )
     return max(inside, default=-1.0)

@@ -11,6 +11,7 @@ all right (pytorch issues 196699, 196700, 186256).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -174,6 +175,46 @@ def whole(point: Point, probes: tuple[float, ...] = (), forms: bool = True) -> L
         hess_smoothness=hess_smoothness,
         probes=(*quotients, *probes),
     )
+
+
+def extremes(point: Point, steps: int, seed: int = 0) -> dict[str, float]:
+    """The least and the greatest eigenvalue of H at z that ``steps`` Lanczos steps find, with error bounds.
+
+    With an orthonormal basis Q of a Krylov space and T = Q'HQ, an eigenpair (theta, x) of T has the residual
+    |H Q x - theta Q x| = beta |x_k|, and some eigenvalue of the symmetric H is within that distance of theta (Parlett,
+    The Symmetric Eigenvalue Problem, section 4.5). One product a step, orthogonalised in full.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    start = torch.randn(point.z.shape, generator=generator, dtype=torch.float64)
+    q = start.to(point.z).detach()
+    basis, along, off = [q / q.norm()], [], []
+    for _ in range(min(steps, q.numel())):
+        u = point.hvp(basis[-1])
+        along.append(float((u * basis[-1]).sum()))
+        for _ in range(2):
+            for other in basis:
+                u = u - (u * other).sum() * other
+        beta = float(u.norm())
+        off.append(beta)
+        if beta <= 1e-12 * max(map(abs, along)):
+            break
+        basis.append(u / beta)
+    if not along or not all(map(math.isfinite, (*along, *off))):
+        return {}
+    inner = torch.tensor(off[:-1], dtype=torch.float64)
+    tridiagonal = (
+        torch.diag(torch.tensor(along, dtype=torch.float64)) + torch.diag(inner, 1) + torch.diag(inner, -1)
+    )
+    values, vectors = torch.linalg.eigh(tridiagonal)
+    least, most = float(values[0]), float(values[-1])
+    errors = (off[-1] * vectors[-1].abs()).tolist()
+    return {
+        "least": least,
+        "least_error": errors[0],
+        "most": most,
+        "most_error": errors[-1],
+        "steps": float(len(along)),
+    }
 
 
 def exact_groups(point: Point, chosen: list[int], yhat: Tensor | None = None) -> Groups2:

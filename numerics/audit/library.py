@@ -169,7 +169,7 @@ def _timm(name: str) -> Subject:
 
     _known(name.partition(".")[0], timm.list_models(), "timm")
     own = timm.create_model(name, pretrained=False, num_classes=CLASSES)
-    size = own.default_cfg.get("input_size", (3, 224, 224))
+    size = getattr(own, "default_cfg", {}).get("input_size", (3, 224, 224))
     images = _images(own, [(size[0], 64, 64), (size[0], 128, 128), size])
     return Subject(own, None, images, None, (f"{SAMPLES} random images of {tuple(images.shape[1:])}",))
 
@@ -195,7 +195,7 @@ def _transformers(name: str) -> Subject:
     from transformers.models.auto import configuration_auto
 
     _known(name, list(configuration_auto.CONFIG_MAPPING.keys()), "transformers")
-    kind = configuration_auto.CONFIG_MAPPING[name]
+    kind: Any = configuration_auto.CONFIG_MAPPING[name]
     whole = kind()
     config = kind(
         **{key: value for key, value in SMALL.items() if isinstance(getattr(whole, key, None), int)}

@@ -37,7 +37,8 @@ def first_order(spec: Spec, y: Tensor, g: Tensor, v: Tensor) -> dict[str, Tensor
     Returns:
         ``size`` (m over all processes), ``mean``, ``var`` (sigma^2), ``s``, ``gamma``, ``grad_out_sq``
         (|dL/dz|^2 as the layer's output sees it), then with g folded where `Spec.fold` is set: ``g.g``, ``1.g``,
-        ``g.yhat``, ``v.v``, ``1.v``, ``v.yhat``, ``1.yhat``. Float64 for float64 layers, float32 otherwise.
+        ``g.yhat``, ``v.v``, ``1.v``, ``v.yhat``, ``1.yhat``, ``yhat.yhat``. Float64 for float64 layers, float32
+        otherwise.
     """
     wide = torch.float64 if y.dtype is torch.float64 else torch.float32
     tensors = [y, g, v]
@@ -76,6 +77,7 @@ def first_order(spec: Spec, y: Tensor, g: Tensor, v: Tensor) -> dict[str, Tensor
         "1.v": bn_sum,
         "v.yhat": (bn_along - shift * bn_sum) / s,
         "1.yhat": (off - shift * size) / s,
+        "yhat.yhat": (sq - 2 * shift * off + size * shift**2).clamp_min(0) / s**2,
     }
     if spec.normalise is not None:
         found |= _by_definition(spec, views, found)

@@ -59,6 +59,8 @@ class SecondOrder:
         ``smoothness`` |Bv|/|v|, ``hess_smoothness`` |Hg|/|g|, over the whole layer with all cross blocks.
     probes: u'Hu/|u|^2 along every probed direction at z.
     labels: the rows of ``exact``: the same forms of single groups, one product each, and |B_jj v_j|/|v_j|.
+    extremes: the least and the greatest eigenvalue of H at z (of F H F where gamma is folded) that ``steps`` Lanczos
+        steps find, each with the distance within which an eigenvalue is certain to lie.
     estimate, error: the same forms of all rows from random signs, unbiased, with standard errors; empty where no
         probes were asked for.
     """
@@ -70,6 +72,7 @@ class SecondOrder:
     statements: tuple[StatementRows, ...] = ()
     estimate: dict[str, tuple[float, ...]] = field(default_factory=dict)
     error: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    extremes: dict[str, float] = field(default_factory=dict)
 
     @property
     def psd(self) -> float:
@@ -94,6 +97,8 @@ COLUMNS = {
     "term_yhat": "(2 - rho)/m <g,yhat>^2 as a share of |g|^2: what the second reduction removes",
     "kept": "|dL^/dy|^2 s^2/gamma^2 as a share of |g|^2: what is left; the three shares add up to 1",
     "cosine": "<g, yhat>/(|g| |yhat|), its sign decides the additive term of Theorem 4.2",
+    "cosine_error": "what rounding can do to it; within, its sign is undecided",
+    "digits": "decimal digits that the conditioning 1 + |mu|/s leaves the numbers of the row",
 }
 """The measured columns of a row, in the order they are printed."""
 
@@ -171,21 +176,36 @@ class LayerAudit:
         }
 
     @property
+    def signs(self) -> tuple[int, int, int]:
+        """Rows in which <g, yhat> is positive, negative, and not to be told from 0."""
+        pairs = zip(self.columns["cosine"], self.columns["cosine_error"], strict=True)
+        decided = [value > 0 for value, error in pairs if abs(value) > error]
+        return sum(decided), len(decided) - sum(decided), len(self.labels) - len(decided)
+
+    @property
     def ascent(self) -> float:
-        """Share of the rows with <g, yhat> >= 0, the first condition of Theorem 4.2."""
-        values = self.columns["grad_proj"]
-        return sum(value >= 0 for value in values) / len(values)
+        """Share of the rows whose sign is decided with <g, yhat> > 0, the first condition of Theorem 4.2."""
+        positive, negative, _ = self.signs
+        return positive / (positive + negative) if positive + negative else math.nan
+
+    @property
+    def ill_conditioned(self) -> bool:
+        """In half of the rows the conditioning leaves less than two digits."""
+        return median(self.columns["digits"]) < 2
 
     @property
     def conditions(self) -> dict[str, float] | None:
         """The two conditions of Theorem 4.2: how often they hold here and how strongly; None under running statistics.
 
-        ``ascent``: share of the rows with <g, yhat> >= 0; ``cosine_*``: of g and yhat over the rows. With second order,
-        over the probed directions at z: ``psd``, the share with u'Hu >= 0; ``quotient_*``, of u'Hu/|u|^2.
+        ``ascent``: see there; ``undecided``: rows whose <g, yhat> rounding cannot tell from 0; ``cosine_*``: of g and
+        yhat over the rows. With second order, over the probed directions at z: ``psd``, the share with u'Hu >= 0;
+        ``quotient_*``, of u'Hu/|u|^2.
         """
         if self.family == "fixed":
             return None
-        found = {"ascent": self.ascent} | _spread("cosine", self.columns["cosine"])
+        found = {"ascent": self.ascent, "undecided": float(self.signs[2])} | _spread(
+            "cosine", self.columns["cosine"]
+        )
         if self.second is not None:
             found |= {"psd": self.second.psd} | _spread("quotient", self.second.probes)
         return found

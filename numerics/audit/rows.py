@@ -14,6 +14,7 @@ from bnverify.numerics.audit.layers import Family
 from bnverify.numerics.audit.report import LayerAudit, SecondOrder, StatementRows
 from bnverify.numerics.audit.setting import LayerSetting, Word, together
 from bnverify.numerics.audit.statements import Answer, Asked, Finding, ask, statements
+from bnverify.numerics.measure.tolerance import roundings, unit_roundoff
 from torch import Tensor
 
 T = TypeVar("T")
@@ -55,11 +56,12 @@ def layer_setting(call: Call, second: Groups2 | None = None, depth: int = 0) -> 
             left, right = name.split(".")
             products[(left, right)] = found[name]
     products[("1", "1")] = m
-    products[("yhat", "yhat")] = m * symbols["rho"] if not fixed else m
+    products[("yhat", "yhat")] = found["yhat.yhat"] if fixed else m * symbols["rho"]
     factor = gamma.abs() / s
     g_size = found["g.g"].sqrt()
     v_size = torch.maximum(found["v.v"].sqrt(), factor * g_size)
-    sizes: dict[Word, Tensor] = {"1": m.sqrt(), "yhat": m.sqrt(), "g": g_size}
+    yhat_size = torch.maximum(m, found["yhat.yhat"]).sqrt() if fixed else m.sqrt()
+    sizes: dict[Word, Tensor] = {"1": m.sqrt(), "yhat": yhat_size, "g": g_size}
     if "nu.nu" in found:
         sizes["nu"] = found["nu.nu"].sqrt()
         symbols |= {"shared": found["shared"], "n": s}
@@ -222,7 +224,16 @@ def _columns(call: Call) -> dict[str, list[float]]:
     def share(value: Tensor) -> Tensor:
         return torch.where(grad_sq > 0, value / grad_sq, zero)
 
-    yhat_sq = (m * rho if spec.family is not Family.FIXED else m) * grad_sq
+    yhat_sq = (found["yhat.yhat"] if spec.family is Family.FIXED else m * rho) * grad_sq
+    away = 1 + found["mean"].abs() / s
+    cosine = torch.where(yhat_sq > 0, proj / yhat_sq.sqrt(), zero)
+    # <g, yhat> is a sum of m products, of numbers that lost what the mean took from y.
+    near = (
+        unit_roundoff(s.dtype)
+        * (roundings(0, int(m.max())) + m)
+        * away
+        * (m.sqrt() / (yhat_sq / grad_sq).sqrt())
+    )
     removed_mean = found["1.g"] ** 2 / m if spec.family in (Family.CENTRED, Family.LP) else zero
     kept = torch.where(scale_sq > 0, found["v.v"] / scale_sq, zero)
     match spec.family:
@@ -248,7 +259,9 @@ def _columns(call: Call) -> dict[str, list[float]]:
         "term_mean": share(removed_mean),
         "term_yhat": share(removed_yhat),
         "kept": share(kept),
-        "cosine": torch.where(yhat_sq > 0, proj / yhat_sq.sqrt(), zero),
+        "cosine": cosine,
+        "cosine_error": torch.where(yhat_sq > 0, near, zero),
+        "digits": -torch.log10(unit_roundoff(call.dtype) * away).clamp_max(0),
     }
     return {name: values.tolist() for name, values in columns.items()}
 
@@ -268,6 +281,7 @@ def second_order_rows(
     estimate: Groups2 | None,
     channels: tuple[int, ...] | None,
     depth: int,
+    extremes: dict[str, float] | None = None,
 ) -> SecondOrder:
     """Whole layer, single groups and estimates of one call."""
     spec = call.spec
@@ -301,6 +315,7 @@ def second_order_rows(
             "hess_grad": layer.hess_grad,
             "smoothness": layer.smoothness,
             "hess_smoothness": layer.hess_smoothness,
+            "smoothness_times_m": layer.smoothness * spec.size,
         },
         probes=layer.probes,
         labels=tuple(labels[j] for j in exact.index) if exact is not None else (),
@@ -308,4 +323,5 @@ def second_order_rows(
         statements=asked,
         estimate=of(estimate.products) if estimate is not None else {},
         error=of(estimate.errors) if estimate is not None else {},
+        extremes=extremes or {},
     )

@@ -12,14 +12,22 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
 from bnverify.numerics.audit.backward import judged, sample
 from bnverify.numerics.audit.capture import Arrived, Call, Capture, Selection, covered_layers
-from bnverify.numerics.audit.curvature import Groups2, Point, estimated_groups, exact_groups, points, whole
+from bnverify.numerics.audit.curvature import (
+    Groups2,
+    Point,
+    estimated_groups,
+    exact_groups,
+    extremes,
+    points,
+    whole,
+)
 from bnverify.numerics.audit.diagnosis import explained
 from bnverify.numerics.audit.functions import Names, modules_of
 from bnverify.numerics.audit.layers import NotCovered, not_covered
@@ -57,7 +65,8 @@ class Request:
     """What is to be measured, checked once.
 
     channels: rows to keep, all where None; second order asks each of them alone. probes: sign probes for the
-    estimate of all rows, 0 or at least 2. by_hand: what somebody says that classes are.
+    estimate of all rows, 0 or at least 2. by_hand: what somebody says that classes are. budget: seconds for the second
+    order. progress: told in words how far it is.
     """
 
     second_order: bool = False
@@ -65,10 +74,14 @@ class Request:
     probes: int = 8
     seed: int = 0
     by_hand: HandWritten = field(default_factory=HandWritten)
+    budget: float | None = None
+    progress: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
         if self.probes < 0 or self.probes == 1:
             raise InputError(f"probes = {self.probes}; expected 0 or at least 2, for a standard error")
+        if self.budget is not None and self.budget <= 0:
+            raise InputError(f"a budget of {self.budget:g} s; expected more than 0, such as 60s")
         if self.channels is not None and not self.channels:
             raise InputError("channels is empty; name at least one, or leave it out for all of them")
 
@@ -88,6 +101,8 @@ def audit(
     device: torch.device | str | None = None,
     seed: int = 0,
     known: Mapping[str, str] | None = None,
+    budget: float | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> AuditReport:
     """Audit the normalisation layers of ``model`` on one batch; the model is left untouched to the bit.
 
@@ -113,6 +128,8 @@ def audit(
         known: class names and what they are: the name of a normalisation, such as "rms-norm", or its definition,
             such as "s = sqrt(y @ y / m + eps); z = gamma*y/s"; beside what `recognise.register` was told. Other
             hand-written layers are recognised by their numbers.
+        budget: seconds for the second order; it picks layers and probes so that they fit.
+        progress: called with a line of text before the second order, with an estimate, and after every layer.
 
     Raises:
         InputError: the model has no covered layer, a name or a channel does not exist, the loss or a gradient is not
@@ -124,7 +141,13 @@ def audit(
         raise InputError(f"the model is {type(model).__name__}; expected a torch.nn.Module")
     said = {name: known_definition(text) for name, text in (known or {}).items()}
     request = Request(
-        second_order, None if channels is None else tuple(channels), probes, seed, HandWritten(said)
+        second_order,
+        None if channels is None else tuple(channels),
+        probes,
+        seed,
+        HandWritten(said),
+        budget,
+        progress,
     )
     started = time.perf_counter()
     note = ""
@@ -308,6 +331,62 @@ class Watched:
         )
 
 
+class Clock:
+    """Which layers and how many probes the time for the second order allows.
+
+    The first layer is timed; of the others, evenly spaced, as many are taken as fit, with fewer probes first.
+    """
+
+    def __init__(self, request: Request, layers: int) -> None:
+        self.request, self.layers = request, layers
+        self.probes = request.probes
+
+    @property
+    def products(self) -> int:
+        """Hessian-vector products of a layer: four of its own, three a probe, one a Lanczos step, five a channel."""
+        return 4 + 4 * self.probes + 5 * len(self.request.channels or ())
+
+    def chosen(self, points: list[tuple[tuple[str, int], Point]]) -> Iterator[tuple[tuple[str, int], Point]]:
+        """The layers in turn.
+
+        Raises:
+            InputError: the budget is too small for one layer.
+        """
+        tell, budget = self.request.progress or (lambda _: None), self.request.budget
+        if not points:
+            return
+        started = time.perf_counter()
+        whole(points[0][1], forms=False)
+        product = (time.perf_counter() - started) / 2
+        each = product * self.products
+        if budget is not None:
+            while self.probes > 2 and each * self.layers > budget:
+                self.probes -= 1
+                each = product * self.products
+            if product * 4 > budget:
+                raise InputError(
+                    f"a budget of {budget:g} s is too small: one layer takes about {product * 4:.2g} s; give more, or "
+                    "fewer samples"
+                )
+        fit = self.layers if budget is None else max(1, min(self.layers, int(budget / each)))
+        places = [round(i * (self.layers - 1) / max(1, fit - 1)) for i in range(fit)]
+        tell(
+            f"second order: {fit} of {self.layers} layers, about {self.products} passes each, {_spoken(each * fit)}"
+        )
+        began = time.perf_counter()
+        for index, place in enumerate(places):
+            if budget is not None and index and time.perf_counter() - began > budget:
+                tell(f"the budget is spent after {index} of {fit} layers")
+                return
+            yield points[place]
+            left = (time.perf_counter() - began) / (index + 1) * (fit - index - 1)
+            tell(f"second order: {index + 1} of {fit} layers, {_spoken(left)} left")
+
+
+def _spoken(seconds: float) -> str:
+    return f"about {seconds:.0f} s" if seconds < 100 else f"about {seconds / 60:.0f} min"
+
+
 def _measured(call: Call, y: Tensor, g: Tensor, v: Tensor) -> None:
     measure(call, y, g, v)
     sample(call, y, g, v)
@@ -388,18 +467,23 @@ def _second_order(
                 "second order cannot pass through torch.utils.checkpoint(use_reentrant=True); build the model with "
                 "use_reentrant=False, or leave out the second order"
             )
-        for key, point in points(shared_loss(loss, capture.calls), capture.calls):
-            if key not in calls:
-                continue
+        found_points = [
+            (key, point)
+            for key, point in points(shared_loss(loss, capture.calls), capture.calls)
+            if key in calls
+        ]
+        clock = Clock(request, len(found_points))
+        for key, point in clock.chosen(found_points):
             estimate: Groups2 | None = None
             quotients: tuple[float, ...] = ()
-            if request.probes:
-                estimate, quotients = estimated_groups(point, request.probes, request.seed)
+            if clock.probes:
+                estimate, quotients = estimated_groups(point, clock.probes, request.seed)
             exact = None
             if request.channels:
                 exact = exact_groups(point, list(request.channels), yhat(calls[key], point))
+            ends = {} if point.spec.synchronised else extremes(point, clock.probes, request.seed)
             found[key] = second_order_rows(
-                calls[key], whole(point, quotients), exact, estimate, request.channels, lengths
+                calls[key], whole(point, quotients), exact, estimate, request.channels, lengths, ends
             )
     return found
 

@@ -26,6 +26,9 @@ from bnverify.theory.settings import Setting
 from bnverify.theory.syntax import evaluate, walk
 from torch import Tensor
 
+ZERO = 64
+"""Roundings of the terms that cancel, below which what is left of both sides is 0."""
+
 
 class Finding(StrEnum):
     """What one group of a layer says of one statement."""
@@ -34,6 +37,7 @@ class Finding(StrEnum):
     VIOLATED = "violated"
     WITHIN_ROUNDOFF = "within_roundoff"
     OUTSIDE_ASSUMPTIONS = "outside_assumptions"
+    VACUOUS = "vacuous"  # both sides are 0 to rounding
 
 
 @dataclass(frozen=True)
@@ -278,6 +282,12 @@ def ask(statement: Statement, q: LayerSetting, dtype: torch.dtype) -> Answer | N
     order = _trees(statement.says)[-1]
     if order > q.order:
         return None
+    if statement.eps == "= 0" and not statement.asserted:
+        # A printed statement, which knows no eps, is asked with sigma read as the layer's divisor s.
+        with_eps = q.symbols["eps"] > 0
+        q = replace(
+            q, symbols={**q.symbols, "sigma": torch.where(with_eps, q.symbols["s"], q.symbols["sigma"])}
+        )
     try:
         op, lhs, rhs = sides(statement.says, q)
         met = _hypotheses_met(statement, q)
@@ -292,9 +302,20 @@ def ask(statement: Statement, q: LayerSetting, dtype: torch.dtype) -> Answer | N
     inside = met & q.defined & (scale > 0) & torch.isfinite(slack)
     if statement.asserted and statement.eps in ("= 0", "> 0"):
         inside &= (q.symbols["eps"] == 0) == (statement.eps == "= 0")
-    findings = tuple([_FINDINGS[code] for code in _codes(op, slack, allowed, inside).tolist()])
+    codes = _codes(op, slack, allowed, inside)
+    if not any(_constant(side) for side in _trees(statement.says)[1:3]):
+        nothing = torch.maximum(lhs.value.abs(), rhs.value.abs()) <= torch.minimum(
+            allowed, ZERO * unit_roundoff(scale.dtype) * cond * scale
+        )
+        codes = torch.where((codes > 0) & nothing, 4, codes)
+    findings = tuple([_FINDINGS[code] for code in codes.tolist()])
     residual = torch.where((scale > 0) & torch.isfinite(slack), slack.abs() / scale, torch.zeros_like(scale))
     return Answer(statement, order, op, lhs.value, rhs.value, residual, findings)
+
+
+def _constant(tree: Any) -> bool:
+    """A side that is a number: its being 0 is what the statement says."""
+    return not hasattr(tree, "head") or tree.head == "num"
 
 
 def _hypotheses_met(statement: Statement, q: LayerSetting) -> Tensor:
@@ -308,7 +329,15 @@ def _hypotheses_met(statement: Statement, q: LayerSetting) -> Tensor:
 
 _FINDINGS = tuple(
     item.value
-    for item in (Finding.OUTSIDE_ASSUMPTIONS, Finding.HOLDS, Finding.VIOLATED, Finding.WITHIN_ROUNDOFF)
+    for item in (
+        *(
+            Finding.OUTSIDE_ASSUMPTIONS,
+            Finding.HOLDS,
+            Finding.VIOLATED,
+            Finding.WITHIN_ROUNDOFF,
+            Finding.VACUOUS,
+        ),
+    )
 )
 
 

@@ -169,7 +169,8 @@ def test_the_curvature_identities_hold_to_rounding(name: str) -> None:
     asked = [rows for rows in layer.second.statements if rows.key in keys]
     assert len(asked) == 1
     for rows in asked:
-        assert rows.finding == ("holds", "holds")
+        # At m = 2 the vectors 1 and y-hat span everything: v is 0 but for eps, and so are both sides.
+        assert rows.finding == (("vacuous",) * 2 if name == "instance" else ("holds",) * 2)
         assert max(rows.residual) < 1e-13
 
 

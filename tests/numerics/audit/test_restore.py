@@ -191,3 +191,73 @@ def test_modules_that_cannot_be_shielded_are_refused(kind: str) -> None:
         model = nn.Sequential(torch.jit.script(nn.Linear(4, 3)), nn.BatchNorm1d(3))
     with pytest.raises(InputError, match=r"scripted|no shape yet"):
         audit(model, lambda out: out.sum(), torch.randn(5, 4))
+
+
+class Helper:
+    """What people keep beside their modules."""
+
+    def __init__(self) -> None:
+        self.history, self.last = [torch.zeros(2)], torch.ones(3)
+
+
+class Hoarder(nn.Module):
+    """Containers of containers, tensors in lists changed in place, a helper object, generators of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.rng = nn.BatchNorm1d(4), torch.Generator().manual_seed(1)
+        self.seen: dict[str, Any] = {
+            "means": [],
+            "deep": {"sums": [torch.zeros(4)], "pair": (torch.zeros(2), 1)},
+        }
+        self.helper, self.draws, self.old = Helper(), np.random.default_rng(2), random.Random(3)
+        self.array = np.zeros(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen["means"].append(float(x.mean()))
+        self.seen["deep"]["sums"][0].add_(x.detach().float().sum(0))
+        self.seen["deep"]["pair"][0].add_(1)
+        self.helper.history.append(x)
+        self.helper.history[0].add_(1)
+        self.helper.last = x
+        self.array += self.draws.standard_normal() + self.old.random()
+        return self.norm(x + 0.1 * torch.randn(x.shape, generator=self.rng, dtype=x.dtype))
+
+
+@pytest.mark.parametrize("dtype", [None, torch.float64])
+def test_what_a_model_keeps_beside_its_tensors_is_put_back(dtype: Any) -> None:
+    model = Hoarder()
+    tensors = [model.seen["deep"]["sums"][0], model.seen["deep"]["pair"][0], model.helper.history[0]]
+    generators = model.rng.get_state(), str(model.draws.bit_generator.state), model.old.getstate()
+    last, before = model.helper.last, state(model)
+    audit(model, lambda out: out.pow(3).sum(), torch.randn(16, 4, generator=torch.Generator()), dtype=dtype)
+    assert state(model) == before
+    assert model.seen["means"] == []
+    assert [id(model.seen["deep"]["sums"][0]), id(model.seen["deep"]["pair"][0])] == [*map(id, tensors[:2])]
+    assert (len(model.helper.history), model.helper.history[0] is tensors[2]) == (1, True)
+    assert all(not bool(tensor.any()) for tensor in tensors)
+    assert model.helper.last is last
+    assert not model.array.any()
+    now = model.rng.get_state(), str(model.draws.bit_generator.state), model.old.getstate()
+    assert torch.equal(now[0], generators[0])
+    assert now[1:] == generators[1:]
+
+
+@pytest.mark.parametrize("wrap", ["compiled", "in place", "quantised", "sharded"])
+@pytest.mark.filterwarnings("ignore")
+def test_what_has_no_eager_gradient_is_refused_by_name(wrap: str) -> None:
+    model: nn.Module = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+    if wrap == "compiled":
+        model = torch.compile(model)  # type: ignore[assignment]
+    elif wrap == "in place":
+        model.compile()
+    elif wrap == "quantised":
+        model[0] = torch.ao.nn.quantized.Linear(4, 3)
+    else:
+
+        class FSDPLinear(nn.Linear):
+            pass
+
+        model[0] = FSDPLinear(4, 3)
+    with pytest.raises(InputError, match=r"compiled|quantised|sharded"):
+        audit(model, lambda out: out.sum(), torch.randn(5, 4))
