@@ -311,6 +311,7 @@ QUICK: list[Entry] = [
     ("the identity", "proved", {"terms": ["a @ (lam*I - H) @ a"]},
      claim(ID, "a @ H @ a <= lam*(a @ a)", "psd(lam*I - H)", numbers=("lam",), operators=("I",), **A,
            example=FLAT | {"a": ["1", "0"], "lam": "2", "H": HALF})),
+    ("the identity by its table", "refuted", point(**FLAT, I=[["1", "0"], ["0", "1"]]), claim(ID, "I @ g == 0", operators=("I",))),
     ("the identity is no other map", "no", point(**FLAT, I=HALF), claim(ID, "I @ g == 0", operators=("I",))),
     ("roots at a point", "refuted", point(**FLAT), claim(ID, "sqrt(2) + sqrt(3) <= 3")),
     ("roots that are close", "no", point(**FLAT), claim(ID, "sqrt(2) + sqrt(3) <= sqrt(10)")),
