@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,7 +30,8 @@ def decide(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="STATEMENT|FILE", help="A statement such as 'v @ v <= g @ g', or a file with one a line."
+            metavar="STATEMENT|FILE|ID",
+            help="A statement such as 'v @ v <= g @ g', a file with one a line, or the id of a claim.",
         ),
     ],
     given: Annotated[list[str] | None, typer.Option(help="A hypothesis; may be repeated.")] = None,
@@ -61,6 +63,9 @@ def decide(
 
     if timeout <= 0:
         raise InputError(f"--timeout is {timeout:g}; expected a number of seconds above 0")
+    if is_claim(what):
+        registered(what, timeout, as_json)
+        return
     texts = statements(what)
     found: list[Decision] = []
     missing = [name for name in SOLVERS if name not in installed()]
@@ -88,6 +93,39 @@ def decide(
     worst = 1 if any(d.exit_code == 1 for d in found) else 3 if code else 0
     if worst:
         raise typer.Exit(worst)
+
+
+def is_claim(what: str) -> bool:
+    """Whether the argument has the form of a claim's id."""
+    return re.fullmatch(r"[a-z0-9]+[-:][A-Za-z0-9.:-]*[A-Za-z0-9]", what) is not None and not is_file(what)
+
+
+def registered(what: str, timeout: float, as_json: bool) -> None:
+    """Decide the readings of a registered claim anew, and compare."""
+    from bnverify.base.ids import select
+    from bnverify.theory.decide.decision import answer
+    from bnverify.theory.decide.registered import parts
+    from bnverify.theory.decide.solvers import Portfolio
+    from bnverify.theory.registry import registry
+
+    (name,) = select([what], registry())
+    found = []
+    for part in parts(registry()[name]):
+        with Portfolio(timeout, alarm=True) as portfolio:
+            found.append((part, answer(part.asked, portfolio, detail=False)))
+        if not as_json:
+            word = found[-1][1].word
+            same = "as registered" if word == part.verdict else f"registered as {part.verdict}"
+            print(f"{word:9} {part.name} ({same})\n            {part.asked.statement}", flush=True)
+            print("".join(f"            given {text}\n" for text in part.asked.given), end="")
+    if not found:
+        raise InputError(f"{name} is outside the reach of decide; `bnverify show {name}` prints its evidence")
+    if as_json:
+        items = [{"claim": name, "reading": p.name, "registered": p.verdict} | d.to_json() for p, d in found]
+        print(json.dumps(items, ensure_ascii=False, indent=2))
+    printed = [d.exit_code for p, d in found if p.name != "corrected"] or [d.exit_code for _, d in found]
+    if code := 1 if 1 in printed else 3 if 3 in printed else 0:
+        raise typer.Exit(code)
 
 
 def is_file(what: str) -> bool:

@@ -9,9 +9,10 @@ from typing import Any
 
 from bnverify.theory.decide import certify, instances, replay
 from bnverify.theory.decide.conjecture import Case, Conjecture, build, cases, without
-from bnverify.theory.decide.settle import Outcome, Proof, Settling, certified, proved, settle
+from bnverify.theory.decide.reduce import Irreducible, Shape
+from bnverify.theory.decide.settle import Outcome, Proof, Settling, certified, proved, settle, tail
 from bnverify.theory.decide.solvers import Portfolio, TimeUp
-from bnverify.theory.grammar import parse, unparse
+from bnverify.theory.grammar import Node, parse, unparse
 from bnverify.theory.kernel import Refused, Verified, judge, walk
 from bnverify.theory.kernel import parse as kernel_parse
 
@@ -184,17 +185,45 @@ def answer(asked: Conjecture, portfolio: Portfolio, seed: int = 0, detail: bool 
     begin = time.monotonic()
     found: list[Outcome] = []
     made = unknown_decision(asked, ("the time was over",))
+    tree = parse(asked.statement, logic=True)
     try:
-        for case in cases(asked):
+        questions = cases(asked)
+        if tree.head == "or" and (one := one_of(asked, tree, portfolio, seed)) is not None:
+            return replace(one, seconds=time.monotonic() - begin)
+        for case in questions:
             found.append(settle(case, portfolio, seed))
             if found[-1].answer == "refuted":
                 break
+        if tree.head in {"or", "iff"}:
+            found = without_emptiness(asked, found, portfolio, seed)
         made = combined(asked, found)
         if detail:
             made = detailed(made, asked, portfolio, seed)
     except TimeUp:
         pass
     return replace(made, seconds=time.monotonic() - begin)
+
+
+def one_of(asked: Conjecture, tree: Node, portfolio: Portfolio, seed: int) -> Decision | None:
+    """The decision of ``a or b`` where one of them is proved alone."""
+    for part in tree.args:
+        alone = answer(replace(asked, statement=unparse(part)), portfolio, seed, detail=False)
+        if alone.answer == "proved":
+            return replace(alone, statement=asked.statement)
+    return None
+
+
+def without_emptiness(
+    asked: Conjecture, found: list[Outcome], portfolio: Portfolio, seed: int
+) -> list[Outcome]:
+    """The outcomes of ``or`` and iff, where a case that nothing satisfies holds, unless the hypotheses are at fault."""
+    if all(outcome.answer == "vacuous" for outcome in found) and asked.given:
+        plain = [settle(case, portfolio, seed) for case in cases(replace(asked, statement="m >= 2"))]
+        if all(outcome.answer == "vacuous" for outcome in plain):
+            return found
+    return [
+        replace(outcome, answer="decided") if outcome.answer == "vacuous" else outcome for outcome in found
+    ]
 
 
 def combined(asked: Conjecture, found: list[Outcome]) -> Decision:
@@ -233,17 +262,20 @@ def convicted(base: Decision, bad: Outcome) -> Decision:
     instance, verified = bad.instance, bad.verified
     assert instance is not None
     assert verified is not None
-    seen = replay.sides(bad.case.claim, instance)
+    try:
+        seen = replay.sides(bad.case.claim, instance)
+    except NotImplementedError:  # rates inside a statement have the kernel's exact values alone
+        seen = None
     sides = in_order(bad.case.claim.statement, verified.sides or ("", ""))
     shown: dict[str, Any] = {"left": sides[0], "right": sides[1]}
-    if all(not hasattr(side, "shape") or side.shape == () for side in seen):
+    if seen is not None and all(not hasattr(side, "shape") or side.shape == () for side in seen):
         shown |= {"left_float": float(seen[0]), "right_float": float(seen[1])}
         if not (replay.agrees(sides[0], seen[0]) and replay.agrees(sides[1], seen[1])):
             return replace(
                 base,
                 tried=(*base.tried, f"an instance whose sides are {sides} exactly and {seen} in float64"),
             )
-    else:
+    elif seen is not None:
         shown |= {"left": [float(x) for x in seen[0]] if hasattr(seen[0], "shape") else float(seen[0])}
         shown |= {"right": [float(x) for x in seen[1]] if hasattr(seen[1], "shape") else float(seen[1])}
     return replace(
@@ -290,7 +322,43 @@ def detailed(made: Decision, asked: Conjecture, portfolio: Portfolio, seed: int)
         made = tightness(made, seed)
     elif made.answer == "refuted":
         made = generic(made, seed)
+        made = ranged(made, portfolio)
+    elif made.answer == "vacuous":
+        made = core(made, asked, portfolio, seed)
     return made
+
+
+def ranged(made: Decision, portfolio: Portfolio) -> Decision:
+    """Whether the statement holds again for large batches, as the solvers see it."""
+    case = made.outcomes[-1].case
+    try:
+        shape = Shape(case)
+    except Irreducible:
+        return made
+    work = Settling(case, portfolio)
+    if made.m is None or case.signs or portfolio.left() < 1 or tail(work, shape, 1000).word != "unsat":
+        return made
+    low, high = made.m, 1000  # there is a counterexample at low, and none from high on
+    while high - low > 1 and portfolio.left() > 0.5:
+        middle = (low + high) // 2
+        low, high = (low, middle) if tail(work, shape, middle).word == "unsat" else (middle, high)
+    by = " and ".join(portfolio.names[:1])
+    return replace(made, range=f"no counterexample for m >= {high} (by {by})")
+
+
+def core(made: Decision, asked: Conjecture, portfolio: Portfolio, seed: int) -> Decision:
+    """Of hypotheses that nothing satisfies, those that already contradict each other."""
+    left = list(asked.given)
+    for text in asked.given:
+        if len(left) < 2 or portfolio.left() < 1:
+            break
+        fewer = [other for other in left if other != text]
+        questions = cases(replace(asked, given=tuple(fewer)))
+        if all(
+            case.claim.hypotheses and settle(case, portfolio, seed).answer == "vacuous" for case in questions
+        ):
+            left = fewer
+    return replace(made, needed=tuple(left))
 
 
 def other_eps(made: Decision, portfolio: Portfolio) -> Decision:

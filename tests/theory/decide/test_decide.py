@@ -310,6 +310,8 @@ TABLE = (
     row("v @ one == 0", F, "the norm is taken before the shift", norm="l1-norm", m=2),
     # or, iff
     row("gamma >= 0 or g @ v <= 0", T, "g @ v = gamma/s |p|^2"),
+    row("v @ v >= 0 or gamma == 1", T, "the first always holds"),
+    row("gamma >= 0 or gamma <= 0", T, "one of them always holds"),
     row("gamma > 0 or g @ v < 0", F, "gamma = 0", m=2),
     row("iff(v @ v == 0, g @ v == 0)", T, "gamma g @ v = sigma v @ v", "gamma != 0"),
     row("iff(v @ v == 0, gamma == 0)", F, "p = 0", m=2),
@@ -357,6 +359,18 @@ def test_every_answer_is_the_one_derived_by_hand_and_most_proofs_are_certificate
     others = [check(row) for row in TABLE if row.truth != T]
     assert len(true) + len(others) >= 120
     assert sum(found.answer == "proved" for found in true) >= 0.8 * len(true)
+
+
+def test_hypotheses_that_contradict_each_other_are_named_without_the_others():
+    found = decide("v @ v <= 1", ("one @ g > 0", "gamma > 1", "gamma < 0"))
+    assert found.answer == "vacuous"
+    assert found.needed == ("gamma > 1", "gamma < 0")
+
+
+def test_a_statement_that_holds_again_for_large_batches_says_from_where():
+    found = decide("(m - 5)*(v @ v) >= 0")
+    assert found.m == 3
+    assert "m >= 5" in found.range
 
 
 def test_a_backward_formula_holds_for_every_eps_at_once():
