@@ -1,0 +1,79 @@
+"""Two witnesses that share no derivative: every entry of v and B, by the kernel's calculus and by plain SymPy."""
+
+import pytest
+import sympy as sp
+from bnverify.theory import kernel
+from bnverify.theory.normalisations import NORMALISATIONS
+from bnverify.theory.symbols.plain import Entries, derived
+
+SCALE_NORM = "n = sqrt(y @ y); z = gamma*y/n"
+PROGRAMS = {
+    "batch-norm": (NORMALISATIONS["batch-norm"].text, (0, 1, 3), 0),
+    "batch-norm, eps": (NORMALISATIONS["batch-norm"].text, (0, 2), "1/3"),
+    "unbiased": (NORMALISATIONS["unbiased"].text, (1, 3), 0),
+    "layer-norm": (NORMALISATIONS["layer-norm"].text, (0, 1), 0),
+    "rms-norm": (NORMALISATIONS["rms-norm"].text, (1, 2, 4), 0),
+    "scale-norm, typed": (SCALE_NORM, (1, 2, 4), 0),
+    "l1-norm": (NORMALISATIONS["l1-norm"].text, (1, -2, 4), 0),
+    "l2-norm": (NORMALISATIONS["l2-norm"].text, (1, 2, 4), "1/2"),
+    "linf-norm": (NORMALISATIONS["linf-norm"].text, (1, 2, -4), 0),
+}
+
+
+def point(text, y, eps, g, H, gamma):
+    """v and B of the kernel at one exact point, as SymPy numbers."""
+    m = len(y)
+    positive = eps != 0
+    declared = "D" in text
+    claim = kernel.Claim(
+        text,
+        "v @ v == v @ B @ v",
+        eps="positive" if positive else "zero",
+        vectors=("bias",) if declared else (),
+        operators=("D",) if declared else (),
+    )
+    data = {"y": [str(x) for x in y], "g": g, "H": H, "gamma": gamma, "beta": "1/2"}
+    if positive:
+        data["eps"] = eps
+    if declared:
+        data |= {"bias": ["0"] * m, "D": [[str(i + 2) if i == j else "0" for j in range(m)] for i in range(m)]}
+    place = kernel.Point(claim, data)
+    entry = lambda column, i: sp.sympify(str(column.parts.get(i, kernel.Exact({}))))  # noqa: E731
+    v, B = place.look("v"), place.look("B")
+    basis = [kernel.column([int(i == j) for j in range(m)]) for i in range(m)]
+    return [entry(v, i) for i in range(m)], [[entry(B @ basis[j], i) for j in range(m)] for i in range(m)]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_entry_of_the_gradient_and_of_the_hessian_is_the_kernels(name):
+    text, y, eps = PROGRAMS[name]
+    m = len(y)
+    found = derived(text, y, eps)
+    g, H = found.names["g"].entries, found.names["H"].entries
+    zero = {symbol: 0 for symbol in (*g, *(entry for row in H for entry in row))}
+    chosen = [({g[i]: 1}, None) for i in range(m)] + [({H[i][j]: 1}, (i, j)) for i in range(m) for j in range(i + 1)]
+    for gamma in ("2", "-1/3"):
+        fixed = {sp.Symbol("gamma", real=True): sp.Rational(gamma), sp.Symbol("beta", real=True): sp.Rational(1, 2)}
+        fixed |= {sp.Symbol(f"D{i}", real=True): i + 2 for i in range(m)}
+        fixed |= {sp.Symbol(f"bias{i}", real=True): 0 for i in range(m)}
+        for values, _ in chosen:
+            at = {**zero, **values, **fixed}
+            table = [[str(int(at[H[i][j]])) for j in range(m)] for i in range(m)]
+            v, B = point(text, y, eps, [str(int(at[entry])) for entry in g], table, gamma)
+            for i in range(m):
+                assert sp.simplify(sp.sympify(found.v[i]).subs(at) - v[i]) == 0
+                for j in range(m):
+                    assert sp.simplify(sp.sympify(found.B[i][j]).subs(at) - B[i][j]) == 0
+
+
+def test_one_slip_in_a_definition_is_seen():
+    right = derived(SCALE_NORM, (1, 2, 4)).v
+    wrong = derived("n = sqrt(y @ y + 1); z = gamma*y/n", (1, 2, 4)).v
+    assert any(sp.simplify(a - b) != 0 for a, b in zip(right, wrong, strict=True))
+
+
+def test_entries_are_vectors_and_operators():
+    u = Entries((sp.Integer(1), sp.Integer(2)))
+    assert (u + u - u).entries == u.entries
+    assert u @ u == 5
+    assert (Entries(((1, 0), (0, 3)), rows=True) @ u).entries == (1, 6)
