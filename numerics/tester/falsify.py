@@ -22,6 +22,7 @@ from bnverify.theory.claim import Corrected, Hypothesis, Instance, Reading, Says
 from bnverify.theory.exact import Exact
 from bnverify.theory.prove import compare, terms_nonzero
 from bnverify.theory.rooms import FORMAL, POINTS, point
+from bnverify.theory.said import WITNESSED
 
 DRAWN = {"linear-loss", "weights-at-X", "weights-centred", "weights-eigen"}
 """Settings with a formal room of their own whose instances are BatchNorm's, drawn to satisfy what it assumes."""
@@ -64,8 +65,8 @@ def universal(stated: Reading | Corrected) -> str | None:
     """None for a statement about all instances that points can test, otherwise what it is instead."""
     if stated.proof is not None and stated.proof.at is not None:
         return "it says that there is an instance, and one is exhibited"
-    if stated.setting == "argument" and stated.proof is not None and stated.proof.lemma is not None:
-        return "its numbers are named by an argument that rests on a lemma, they are not free"
+    if stated.setting not in WITNESSED:
+        return f"the setting {stated.setting} is the kernel's alone"
     refutation = stated.refutation if isinstance(stated, Reading) else None
     if refutation is not None and refutation.smallest is None:
         return "it is refuted by a certificate or a citation, not by a point"
@@ -74,6 +75,8 @@ def universal(stated: Reading | Corrected) -> str | None:
 
 def searchable(target: Target) -> str | None:
     """None where the search knows how to draw instances of the setting, otherwise why it does not."""
+    if target.setting not in WITNESSED:
+        return f"the setting {target.setting} is the kernel's alone"
     if target.setting in POINTS or (target.setting in FORMAL and target.setting not in DRAWN):
         return f"the setting {target.setting} has its own rooms"
     return family_of(target.needs)[1]
