@@ -1,18 +1,14 @@
-"""The kill table of the whole registry as it is stored: derived by ``bnverify mutants --all --store``.
+"""The kill table of the registry where somebody stores it: ``bnverify mutants --all --store`` derives it.
 
-``kills.json`` holds per claim the file that states it, a digest of the sources the table rests on, and of every
-proved statement what became of its mutants and of its exact points. The sources are those of the claim's evidence
-(`bnverify.theory.store`) and every module of the two packages that the tester imports, directly or not.
+``kills.json`` holds per claim the file that states it, a digest of that file and of its certificates, and of every
+proved statement what became of its mutants and of its exact points. The project commits none.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +25,6 @@ POINTS = 100
 """Exact points of every equality."""
 COUNTS = ("made", "judged", "false", "killed", "exact_alone", "equivalent", "weaker", "open")
 NAMED = ("thm", "obs", "lem", "fact")
-_ROOTS = {"theory": store.FOLDER, "numerics": KILLS.parent}
-_TESTER = ("numerics/killing.py", "numerics/kills.py")
-_IMPORT = re.compile(
-    r"^\s*(?:from|import) bnverify\.(theory|numerics)([\w.]*)(?: import (\([^)]*\)|[^\n]*))?", re.MULTILINE
-)
 
 
 @dataclass(frozen=True)
@@ -74,47 +65,9 @@ def differs(statement: Mapping[str, Any]) -> bool:
     return statement["points"] is not None and statement["points"]["differs"] is not None
 
 
-@cache
-def _source(name: str) -> str:
-    package, _, file = name.partition("/")
-    return (_ROOTS[package] / file).read_text(encoding="utf-8")
-
-
-@cache
-def _imports(name: str) -> frozenset[str]:
-    """The files of both packages that a file imports, as package/path."""
-    found: set[str] = set()
-    for match in _IMPORT.finditer(_source(name)):
-        package, path = match[1], match[2].strip(".").replace(".", "/")
-        candidates = [
-            f"{path}.py",
-            *(f"{path}/{word}.py".strip("/") for word in re.findall(r"\w+", match[3] or "")),
-        ]
-        found |= {f"{package}/{file}" for file in candidates if (_ROOTS[package] / file).is_file()}
-    return frozenset(found)
-
-
-@cache
-def _tester() -> tuple[str, ...]:
-    """The files of the tester, sorted."""
-    found: set[str] = set()
-    waiting = list(_TESTER)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += _imports(name)
-    return tuple(sorted(found))
-
-
-@cache
 def digest(file: str) -> str:
-    """SHA-256 over what the evidence on the claims in ``file`` rests on, and over the tester; empty if it is gone."""
-    evidence = store.digest(file)
-    total = hashlib.sha256(evidence.encode())
-    for name in _tester():
-        total.update(f"{name}\n{_source(name)}\0".encode())
-    return total.hexdigest() if evidence else ""
+    """SHA-256 over the claim file and its certificates; empty if it is gone."""
+    return store.digest(file)
 
 
 def load(path: Path = KILLS) -> dict[str, Killed]:

@@ -36,7 +36,10 @@ def point(text, y, eps, g, H, gamma):
     if positive:
         data["eps"] = eps
     if declared:
-        data |= {"bias": ["0"] * m, "D": [[str(i + 2) if i == j else "0" for j in range(m)] for i in range(m)]}
+        data |= {
+            "bias": ["0"] * m,
+            "D": [[str(i + 2) if i == j else "0" for j in range(m)] for i in range(m)],
+        }
     place = kernel.Point(claim, data)
     entry = lambda column, i: sp.sympify(str(column.parts.get(i, kernel.Exact({}))))  # noqa: E731
     v, B = place.look("v"), place.look("B")
@@ -50,10 +53,15 @@ def test_every_entry_of_the_gradient_and_of_the_hessian_is_the_kernels(name):
     m = len(y)
     found = derived(text, y, eps)
     g, H = found.names["g"].entries, found.names["H"].entries
-    zero = {symbol: 0 for symbol in (*g, *(entry for row in H for entry in row))}
-    chosen = [({g[i]: 1}, None) for i in range(m)] + [({H[i][j]: 1}, (i, j)) for i in range(m) for j in range(i + 1)]
+    zero = dict.fromkeys((*g, *(entry for row in H for entry in row)), 0)
+    chosen = [({g[i]: 1}, None) for i in range(m)] + [
+        ({H[i][j]: 1}, (i, j)) for i in range(m) for j in range(i + 1)
+    ]
     for gamma in ("2", "-1/3"):
-        fixed = {sp.Symbol("gamma", real=True): sp.Rational(gamma), sp.Symbol("beta", real=True): sp.Rational(1, 2)}
+        fixed = {
+            sp.Symbol("gamma", real=True): sp.Rational(gamma),
+            sp.Symbol("beta", real=True): sp.Rational(1, 2),
+        }
         fixed |= {sp.Symbol(f"D{i}", real=True): i + 2 for i in range(m)}
         fixed |= {sp.Symbol(f"bias{i}", real=True): 0 for i in range(m)}
         for values, _ in chosen:
