@@ -1,4 +1,4 @@
-"""A user types a normalisation: gradient, curvature, invariance and its own Theorem 4.1, for every m and by autograd."""
+"""A user types a normalisation: gradient, curvature, invariance, its own Theorem 4.1, for every m and by autograd."""
 
 import pytest
 import torch
@@ -7,6 +7,7 @@ from bnverify.theory.grammar import lines, parse
 from bnverify.theory.normalisations import names_of, normalisation
 from bnverify.theory.room import Room, walk
 from bnverify.theory.sorts import statement
+from torch.autograd.functional import hessian, jacobian
 
 SCALE_NORM = "n = sqrt(y @ y); z = gamma*y/n"
 POWER_NORM = "psi = sqrt(y @ y / m); yhat = y / psi; z = gamma*yhat + beta*one"
@@ -87,8 +88,8 @@ def batch(text, m, seed):
     y = normal(m)
     names = defined(text, base | {"y": Column(y)})
     z = names["z"].value
-    g, H = torch.func.grad(loss)(z), torch.func.hessian(loss)(z)
-    v, B = torch.func.grad(composed)(y), torch.func.hessian(composed)(y)
+    g, H = jacobian(loss, z), hessian(loss, z)
+    v, B = jacobian(composed, y), hessian(composed, y)
     return names | {"g": Column(g), "v": Column(v), "H": Column(H.mv), "B": Column(B.mv)}
 
 
