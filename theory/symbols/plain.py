@@ -1,7 +1,7 @@
-"""Plain differentiation of the composed loss at a fixed m: v and every entry of B, from the text of a normalisation alone.
+"""Plain differentiation of the composed loss at a fixed m: v and every entry of B, from a normalisation's text alone.
 
-The loss downstream is L(u) = <g, u - z0> + (u - z0)'H(u - z0)/2 around z0 = z(y0), with g, H and gamma symbols; v and B are
-the first and second derivatives of L(z(y)) at a rational y0.
+The loss downstream is L(u) = <g, u - z0> + (u - z0)'H(u - z0)/2 around z0 = z(y0), with g, H and gamma symbols; v and B
+are the first and second derivatives of L(z(y)) at a rational y0.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Column = list[Any]
 
 @dataclass(frozen=True)
 class Entries:
-    """A vector or, where ``rows`` is set, an operator, of symbolic entries; @ is the inner product or the map applied."""
+    """A vector of symbolic entries, or an operator where ``rows`` is set; @ is the inner product or the map applied."""
 
     entries: tuple[Any, ...]
     rows: bool = False
