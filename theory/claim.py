@@ -214,7 +214,7 @@ class Reading:
     summary: str
     says: Any
     data: Data = field(default_factory=Data)
-    hypotheses: tuple[Hypothesis, ...] = ()
+    hypotheses: tuple[Any, ...] = ()
     assumptions: tuple[str, ...] = ()
     proof: Proof | None = None
     refutation: Refutation | None = None
@@ -235,7 +235,7 @@ class Corrected:
     says: Any
     proof: Proof
     text: str
-    hypotheses: tuple[Hypothesis, ...] = ()
+    hypotheses: tuple[Any, ...] = ()
     assumptions: tuple[str, ...] = ()
     setting: str = "activations"
     needs: tuple[str, ...] = ()

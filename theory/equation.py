@@ -7,11 +7,12 @@ beside it and does not count.
 
 from __future__ import annotations
 
+from typing import Any
+
 from bnverify.theory.claim import (
     Claim,
     Corrected,
     Data,
-    Hypothesis,
     Proof,
     Reading,
     Refutation,
@@ -28,7 +29,7 @@ def value(
     slug: str = "value",
     proof: Proof | None = None,
     refutation: Refutation | None = None,
-    hypotheses: tuple[Hypothesis, ...] = (),
+    hypotheses: tuple[Any, ...] = (),
     assumptions: tuple[str, ...] = (),
     setting: str = "activations",
     data: Data = SAME_POINT,
@@ -60,7 +61,7 @@ def step(
     slug: str = "step",
     proof: Proof | None = None,
     refutation: Refutation | None = None,
-    hypotheses: tuple[Hypothesis, ...] = (),
+    hypotheses: tuple[Any, ...] = (),
     setting: str = "activations",
     data: Data = SAME_POINT,
     why: str = STEP,

@@ -169,13 +169,15 @@ def remembered(claim: Claim) -> tuple[Evidence, ...] | None:
     return tuple(
         Evidence(
             slug,
-            *flags,
-            tuple(
+            proved,
+            refuted,
+            tight,
+            checks=tuple(
                 Check(kind, holds, text, tuple(lemmas), tuple((name, value) for name, value in values))
                 for kind, holds, text, lemmas, values in checks
             ),
         )
-        for slug, flags, checks in entry["readings"]
+        for slug, (proved, refuted, tight), checks in entry["readings"]
     )
 
 

@@ -89,7 +89,7 @@ def verify_relation(
     says: Says,
     q: Setting,
     terms: Callable[[Setting], list[Term]] | None = None,
-    hypotheses: tuple[Hypothesis, ...] = (),
+    hypotheses: tuple[Any, ...] = (),
     text: str = "",
 ) -> tuple[Check, bool]:
     """One relation for every m. Returns the check and whether the two sides are identically equal.

@@ -306,7 +306,10 @@ def _measured(subject: Subject, dtype: str, options: dict[str, Any]) -> AuditRep
         with redirect_stdout(StringIO()):
             cost = (
                 ""
-                if double is None or not report.layers or report.environment.get("dtype_note")
+                if double is None
+                or subject.loss_fn is None
+                or not report.layers
+                or report.environment.get("dtype_note")
                 else cost_of_copy(model, subject.loss_fn, inputs, targets, options["device"])
             )
     except InputError:

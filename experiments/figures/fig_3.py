@@ -59,7 +59,7 @@ PLATES = tuple(
         "(ideally 0), every seed thin, their median thick. Above it the performance of the same networks.",
         functools.partial(draw, model=model),
         ((model, NORMS),),
-        data,
+        data,  # type: ignore[arg-type]
     )
     for name, model, words, data in (
         ("fig_3", "vgg", "VGG networks", "pictures"),

@@ -142,7 +142,7 @@ PLATES = tuple(
         "fields where it has another sign with BatchNorm in at least half of the seeds.",
         functools.partial(draw, model=model),
         ((model, ("none",)),),
-        data,
+        data,  # type: ignore[arg-type]
     )
     for name, model, words, data in (
         ("fig_7", "insert", "VGG networks", "pictures"),

@@ -63,7 +63,7 @@ def _middle(low: float, high: float) -> float:
 
 def draw(shelf: Shelf) -> Figure | None:
     """A line of panels for each model and learning rate, a panel for each quantity; None without runs."""
-    found = [(m, lr, *(shelf.seeds(m, norm, lr) for norm in ("none", "batchnorm"))) for m, lr in GROUPS]
+    found = [(m, lr, shelf.seeds(m, "none", lr), shelf.seeds(m, "batchnorm", lr)) for m, lr in GROUPS]
     found = [group for group in found if group[2] and group[3]]
     if not found:
         return None

@@ -23,7 +23,7 @@ def shown(cell: Cell) -> tuple[float, float, float, str]:
     else:
         estimate, factor, unit = oriented(cell.answer.estimate, cell.endpoint), 1.0, "×"
     low, high = sorted((estimate.low, estimate.high))
-    return (*(factor * _exp(value) for value in (estimate.centre, low, high)), unit)
+    return factor * _exp(estimate.centre), factor * _exp(low), factor * _exp(high), unit
 
 
 def _exp(value: float) -> float:

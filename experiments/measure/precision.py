@@ -19,8 +19,8 @@ def _switches() -> list[tuple[Any, str, dict[Rounding, Any]]]:
         # PyTorch 2.9 and later; convolutions of cuDNN are TF32 there unless told otherwise.
         # oneDNN knows TF32 on some CPUs only; there it is never asked for.
         own: dict[Rounding, Any] = {"ieee": "ieee", "tf32": "ieee"}
-        places = [(backends.cuda.matmul, words), (backends.cudnn.conv, words)]
-        places += [(backends.mkldnn.matmul, own), (backends.mkldnn.conv, own)]
+        places: list[tuple[Any, Any]] = [(backends.cuda.matmul, words), (backends.cudnn.conv, words)]
+        places += [(getattr(backends.mkldnn, name), own) for name in ("matmul", "conv")]
         return [(place, "fp32_precision", values) for place, values in places]
     flags: dict[Rounding, Any] = {"ieee": False, "tf32": True}
     return [(backends.cuda.matmul, "allow_tf32", flags), (backends.cudnn, "allow_tf32", flags)]

@@ -173,7 +173,8 @@ def relu_network(recipe: MlpRecipe) -> Network:
     network = initialised(Network(blocks).double(), recipe)
     with torch.no_grad():
         for block in network.blocks:
-            block.linear.weight.mul_(math.sqrt(2))
+            assert isinstance(block, Block)
+            block.linear.weight.mul_(math.sqrt(2))  # type: ignore[union-attr, operator]
     return network
 
 

@@ -106,8 +106,8 @@ def claims(sources: Sequence[Source], home: Path = NOTES / "results") -> tuple[C
     for name, first in in_order(one.summary for one in sources).items():
         pairs = [(one, claim) for one in sources for claim in one.summary["claims"] if claim["id"] == name]
         found = tuple(_found(one, claim) for one, claim in pairs)
-        fields = (first[key] for key in ("place", "quotation", "paper", "argued"))
-        views.append(ClaimView(name, *fields, found, tuple(earlier.get(name, ()))))
+        place, quotation, paper, argued = (first[key] for key in ("place", "quotation", "paper", "argued"))
+        views.append(ClaimView(name, place, quotation, paper, argued, found, tuple(earlier.get(name, ()))))
     return tuple(views)
 
 
@@ -125,8 +125,10 @@ def in_order(summaries: Iterable[Row]) -> dict[str, Row]:
 def _found(one: Source, claim: Row) -> Found:
     endpoint = claim["endpoint"]
     axis = axis_of([*claim["cells"], *claim["parts"], *claim["grid"]], endpoint)
-    groups = ((*(_row(cell, endpoint, axis) for cell in claim[key]),) for key in ("cells", "parts", "grid"))
-    return Found(one, claim, *groups, course(claim["curve"], endpoint))
+    cells, parts, grid = (
+        tuple(_row(cell, endpoint, axis) for cell in claim[key]) for key in ("cells", "parts", "grid")
+    )
+    return Found(one, claim, cells, parts, grid, course(claim["curve"], endpoint))
 
 
 def in_words(endpoint: Row, counts: str) -> str:
@@ -151,7 +153,7 @@ def compared(cell: Row, model: str) -> str:
     if model.startswith("insert"):
         return "with / without the BatchNorm"
     if model.startswith("predict"):
-        features = [labels.FEATURES.get(name, name) for name in (cell["of"], cell["against"])]
+        features = [str(labels.FEATURES.get(name, name)) for name in (cell["of"], cell["against"])]
         return " / ".join(features)
     return f"{of} / {_short(cell['against'])}" if isinstance(cell["against"], str) else of
 

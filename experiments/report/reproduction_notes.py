@@ -105,7 +105,9 @@ def _section(name: str, found: Row) -> str:
 def _cell(key: str, cell: Row) -> str:
     words = {"cells": "**primary**", "parts": cell["name"], "grid": f"beside: {cell['name']}"}[key]
     compared = f"{cell['of']} / {cell['against']}"
-    return _line([words, f"`{cell['statistic']}`", compared, cell.get("size", cell["missing"]), cell["word"]])
+    return _line(
+        [words, f"`{cell['statistic']}`", compared, str(cell.get("size", cell["missing"])), cell["word"]]
+    )
 
 
 def _effects(rows: list[Row]) -> list[str]:

@@ -51,7 +51,7 @@ class NetworkTask:
         self.set = _loaded(recipe.data, recipe.size, recipe.device)
         self.model = vgg(recipe, self.set.train_x.shape[1], self.set.classes).to(recipe.device)
         if recipe.channels_last:
-            self.model.to(memory_format=torch.channels_last)
+            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.curved = curved_steps(recipe)
         self.noises = [module for module in self.model.modules() if isinstance(module, Noise)]
         self.optimiser = torch.optim.SGD(

@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 from bnverify.experiments.run import record
 from bnverify.experiments.run.plans import Planned
@@ -23,10 +23,9 @@ from bnverify.experiments.run.recipes import Init, VggRecipe
 from bnverify.base.errors import InputError
 from bnverify.base.files import write_text
 
-CANDIDATES: tuple[tuple[int, Init], ...] = tuple(
-    (depth, init)
-    for init, depth in itertools.product(("glorot-uniform", "he-normal"), (16, 13, 11, 9))  # type: ignore[misc]
-)
+DEPTHS: tuple[Literal[16, 13, 11, 9], ...] = (16, 13, 11, 9)
+INITS: tuple[Init, ...] = ("glorot-uniform", "he-normal")
+CANDIDATES = tuple((depth, init) for init, depth in itertools.product(INITS, DEPTHS))
 SEEDS = (1000, 1001)
 WITHIN, WINDOW, MARGIN = 0.1, 0.01, 0.1
 

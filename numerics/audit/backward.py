@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -309,7 +310,7 @@ def examined(call: Call, y: Tensor, g: Tensor, by_itself: Alone) -> Backward:
     compared = {"input": (float(relative.max()), float(allowed[int(relative.argmax())]))}
     for key, grad in by_itself.grads.items():
         compared[key] = parameter_error(call, key, grad, call.references[key])
-    found = {
+    found: dict[str, Any] = {
         "errors": {key: error for key, (error, _) in compared.items()},
         "allowed": {key: limit for key, (_, limit) in compared.items()},
         "lost": call.lost,

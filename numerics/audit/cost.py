@@ -50,7 +50,7 @@ def cost_of_copy(model: nn.Module, loss_fn: LossFn, inputs: Any, targets: Any, d
         time.perf_counter() - started < SECONDS and len(seconds[own]) <= most
     ):
         for dtype, subject in subjects.items():
-            seconds[dtype].append(forward_backward(*subject))
+            seconds[dtype].append(forward_backward(*subject))  # type: ignore[arg-type]
     name = str(own).removeprefix("torch.")
     low, high = min(seconds[own][1:]), min(seconds[torch.float64][1:])
     return (

@@ -15,7 +15,6 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Says,
     Step,
 )
 from bnverify.theory.claims import fact_c_1, fact_c_2, thm_4_1, thm_4_2_1
@@ -85,7 +84,7 @@ def _formula(
     )
 
 
-def _fact(slug: str, title: str, printed: str, corrected: Says, quotation: str) -> Claim:
+def _fact(slug: str, title: str, printed: str, corrected: str, quotation: str) -> Claim:
     return Claim(
         id=f"ext-unbiased.{slug}",
         title=title,

@@ -68,7 +68,7 @@ class Algebra:
                 self._divisors()
         self._divisors()
         for atom in self.formal.nonzero | self.formal.nonnegative:
-            if atom[0] == "dot" and {atom[1], atom[3]} <= self.rows.keys():
+            if atom[0] == "dot" and set(atom[1::2]) <= self.rows.keys():
                 value = self.value(Number.atom(atom))
                 if len(value.parts) == 1:
                     ((monomial, c),) = value.parts.items()
@@ -121,9 +121,9 @@ class Algebra:
                         continue
         for atom, meaning in self.formal.meaning.items():
             if atom not in found:
-                inside = self._plain(meaning, found)
-                if inside is not None:
-                    found[atom] = f"sqrt({inside})" if atom[0] == "root" else f"({inside})"
+                plain = self._plain(meaning, found)
+                if plain is not None:
+                    found[atom] = f"sqrt({plain})" if atom[0] == "root" else f"({plain})"
         return found
 
     def _plain(self, number: Number, known: dict[Any, str]) -> str | None:

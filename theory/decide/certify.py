@@ -86,7 +86,7 @@ def by_terms(case: Case, left: Callable[[], float], rounds: int) -> Iterator[Cer
 def goals(algebra: Algebra, rounds: int) -> Iterator[tuple[Number, Certificate]]:
     """What may be a sum of terms: the gap, that of the squares, the gap times a multiplier."""
     gap, relation = algebra.case.goal
-    target = algebra.value(gap)
+    target = algebra.value(gap)  # type: ignore[arg-type]
     yield target, {}
     if relation == "<=" and (squared := squares_of_sides(algebra)) is not None:
         yield squared, {"squared": True}
@@ -203,10 +203,10 @@ def for_vectors(algebra: Algebra) -> Iterator[Certificate]:
                         terms[text] = {(word, i, key): c for key, c in whole.parts.items()}
             continue
         for letter in [(), *((name,) for name in case.operators)]:
-            image = Vector({((*letter, *word), name): c for (word, name), c in value.parts.items()})
+            moved = Vector({((*letter, *word), name): c for (word, name), c in value.parts.items()})
             said = f"({letter[0]} @ {label})" if letter else label
-            parts = flat(image)
-            along(algebra, image, said, aim, terms)
+            parts = flat(moved)
+            along(algebra, moved, said, aim, terms)
             for word, i, monomial in aim:
                 for other, k, own in parts:
                     factor = quotient(monomial, own)

@@ -138,11 +138,11 @@ def read_terms(algebra: Algebra, left: Callable[[], float]) -> Iterator[Term]:
         if left() < 0.2:
             return
         try:
-            tree = kernel_parse(text)
-            sign = algebra.formal.sign(tree)
+            read = kernel_parse(text)
+            sign = algebra.formal.sign(read)
             if sign not in {"nonnegative", "positive"}:
                 continue
-            value = walk(tree, algebra.formal)
+            value = walk(read, algebra.formal)
             poly = algebra.value(algebra.formal.normal(value)) if isinstance(value, Number) else None
         except (Refused, Irreducible, KeyError):
             continue

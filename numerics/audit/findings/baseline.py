@@ -34,7 +34,9 @@ def known(path: Path) -> tuple[Fault, ...]:
 def _finding(item: dict[str, Any]) -> Fault:
     names = {entry.name for entry in fields(Fault)}
     blank = {"layer": "", "call": 0, "value": 0.0, "threshold": 0.0, "text": "", "why": "", "advice": ""}
-    given = blank | {"severity": "note"} | {key: value for key, value in item.items() if key in names}
+    given: dict[str, Any] = (
+        blank | {"severity": "note"} | {key: value for key, value in item.items() if key in names}
+    )
     given["channels"] = tuple(item.get("channels") or ())
     given["layers"] = tuple(item.get("layers") or ())
     given["steps"] = tuple(item["steps"]) if item.get("steps") else None

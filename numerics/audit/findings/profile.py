@@ -169,9 +169,9 @@ def _after_backward(found: Profile, watch: Watch, model: nn.Module) -> None:
         "",
     )
     if not found.infinite and (bad or not math.isfinite(found.loss)):
-        call = next((c for c in found.calls if not c.finite), None)
-        if watch.infinite or call is not None:
-            name = watch.infinite or (call.name if call is not None else "")
+        first = next((c for c in found.calls if not c.finite), None)
+        if watch.infinite or first is not None:
+            name = watch.infinite or (first.name if first is not None else "")
             found.infinite, found.infinite_at = (
                 f"the output of {name or 'the model'} is NaN or infinite",
                 name,

@@ -46,11 +46,12 @@ def _wrong_backward(layers: Sequence[LayerAudit]) -> Iterator[Fault]:
     ways: dict[tuple[str, str, str], list[LayerAudit]] = {}
     for layer in layers:
         if layer.backward is not None and layer.backward.verdict == "wrong":
-            told = layer.backward
-            factor = "" if told.factor is None else f"{told.factor:.3g}"
-            ways.setdefault((told.of, told.fault, factor), []).append(layer)
+            way = layer.backward
+            factor = "" if way.factor is None else f"{way.factor:.3g}"
+            ways.setdefault((way.of, way.fault, factor), []).append(layer)
     for (of, _, _), group in ways.items():
         told = group[0].backward
+        assert told is not None
         assert told is not None
         allowed = told.allowed.get(of, 0.0)
         value = told.errors.get(of, 0.0) / allowed if allowed > 0 else float("inf")

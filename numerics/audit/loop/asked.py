@@ -121,7 +121,7 @@ def asked(call: Call, statement: Statement) -> dict[str, int] | None:
         return None
     if isinstance(left, Vector) or isinstance(right, Vector):
         gap = left - right
-        left, right = gap @ gap, room.setting.num(Fraction(0))
+        left, right = gap @ gap, room.setting.num(Fraction(0))  # type: ignore[operator]
     relation = statement.tree.head
     symbols = room.setting.symbols
     cond = 1 + symbols["mu"].abs() / symbols["s"]

@@ -37,7 +37,9 @@ class AuditorCallback(Callback):
         self._done = 0
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        given = {"optimizer": trainer.optimizers[0] if trainer.optimizers else None} | self.options
+        given: dict[str, Any] = {
+            "optimizer": trainer.optimizers[0] if trainer.optimizers else None
+        } | self.options
         scaler = getattr(trainer.precision_plugin, "scaler", None)
         if scaler is not None:
             given.setdefault("scale", scaler)

@@ -32,7 +32,8 @@ class AuditorCallback(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         optimizer = getattr(given.get("optimizer"), "optimizer", given.get("optimizer"))
-        self.auditor = Auditor(given["model"], **({"optimizer": optimizer} | self.options))
+        options: dict[str, Any] = {"optimizer": optimizer} | self.options
+        self.auditor = Auditor(given["model"], **options)
         self.auditor.start()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
