@@ -174,7 +174,7 @@ def relu_network(recipe: MlpRecipe) -> Network:
     with torch.no_grad():
         for block in network.blocks:
             assert isinstance(block, Block)
-            block.linear.weight.mul_(math.sqrt(2))  # type: ignore[union-attr, operator]
+            block.linear.weight.mul_(math.sqrt(2))  # type: ignore[operator]
     return network
 
 
