@@ -9,12 +9,13 @@ if TYPE_CHECKING:
     from bnverify.base.errors import InputError
     from bnverify.numerics.audit.findings.audit import audit
     from bnverify.numerics.audit.loop.auditor import Auditor
+    from bnverify.numerics.audit.recognise import register
     from bnverify.numerics.audit.report import AuditReport
     from bnverify.theory.decide.ask import decide
     from bnverify.theory.decide.decision import Decision
     from bnverify.theory.registry import registry
 
-__all__ = ["AuditReport", "Auditor", "Decision", "InputError", "audit", "decide", "registry"]
+__all__ = ["AuditReport", "Auditor", "Decision", "InputError", "audit", "decide", "register", "registry"]
 
 _HOMES = {
     "AuditReport": "bnverify.numerics.audit.report",
@@ -23,6 +24,7 @@ _HOMES = {
     "InputError": "bnverify.base.errors",
     "audit": "bnverify.numerics.audit.findings.audit",
     "decide": "bnverify.theory.decide.ask",
+    "register": "bnverify.numerics.audit.recognise",
     "registry": "bnverify.theory.registry",
 }
 

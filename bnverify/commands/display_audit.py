@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -86,21 +87,31 @@ def show(report: AuditReport, most: int = MOST) -> None:
         if chosen:
             left_out = NARROW if screen.width < ROOMY else ()
             known = {k: name for k, name in columns.items() if k in chosen[0][part] and k not in left_out}
-            _table(screen, ((_lead(row, several), row[part]) for row in chosen), known, several)
+            _table(screen, ((_lead(row, several), _struck(row, part)) for row in chosen), known, several)
             _legend(screen, LEGENDS[part] + _about_probes(part, chosen[0][part]))
     modes = audit_page.side_by_side(report)
     if modes:
         _table(screen, (({"layer": row["title"]}, row) for row in modes), MODES, False)
         _legend(screen, LEGENDS["modes"])
     _identities(screen, audit_page.identities(report))
+    struck = [row["title"] for row in rows if row["ill_conditioned"]]
+    if struck:
+        screen.print(
+            f"ill-conditioned: {', '.join(struck)}: the mean is so far from 0 against the spread that less than two "
+            "digits are left; the numbers are struck through\n",
+            markup=False,
+        )
     for row in rows:
         mode = f", {row['mode']}" if several else ""
         screen.print(f"[bold]{row['title']}[/bold]{mode}: {row['sentence']}")
     screen.print()
     if report.not_covered:
         screen.print("[bold]not covered[/bold]")
-        for item in report.not_covered:
-            screen.print(f"  {item.name or 'the model'} ({item.what}): {item.why}", markup=False)
+        for group in report.uncovered:
+            names = ", ".join(group["names"][:3])
+            more = f" and {len(group['names']) - 3} more" if len(group["names"]) > 3 else ""
+            way = f"; say what it is with {group['way']}" if group["way"] else ""
+            screen.print(f"  {names}{more} ({group['what']}): {group['why']}{way}", markup=False)
         screen.print()
     if len(places) < len(report.layers):
         screen.print(
@@ -141,6 +152,14 @@ def looked_at(report: AuditReport) -> str:
     return f"{seen['rules']} rules at {seen['calls']} calls of normalisation layers" + (
         f" ({left})" if left else ""
     )
+
+
+def _struck(row: Mapping[str, Any], part: str) -> Mapping[str, Any]:
+    """The cells of a row, struck through where conditioning leaves its numbers less than two digits."""
+    cells: Mapping[str, Any] = row[part]
+    if not row["ill_conditioned"]:
+        return cells
+    return {key: replace(cell, text=f"[strike]{cell.text}[/strike]") for key, cell in cells.items()}
 
 
 def _lead(row: Mapping[str, Any], several: bool) -> dict[str, str]:

@@ -273,6 +273,7 @@ def row(index: int, layer: LayerAudit) -> dict[str, Any]:
         "kind": layer.kind,
         "unit": layer.unit,
         "synchronised": layer.synchronised,
+        "ill_conditioned": layer.ill_conditioned,
         "sentence": words.of_layer(layer),
         "table": table,
         "heat": heat,

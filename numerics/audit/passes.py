@@ -78,7 +78,8 @@ def twice_differentiable() -> Iterator[None]:
 def about_dtypes(error: Exception) -> bool:
     """Whether PyTorch refused to mix a float64 tensor with one of another dtype."""
     words = str(error).lower().replace("scalar type", "dtype").replace("data type", "dtype")
-    return "dtype" in words and any(word in words for word in ("double", "float64", "float"))
+    wide = any(word in words for word in ("double", "float64"))
+    return wide or ("dtype" in words and "float" in words)
 
 
 def _out_of_memory(error: BaseException) -> InputError:

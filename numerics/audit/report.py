@@ -261,6 +261,24 @@ class AuditReport:
         return tuple(row for layer in self.layers for row in _rows(layer))
 
     @property
+    def uncovered(self) -> tuple[dict[str, Any], ...]:
+        """What has no rows, once a class and reason: what, names, why, and the way to name it where there is one."""
+        groups: dict[tuple[str, str], list[str]] = {}
+        for item in self.not_covered:
+            groups.setdefault((item.what, item.why), []).append(item.name)
+        return tuple(
+            {
+                "what": what,
+                "names": names,
+                "why": why,
+                "way": f"--as {what}=rms-norm, or by definition: --as {what}='s = sqrt(y @ y / m + eps); z = gamma*y/s'"
+                if "its numbers are not those" in why
+                else "",
+            }
+            for (what, why), names in groups.items()
+        )
+
+    @property
     def failures(self) -> tuple[tuple[LayerAudit, StatementRows], ...]:
         """Proved statements that some row contradicts: a bug in the tool, or a layer outside the assumptions."""
         found = []
@@ -286,6 +304,7 @@ class AuditReport:
                 for layer in self.layers
             ],
             "not_covered": [asdict(item) for item in self.not_covered],
+            "uncovered": list(self.uncovered),
             "findings": [item.to_dict() for item in self.findings],
         }
 

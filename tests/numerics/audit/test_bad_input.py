@@ -149,6 +149,19 @@ def test_what_is_not_covered_is_listed_with_the_reason() -> None:
     assert "spread of a group" in found["Zoo", "F.normalize"]
 
 
+class OwnNorm(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x / (1 + x.square().sum(-1, keepdim=True))
+
+
+def test_what_stays_uncovered_is_listed_once_with_the_way_to_name_it() -> None:
+    model = nn.Sequential(nn.Linear(4, 6), OwnNorm(), nn.Linear(6, 6), OwnNorm(), nn.LayerNorm(6))
+    report = audit(model, lambda out: out.pow(3).sum(), torch.randn(5, 4))
+    (group,) = report.uncovered
+    assert (group["what"], group["names"]) == ("OwnNorm", ["1", "3"])
+    assert group["way"].startswith("--as OwnNorm=")
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_model_is_sent_back() -> None:
     model = torch.compile(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)))
