@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from bnverify.numerics.audit.findings import batches, channels, gradients, spread, statistics
 from bnverify.numerics.audit.findings.fault import RANK, Fault, Severity
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.profile import Profile
+from bnverify.numerics.audit.findings.rules import batches, channels, gradients, spread, statistics
 
 RULES: tuple[Callable[[Profile], Iterator[Fault]], ...] = (
     spread.non_finite,

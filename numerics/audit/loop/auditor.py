@@ -28,7 +28,7 @@ from typing import Any
 import torch
 from bnverify.numerics.audit.capture import Call, choose, covered_layers
 from bnverify.numerics.audit.findings.fault import Fault
-from bnverify.numerics.audit.findings.statistics import divergence
+from bnverify.numerics.audit.findings.rules.statistics import divergence
 from bnverify.numerics.audit.layers import Family, not_covered
 from bnverify.numerics.audit.loop import trend
 from bnverify.numerics.audit.loop.asked import asked, statements

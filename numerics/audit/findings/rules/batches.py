@@ -9,8 +9,8 @@ import torch
 from bnverify.numerics.audit.findings.fault import Fault, Severity
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.profile import Profile
-from bnverify.numerics.audit.findings.rules import found
-from bnverify.numerics.audit.findings.statistics import divergence
+from bnverify.numerics.audit.findings.rules.merged import found
+from bnverify.numerics.audit.findings.rules.statistics import divergence
 from bnverify.numerics.audit.findings.watch import NormCall
 from torch import Tensor
 

@@ -9,7 +9,7 @@ import torch
 from bnverify.numerics.audit.findings.fault import Fault, Severity, named
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.profile import Profile
-from bnverify.numerics.audit.findings.rules import Hit, found, merged, several
+from bnverify.numerics.audit.findings.rules.merged import Hit, found, merged, several
 from bnverify.numerics.audit.findings.watch import NormCall
 from torch import Tensor
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from bnverify.numerics.audit.findings.fault import Fault, Severity
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.profile import Profile
-from bnverify.numerics.audit.findings.rules import Hit, found, merged, several
+from bnverify.numerics.audit.findings.rules.merged import Hit, found, merged, several
 from bnverify.numerics.audit.findings.watch import Point
 
 VACUOUS = 1e-5

@@ -9,7 +9,7 @@ import torch
 from bnverify.numerics.audit.findings.fault import Fault, Severity, named
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.profile import Profile
-from bnverify.numerics.audit.findings.rules import found
+from bnverify.numerics.audit.findings.rules.merged import found
 from bnverify.numerics.audit.findings.watch import FLAT, NormCall
 from torch import Tensor
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from bnverify.numerics.audit.findings.channels import flat
 from bnverify.numerics.audit.findings.fault import Fault, Severity, named
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.profile import Profile
-from bnverify.numerics.audit.findings.rules import Hit, found, merged, several
+from bnverify.numerics.audit.findings.rules.channels import flat
+from bnverify.numerics.audit.findings.rules.merged import Hit, found, merged, several
 
 FEW_OF_A_SAMPLE = 2
 """A group of one sample with so few numbers, or fewer, keeps nothing but signs."""

@@ -1,0 +1,1 @@
+"""The rules: each looks at a profile and yields what it finds."""
