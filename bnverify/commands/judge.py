@@ -70,8 +70,7 @@ def _judge(
             f"no claim rests on the {len(runs)} runs in {folder}; name one that bnverify reproduce wrote"
         )
     if as_json or out is not None:
-        command = "bnverify judge" + (f" --rules {rules}" if rules else "")
-        whole = summary.text(record.finite(summary.summarise(chosen, runs, judged, command)))
+        whole = summary.text(record.finite(summary.summarise(chosen, runs, judged, *summary.made_by(folder))))
         if out is not None:
             write_text(out, whole)
         if as_json:

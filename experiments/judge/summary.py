@@ -211,6 +211,18 @@ def _read_cell(stored: Row, endpoint: Endpoint) -> Cell:
     return Cell(stored["name"], endpoint, stored["of"], stored["against"], logs, found, stored["missing"])
 
 
+def made_by(folder: Path) -> tuple[str, str]:
+    """The command that made the runs in ``folder``, and its note, as far as its summary or its plan knows them."""
+    old, plan = folder / "summary.json", folder / "plan.json"
+    try:
+        kept = json.loads(old.read_text()) if old.exists() else {}
+        planned = json.loads(plan.read_text()) if plan.exists() else {}
+    except (OSError, ValueError):
+        kept, planned = {}, {}
+    preset = f"bnverify reproduce --preset {planned['preset']}" if planned.get("preset") else "unknown"
+    return kept.get("command", preset), kept.get("note", "")
+
+
 def write(
     folder: Path,
     command: str | None = None,
@@ -220,13 +232,11 @@ def write(
 ) -> tuple[Row, list[Judged]]:
     """Judge the finished runs below ``folder`` and write ``folder/summary.json``; raises like `judge`.
 
-    Without a command, that of the summary which is there already is kept, with its note.
+    Without a command, see `made_by`.
     """
     runs = record.runs_under(folder)
     if command is None:
-        old = folder / "summary.json"
-        kept = json.loads(old.read_text()) if old.exists() else {}
-        command, note = kept.get("command", "unknown"), kept.get("note", "")
+        command, note = made_by(folder)
     chosen = rules or rules_of.registered()
     judged = judge(chosen, runs, common=common)
     summary = record.finite(summarise(chosen, runs, judged, command, note))
