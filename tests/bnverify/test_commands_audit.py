@@ -158,7 +158,12 @@ def test_the_example_of_the_readme_says_what_the_readme_shows(bnverify, tmp_path
     (tmp_path / "model.py").write_text(code)
     done = bnverify(*command.replace("model.py", str(tmp_path / "model.py")).split())
     assert done.exit_code == 0, done.stderr
-    assert " ".join(done.stdout.split()).startswith(" ".join(shown.split()))
+
+    def words(text):
+        """Without the size of what is 0 but for rounding, which is another on another machine."""
+        return re.sub(r"\d[\d.]*e[-−]\d+", "tiny", " ".join(text.split()))
+
+    assert words(done.stdout).startswith(words(shown))
 
 
 def test_a_table_of_layers_is_printed(bnverify, file):
