@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bnverify.experiments.report.pages import page_of
 from bnverify.numerics.tester.kills import Killed, differs
-from bnverify.theory.lemmas import LEMMAS
+from bnverify.theory.kernel import LEMMAS
 from bnverify.theory.store import Stored
 
 if TYPE_CHECKING:
