@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,6 +52,10 @@ def decide(
     script: Annotated[
         bool, typer.Option(help="Print lines of torch that replay the counterexample without this package.")
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Also write the decision as a folder: page, LaTeX, certificate, script."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the decision as JSON.")] = False,
 ) -> None:
     """Decide a statement about v and B for every batch size: proved (0), refuted (1), open or vacuous (3).
@@ -84,6 +89,13 @@ def decide(
         show(found[0], console())
     if script:
         print_scripts(found)
+    if out is not None:
+        from bnverify.theory.decide.folder import write
+
+        command = shlex.join(["bnverify", *sys.argv[1:]])
+        for i, decision in enumerate(found):
+            written = write(decision, out if len(found) == 1 else out / f"{i + 1:03}", command)
+            print(f"wrote {', '.join(written)} to {out}", file=sys.stderr)
     if missing and any(decision.answer == "open" for decision in found):
         raise InputError(
             f"without {' and '.join(missing)}, not installed here, this stays open; "

@@ -83,6 +83,15 @@ def test_a_file_is_read_line_by_line_and_the_worst_answer_is_the_exit_code(tmp_p
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["proved", "refuted"]
 
 
+def test_a_decision_is_a_folder_that_can_be_cited(tmp_path):
+    done = run("v @ v <= g @ g", "--given", "gamma**2 <= sigma**2", "--out", str(tmp_path / "page"))
+    assert done.returncode == 0, done.stderr
+    files = {path.name: path.read_text() for path in (tmp_path / "page").iterdir()}
+    assert set(files) == {"citation.bib", "certificate.json", "decision.json", "decision.tex", "index.html"}
+    assert r"\le g^\top g" in files["decision.tex"]
+    assert "gamma**2 &lt;= sigma**2" in files["index.html"]
+
+
 def test_the_time_limit_is_kept():
     start = time.monotonic()
     run("v @ one == 0")

@@ -213,23 +213,17 @@ def texts(data: dict[str, Array], row: int) -> dict[str, Any]:
     return out
 
 
-def weight(point: dict[str, Any]) -> tuple[int, int, int]:
-    """How large an instance is: m, the non-zero entries, and the sum of all numerators and denominators."""
-    flat: list[str] = []
-    for value in point.values():
-        rows = value if isinstance(value, list) else [value]
-        for entry in rows:
-            flat += entry if isinstance(entry, list) else [entry]
-    digits = [int(part) for text in flat for part in _digits(text)]
-    return (
-        len(point["y"]),
-        sum(text != "0" for text in flat),
-        sum(digits) + sum(text.count("-") for text in flat),
-    )
-
-
-def _digits(text: str) -> list[str]:
-    return "".join(c if c.isdigit() else " " for c in text).split()
+def weights(data: dict[str, Array], rows: Array) -> tuple[Array, Array]:
+    """How large drawn instances are, for a sort: the sum of all entries without signs, then the non-zero entries."""
+    height, filled = np.zeros(len(rows)), np.zeros(len(rows))
+    for name, values in data.items():
+        if name.endswith("'"):
+            continue
+        flat = np.asarray(values[rows], dtype=float).reshape(len(rows), -1)
+        height += np.abs(flat).sum(axis=1) + 0.5 * (flat < 0).sum(axis=1)
+        height += 2 * (flat != np.round(flat)).sum(axis=1)
+        filled += (flat != 0).sum(axis=1)
+    return height, filled
 
 
 def candidates(
@@ -285,10 +279,11 @@ def candidates(
         rows = np.flatnonzero(good)
         if not len(rows):
             continue
-        chosen = sorted((texts(data, row) for row in rows[:3000]), key=weight)
-        yield from chosen[:12]
+        ordered = rows[np.lexsort(weights(data, rows))]
+        places = list(range(12))
         if not (broken or goal):
-            yield from chosen[12 :: max(len(chosen) // 16, 1)]
+            places += list(range(12, len(ordered), max(len(ordered) // 16, 1)))
+        yield from (texts(data, ordered[place]) for place in places if place < len(ordered))
 
 
 def convicted(case: Case, points: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> dict[str, Any] | None:
