@@ -16,7 +16,7 @@ from typing import Any
 from bnverify.theory.decide.conjecture import Case, Conjecture, cases
 from bnverify.theory.decide.reduce import Irreducible, Shape, demanded, unknown, violated
 from bnverify.theory.decide.solvers import Portfolio, smt
-from bnverify.theory.grammar import GrammarError, Node, names_in, parse, put, unparse
+from bnverify.theory.grammar import Node, names_in, parse, put, unparse
 from bnverify.theory.kernel import Number
 
 from bnverify.base.errors import InputError
@@ -99,7 +99,7 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
         fixed = constant(asked, name, value)
         try:
             found = answer(fixed, portfolio, seed, detail=False)
-        except GrammarError:
+        except InputError:
             continue
         if found.answer == "refuted" or found.word == "open":
             continue

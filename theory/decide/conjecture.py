@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from bnverify.theory.grammar import Node, lines, names_in, nodes, parse, unparse
+from bnverify.theory.grammar import GrammarError, Node, lines, names_in, nodes, parse, unparse
 from bnverify.theory.kernel import Claim, Formal, Number, Refused, Vector
 from bnverify.theory.normalisations import Normalisation, declared, names_of, normalisation
 from bnverify.theory.sorts import Sort, statement
@@ -60,8 +60,14 @@ def read(conjecture: Conjecture) -> tuple[Normalisation, Node, list[Node], dict[
         for name in names:
             if name.startswith(("given", "need")):
                 raise InputError(f"--{kind} {name}: such names stand for hypotheses; take another one")
-    tree = statement(conjecture.statement, sorts, logic=True)
-    given = [statement(text, sorts, logic=True) for text in conjecture.given]
+    try:
+        tree = statement(conjecture.statement, sorts, logic=True)
+        given = [statement(text, sorts, logic=True) for text in conjecture.given]
+    except GrammarError as error:
+        if "there is no name" not in str(error):
+            raise
+        ways = "declare it with --number or --vector, or ask for a constant with --best 'max c'"
+        raise InputError(f"{error}; {ways}") from None
     for node in given:
         if any(inside.head == "iff" for inside in nodes(node)):
             raise InputError(f"iff stands in the statement, not in a hypothesis: {unparse(node)}")
