@@ -14,9 +14,11 @@ from typing import Any
 
 from bnverify.theory import kernel
 from bnverify.theory.claim import Claim, Corrected, Instance, Proof, Reading
-from bnverify.theory.grammar import lines, names_in, parse
+from bnverify.theory.grammar import lines, names_in, nearest, parse
 from bnverify.theory.normalisations import NORMALISATIONS, in_weights, two_units
 from bnverify.theory.said import OPERATORS, VECTORS
+
+from bnverify.base.errors import InputError
 
 _TEXT = {name: norm.text for name, norm in NORMALISATIONS.items()}
 _AFTER = "; yhat = c / n; z = gamma*yhat + beta*one"
@@ -51,6 +53,7 @@ DEFINITIONS = {
     "l2-layer": f"n = (sqrt(y_j @ y_j/m) + sqrt(y_k @ y_k/m))/2; {_PAIR}",
     "linf-layer": f"n = (max(abs(y_j)) + max(abs(y_k)))/2; {_PAIR}",
     "l1-sample": f"n = mean(abs(y_j)) + mean(abs(y_k)); {_PAIR}",
+    **dict.fromkeys(("argument", "optima", "free", "symmetric-matrices", "any-matrices"), _NONE),
     "rescaled": "z = scale*y",
     "two-inputs": _WEIGHTS,
     "two-weights": _WEIGHTS,
@@ -65,7 +68,7 @@ DEFINITIONS = {
     "free-input": _TEXT["batch-norm"],
     "plain-weights": "y = X @ W; z = y",
 }
-"""The definition that a reading's setting names; a setting without one is about no normalisation."""
+"""The definition that a reading's setting names; z = y where it is about no normalisation."""
 
 _NAMED = """
 one y g v H B m gamma beta eps L X T W dW HW any g_own dW_plain HW_plain dgamma dbeta nu N sigma rho z
@@ -98,8 +101,14 @@ class Case:
 
 
 def definition_of(setting: str) -> str:
-    """The definition that a setting names."""
-    return DEFINITIONS.get(setting, _NONE)
+    """The definition that a setting names.
+
+    Raises:
+        InputError: there is no such setting.
+    """
+    if setting not in DEFINITIONS:
+        raise InputError(f"there is no setting {setting!r}{nearest(setting, DEFINITIONS)}")
+    return DEFINITIONS[setting]
 
 
 def asked(
@@ -124,7 +133,7 @@ def asked(
         text,
         given,
         needs,
-        "all",
+        getattr(stated, "quantifier", "all"),
         "positive" if eps else "zero",
         vectors,
         numbers,
@@ -295,7 +304,6 @@ def _proof(claim: Claim, stated: Reading | Corrected, slug: str, proof: Proof) -
     example = None if proof.example is None else proof.example
     question = asked(stated, claim, eps=proof.eps, terms=texts)
     if proof.at is not None:
-        question = replace(question, quantifier="exists")
         yield Case(claim.id, slug, "", question, {"point": point_of(proof.at, question)}, proof.at.note)
         return
     if example is not None:

@@ -206,6 +206,7 @@ class Reading:
     """One reading of a printed statement.
 
     needs: what the instances that it speaks of satisfy beside the claim's scope, as texts.
+    quantifier: "all", or "exists" where the words say that there is an instance; one point proves no more.
     admitted: False for a reading that the source itself excludes; it is shown, with the reason in ``why``,
         but does not count towards the verdict of the printed statement.
     """
@@ -223,6 +224,7 @@ class Reading:
     setting: str = "activations"
     necessary: str = ""
     needs: tuple[str, ...] = ()
+    quantifier: str = "all"
 
     def __post_init__(self) -> None:
         _read(self)

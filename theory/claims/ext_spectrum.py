@@ -258,6 +258,7 @@ CLAIMS = (
         readings=(
             Reading(
                 slug="two-samples",
+                quantifier="exists",
                 summary="at m = 2, where B 1 = 0, it is enough that y-hat'B y-hat > 0",
                 says=POSITIVE_ALONG_YHAT,
                 data=Data(quantifiers="there are y, g, H, gamma and eps"),

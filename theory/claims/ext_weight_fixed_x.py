@@ -195,6 +195,7 @@ CLAIMS = (
         readings=(
             Reading(
                 slug="opposed",
+                quantifier="exists",
                 summary="an X with columns of sum 0 and a loss for which the weight gradient is longer",
                 says=LARGER,
                 data=AT_X,

@@ -106,6 +106,7 @@ CLAIMS = (
             ),
             Reading(
                 slug="has-effect-at-sigma",
+                quantifier="exists",
                 summary="there are gradients for which it is a reduction at gamma = sigma",
                 says=BEATEN,
                 data=Data(quantifiers="there are y, g with gamma = sigma", fixed="gamma = sigma"),

@@ -256,6 +256,7 @@ CLAIMS = (
             ),
             Reading(
                 slug="at-equal-scale",
+                quantifier="exists",
                 summary="there are instances with gamma = sigma and a smaller gradient",
                 says=BEATEN,
                 data=Data(quantifiers="there are y, g with gamma = sigma"),
