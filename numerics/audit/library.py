@@ -200,6 +200,10 @@ def _transformers(name: str) -> Subject:
     config = kind(
         **{key: value for key, value in SMALL.items() if isinstance(getattr(whole, key, None), int)}
     )
+    for key in ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"):
+        token = getattr(config, key, None)
+        if isinstance(token, int) and token >= getattr(config, "vocab_size", token + 1):
+            setattr(config, key, 1)
     for task in ("CausalLM", "MaskedLM", "Seq2SeqLM", "ImageClassification", "SequenceClassification"):
         auto = getattr(transformers, f"AutoModelFor{task}")
         if type(config) in auto._model_mapping:
