@@ -197,16 +197,21 @@ def _transformers(name: str) -> Subject:
     _known(name, list(configuration_auto.CONFIG_MAPPING.keys()), "transformers")
     kind: Any = configuration_auto.CONFIG_MAPPING[name]
     whole = kind()
-    config = kind(
-        **{key: value for key, value in SMALL.items() if isinstance(getattr(whole, key, None), int)}
-    )
+    small = {key: value for key, value in SMALL.items() if isinstance(getattr(whole, key, None), int)}
+    try:
+        config = kind(**small)
+    except Exception:
+        # Some configurations list what each layer is, so that their number cannot be changed alone.
+        config = kind(**{key: value for key, value in small.items() if "layer" not in key})
     for key in ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"):
         token = getattr(config, key, None)
         if isinstance(token, int) and token >= getattr(config, "vocab_size", token + 1):
             setattr(config, key, 1)
-    for task in ("CausalLM", "MaskedLM", "Seq2SeqLM", "ImageClassification", "SequenceClassification"):
+    for task in ("Seq2SeqLM", "CausalLM", "MaskedLM", "ImageClassification", "SequenceClassification"):
         auto = getattr(transformers, f"AutoModelFor{task}")
         if type(config) in auto._model_mapping:
+            if task == "Seq2SeqLM" and getattr(config, "decoder_start_token_id", None) is None:
+                config.decoder_start_token_id = 0
             own = auto.from_config(config)
             batch = _batch(task, config, own)
             return Subject(own.train(), None, batch, None, (f"a small {name} for {task}, with its own loss",))
