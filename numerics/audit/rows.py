@@ -191,10 +191,15 @@ def without_theory(layer: LayerAudit, reason: str) -> LayerAudit:
             replace(rows, finding=(Finding.OUTSIDE_ASSUMPTIONS.value,) * len(rows.finding)) for rows in tables
         )
 
-    second = layer.second
+    second, backward = layer.second, layer.backward
     if second is not None:
         second = replace(second, statements=silent(second.statements))
-    return replace(layer, statements=silent(layer.statements), second=second, outside_theory=reason)
+    if backward is not None and backward.verdict == "suspected":
+        # What arrived at the input is not what the layer handed over alone.
+        backward = Backward(lost=backward.lost, text=f"its backward pass was not compared: {reason}")
+    return replace(
+        layer, statements=silent(layer.statements), second=second, outside_theory=reason, backward=backward
+    )
 
 
 OUTSIDE_TWICE = (

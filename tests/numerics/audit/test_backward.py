@@ -179,6 +179,8 @@ def test_a_gradient_penalty_is_outside_the_theory_and_no_bug() -> None:
     report = audit(Penalised(), lambda out: out, torch.randn(6, 3, 8, 8), dtype=torch.float64)
     (layer,) = report.layers
     assert "gradient penalty" in layer.outside_theory
+    assert layer.backward is not None
+    assert layer.backward.verdict == "not-compared"
     assert report.failures == ()
     assert {finding for rows in layer.statements for finding in rows.finding} == {"outside_assumptions"}
 
