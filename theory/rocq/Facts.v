@@ -16,20 +16,36 @@ End Operators.
 
 (** Sums and multiples out of inner products and operators; then each inner product in one of its equal forms. *)
 Ltac expand_op :=
-  repeat (rewrite ?dot_plus_l, ?dot_plus_r, ?dot_scale_l, ?dot_scale_r, ?dot_zero_l, ?dot_zero_r);
-  repeat match goal with
-  | S : self_adjoint ?A |- _ =>
-      progress (repeat (rewrite ?(op_plus_r A _ _ _ S), ?(op_scale_r A _ _ _ S), ?(op_plus_l A _ _ _ S), ?(op_scale_l A _ _ _ S)))
-  end.
+  repeat first
+  [ progress (rewrite ?dot_plus_l, ?dot_plus_r, ?dot_scale_l, ?dot_scale_r, ?dot_zero_l, ?dot_zero_r)
+  | match goal with S : self_adjoint ?A |- _ =>
+      progress (rewrite ?(op_plus_r A _ _ _ S), ?(op_scale_r A _ _ _ S), ?(op_plus_l A _ _ _ S), ?(op_scale_l A _ _ _ S)) end
+  | match goal with
+    | S : self_adjoint ?A |- context [?A (?A' (?a + ?b)%V) @ ?u] => rewrite <- (S (A' (a + b)%V) u)
+    | S : self_adjoint ?A |- context [?A (?A' (?k * ?a)%V) @ ?u] => rewrite <- (S (A' (k * a)%V) u)
+    | S : self_adjoint ?A |- context [?A (?A' (?A'' (?a + ?b)%V)) @ ?u] => rewrite <- (S (A' (A'' (a + b)%V)) u)
+    | S : self_adjoint ?A |- context [?A (?A' (?A'' (?k * ?a)%V)) @ ?u] => rewrite <- (S (A' (A'' (k * a)%V)) u)
+    | S : self_adjoint ?A, S' : self_adjoint ?A' |- context [?u @ ?A (?A' ?w)] => rewrite (S u (A' w))
+    | S : self_adjoint ?A |- context [?u @ ?A (?A ?w)] => rewrite (S u (A w))
+    end ].
 Ltac orient :=
+  repeat match goal with S : self_adjoint ?A |- context [?u @ ?A ?w] => rewrite (S u w) end;
   repeat match goal with
-  | S : self_adjoint ?A |- context [?A ?a @ ?b] => lazymatch b with A _ => fail | _ => rewrite <- (S a b) end
-  end;
-  repeat match goal with
-  | S : self_adjoint ?A |- context [?a @ ?A ?b] => tryif constr_eq a b then fail else
-      match goal with |- context [b @ A a] => rewrite (S b a), (dot_sym (A b) a) end
   | |- context [?a @ ?b] => tryif constr_eq a b then fail else
       match goal with |- context [b @ a] => rewrite (dot_sym b a) end
+  | S : self_adjoint ?A |- context [?A ?a @ ?b] => tryif constr_eq a b then fail else
+      match goal with |- context [A b @ a] => rewrite <- (S b a), (dot_sym b (A a)) end
+  | S : self_adjoint ?A |- context [?A (?A ?a) @ ?b] => tryif constr_eq a b then fail else
+      match goal with |- context [A (A b) @ a] => rewrite <- (S (A b) a), <- (S b (A a)), (dot_sym b (A (A a))) end
+  | S : self_adjoint ?A, S' : self_adjoint ?A' |- context [?A (?A' (?A ?a)) @ ?b] => tryif constr_eq a b then fail else
+      match goal with |- context [A (A' (A b)) @ a] =>
+        rewrite <- (S (A' (A b)) a), <- (S' (A b) (A a)), <- (S b (A' (A a))), (dot_sym b (A (A' (A a)))) end
+  | S : self_adjoint ?A, S' : self_adjoint ?A' |- context [?A (?A' ?a) @ ?b] => tryif (constr_eq a b; constr_eq A A') then fail else
+      match goal with |- context [A' (A b) @ a] => rewrite <- (S' (A b) a), <- (S b (A' a)), (dot_sym b (A (A' a))) end
+  | S : self_adjoint ?A, S' : self_adjoint ?A', S'' : self_adjoint ?A'' |- context [?A (?A' (?A'' ?a)) @ ?b] =>
+      tryif (constr_eq a b; constr_eq A A'') then fail else
+      match goal with |- context [A'' (A' (A b)) @ a] =>
+        rewrite <- (S'' (A' (A b)) a), <- (S' (A b) (A'' a)), <- (S b (A' (A'' a))), (dot_sym b (A (A' (A'' a)))) end
   end.
 
 Section Facts.

@@ -55,10 +55,20 @@ Definition z := (gamma * yhat)%V.
 End Definitions.
 End RMSNorm.
 
+Module RMSNormElementwise.
+Section Definitions.
+Context {batch : Batch} (eps : R) (D : vec -> vec) (bias y : vec).
+Definition s := sqrt (y @ y / m + eps).
+Definition yhat := (y / s)%V.
+Definition z := (D yhat + bias)%V.
+End Definitions.
+End RMSNormElementwise.
+
 Module ScaleNorm.
 Section Definitions.
 Context {batch : Batch} (gamma : R) (y : vec).
 Definition n := sqrt (y @ y).
-Definition z := (gamma * y / n)%V.
+Definition yhat := (y / n)%V.
+Definition z := (gamma * yhat)%V.
 End Definitions.
 End ScaleNorm.

@@ -12,6 +12,8 @@ Definition layer_norm {batch : Batch} (eps : R) (D : vec -> vec) (bias y g v : v
   (1 <= final)%nat /\ 0 <= eps /\ 0 < LayerNorm.c y @ LayerNorm.c y /\ symmetric D /\ layer (LayerNorm.z eps D bias) y g v H B.
 Definition rms_norm {batch : Batch} (eps gamma : R) (y g v : vec) (H B : vec -> vec) : Prop :=
   (1 <= final)%nat /\ 0 <= eps /\ 0 < y @ y /\ layer (RMSNorm.z eps gamma) y g v H B.
+Definition rms_norm_elementwise {batch : Batch} (eps : R) (D : vec -> vec) (bias y g v : vec) (H B : vec -> vec) : Prop :=
+  (1 <= final)%nat /\ 0 <= eps /\ 0 < y @ y /\ symmetric D /\ layer (RMSNormElementwise.z eps D bias) y g v H B.
 Definition scale_norm {batch : Batch} (gamma : R) (y g v : vec) (H B : vec -> vec) : Prop :=
   (1 <= final)%nat /\ 0 < y @ y /\ layer (ScaleNorm.z gamma) y g v H B.
 
@@ -93,22 +95,35 @@ Proof.
   exact (conj (m_ge_2 N) (conj S (conj (sigma_sq _ m eps m_pos E C) (conj SH (conj SB (conj Y (conj F (conj V W)))))))).
 Qed.
 
-(** ScaleNorm: u = y/n is a unit vector. *)
-Lemma scale_norm_facts gamma y g v H B : scale_norm gamma y g v H B ->
-  let n := ScaleNorm.n y in exists u,
-  2 <= m /\ 0 < n /\ self_adjoint H /\ self_adjoint B /\ y = (n * u)%V /\ u @ u = 1 /\
-  (forall a, v @ a = gamma / n * seen_p 1 u g a) /\
-  (forall a b, a @ B b = gamma ^ 2 / n ^ 2 * seen_through_p 1 u H a b
-    - gamma / (1 * n ^ 2) * ((u @ a) * seen_p 1 u g b + (u @ b) * seen_p 1 u g a + (u @ g) * seen_p 1 u a b)).
+Lemma rms_norm_elementwise_facts eps D bias y g v H B : rms_norm_elementwise eps D bias y g v H B ->
+  let s := RMSNormElementwise.s eps y in let yhat := RMSNormElementwise.yhat eps y in
+  2 <= m /\ 0 < s /\ (0 < sqrt (s ^ 2 - eps) /\ sqrt (s ^ 2 - eps) ^ 2 = s ^ 2 - eps) /\
+  self_adjoint H /\ self_adjoint B /\ y = (s * yhat)%V /\ yhat @ yhat = m * (1 - eps / s ^ 2) /\ self_adjoint D /\
+  (forall u, v @ u = / s * seen_p m yhat (D g) u) /\
+  (forall u w, u @ B w = / s ^ 2 * seen_through_p m yhat (fun a => D (H (D a))) u w
+    - / (m * s ^ 2) * ((yhat @ u) * seen_p m yhat (D g) w + (yhat @ w) * seen_p m yhat (D g) u + (yhat @ D g) * seen_p m yhat u w)).
 Proof.
-  intros (N & C & A) n. assert (E : forall x, d_s (fun u => u) 1 0 x = ScaleNorm.n x).
+  intros (N & E & C & DD & A) s yhat. pose proof (root_pos _ m eps m_pos E C) as S.
+  destruct (plain_is m eps D bias y g v H B DD m_pos S A) as (SH & SB & Y & F & V & W).
+  exact (conj (m_ge_2 N) (conj S (conj (sigma_sq _ m eps m_pos E C) (conj SH (conj SB (conj Y (conj F (conj (sy_adj D DD) (conj V W))))))))).
+Qed.
+
+Lemma scale_norm_facts gamma y g v H B : scale_norm gamma y g v H B ->
+  let n := ScaleNorm.n y in let yhat := ScaleNorm.yhat y in
+  2 <= m /\ 0 < n /\ self_adjoint H /\ self_adjoint B /\ y = (n * yhat)%V /\ yhat @ yhat = 1 /\
+  (forall u, v @ u = gamma / n * seen_p 1 yhat g u) /\
+  (forall u w, u @ B w = gamma ^ 2 / n ^ 2 * seen_through_p 1 yhat H u w
+    - gamma / (1 * n ^ 2) * ((yhat @ u) * seen_p 1 yhat g w + (yhat @ w) * seen_p 1 yhat g u + (yhat @ g) * seen_p 1 yhat u w)).
+Proof.
+  intros (N & C & A) n yhat. assert (E : forall x, d_s (fun u => u) 1 0 x = ScaleNorm.n x).
   { intros x. unfold d_s, ScaleNorm.n. f_equal. field. }
   assert (S : 0 < d_s (fun u => u) 1 0 y) by (rewrite E; now apply sqrt_lt_R0).
   assert (A' : layer (d_out (fun u => u) (vscale gamma) 1 0 zero) y g v H B).
   { replace (d_out (fun u => u) (vscale gamma) 1 0 zero) with (ScaleNorm.z gamma); [exact A|].
-    apply functional_extensionality. intros x. unfold d_out, d_yhat. rewrite E. unfold ScaleNorm.z. vec_ext. unfold Rdiv. ring. }
+    apply functional_extensionality. intros x. unfold d_out, d_yhat. rewrite E. unfold ScaleNorm.z, ScaleNorm.yhat. vec_ext. ring. }
   destruct (plain_gamma_is 1 0 gamma zero y g v H B Rlt_0_1 S A') as (SH & SB & Y & F & V & W).
-  exists (d_yhat (fun u => u) 1 0 y). rewrite E in S, Y, F, V, W. fold n in S, Y, F, V, W.
+  assert (EY : d_yhat (fun u => u) 1 0 y = yhat) by (unfold d_yhat; now rewrite E).
+  rewrite EY in Y, F, V, W. rewrite E in S, Y, F, V, W. fold n in S, Y, F, V, W.
   refine (conj (m_ge_2 N) (conj S (conj SH (conj SB (conj Y (conj _ (conj V W))))))).
   rewrite F. field. nonzero.
 Qed.
@@ -132,9 +147,12 @@ Ltac orthogonal :=
 Tactic Notation "call" constr(t) ident(x) := let x := fresh x in set (x := t) in *; clearbody x.
 Ltac eliminate_eps :=
   match goal with E : ?sigma ^ 2 = ?s ^ 2 - ?eps |- _ =>
-    tryif is_var eps then (assert (eps = s ^ 2 - sigma ^ 2) by lra; subst eps; clear E) else (clear E) end.
+    tryif is_var eps then (assert (eps = s ^ 2 - sigma ^ 2) by lra; subst eps; clear E)
+    else (clear E; match goal with F : ?a @ ?a = ?k * (1 - 0 / s ^ 2) |- _ =>
+      replace (k * (1 - 0 / s ^ 2)) with k in F by (field; lra) end) end.
 Ltac open_layer :=
   cbv zeta; intros;
+  unfold BatchNorm.z, Unbiased.z, LayerNorm.z, RMSNorm.z, RMSNormElementwise.z, ScaleNorm.z in *;
   match goal with
   | St : batch_norm ?eps ?gamma ?beta ?y ?g ?v ?H ?B |- _ =>
       pose proof (batch_norm_facts _ _ _ _ _ _ _ _ St) as (M & S & (G & E) & SH & SB & C & Y & O & F & V & W); cbv zeta in *; clear St;
@@ -151,11 +169,16 @@ Ltac open_layer :=
   | St : rms_norm ?eps ?gamma ?y ?g ?v ?H ?B |- _ =>
       pose proof (rms_norm_facts _ _ _ _ _ _ _ St) as (M & S & (G & E) & SH & SB & Y & F & V & W); cbv zeta in *; clear St;
       call (RMSNorm.yhat eps y) yhat; call (sqrt (RMSNorm.s eps y ^ 2 - eps)) sigma; call (RMSNorm.s eps y) s; subst y; eliminate_eps
+  | St : rms_norm_elementwise ?eps ?D ?bias ?y ?g ?v ?H ?B |- _ =>
+      pose proof (rms_norm_elementwise_facts _ _ _ _ _ _ _ _ St) as (M & S & (G & E) & SH & SB & Y & F & SD & V & W); cbv zeta in *; clear St;
+      call (RMSNormElementwise.yhat eps y) yhat; call (sqrt (RMSNormElementwise.s eps y ^ 2 - eps)) sigma;
+      call (RMSNormElementwise.s eps y) s; subst y; eliminate_eps
   | St : scale_norm ?gamma ?y ?g ?v ?H ?B |- _ =>
-      pose proof (scale_norm_facts _ _ _ _ _ _ St) as (u & M & S & SH & SB & Y & F & V & W); cbv zeta in *; clear St;
-      call (ScaleNorm.n y) n; subst y
+      pose proof (scale_norm_facts _ _ _ _ _ _ St) as (M & S & SH & SB & Y & F & V & W); cbv zeta in *; clear St;
+      call (ScaleNorm.yhat y) yhat; call (ScaleNorm.n y) n; subst y
+  | M : 2 <= m |- _ => idtac
   end;
-  assert (0 < m) by lra; assert (0 < m - 1) by lra; orthogonal.
+  assert (0 < m) by lra; assert (0 < m - 1) by lra; try orthogonal.
 
 (** Takes v and B out of every inner product of the goal. *)
 Ltac take_out :=
@@ -169,11 +192,45 @@ Ltac take_out :=
   | V : forall u, ?v @ u = _ |- context [?v @ ?u] => rewrite (V u)
   | V : forall u, ?v @ u = _ |- context [?u @ ?v] => rewrite (dot_sym u v), (V u)
   | SA : self_adjoint ?A, V : forall u, ?v @ u = _ |- context [?u @ ?A ?v] => rewrite (SA u v)
+  | SA : self_adjoint ?A, SA' : self_adjoint ?A' |- context [?u @ ?A (?A' ?w)] => rewrite (SA u (A' w))
   | SA : self_adjoint ?A, V : forall u, ?v @ u = _ |- context [?A ?v @ ?u] => rewrite <- (SA v u)
   end; seen_out.
-Ltac reduce := unfold vminus, vdiv, vopp; expand_op; repeat (progress take_out); orient; gram.
+Ltac reduce := unfold norm, mean, vminus, vdiv, vopp; expand_op; repeat (progress take_out); orient; gram.
+(** The root of |y - mu|^2 is sqrt(m) s; then m is written as the square of its root, where a goal speaks of the root. *)
+Ltac root_m :=
+  try match goal with S : 0 < ?s, F : ?yhat @ ?yhat = m |- context [sqrt ?x] =>
+    lazymatch x with m => fail | _ => idtac end;
+    replace x with (s ^ 2 * m) by (field; nonzero); rewrite (sqrt_mult_alt (s ^ 2) m), (sqrt_pow2 s) by (first [lra | apply pow2_ge_0]) end;
+  try match goal with |- context [sqrt m] =>
+    let r := fresh "r" in let E := fresh "E" in
+    assert (E : sqrt m ^ 2 = m) by (apply pow2_sqrt; lra); assert (0 < sqrt m) by (apply sqrt_lt_R0; lra);
+    set (r := sqrt m) in *; clearbody r; rewrite <- E in *; clear E end.
 Ltac settle :=
   lazymatch goal with
   | |- _ == _ => let e := fresh "e" in apply dot_all_eqv; intros e
   | _ => idtac
-  end; reduce; field; nonzero.
+  end; reduce; root_m; field; nonzero.
+
+(** [positive] and [nonneg]: what is built of squares, of products and quotients of such, and of what the context knows. *)
+Ltac positive :=
+  first [assumption | lra | match goal with
+  | |- 0 < _ * _ => apply Rmult_lt_0_compat; positive
+  | |- 0 < _ / _ => apply Rdiv_lt_0_compat; positive
+  | |- 0 < / _ => apply Rinv_0_lt_compat; positive
+  | |- 0 < _ ^ _ => apply pow_lt; positive
+  | |- 0 < sqrt _ => apply sqrt_lt_R0; positive
+  | |- 0 < _ + _ => apply Rplus_lt_le_0_compat; [positive|nonneg]
+  end]
+with nonneg :=
+  first [assumption | match goal with
+  | |- 0 <= _ ^ 2 => apply pow2_ge_0
+  | |- 0 <= ?a ^ 4 => replace (a ^ 4) with ((a ^ 2) ^ 2) by ring; apply pow2_ge_0
+  | |- 0 <= ?u @ ?u => apply dot_sq_pos
+  | |- 0 <= (?a @ ?a) * (?b @ ?b) - (?a @ ?b) ^ 2 => pose proof (cauchy_schwarz a b); lra
+  | |- 0 <= sqrt _ => apply sqrt_pos
+  | |- 0 <= Rabs _ => apply Rabs_pos
+  | |- 0 <= _ ^ _ => apply pow_le; nonneg
+  | |- 0 <= _ * _ => apply Rmult_le_pos; nonneg
+  | |- 0 <= _ / _ => apply Rmult_le_pos; [nonneg|apply Rlt_le, Rinv_0_lt_compat; positive]
+  | |- 0 <= _ + _ => apply Rplus_le_le_0_compat; nonneg
+  end | lra].

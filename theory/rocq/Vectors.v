@@ -41,6 +41,12 @@ Notation "u + w" := (vplus u w) : vec_scope.
 Notation "u - w" := (vminus u w) : vec_scope.
 Notation "- u" := (vopp u) : vec_scope.
 
+Definition norm {batch : Batch} (u : vec) : R := sqrt (u @ u).
+Definition mean {batch : Batch} (u : vec) : R := one @ u / m.
+Definition psd {batch : Batch} (A : vec -> vec) : Prop := forall u, 0 <= u @ A u.
+Arguments norm {batch} u%V.
+Arguments mean {batch} u%V.
+
 Ltac vec_ext := apply functional_extensionality; intros ?; unfold vminus, vdiv, vopp, vplus, vscale, one, zero.
 
 Section Sums.
