@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
-from bnverify.theory.rocq.compile import ALLOWED, Compiled, assumptions, compile_files, compiler, theorems
-from bnverify.theory.rocq.library import library
+from bnverify.theory.rocq import witnesses
+from bnverify.theory.rocq.check import check, generated
+from bnverify.theory.rocq.compile import compiler
 
 from bnverify.base.errors import InputError
+from bnverify.base.files import write_text
 
 
 def main(arguments: list[str]) -> int:
     """0 where all compiles and rests on the allowed axioms alone, 1 where one does not, 2 where Rocq is absent."""
-    folder = Path(arguments[0]) if arguments else Path("build/rocq")
-    began = time.perf_counter()
     try:
-        version = compiler()
-        sources = library()
-        number = 0
-
-        def progress(done: Compiled) -> None:
-            nonlocal number
-            number += 1
-            state = "FAILED" if done.error else f"{done.seconds:.1f} s" if done.seconds else "unchanged"
-            print(f"[{number}/{len(sources)}] {done.name}: {state}", flush=True)
-
-        results = compile_files(sources, folder, progress=progress)
-        for broken in [result for result in results if result.error]:
-            print(f"{broken.name} does not compile: {broken.error}", file=sys.stderr)
-        if any(result.error for result in results):
-            return 1
-        rest = assumptions(sources, folder)
+        sound = check(
+            Path(arguments[0]) if arguments else Path("build/rocq"),
+            lambda line: print(line, flush=True),
+            lambda line: print(line, file=sys.stderr),
+        )
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
-    if strange := rest - ALLOWED:
-        print(f"theorems rest on {', '.join(sorted(strange))}", file=sys.stderr)
-        return 1
-    count = sum(len(theorems(source)) for source in sources.values())
-    print(
-        f"Rocq {version}: {count} theorems and lemmas in {len(sources)} files, "
-        f"on the {len(rest)} axioms of the standard library's reals alone; {time.perf_counter() - began:.0f} s"
-    )
-    return 0
+    if sound and (text := witnesses.text(compiler(), generated())) != witnesses.FILE.read_text(
+        encoding="utf-8"
+    ):
+        write_text(witnesses.FILE, text)
+        print(f"{witnesses.FILE.name} is new: commit it")
+    return 0 if sound else 1
 
 
 if __name__ == "__main__":

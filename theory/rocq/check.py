@@ -1,0 +1,62 @@
+"""Check everything that is stated in Rocq: the library, the theorems by hand, and what the certificates generate."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bnverify.theory.cases import cases
+from bnverify.theory.registry import registry
+from bnverify.theory.rocq.compile import ALLOWED, Compiled, assumptions, compile_files, compiler, theorems
+from bnverify.theory.rocq.generate import Written, write
+from bnverify.theory.rocq.library import library
+
+
+def generated(ids: Iterable[str] | None = None) -> Written:
+    """The files that the certificates of the claims ``ids`` generate; of all claims where none are named."""
+    known = registry()
+    return write(case for name in (known if ids is None else ids) for case in cases(known[name]))
+
+
+def check(
+    folder: Path,
+    say: Callable[[str], None],
+    complain: Callable[[str], None],
+    ids: Iterable[str] | None = None,
+) -> bool:
+    """Compile all files in ``folder``; whether each is accepted, on the axioms of the standard library's reals alone.
+
+    Raises:
+        InputError: Rocq is absent, or ``folder`` cannot be written.
+    """
+    began, version, made = time.perf_counter(), compiler(), generated(ids)
+    sources = library() | made.files
+    number = 0
+
+    def progress(done: Compiled) -> None:
+        nonlocal number
+        number += 1
+        state = "FAILED" if done.error else f"{done.seconds:.1f} s" if done.seconds else "unchanged"
+        say(f"[{number}/{len(sources)}] {done.name}: {state}")
+
+    broken = [done for done in compile_files(sources, folder, progress=progress) if done.error]
+    for done in broken:
+        complain(f"{made.claim_at(done)} does not compile: {done.error}")
+    if broken:
+        return False
+    rest = assumptions(sources, folder)
+    if strange := rest - ALLOWED:
+        complain(f"theorems rest on {', '.join(sorted(strange))}")
+        return False
+    for reason, times in Counter(made.outside.values()).most_common():
+        say(f"not written in Rocq: {times} {'proof' if times == 1 else 'proofs'}, since {reason}")
+    count = sum(len(theorems(source)) for source in sources.values())
+    own = {(file, name) for file, name, _ in made.theorems.values()}
+    say(
+        f"Rocq {version}: {count} theorems and lemmas in {len(sources)} files, {len(own)} of them generated from "
+        f"certificates ({len(made.theorems)} proofs of the registry), on {len(rest)} axioms of the standard library's "
+        f"reals alone; {time.perf_counter() - began:.0f} s"
+    )
+    return True
