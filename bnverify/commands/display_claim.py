@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from bnverify.commands.display import outside_formulas, scope_text, spelt, verdict_text
+from bnverify.theory.rocq.witnesses import witnesses
 from bnverify.theory.writing.readers import for_readers
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ def show_claim(entry: Stored, out: Console) -> None:
         _heading(out, "Remarks")
         for text in detail["remarks"]:
             _indented(out, f"- {spelt_formula(text)}")
+    version, theorems = witnesses(item["id"])
+    if theorems:
+        _heading(out, f"Third witness: Rocq {version}, in theory/rocq (`make rocq`)")
+        for name in theorems:
+            _indented(out, f"- {name}")
     _latex(out, item, detail)
 
 

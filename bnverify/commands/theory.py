@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -86,6 +87,12 @@ def prove(
     renew: Annotated[
         bool, typer.Option("--renew", help="First write the certificates anew from the claim files.")
     ] = False,
+    rocq: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Prove in Rocq instead: write the files to DIR and compile them there."
+        ),
+    ] = None,
 ) -> None:
     """Let the kernel judge every certificate against its claim, from nothing; exit 1 if one does not hold.
 
@@ -100,6 +107,9 @@ def prove(
 
     known = sorted(registry(), key=store.position)
     chosen = select(ids or (), known)
+    if rocq is not None:
+        _prove_in_rocq(rocq, chosen)
+        return
     if any(registry()[name].measured for name in chosen):
         committed()  # a damaged result is said at once, not after the proofs
     if renew:
@@ -123,6 +133,15 @@ def prove(
     failed = [item for item in found if item.failures]
     out.print(_tally(found, failed, seconds), soft_wrap=True)
     if failed:
+        raise typer.Exit(1)
+
+
+def _prove_in_rocq(folder: Path, chosen: list[str]) -> None:
+    from bnverify.theory.rocq.check import check
+
+    if not check(
+        folder, lambda line: print(line, flush=True), lambda line: print(line, file=sys.stderr), chosen
+    ):
         raise typer.Exit(1)
 
 

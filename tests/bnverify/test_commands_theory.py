@@ -181,3 +181,17 @@ def test_prove_is_exit_code_2_where_a_result_is_damaged(bnverify, shelf, tmp_pat
     assert "Traceback" not in done.stderr
     assert shelf.read_bytes() == before
     assert bnverify("prove", "thm-4.1").exit_code == 0
+
+
+def test_show_names_what_rocq_checked(bnverify):
+    done = bnverify("show", "thm-4.1")
+    assert "Third witness: Rocq" in done.stdout
+    assert "Thm_4_1.thm_4_1_printed_false" in done.stdout
+
+
+def test_without_rocq_its_packages_are_named(bnverify, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    done = bnverify("prove", "--rocq", str(tmp_path / "rocq"))
+    assert done.exit_code == 2
+    assert "coq libcoq-coquelicot" in done.stderr
+    assert not (tmp_path / "rocq").exists()
