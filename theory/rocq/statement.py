@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 from bnverify.theory import kernel, sorts
 from bnverify.theory.grammar import Node, lines, names_in, nodes, parse, put
@@ -72,7 +73,9 @@ class Statement:
 
 def canonical(node: Node) -> Node:
     """The tree with chains flat, >= and > turned round, negative powers as divisions and halves of powers as roots."""
-    args = tuple(canonical(inside) if isinstance(inside, Node) else inside for inside in node.args)
+    args: tuple[Any, ...] = tuple(
+        canonical(inside) if isinstance(inside, Node) else inside for inside in node.args
+    )
     head = node.head
     if head in (">=", ">"):
         return Node({">=": "<=", ">": "<"}[head], args[::-1])
