@@ -29,12 +29,9 @@ _WEIGHTS = in_weights(_TEXT["batch-norm"])
 DEFINITIONS = {
     "activations": _TEXT["batch-norm"],
     "affine": _TEXT["batch-norm"],
-    "linear-loss": _TEXT["batch-norm"],
     "inputs": _WEIGHTS,
     "weights": _WEIGHTS,
     "weights-at-X": _WEIGHTS,
-    "weights-centred": _WEIGHTS,
-    "weights-eigen": _WEIGHTS,
     "weights-with-bias": _WEIGHTS,
     "unbiased": _TEXT["unbiased"],
     "layer-norm": _TEXT["layer-norm"],

@@ -1,4 +1,4 @@
-"""Exact points of `layers`: one sample of LayerNorm or RMSNorm, two units of a layer, two samples of LayerNorm.
+"""Exact points of `layers`: one sample of LayerNorm or RMSNorm, two units of a layer.
 
 Instances hold, in ``extra``: ``scale``, one gamma per element; ``gammas``, one per unit. Where there are two units,
 y and g are those of the first, then those of the second, and H is the Hessian in both.
@@ -115,33 +115,3 @@ class LayerPoint(Exact):
             case "rho":
                 return 1 - self.eps_ / s**2
         raise KeyError(name)
-
-
-class SharedAffinePoint(LayerPoint):
-    """Two samples of LayerNorm with one gamma and beta per feature, shared by the samples: ``scale`` in ``extra``.
-
-    Vectors ``dscale`` and ``dshift`` are the gradients in the shared gamma and beta.
-    """
-
-    def _shared(self, scale: sp.Matrix, shift: sp.Matrix) -> sp.Matrix:
-        parts = (self._statistics(unit).yhat for unit in UNITS)
-        return sp.Matrix.vstack(*(scale.multiply_elementwise(yhat) + shift for yhat in parts))
-
-    @cached_property
-    def scale_(self) -> sp.Matrix:
-        return column(self.extra["scale"])
-
-    def _network(self, y: sp.Matrix) -> sp.Matrix:
-        parts = (self.standardise(self._of(y, unit)).yhat for unit in UNITS)
-        return sp.Matrix.vstack(*(self.scale_.multiply_elementwise(yhat) for yhat in parts))
-
-    def vec(self, name: str) -> sp.Matrix:
-        zero = self.one_ * 0
-        if name == "dscale":
-            return self._gradient(lambda scale: self.loss(self._shared(scale, zero)), self.scale_)
-        if name == "dshift":
-            return self._gradient(lambda shift: self.loss(self._shared(self.scale_, shift)), zero)
-        return super().vec(name)
-
-    def op(self, name: str, u: sp.Matrix) -> sp.Matrix:
-        return self.scale_.multiply_elementwise(u) if name == "D" else super().op(name, u)

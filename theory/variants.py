@@ -8,7 +8,7 @@ import sympy as sp
 from bnverify.theory import gram
 from bnverify.theory.batchnorm import Normalised, affine, standardise
 from bnverify.theory.exact import Exact, dot, tidy
-from bnverify.theory.gram import Basis, GramVector, Jet, Table
+from bnverify.theory.gram import GramVector, Jet
 from bnverify.theory.observe import Gram, root
 
 
@@ -55,20 +55,3 @@ class UnbiasedPoint(Exact):
     def standardise(self, y: sp.Matrix) -> Any:
         m = sp.Integer(self.size)
         return standardise(y, self.one_, m, self.eps_, dot, sp.sqrt, count=m - 1)
-
-
-class _Curvatureless(Table):
-    """H = 0."""
-
-    def inner(self, left: Basis, right: Basis) -> sp.Expr:
-        return sp.Integer(0) if "H" in left[0] + right[0] else super().inner(left, right)
-
-
-class LinearGram(Gram):
-    """A loss that is linear downstream of z: H = 0."""
-
-    table: Table
-
-    def __init__(self, eps: bool = False) -> None:
-        super().__init__(eps)
-        self.table = _Curvatureless(self.table.facts)

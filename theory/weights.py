@@ -1,8 +1,4 @@
-"""Rooms of weight space at the actual input: X W is y, not just some vector, and X may be centred.
-
-Settings: ``weights-at-X``; ``weights-centred`` with X'1 = 0; ``weights-eigen`` with X'1 = 0 and X'X W parallel to W.
-The last two hold what their readings assume as hypotheses.
-"""
+"""The room of weight space at the actual input, the setting ``weights-at-X``: X W is y, not just some vector."""
 
 from __future__ import annotations
 
@@ -48,21 +44,3 @@ class AtX(Gram):
 
     def _images_of_bases(self) -> Images:
         return {("X", "W"): {"1": self.symbols["mu"], "yhat": self.symbols["s"]}}
-
-
-class Centred(AtX):
-    """y = X W and X'1 = 0, so that mu = 0."""
-
-    def _images_of_bases(self) -> Images:
-        self.symbols["mu"] = sp.Integer(0)
-        return {("X", "W"): {"yhat": self.symbols["s"]}, ("T", "1"): {}}
-
-
-class Eigen(Centred):
-    """Centred, and W is an eigenvector of X'X: X'y-hat = (m sigma^2 / (s |W|^2)) W."""
-
-    def _images_of_bases(self) -> Images:
-        images = super()._images_of_bases()
-        square = Table({}).inner(((), "W"), ((), "W"))
-        factor = self.symbols["m"] * self.rho_value * self.symbols["s"] / square
-        return {**images, ("T", "yhat"): {"W": factor}}

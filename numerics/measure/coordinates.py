@@ -248,16 +248,6 @@ class Unbiased(Coordinates):
         return standardise(y, self.one_, m, self.eps_, dot, root, count=m - 1)
 
 
-class CentredL2(Coordinates):
-    """The l_2 norm taken after the shift: BatchNorm, with n for s."""
-
-    def op(self, name: str, u: Row) -> Row:
-        return self.center(u) if name == "C" else super().op(name, u)
-
-    def sym(self, name: str) -> Dual:
-        return super().sym("s" if name == "n" else name)
-
-
 class LayerNorm(Coordinates):
     """One sample with one gamma per element, ``scale`` in ``extra``: z = D y-hat + beta 1."""
 
@@ -354,3 +344,19 @@ class GroupNorm(Layer):
         if name in {f"D_{unit}" for unit in UNITS}:
             return self._unit(u, name[-1])
         return super().op(name, u)
+
+
+ROOMS: dict[str, Callable[..., Coordinates]] = {
+    "affine": Affine,
+    "unbiased": Unbiased,
+    "layer-norm": LayerNorm,
+    "rms-norm": RMSNorm,
+    "layer": Layer,
+    "group-norm": GroupNorm,
+}
+"""The rooms of settings other than BatchNorm's own."""
+
+
+def coordinates(setting: str, instance: Instance, gamma: Surd | None = None) -> Coordinates:
+    """The room of coordinates of a setting at one instance."""
+    return ROOMS.get(setting, Coordinates)(instance, gamma)

@@ -1,6 +1,6 @@
 """Equalities at random exact points: every m from 2 to 12, rational y, g and H, gamma in Q(sqrt d).
 
-Statements are evaluated on coordinates (`lp_coordinates.coordinates`), whose derivatives are dual numbers.
+Statements are evaluated on coordinates (`coordinates.coordinates`), whose derivatives are dual numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from bnverify.numerics.measure.coordinates import Coordinates
+from bnverify.numerics.measure.coordinates import ROOMS, Coordinates, coordinates
 from bnverify.numerics.measure.drawing import (
     OWN_SYMBOLS,
     OWN_VECTORS,
@@ -30,7 +30,6 @@ from bnverify.numerics.measure.drawing import (
     whole,
 )
 from bnverify.numerics.measure.dual import Dual
-from bnverify.numerics.measure.lp_coordinates import ROOMS, coordinates
 from bnverify.theory.claim import Instance
 from bnverify.theory.mutate import Statement
 from bnverify.theory.observe import Syntax
@@ -39,15 +38,10 @@ from bnverify.theory.surds import Surd
 from bnverify.theory.syntax import Scalar, evaluate, scalar
 
 SIZES = tuple(range(2, 13))
-KINDS = {
-    "lp-any": ("lp-1", "lp-2", "lp-inf"),
-    "lp-2-layer": ("lp-1-layer", "lp-2-layer", "lp-inf-layer", "lp-1-sample", "lp-inf-sample"),
-}
-"""Settings in which a statement is about any divisor, and the divisors that points are drawn for."""
 _NO_NAMES: frozenset[str] = frozenset()
 NOTHING = Needs(_NO_NAMES, _NO_NAMES, _NO_NAMES, _NO_NAMES, _NO_NAMES, vector=False, stationary=False)
 """Of settings with rooms of their own every point holds all names."""
-PAIRED = {"layer", "group-norm", *KINDS["lp-2-layer"]}
+PAIRED = {"layer", "group-norm"}
 """Settings of two units, one below the other."""
 
 
@@ -85,19 +79,9 @@ class Tested:
 
 def _own(rng: random.Random, m: int, setting: str, eps: bool) -> Instance:
     """A point of a setting with rooms of its own: all that its rooms can ask for."""
-    if setting == "two-layer":
-        letters = {
-            name: Fraction(rng.choice((-2, -1, 1, 3)), rng.choice((1, 2))) for name in ("x", "t", "eta", "c")
-        }
-        letters |= {name: Fraction(rng.choice((-3, -1, 2)), rng.choice((1, 3))) for name in ("w1", "w2")}
-        return Instance(y=(0, 1), g=(0, 0), extra=tuple((name, str(x)) for name, x in letters.items()))
-    paired, lp = setting in PAIRED, setting in {*KINDS["lp-any"], *KINDS["lp-2-layer"]}
+    paired = setting in PAIRED
     size = 2 * m if paired else m
     y: list[Fraction] = []
-    if lp:
-        y = [Fraction(k * rng.choice((-1, 1)), 2) for k in rng.sample(range(1, 2 * size + 1), size)]
-    stretch = Fraction(2) ** rng.randint(-5, 2)
-    y = [value * stretch for value in y]
     while len(y) < size:
         y += activations(rng, m)
     width = m if setting in {"layer", "group-norm"} else size
@@ -129,7 +113,6 @@ def shared(needs: Needs) -> Needs:
 
 def drawn(rng: random.Random, m: int, setting: str, eps: bool, needs: Needs) -> Drawn:
     """A random point of a setting; every other gamma is p + q sqrt(d)."""
-    setting = rng.choice(KINDS.get(setting, (setting,)))
     instance = _own(rng, m, setting, eps) if setting in ROOMS else draw(rng, m, needs, eps, setting)
     gamma = None
     if rng.random() < 0.5 and instance.gamma != "s":
@@ -160,7 +143,7 @@ _points = lru_cache(maxsize=6)(Points)
 
 def points_of(statement: Statement, seed: int = 0) -> Points:
     """The points of a statement's setting."""
-    if statement.setting in ROOMS or statement.setting in KINDS:
+    if statement.setting in ROOMS:
         return _points(statement.setting, statement.proof.eps, NOTHING, seed)
     needs = shared(plain(needs_of(statement.says)))
     return _points(

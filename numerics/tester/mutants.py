@@ -17,10 +17,9 @@ from typing import Any
 
 import torch
 from bnverify.numerics.check.findings import Finding, judge, met, sides
-from bnverify.numerics.measure.coordinates import Coordinates
+from bnverify.numerics.measure.coordinates import Coordinates, coordinates
 from bnverify.numerics.measure.drawing import Needs, draw, family_of, needs_of
 from bnverify.numerics.measure.dual import Dual
-from bnverify.numerics.measure.lp_coordinates import coordinates
 from bnverify.numerics.measure.observe import Batch
 from bnverify.numerics.measure.points import batch_of, measure, shape
 from bnverify.numerics.tester.exact_points import Drawn, cornered, drawn, plain, shared

@@ -9,8 +9,8 @@ from fractions import Fraction
 
 import pytest
 import sympy as sp
+from bnverify.numerics.measure.coordinates import ROOMS, coordinates
 from bnverify.numerics.measure.dual import Dual
-from bnverify.numerics.measure.lp_coordinates import ROOMS, coordinates
 from bnverify.numerics.tester.exact_points import (
     NOTHING,
     SIZES,
@@ -26,8 +26,6 @@ from bnverify.theory.registry import registry
 from bnverify.theory.rooms import POINTS as PLAIN
 from bnverify.theory.rooms import point
 
-COSTLY = {"lp-2-layer", "lp-2-sample", "two-layer"}
-"""SymPy needs seconds where a divisor is a sum of roots; the network of Definition 2.1 has no activations."""
 EQUALITIES = [name for name, claim in registry().items() if claim.readings]
 
 
@@ -77,9 +75,7 @@ def _symbolic(value: Dual) -> sp.Expr:
     return sum(parts, sp.Integer(0))
 
 
-@pytest.mark.parametrize(
-    "setting", ["activations", *(name for name in ROOMS if name in PLAIN and name not in COSTLY)]
-)
+@pytest.mark.parametrize("setting", ["activations", *(name for name in ROOMS if name in PLAIN)])
 def test_coordinates_and_plain_differentiation_give_the_same_gradient_and_hessian(setting: str) -> None:
     """Two derivations of v and of B at one point: dual numbers on coordinates, and SymPy."""
     made = drawn(random.Random(1), 2, setting, False, NOTHING)

@@ -17,13 +17,12 @@ from bnverify.base.errors import InputError
 NORMS = {
     "activations": "batch-norm",
     "affine": "batch-norm",
-    "linear-loss": "batch-norm",
     "unbiased": "unbiased",
     "layer-norm": "layer-norm",
     "rms-norm": "rms-norm-elementwise",
-    "lp-1": "l1-norm",
-    "lp-2": "l2-norm",
-    "lp-inf": "linf-norm",
+    "l1-norm": "l1-norm",
+    "l2-norm": "l2-norm",
+    "linf-norm": "linf-norm",
 }
 """The normalisation that a reading's setting is about; the other settings are outside the reach."""
 
