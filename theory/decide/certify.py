@@ -19,6 +19,7 @@ from bnverify.theory.decide.equations import Equations
 from bnverify.theory.decide.reduce import Irreducible
 from bnverify.theory.decide.terms import Term, binomials, defined, generators, key_of, quotient, spread, times
 from bnverify.theory.decide.weights import solve_exactly, solved
+from bnverify.theory.grammar import Node, parse, unparse
 from bnverify.theory.kernel import Number, Refused, Vector, comparison, walk
 
 MOST = 2000
@@ -35,10 +36,20 @@ def quick(case: Case, left: Callable[[], float]) -> Iterator[Certificate]:
         yield {"terms": []}
         return
     if isinstance(gap, Number) and relation in {"<=", "<"}:
-        low, _, high = comparison(case.claim.statement)
-        zero = ast.unparse(low) == "0"
-        yield {"terms": [ast.unparse(high) if zero else f"({ast.unparse(high)}) - ({ast.unparse(low)})"]}
+        written = [case.claim.statement, unparse(nested(parse(case.claim.statement)))]
+        for text in dict.fromkeys(written):
+            low, _, high = comparison(text)
+            zero = ast.unparse(low) == "0"
+            yield {"terms": [ast.unparse(high) if zero else f"({ast.unparse(high)}) - ({ast.unparse(low)})"]}
     yield from by_terms(case, within(QUICK, left), rounds=1)
+
+
+def nested(node: Node) -> Node:
+    """The tree with v @ H @ g as v @ (H @ g), an inner product of two vectors."""
+    args = tuple(nested(x) if isinstance(x, Node) else x for x in node.args)
+    if node.head == "@" and len(args) > 2:
+        args = (args[0], Node("@", args[1:], node.column))
+    return Node(node.head, args, node.column)
 
 
 def thorough(case: Case, left: Callable[[], float]) -> Iterator[Certificate]:
