@@ -82,12 +82,15 @@ class Graph:
         total = down[source]
         return {node for node in self.nodes if up.get(node) and down[node] * up[node] % _MODULUS == total}
 
-    def closing(self, node: Any) -> bool:
+    def closing(self, node: Any, activations: tuple[str, ...] = CLOSING) -> bool:
         """Whether everything that reads the output passes through an activation that is constant below 0."""
         users = self.users.get(node, [])
         if not users:
             return False
-        return all(_is(user, CLOSING) or (_is(user, PASSING) and self.closing(user)) for user in users)
+        return all(
+            _is(user, activations) or (_is(user, PASSING) and self.closing(user, activations))
+            for user in users
+        )
 
     def twice(self, alias: Any) -> bool:
         """Whether the loss reads a call's input through the derivative of the call as well."""

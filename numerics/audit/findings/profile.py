@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from bnverify.numerics.audit.findings.graph import Feed, Graph, feed, trunk_points
+from bnverify.numerics.audit.findings.graph import POINTWISE, Feed, Graph, feed, trunk_points
 from bnverify.numerics.audit.findings.watch import NormCall, Point, Watch, watching
 from bnverify.numerics.audit.functions import modules_of
 from bnverify.numerics.audit.passes import LossFn, fresh, run, setting, twice_differentiable
@@ -44,7 +44,7 @@ class Profile:
     """What the rules look at.
 
     calls: of the audited mode. feeds, weights: of a call, by its place in ``calls``. closing: whether what follows
-    a call is constant below 0. twice: calls whose derivative the loss
+    a call is constant below 0. activated: whether an activation follows it. twice: calls whose derivative the loss
     contains. trunk: activations that every path passes. evaluated: the calls of an eval pass, where
     the model has running statistics. infinite: what is not finite, in words; "" where all is. refusal: the message
     of a normalisation that had too few numbers, and ``place`` where.
@@ -54,6 +54,7 @@ class Profile:
     feeds: dict[int, Feed] = field(default_factory=dict)
     weights: dict[int, Weights] = field(default_factory=dict)
     closing: dict[int, bool] = field(default_factory=dict)
+    activated: dict[int, bool] = field(default_factory=dict)
     trunk: list[Point] = field(default_factory=list)
     on_trunk: set[int] = field(default_factory=set)
     twice: set[int] = field(default_factory=set)
@@ -115,6 +116,7 @@ def profile(
             if link is not None:
                 found.feeds[place] = link
             found.closing[place] = call.node is not None and graph.closing(call.node)
+            found.activated[place] = call.node is not None and graph.closing(call.node, POINTWISE)
             if call.alias is not None and graph.twice(call.alias):
                 found.twice.add(place)
         found.trunk = trunk_points(graph, watch)

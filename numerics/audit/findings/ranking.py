@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from bnverify.numerics.audit.findings.fault import RANK, Fault, Severity
 from bnverify.numerics.audit.findings.kinds import KINDS
@@ -99,6 +100,7 @@ def ranked(findings: Iterable[Fault], profile: Profile | None = None) -> tuple[F
         )
         if not again and not any(_explains(other, one, order, widths) for other in listed):
             left.append(one)
+    left = _gathered(left)
     kinds = list(KINDS)
     return tuple(
         sorted(
@@ -106,6 +108,26 @@ def ranked(findings: Iterable[Fault], profile: Profile | None = None) -> tuple[F
             key=lambda one: (RANK[Severity(one.severity)], kinds.index(one.kind), order.get(one.layer, 0)),
         )
     )
+
+
+MANY = 3
+"""More layers with channels of one kind are one finding."""
+
+
+def _gathered(listed: list[Fault]) -> list[Fault]:
+    """The findings, those of one kind and severity that name channels in many layers as one, at the first of them."""
+    groups: dict[tuple[str, str, bool], list[Fault]] = {}
+    for one in listed:
+        groups.setdefault((one.kind, one.severity, one.certified), []).append(one)
+    found = []
+    for one in listed:
+        group = groups[one.kind, one.severity, one.certified]
+        if len(group) <= MANY or not all(item.channels for item in group):
+            found.append(one)
+        elif one is group[0]:
+            layers = tuple(dict.fromkeys(name for item in group for name in item.layers))
+            found.append(replace(one, text=f"{one.text}, and {len(group) - 1} more layers", layers=layers))
+    return found
 
 
 def _explains(cause: Fault, one: Fault, order: dict[str, int], widths: dict[str, int]) -> bool:

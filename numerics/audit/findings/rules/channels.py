@@ -112,6 +112,9 @@ def dead_channel(profile: Profile) -> Iterator[Fault]:
         shut = silent & (call.top <= 0) & (call.gamma != 0) if closing else torch.zeros_like(silent)
         faint = call.grad_sq <= FADED * call.grad_sq.median()
         saturated = faint & (opening.abs() >= limit) & (call.gamma != 0)
+        if not profile.activated.get(place, False):
+            # Something further on closes these channels.
+            saturated = torch.zeros_like(saturated)
         dead = shut | saturated
         sure = opening >= _bound(call) if closing else torch.zeros_like(dead)
         still = flat(call) if call.unit == "channel" and call.own else torch.zeros_like(dead)

@@ -150,6 +150,68 @@ def test_a_finding_holds_back_what_it_explains() -> None:
     assert len(told) == 2
 
 
+def test_what_is_explained_in_the_same_layer_is_held_back_there_alone() -> None:
+    told = ranked([fault("constant-input"), fault("eps-dominates"), fault("eps-dominates", "b")])
+    assert [(item.kind, item.layer) for item in told] == [("constant-input", "a"), ("eps-dominates", "b")]
+
+
+def test_channels_of_one_kind_in_many_layers_are_one_finding() -> None:
+    told = ranked([fault("dead-channel", f"layer{i}", (i,)) for i in range(6)])
+    assert [(item.kind, item.layer, len(item.layers)) for item in told] == [("dead-channel", "layer0", 6)]
+    assert told[0].text.endswith("and 5 more layers")
+    assert len(ranked([fault("dead-channel", f"layer{i}", (i,)) for i in range(3)])) == 3
+
+
+def test_a_channel_that_something_further_on_closes_is_not_named() -> None:
+    """A small scale on a branch whose sum a later ReLU closes: the branch itself is open."""
+
+    class Branches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = nn.BatchNorm1d(16), nn.BatchNorm1d(16)
+            self.head = nn.Linear(16, nets.CLASSES)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(F.relu(self.one(x) + self.two(x.flip(1))))
+
+    model = Branches()
+    with torch.no_grad():
+        model.one.bias[3], model.two.weight[3], model.two.bias[3] = -40.0, 0.01, 0.1
+    report = audit(model, F.cross_entropy, *nets.vectors())
+    assert not [item for item in report.findings if item.layer == "two"]
+
+
+def shifted(case: Any) -> Any:
+    """A trained network on inputs that its running statistics do not know."""
+    return nets.fitted(case, 60).put(inputs=case.inputs * 3 + 4)
+
+
+def test_a_frozen_layer_is_a_finding_only_where_its_statistics_do_not_fit() -> None:
+    for move, kinds in ((lambda case: nets.fitted(case, 60), []), (shifted, ["eval-in-training"])):
+        torch.manual_seed(0)
+        case = move(cases.NETS["vgg"]())
+        _, norm = case.norm(0)
+        norm.eval()
+        alarms = [item.kind for item in audited(case).findings if item.alarming]
+        assert [kind for kind in alarms if kind == "eval-in-training"] == kinds
+
+
+def test_a_model_that_is_another_one_in_eval_mode_is_named() -> None:
+    """Dropout before BatchNorm: the layer's input spreads more in train mode than in eval mode."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(16, 32),
+        nn.ReLU(),
+        nn.Dropout(0.9),
+        nn.Linear(32, 32),
+        nn.BatchNorm1d(32),
+        nn.Linear(32, nets.CLASSES),
+    )
+    case = nets.fitted(nets.Case(model, *nets.vectors()), 80)
+    (told,) = [item for item in audited(case).findings if item.kind == "train-eval-gap"]
+    assert told.layer == "4"
+
+
 def test_a_note_never_holds_back_an_alarm() -> None:
     told = ranked([fault("constant-input", severity="note"), fault("eps-dominates")])
     assert {item.kind for item in told} == {"constant-input", "eps-dominates"}
