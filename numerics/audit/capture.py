@@ -20,8 +20,8 @@ from typing import Any
 
 import torch
 from bnverify.numerics.audit.functions import FunctionCalls, Names, Seen, first, looking_away
+from bnverify.numerics.audit.known.recognise import Recognised
 from bnverify.numerics.audit.layers import Kind, NotCovered, Spec, Unit, kind_of, looks_like_norm
-from bnverify.numerics.audit.recognise import Recognised
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -35,7 +35,7 @@ class Call:
     y, z: the alias of the input and the output, kept only where a capture retains them.
     parameters, grads: the weight and the bias of the call, and the gradient that its own backward pass gives each.
     again: the layer alone, from an input and parameters by name, hooks of its module included.
-    compared, references, lost: what `bnverify.numerics.audit.backward` found while the backward pass ran.
+    compared, references, lost: what `bnverify.numerics.audit.gradient.backward` found while the backward pass ran.
     slopes: d(factor of y-hat)/d(parameter), 1 where the parameter is that factor.
     arrivals: how many gradients came through the call. twice: one of them is part of a loss, so that the loss sees the
     input otherwise than through the output.

@@ -11,9 +11,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bnverify.numerics.audit.backward import Backward
 from bnverify.numerics.audit.findings.fault import Fault
 from bnverify.numerics.audit.findings.words import verdict
+from bnverify.numerics.audit.gradient.backward import Backward
 from bnverify.numerics.audit.layers import NotCovered
 from bnverify.numerics.audit.statements import Finding
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 import torch
-from bnverify.numerics.audit.backward import Backward
 from bnverify.numerics.audit.capture import Call
 from bnverify.numerics.audit.curvature import Groups2, Layer2
+from bnverify.numerics.audit.gradient.backward import Backward
 from bnverify.numerics.audit.layers import Family
 from bnverify.numerics.audit.report import LayerAudit, SecondOrder, StatementRows
 from bnverify.numerics.audit.setting import LayerSetting, Word, together

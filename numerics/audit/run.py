@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
-from bnverify.numerics.audit.backward import judged, sample
 from bnverify.numerics.audit.capture import Arrived, Call, Capture, Selection, covered_layers
 from bnverify.numerics.audit.curvature import (
     Groups2,
@@ -28,8 +27,10 @@ from bnverify.numerics.audit.curvature import (
     points,
     whole,
 )
-from bnverify.numerics.audit.diagnosis import explained
 from bnverify.numerics.audit.functions import Names, modules_of
+from bnverify.numerics.audit.gradient.backward import judged, sample
+from bnverify.numerics.audit.gradient.diagnosis import explained
+from bnverify.numerics.audit.known.recognise import HandWritten, known_definition
 from bnverify.numerics.audit.layers import NotCovered, not_covered
 from bnverify.numerics.audit.passes import (
     LossFn,
@@ -49,7 +50,6 @@ from bnverify.numerics.audit.passes import (
     twice_differentiable,
     unwrap,
 )
-from bnverify.numerics.audit.recognise import HandWritten, known_definition
 from bnverify.numerics.audit.report import AuditReport, LayerAudit, SecondOrder
 from bnverify.numerics.audit.restore import require_eager
 from bnverify.numerics.audit.rows import first_order_answers, first_order_rows, second_order_rows

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from bnverify.numerics.audit import recognise
+from bnverify.numerics.audit.known import recognise
 from bnverify.numerics.audit.report import LayerAudit
 from bnverify.numerics.audit.run import audit
 from torch import Tensor, nn

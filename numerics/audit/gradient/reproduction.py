@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from bnverify.numerics.audit.backward import Backward
 from bnverify.numerics.audit.capture import Call
+from bnverify.numerics.audit.gradient.backward import Backward
 from bnverify.numerics.audit.layers import Family, Spec, Unit
 from torch import Tensor, nn
 

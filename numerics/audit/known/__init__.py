@@ -1,0 +1,1 @@
+"""Layers that somebody wrote by hand, known by their numbers."""
