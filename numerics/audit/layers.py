@@ -106,6 +106,13 @@ class Spec:
             dist.all_reduce(sums, group=self.process_group)
         return sums
 
+    def samples(self) -> float:
+        """m of the call, over the processes that share the statistics."""
+        if not self.synchronised:
+            return float(self.size)
+        place = "cuda" if dist.get_backend(self.process_group) == "nccl" else "cpu"
+        return float(self.total(torch.full((1,), float(self.size), device=place)))
+
     def spread(self, per_group: Tensor, like: Tensor) -> Tensor:
         """A ``(G,)`` tensor as a tensor that has the shape of ``like``."""
         viewed = self.view(like)

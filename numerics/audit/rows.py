@@ -320,7 +320,7 @@ def second_order_rows(
             "hess_grad": layer.hess_grad,
             "smoothness": layer.smoothness,
             "hess_smoothness": layer.hess_smoothness,
-            "smoothness_times_m": layer.smoothness * spec.size,
+            "smoothness_times_m": layer.smoothness * spec.samples(),
         },
         probes=layer.probes,
         labels=tuple(labels[j] for j in exact.index) if exact is not None else (),

@@ -74,7 +74,11 @@ def batch_of(instances: Sequence[Instance]) -> Batch:
     symbols: dict[str, Tensor] = {}
     other = None
     for name, value in first.extra:
-        given = _tensor([dict(i.extra)[name] for i in instances]) if name != "inputs" else None
+        known = name not in (
+            "inputs",
+            "maxima",
+        )  # these are evidence for the kernel, not part of the instance
+        given = _tensor([dict(i.extra)[name] for i in instances]) if known else None
         if name == "X_other":
             other = given
         elif given is not None:

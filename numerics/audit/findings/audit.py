@@ -56,7 +56,7 @@ def audit(
     seconds = time.perf_counter() - began
     told = () if seen is None else examined(seen)
     try:
-        report = measured(model, loss_fn, inputs, targets, mode=mode, **options)
+        report = measured(model, loss_fn, inputs, targets, mode=mode, **options)  # type: ignore[arg-type]
     except InputError as error:
         if not told or not told[0].alarming or not _NUMERIC.search(str(error)):
             raise

@@ -132,6 +132,7 @@ def _instance(setting: str, eps: bool, seed: int) -> Instance:
         more = {"X": tuple(zip(first, second, strict=True)), "W": (1, 0)}
     if setting.startswith("weights"):
         extra |= {"a": (_rational(rng), 1), "b": (1, _rational(rng))}
+        extra |= {"u": (_rational(rng), 1), "w": (1, _rational(rng))}
     g = [_rational(rng) for _ in range(size)]
     H = [[Fraction(0)] * size for _ in range(size)]
     for i in range(size):
