@@ -206,13 +206,17 @@ def test_constant_channels_have_numbers_like_any_other(value: float, dtype: torc
     x = torch.randn(8, 3, 9, 9, generator=torch.Generator().manual_seed(0)).to(dtype)
     x[:, 1] = value
     model = nn.Sequential(nn.Identity(), nn.BatchNorm2d(3)).to(dtype)
-    report = audit(model, lambda out: (out + 1).pow(3).sum(), x)
+    weights = torch.randn(x.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
+    report = audit(model, lambda out: (out * weights).sum(), x)
     (layer,) = report.layers
     assert report.failures == ()
     assert layer.columns["s"][1] == pytest.approx(1e-5**0.5, rel=1e-2 if abs(value) > 1e5 else 1e-3)
     gradient = layer.statement("ext-eps.gradient:formula")
     assert gradient is not None
-    assert gradient.finding == ("holds",) * 3
+    # So far from 0, float32 has no digit left that could tell.
+    assert set(gradient.finding) == {"holds"} | (
+        {"vacuous"} if value < -1e5 and dtype is torch.float32 else set()
+    )
 
 
 def test_a_constant_row_of_a_layer_norm_has_a_finite_and_huge_gradient() -> None:
