@@ -12,7 +12,7 @@ try:
     from lightning.pytorch.callbacks import Callback
 except ImportError:
     try:
-        from pytorch_lightning.callbacks import Callback  # type: ignore[assignment]
+        from pytorch_lightning.callbacks import Callback  # type: ignore[assignment, unused-ignore]
     except ImportError:
         raise InputError(
             "AuditorCallback needs Lightning, which is not installed; pip install bnverify[lightning], or use Auditor"
