@@ -43,7 +43,7 @@ check: $(READY)
 	@MYPYPATH=$(TYPED) $(BIN)/mypy --config-file pyproject.toml --package bnverify
 
 rocq: $(READY)
-	@$(BIN)/python -m bnverify.theory.rocq $(ROCQ)
+	@$(BIN)/python -P -m bnverify.theory.rocq $(ROCQ)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("bnverify needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
