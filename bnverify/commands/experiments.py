@@ -46,8 +46,7 @@ def _interruptible(folder: Path) -> Iterator[None]:
 def _run(
     recipe: VggRecipe | DlnRecipe, name: str, out: Path | None, resume: bool, budget: float | None
 ) -> tuple[Path, Outcome]:
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
+    from bnverify.base.terminal import meter
     from bnverify.experiments.run import recipes, train
 
     folder = out or Path("runs") / f"{name}-{recipes.digest(recipe)}"
@@ -55,19 +54,10 @@ def _run(
         raise InputError(f"{folder} holds no run to go on with; check --out, or leave out --resume")
     minutes = _minutes(budget)
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn(
-            "{task.completed}/{task.total} steps, {task.fields[rate]:.1f}/s, loss {task.fields[loss]:.4g}"
-        ),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns) as bar:
-        task = bar.add_task(name, total=recipe.steps, rate=0.0, loss=float("nan"))
+    with meter() as tick:
 
-        def show(progress: train.Progress) -> None:
-            bar.update(task, completed=progress.step, rate=progress.steps_per_second, loss=progress.loss)
+        def show(now: train.Progress) -> None:
+            tick(name, now.step, recipe.steps, f"{now.steps_per_second:.1f} steps/s, loss {now.loss:.4g}")
 
         with _interruptible(folder):
             outcome = train.run(recipe, folder, resume=resume, deadline=deadline, on_progress=show)
@@ -164,15 +154,7 @@ def _reproduce(
     note: Annotated[str, typer.Option(help="A remark kept in the summary.")] = "",
 ) -> None:
     """Train, measure and judge every empirical claim; write runs, figures and a summary."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
+    from bnverify.base.terminal import meter
     from bnverify.experiments import figures
     from bnverify.experiments.judge import summary
     from bnverify.experiments.run import plans, presets, reproduce, screen
@@ -201,26 +183,25 @@ def _reproduce(
     busy = reproduce.at_most(workers, len(planned), backend)  # type: ignore[arg-type]
     if busy < workers:
         print(f"--workers {workers}: {busy} are used, one a core and a run at most", file=sys.stderr)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[last]}"),
-    )
     began, minutes = time.monotonic(), _minutes(budget)
 
     def run(runs: list[plans.Planned], name: str) -> dict[str, Outcome]:
-        with Progress(*columns) as bar, _interruptible(folder):
-            task = bar.add_task(name, total=len(runs), last="")
+        ended = 0
+
+        def done(path: str, outcome: Outcome) -> None:
+            nonlocal ended
+            ended += 1
+            tick(name, ended, len(runs), f"{path} {outcome.status}")
+
+        with meter() as tick, _interruptible(folder):
+            tick(name, 0, len(runs))
             return reproduce.run_all(
                 runs,
                 folder,
                 workers=workers,
                 backend=backend,  # type: ignore[arg-type]
                 minutes=None if minutes is None else minutes - (time.monotonic() - began) / 60,
-                on_done=lambda path, outcome: bar.update(task, advance=1, last=f"{path} {outcome.status}"),
+                on_done=done,
             )
 
     def screens(runs: list[plans.Planned]) -> bool:

@@ -152,24 +152,15 @@ def writable(path: Path) -> None:
 
 def _checked(chosen: list[str], trials: int, seed: int, dtype: Any, device: str) -> list[ClaimFindings]:
     import torch
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from bnverify.base.terminal import console
+    from bnverify.base.terminal import meter
     from bnverify.numerics.check.run import check_claims
 
     torch.set_num_threads(1)  # rooms of this size gain nothing from more, and lose where cores are shared
-    columns = (
-        TextColumn("checking"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[what]}"),
-    )
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, what="the certificates")
+    with meter() as tick:
 
         def progress(done: int, total: int, what: str) -> None:
-            bar.update(task, completed=done, total=total, what=what)
+            tick("checking", done, total, what)
 
         return check_claims(chosen, trials, seed, dtype, device, progress)
 

@@ -11,7 +11,6 @@ import typer
 
 from bnverify.base.errors import InputError
 
-STAGES = ("random batches", "a real network", "mutants", "pictures", "pages")
 TRIALS, SEED, DEVICE = 10_000, 0, "cpu"
 
 
@@ -57,19 +56,9 @@ def report(
 
 
 def _reproduction(folder: Path, out: Path | None) -> None:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+    from bnverify.base.terminal import console, meter
 
-    from bnverify.base.terminal import console
-
-    columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def tick(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage)
-            bars.update(tasks[stage], completed=done, total=total)
-
+    with meter() as tick:
         from bnverify.experiments.report import reproduction_page
 
         made = reproduction_page.write(folder, out, tick)
@@ -83,18 +72,10 @@ def _reproduction(folder: Path, out: Path | None) -> None:
 
 
 def _verification(out: Path, trials: int, seed: int, device: str) -> None:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-
-    from bnverify.base.terminal import console
+    from bnverify.base.terminal import console, meter
     from bnverify.commands.display import claims_table
 
-    columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bars:
-        tasks: dict[str, TaskID] = {stage: bars.add_task(stage, total=None) for stage in STAGES}
-
-        def tick(stage: str, done: int, total: int) -> None:
-            bars.update(tasks[stage], completed=done, total=total)
-
+    with meter() as tick:
         from bnverify.experiments.report.build import build
         from bnverify.theory import store
 
