@@ -142,11 +142,15 @@ def _rounded(value: Any) -> Any:
 
 
 def text(summary: Row) -> str:
-    """The summary as JSON with a line for every field, claim and cell, so that changes can be read, and its hash."""
+    """The summary as JSON with a line for every field, cell and claim that was not run, so that changes can be read,
+    and its hash."""
     lists = ("cells", "parts", "grid", "curve")
     head = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in summary.items() if key != "claims"]
     claims = []
     for one in summary["claims"]:
+        if one["verdict"] == "not-run":
+            claims.append(f"  {json.dumps(one)}")
+            continue
         fields = [
             f"   {json.dumps(key)}: {json.dumps(value)}" for key, value in one.items() if key not in lists
         ]
