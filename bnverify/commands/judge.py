@@ -34,9 +34,10 @@ def _judge(
 ) -> None:
     """Judge stored runs again, without training: every claim with its badge.
 
-    A rules file has the form of notes/preregistration-2.toml and needs no more than what it changes: [[claim]] with
-    an id, and under [claim.primary] a size, a window, a statistic. Every byte of the records is checked first. A
-    summary keeps the ratio of every seed: margins and tests can be changed on it, other windows need the runs.
+    A rules file has the form of notes/preregistration-2.toml and needs no more than what it changes: tables `claim`
+    with an id, and in their table `primary` a size, a window, a statistic. Every byte of the records is checked
+    first. A summary keeps the ratio of every seed: margins and tests can be changed on it, other windows need the
+    runs.
     """
     from bnverify.base.files import write_text
     from bnverify.base.terminal import track
