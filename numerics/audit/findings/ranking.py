@@ -39,6 +39,7 @@ ANYWHERE: dict[str, tuple[str, ...]] = {
         "uneven-batch",
         "mixed-domains",
         "constant-input",
+        "ill-conditioned",
         "stale-statistics",
         "train-eval-gap",
     ),

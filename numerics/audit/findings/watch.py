@@ -26,7 +26,8 @@ class NormCall:
     function: ``batch_norm`` and so on. unit: what one group is. size: m, the numbers in a group. own: the statistics
     are the batch's and not running ones. mean, var: of every group, ``(G,)``. gamma, beta: ``(C,)`` or None.
     top: the largest output of every channel, ``(C,)``. grad_sq: |dL/dz|^2 of every channel; grad_abs_in: |dL^/dy|.
-    running: the running mean and variance. node, node_in, alias: of the output, the input and the call's own
+    running: the running mean and variance. equal: groups whose numbers are all the same (0 for RMSNorm), ``(G,)``; None
+    where the numbers were not looked at. node, node_in, alias: of the output, the input and the call's own
     view of it in the graph of the loss.
     """
 
@@ -56,6 +57,7 @@ class NormCall:
     grad_sq: Tensor | None = None
     grad_in: float = math.nan
     grad_group: Tensor | None = None
+    equal: Tensor | None = None
 
     @property
     def title(self) -> str:
@@ -197,6 +199,7 @@ def _described(function: str, given: dict[str, Any], y: Tensor, z: Tensor) -> No
     var, mean = torch.var_mean(groups, dim=1, correction=0)
     if function == "rms_norm":
         var, mean = (groups * groups).mean(1), torch.zeros_like(mean)
+    low, high = groups.aminmax(dim=1) if size else (mean, mean)
     channels = _channels(z, axes)
     finite = bool(torch.isfinite(z).all())
     eps = given.get("eps")
@@ -221,6 +224,7 @@ def _described(function: str, given: dict[str, Any], y: Tensor, z: Tensor) -> No
         running=running,
         samples=_samples(wide) if sampled else None,
         finite=finite,
+        equal=(low == high) & ((low == 0) | (function != "rms_norm")),
     )
 
 

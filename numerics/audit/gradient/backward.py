@@ -114,8 +114,8 @@ def derivative(spec: Spec, at: Groups, g: Tensor | None = None) -> tuple[Tensor,
     return v, yhat.detach()
 
 
-def scales(spec: Spec, at: Groups) -> tuple[Tensor, Tensor]:
-    """|gamma| |g|/s and 1 + |mu|/s of every group, ``(K,)``: the size of v before cancellations, and how y is lost."""
+def scales(spec: Spec, at: Groups) -> tuple[Tensor, Tensor, Tensor]:
+    """|gamma| |g|/s, 1 + |mu|/s and s of every group, ``(K,)``: the size of v before cancellations, how y is lost."""
     dims = along(at.y)
     mean = at.y.mean(dims)
     var = (at.y - per_group(mean, at.y)).square().mean(dims)
@@ -126,7 +126,7 @@ def scales(spec: Spec, at: Groups) -> tuple[Tensor, Tensor]:
         assert spec.mean is not None
         var, mean = spec.spread_sq.double()[at.index], spec.mean.double()[at.index]
     s = (var + spec.eps).sqrt().clamp_min(torch.finfo(torch.float64).tiny)
-    return at.gamma.abs() * at.g.square().sum(dims).sqrt() / s, 1 + mean.abs() / s
+    return at.gamma.abs() * at.g.square().sum(dims).sqrt() / s, 1 + mean.abs() / s, s
 
 
 def comparable(spec: Spec) -> bool:
@@ -136,12 +136,15 @@ def comparable(spec: Spec) -> bool:
 
 def errors(spec: Spec, at: Groups, own: Tensor, right: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Of every group: |own - right| over the size of v before cancellations, and what rounding explains of that."""
-    scale, cond = scales(spec, at)
+    scale, cond, s = scales(spec, at)
     gap = (own - right).square().sum(along(own)).sqrt()
     relative = torch.where(scale > 0, gap / scale, torch.where(gap > 0, torch.inf, 0.0))
     # The reference itself rounds in float64.
     u = unit_roundoff(dtype) + unit_roundoff(torch.float64)
-    return relative, u * roundings(1, spec.size) * cond
+    # Numbers below the least of the dtype become 0, in v and in the gamma g that is divided by s.
+    least = torch.finfo(dtype).tiny * spec.size**0.5 * (1 + 1 / s)
+    lost = torch.where(scale > 0, least / scale, 0.0)
+    return relative, (u * cond + lost) * roundings(1, spec.size)
 
 
 def sample(call: Call, y: Tensor, g: Tensor, v: Tensor) -> None:
@@ -269,7 +272,11 @@ def parameter_error(call: Call, key: str, own: Tensor, right: Tensor) -> tuple[f
     gap = float((own.double() - right).abs().max())
     cond = float((1 + found["mean"].abs() / found["s"]).max()) if key == "weight" else 1.0
     u = unit_roundoff(call.dtype) + unit_roundoff(found["s"].dtype)
-    return (gap / scale if scale > 0 else float(gap > 0)), u * roundings(1, count) * cond
+    least = torch.finfo(call.dtype).tiny * count
+    if scale == 0:
+        # The squares of gradients so small are 0 in the dtype that sums them.
+        return float(gap > least**0.5), 0.0
+    return gap / scale, (u * cond + least / scale) * roundings(1, count)
 
 
 @dataclass(frozen=True)

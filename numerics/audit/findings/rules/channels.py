@@ -29,9 +29,25 @@ def flat(call: NormCall) -> Tensor:
     return call.var.sqrt() <= roundings
 
 
+def rounding(call: NormCall) -> Tensor:
+    """The relative error that rounding of the input makes in y-hat: u |mu|/s of every group, ``(G,)``."""
+    if call.function == "rms_norm":
+        return torch.zeros_like(call.mean)
+    s = (call.var + call.eps).sqrt().clamp_min(torch.finfo(call.var.dtype).tiny)
+    return torch.finfo(call.dtype).eps / 2 * call.mean.abs() / s
+
+
+def constant(call: NormCall) -> Tensor:
+    """Groups without a spread, ``(G,)``: numbers that differ in their last digits alone are not constant where eps is
+    so small that y-hat is made of those digits."""
+    if call.equal is None:
+        return flat(call)
+    return call.equal | (flat(call) & (rounding(call) <= KINDS["ill-conditioned"].threshold))
+
+
 def constant_input(profile: Profile) -> Iterator[Fault]:
     for call in profile.calls:
-        still = flat(call)
+        still = constant(call)
         count, groups = int(still.sum()), len(still)
         if not count or not call.own or call.size < 2:
             continue

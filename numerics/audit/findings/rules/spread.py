@@ -8,7 +8,7 @@ import torch
 from bnverify.numerics.audit.findings.fault import Fault, Severity, named
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.profile import Profile
-from bnverify.numerics.audit.findings.rules.channels import flat
+from bnverify.numerics.audit.findings.rules.channels import constant, flat, rounding
 from bnverify.numerics.audit.findings.rules.merged import Hit, found, merged, several
 
 FEW_OF_A_SAMPLE = 2
@@ -97,18 +97,17 @@ def ill_conditioned(profile: Profile) -> Iterator[Fault]:
     limit = KINDS["ill-conditioned"].threshold
     hits = []
     for call in profile.calls:
-        live = ~flat(call)
+        live = ~constant(call)
         if not call.own or call.function == "rms_norm" or not bool(live.any()):
             continue
         roundoff = torch.finfo(call.dtype).eps / 2
-        cond = call.mean.abs() / (call.var + call.eps).sqrt()
-        cond = torch.where(live, cond, torch.zeros_like(cond))
-        bad = (cond * roundoff > limit) & (cond >= HALF)
+        error = torch.where(live, rounding(call), torch.zeros_like(call.mean))
+        bad = (error > limit) & (error >= HALF * roundoff)
         if call.unit == "channel" and bool(bad.any()):
             channels = () if bool(bad.all()) else tuple(bad.nonzero().flatten().tolist())
-            hits.append(Hit(call, float(cond.max()) * roundoff, channels))
+            hits.append(Hit(call, float(error.max()), channels))
         elif call.unit != "channel" and 2 * int(bad.sum()) > len(bad):
-            hits.append(Hit(call, float(cond[live].median()) * roundoff))
+            hits.append(Hit(call, float(error[live].median())))
     if hits:
         worst, layers = merged(hits, max)
         ratio = worst.value / (torch.finfo(worst.call.dtype).eps / 2)

@@ -24,6 +24,7 @@ def _module(name: str, file: str) -> ModuleType:
 
 NETS = _module("findings_nets", "nets.py")
 CASES = _module("findings_cases", "cases.py")
+STRANGERS = _module("findings_strangers", "strangers.py")
 
 
 @pytest.fixture(autouse=True)
