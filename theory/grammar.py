@@ -273,6 +273,20 @@ def names_in(node: Node) -> frozenset[str]:
     return frozenset(inside.args[0] for inside in nodes(node) if inside.head == "name")
 
 
+def additive_terms(node: Node) -> list[Node]:
+    """The terms of a side, sums and differences opened, products over one bracket; a bare 0 is none."""
+    if node.head in ("+", "-"):
+        return additive_terms(node.args[0]) + additive_terms(node.args[1])
+    if node.head == "neg":
+        return additive_terms(node.args[0])
+    if node.head == "*":
+        right = additive_terms(node.args[1])
+        if len(right) > 1:
+            return [Node("*", (node.args[0], term)) for term in right]
+        return [Node("*", (term, node.args[1])) for term in additive_terms(node.args[0])]
+    return [] if node == Node("number", (0,)) else [node]
+
+
 def put(node: Node, meanings: Mapping[str, Node]) -> Node:
     """The tree with trees in the places of names."""
     if node.head == "name":

@@ -20,7 +20,7 @@ from typing import Any
 from bnverify.theory import kernel, shelf
 from bnverify.theory.cases import Case, cases
 from bnverify.theory.claim import Check, Claim, Evidence
-from bnverify.theory.grammar import Node, parse, unparse
+from bnverify.theory.grammar import additive_terms, parse, unparse
 
 from bnverify.base.errors import InputError
 from bnverify.base.files import write_text
@@ -84,29 +84,13 @@ def every_term_counts(case: Case, item: Mapping[str, Any]) -> bool:
     point = kernel.Point(case.asked, certificate["point"], certificate.get("maxima", ()))
     tree = parse(case.asked.statement)
     for side in tree.args:
-        for term in _terms(side):
-            if term == Node("number", (0,)):
-                continue
+        for term in additive_terms(side):
             value = kernel.walk(kernel.parse(unparse(term)), point)
             if isinstance(value, kernel.Exact) and value.sign() == 0:
                 return False
             if isinstance(value, kernel.Column) and not value:
                 return False
     return True
-
-
-def _terms(node: Node) -> list[Node]:
-    """The additive terms of a side; a product is opened over one bracket."""
-    if node.head in ("+", "-"):
-        return _terms(node.args[0]) + _terms(node.args[1])
-    if node.head == "neg":
-        return _terms(node.args[0])
-    if node.head == "*":
-        right = _terms(node.args[1])
-        if len(right) > 1:
-            return [Node("*", (node.args[0], term)) for term in right]
-        return [Node("*", (term, node.args[1])) for term in _terms(node.args[0])]
-    return [node]
 
 
 def written(exact: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from bnverify.numerics.check.findings import Finding
 from bnverify.numerics.measure.instances import Kind
+from bnverify.numerics.measure.sides import Finding
 from numpy.typing import NDArray
 
 KEPT = 2000

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from bnverify.numerics.check.findings import Finding, Observed
+from bnverify.numerics.check.findings import Observed
 from bnverify.numerics.check.found import KEPT, LEVELS, Floats, LossFindings, Samples, Worst
 from bnverify.numerics.measure.batch import Batch
+from bnverify.numerics.measure.sides import Finding
 from numpy.typing import NDArray
 
 HEAD = 256

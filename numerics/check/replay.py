@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from bnverify.numerics.check.findings import Finding, observe
+from bnverify.numerics.check.findings import observe
 from bnverify.numerics.check.statements import Stated, stated
 from bnverify.numerics.measure.batch import Absent, Batch
 from bnverify.numerics.measure.instances import draw, locate
+from bnverify.numerics.measure.sides import Finding
 from bnverify.theory.claim import Claim
 
 WORDS = ("y", "yhat", "g", "v")
@@ -64,7 +65,7 @@ def _replay(
         )
     m, chunk, row = locate(index)
     batch = draw(kind, loss, m, seed, chunk).batch(slice(0, row + 1), device, dtype)
-    seen = observe(statement.says, batch, statement.hypotheses, statement.as_equality)
+    seen = observe(statement.tree, batch, statement.hypotheses, statement.as_equality)
     return Replayed(
         slug=statement.slug,
         statement=statement.written,

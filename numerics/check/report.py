@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnverify.numerics.check.findings import Finding
 from bnverify.numerics.check.replay import Replayed
 from bnverify.numerics.check.run import LEVELS, ClaimFindings, LossFindings, StatementFindings
+from bnverify.numerics.measure.sides import Finding
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text

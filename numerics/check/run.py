@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
-from bnverify.numerics.check.findings import Finding, observe
+from bnverify.numerics.check.findings import observe
 from bnverify.numerics.check.found import (
     KEPT,
     LEVELS,
@@ -25,6 +25,7 @@ from bnverify.numerics.check.pieces import Piece, loss_findings, piece_of, sampl
 from bnverify.numerics.check.statements import Stated, stated
 from bnverify.numerics.measure.batch import Batch
 from bnverify.numerics.measure.instances import LOSSES, SIZES, Drawn, Kind, blocks, chunks, draw, streams
+from bnverify.numerics.measure.sides import Finding
 from bnverify.theory.claim import Claim, status_of
 from bnverify.theory.empirical import committed, measured_for, overall
 from bnverify.theory.registry import registry
@@ -49,7 +50,7 @@ class _Gathered:
         if self.why_not:
             return
         try:
-            seen = observe(self.statement.says, batch, self.statement.hypotheses, self.statement.as_equality)
+            seen = observe(self.statement.tree, batch, self.statement.hypotheses, self.statement.as_equality)
         except (KeyError, NotImplementedError) as error:
             self.why_not = str(error.args[0]) if error.args else "a batch has no such quantity"
             return

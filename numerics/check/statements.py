@@ -7,35 +7,15 @@ from functools import cache
 
 from bnverify.numerics.check.findings import term_nodes
 from bnverify.numerics.measure.instances import Family, Kind
-from bnverify.numerics.measure.spaces import SPACES
-from bnverify.theory.claim import Claim, Corrected, Data, Hypothesis, Reading, Says, rational, status_of
-from bnverify.theory.grammar import parse
-from bnverify.theory.latex import PLAIN, statement, written
+from bnverify.numerics.measure.spaces import TEXTS, WHY_NOT
+from bnverify.theory.claim import Claim, Corrected, Data, Reading, rational, status_of
+from bnverify.theory.grammar import Node, names_in, parse
+from bnverify.theory.notation import PLAIN
 from bnverify.theory.registry import registry
 from bnverify.theory.store import Stored
-from bnverify.theory.syntax import walk
 
-WHY_NOT = {
-    "free": "it is about numbers, not about a batch",
-    "rescaled": "it is about a loss of rescaled parameters, not about a normalisation",
-    "symmetric-matrices": "it is about matrices, not about a batch",
-    "any-matrices": "it is about matrices, not about a batch",
-    "affine-layer": "it is about an affine layer, not about a normalisation",
-    "two-inputs": "random batches hold one input; it is decided at exact points of two",
-    "two-weights": "random batches hold one set of weights; it is decided at exact points of two",
-    "free-input": "it is about every input in a ball, not about one batch",
-    "downstream": "no random loss is known to have the Hessian that it assumes",
-    "rates": "the second rate of a random loss is B by definition",
-    "weight-space": "it exhibits one exact point",
-    "plain-weights": "it is about the network without a normalisation",
-    "elementwise": "random batches hold no bound of all gammas",
-    "shared-smooth-norm": "a random batch holds one unit",
-    "l1-layer": "a random batch holds one unit",
-    "l1-sample": "a random batch holds one unit",
-    "l2-layer": "a random batch holds one unit",
-    "linf-layer": "a random batch holds one unit",
-}
-"""Why a setting has no random batches."""
+MINIMUM = "g == H @ (z - beta*one)"
+"""The hypothesis that the loss downstream is a quadratic one whose minimum has all z equal to beta."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +25,8 @@ class Stated:
     slug: str
     role: str
     summary: str
-    says: Says
-    hypotheses: tuple[Hypothesis, ...]
+    tree: Node
+    hypotheses: tuple[Node, ...]
     admitted: bool
     verdict: str
     tight: bool
@@ -61,14 +41,10 @@ class Stated:
     exists: bool
 
 
-def _names(says: Says, hypotheses: tuple[Hypothesis, ...]) -> set[str]:
-    """The vectors that a statement and its hypotheses speak of."""
-    found: set[str] = set()
-    for formula in (says, *(h.says for h in hypotheses)):
-        relation = statement(formula)
-        for side in (relation.lhs, relation.rhs):
-            found |= {node.args[0] for _, node in walk(side) if node.head == "vec"}
-    return found
+def _names(stated: Reading | Corrected) -> frozenset[str]:
+    """The names that a statement and its hypotheses speak of."""
+    texts = (stated.says.text, *(hypothesis.says.text for hypothesis in stated.hypotheses))
+    return frozenset().union(*(names_in(parse(text)) for text in texts))
 
 
 def _positive_eps(reading: Reading | Corrected) -> bool:
@@ -91,6 +67,7 @@ def _matched(reading: Reading | Corrected, data: Data) -> bool:
 def kind_of(reading: Reading | Corrected) -> tuple[Kind | None, str]:
     """The kind of instances on which a statement is checked, or None and why there is none."""
     eps = _positive_eps(reading)
+    family: Family
     hypotheses = {h.name for h in reading.hypotheses}
     match reading.setting:
         case "activations" if "plain-stationary" in hypotheses:
@@ -107,16 +84,18 @@ def kind_of(reading: Reading | Corrected) -> tuple[Kind | None, str]:
             return Kind("optima", bias=True, matched=True, setting="optima"), ""
         case "weights-with-bias":
             return Kind("weights", bias=True, matched=True, eps=eps, setting="weights"), ""
-        case "weights" if "What" in _names(reading.says, reading.hypotheses):
+        case "weights" if "What" in _names(reading):
             return Kind("least-squares", matched=True, setting="weights"), ""
         case "weights":
             data = getattr(reading, "data", Data())
             bias = data.bias == "the range of X contains 1"
-            family: Family = "weights" if "plain-stationary" in hypotheses else "inputs"
+            family = "weights" if "plain-stationary" in hypotheses else "inputs"
             return Kind(family, bias=bias, matched=_matched(reading, data), eps=eps, setting="weights"), ""
-    if reading.setting in SPACES:
-        in_weights = reading.setting.startswith("weights")
-        return Kind("inputs" if in_weights else "batches", eps=eps, setting=reading.setting), ""
+    if reading.setting in TEXTS:
+        family = "inputs" if TEXTS[reading.setting].startswith("y =") else "batches"
+        if any(h.says.text == MINIMUM for h in reading.hypotheses):
+            family = "minimum-at-beta"
+        return Kind(family, eps=eps, setting=reading.setting), ""
     return None, WHY_NOT.get(
         reading.setting, f"no random batch has the quantities of the setting {reading.setting!r}"
     )
@@ -147,22 +126,23 @@ def _stated(name: str) -> tuple[Stated, ...]:
     for slug, role, summary, item in listed:
         tight = found[slug].tight
         kind, why_not = kind_of(item)
-        left, right = ((), ()) if why_not else term_nodes(item.says)
+        tree = parse(item.says.text)
+        left, right = ([], []) if why_not else term_nodes(tree)
         out.append(
             Stated(
                 slug=slug,
                 role=role,
                 summary=summary,
-                says=item.says,
-                hypotheses=item.hypotheses,
+                tree=tree,
+                hypotheses=tuple(parse(hypothesis.says.text) for hypothesis in item.hypotheses),
                 admitted=getattr(item, "admitted", True),
                 verdict=str(found[slug].status),
                 tight=tight,
                 as_equality=tight,
-                tested_as="eq" if tight else _OPS[parse(item.says.text).head],
+                tested_as="eq" if tight else _OPS[tree.head],
                 kind=kind,
                 why_not=why_not,
-                written=written(item.says, PLAIN),
+                written=PLAIN.statement(tree),
                 term_names=tuple(PLAIN.write(term) for term in left + right),
                 lhs_terms=len(left),
                 claim_verdict=verdict,

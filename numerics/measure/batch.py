@@ -17,10 +17,11 @@ from bnverify.numerics.measure.derivatives import gradient, jacobian_product, ma
 from bnverify.numerics.measure.downstream import Downstream
 from bnverify.numerics.measure.extremum import along, input_for, maximum_on_ball
 from bnverify.numerics.measure.interval import Interval
+from bnverify.numerics.measure.rates import FreeNumbers
 from bnverify.numerics.measure.raw import Linear, RawRoom, Vec, define, times
 from bnverify.numerics.measure.tape import SWEEP, Map, Tape, TapeRoom, Traced
 from bnverify.numerics.measure.tolerance import Measured, MeasuredVector, allowance, exact
-from bnverify.theory.grammar import Node, parse
+from bnverify.theory.grammar import Node, names_in, parse
 from bnverify.theory.room import Room, walk
 from torch import Tensor
 
@@ -55,6 +56,8 @@ class Given:
         if isinstance(value, Measured | Tensor):
             held = value.value if isinstance(value, Measured) else value
             return Given(self.vectors, {**self.numbers, name: held}, self.operators)
+        if isinstance(value, Linear) and value.rows is not None:
+            return Given(self.vectors, self.numbers, {**self.operators, name: value.rows})
         raise NotImplementedError(f"a batch cannot put another operator for {name}")
 
 
@@ -171,10 +174,9 @@ class Batch(Room):
         ones = torch.ones(self.size, dtype=self.cond.dtype, device=self.cond.device)
         names["one"] = tape.leaf(MeasuredVector(ones, ones.norm(dim=-1), 0.0), active=False)
         names["m"] = tape.leaf(exact(self.size[1], self.cond), active=False)
-        for name in self.given.operators:
-            names[name] = Map(self._measured_map(name).action, self._gain(name), self._fan(name))
-        if "X" in self.given.operators:
-            names["T"] = Map(self._measured_map("T").action, self._gain("X"), self._fan("X"))
+        for name in (*self.given.operators, *(["T"] if "X" in self.given.operators else [])):
+            of = "X" if name == "T" else name
+            names[name] = Map(self._measured_map(name).action, self._gain(of), self._fan(of))
         found = define(self.lines, names, lambda known: _Definition(tape, known, self))
         return tape, found
 
@@ -243,10 +245,11 @@ class Batch(Room):
     # ---- names
 
     def _measured_map(self, name: str) -> Linear:
-        rows = self.given.operators["X" if name == "T" else name]
-        rows = rows.transpose(1, 2) if name == "T" else rows
-        gain, fan = self._gain("X" if name == "T" else name), self._fan("X" if name == "T" else name)
-        return Linear(lambda u: u.through(times(rows).action(Vec(u.value)).x, gain, fan))
+        of = "X" if name == "T" else name.removesuffix("_T")
+        rows = self.given.operators[of]
+        rows = rows if name == of or rows.dim() == 2 else rows.transpose(1, 2)
+        gain, fan = self._gain(of), self._fan(of)
+        return Linear(lambda u: u.through(times(rows).action(Vec(u.value)).x, gain, fan), rows)
 
     def _own(self, t: Tensor) -> Any:
         return MeasuredVector(t, t.norm(dim=-1), 0.0) if t.dim() == 2 else Measured(t, t.abs(), 0.0)
@@ -286,7 +289,7 @@ class Batch(Room):
             return self.names["nu"]
         if name in {"nu", "N"}:
             return self._divisor(name)
-        if name in self.given.operators or (name == "T" and "X" in self.given.operators):
+        if name.removesuffix("_T") in self.given.operators or (name == "T" and "X" in self.given.operators):
             return self._measured_map(name)
         _, found = self._traced
         if name in found:
@@ -375,6 +378,8 @@ class Batch(Room):
 
     def rate(self, inside: Node, moved: str, along_: Any) -> Any:
         """d(expr, x, u) by autograd of the expression; d(L, x, u) is the composed loss's."""
+        if names_in(inside) <= self._numbers.keys():
+            return FreeNumbers(self, self.names).rate(inside, moved, along_)
         if inside == Node("name", ("L",)):
             whole = self._gradient(moved)
             return whole if along_ is None else whole @ along_
@@ -445,6 +450,8 @@ class Batch(Room):
 
     def placed(self, inside: Node, moved: str, value: Any) -> Any:
         """at(expr, x, value): another batch of the same loss."""
+        if names_in(inside) <= self._numbers.keys():
+            return FreeNumbers(self, self.names).placed(inside, moved, value)
         if moved == "y" and "y" not in self._leaves:
             raise NotImplementedError("y is X W here; move W")
         return walk(inside, Batch(self.lines, self.given.put(moved, value), self.loss))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -25,7 +25,7 @@ from bnverify.numerics.measure.downstream import (
     SecondBatchNorm,
     Tilted,
 )
-from bnverify.numerics.measure.spaces import SPACES, definition
+from bnverify.numerics.measure.spaces import ONLY, TEXTS, definition
 from torch import Tensor
 
 from bnverify.base.errors import InputError
@@ -49,19 +49,22 @@ CHUNKS = (256, 1024, 2048)
 BLOCK = 2**15
 """Numbers y in one room: the derivatives of all its instances are taken at once."""
 
-Family = Literal["batches", "stationary-in-y", "weights", "optima", "inputs", "least-squares"]
+Family = Literal[
+    "batches", "stationary-in-y", "minimum-at-beta", "weights", "optima", "inputs", "least-squares"
+]
 
 
 @dataclass(frozen=True)
 class Kind:
     """How instances are made.
 
-    family: ``batches`` of activations; ``stationary-in-y``, where g = 0 and z = y; ``weights``, y = XW with W
+    family: ``batches`` of activations; ``stationary-in-y``, where g = 0 and z = y;
+        ``minimum-at-beta``, of a quadratic loss whose minimum has all z equal to beta; ``weights``, y = XW with W
         stationary for the plain loss; ``optima``, the same with an initialisation W0; ``inputs``, y = XW with a
         second input of small variance; ``least-squares``, y = XW with the optimum What of both networks.
     bias: whether the range of X contains 1.
     matched: gamma = s and beta = mu.
-    eps: whether eps > 0. setting: one of `spaces.SPACES`, which says what the normalisation is.
+    eps: whether eps > 0. setting: one of `spaces.TEXTS`, which says what the normalisation is.
     """
 
     family: Family = "batches"
@@ -73,15 +76,14 @@ class Kind:
     @property
     def space(self) -> str:
         """The setting; of the families in weight space, theirs."""
-        in_weights = self.family not in ("batches", "stationary-in-y")
+        in_weights = self.family not in ("batches", "stationary-in-y", "minimum-at-beta")
         return "weights" if in_weights and self.setting == "activations" else self.setting
 
     @property
     def losses(self) -> tuple[str, ...]:
         """The losses that have instances of this kind."""
-        only = SPACES[self.setting].loss
-        if only:
-            return (only,)
+        if self.setting in ONLY:
+            return (ONLY[self.setting],)
         return ("quadratic-psd",) if self.family == "least-squares" else tuple(LOSSES)
 
 
@@ -265,22 +267,48 @@ def draw(kind: Kind, loss: str, m: int, seed: int, chunk: int, rows: int = 0) ->
     }
     symbols |= {name: free.powers(-1, 1, rows) for name in ("a_L", "beta_L")}
     symbols["gamma_max"] = symbols["gamma_max"].abs()
-    tensors |= {
-        "D": free.normal(rows, m),
-        "C": (torch.eye(m, dtype=torch.float64) - 1 / m).expand(rows, m, m),
-    }
-    if "y_j" in SPACES[kind.space].text:
+    tensors |= {"D": free.normal(rows, m)}
+    if "y_j" in TEXTS[kind.space]:
         vectors |= {"y_j": y, "y_k": free.normal(rows, m) * y.std(dim=1, keepdim=True)}
         vectors |= {"bias_j": free.normal(rows, m), "bias_k": free.normal(rows, m)}
         tensors |= {"D_j": free.normal(rows, m), "D_k": free.normal(rows, m)}
         symbols |= {f"{name}{unit}": free.normal(rows) for name in ("gamma", "beta") for unit in ("_j", "_k")}
         inner = Coupled(inner, downstream(loss, free, rows, m), free.normal(rows), free.normal(rows))
+    more, operators = _declared(
+        Source(seed, kind, loss, m, chunk, "declared"), rows, m, symbols, tensors["D"]
+    )
+    symbols, tensors = symbols | more, tensors | operators
     drawn = Drawn(y, gamma, beta, inner, kind.matched, eps, tensors, vectors, symbols, setting=kind.space)
     if kind.family == "batches":
         return drawn
     if kind.family == "stationary-in-y":
-        return _replace(drawn, stationary="y")
+        return replace(drawn, stationary="y")
+    if isinstance(inner, Quadratic) and kind.family == "minimum-at-beta":
+        bent = inner.d + (inner.U * (inner.e * inner.U.sum(2)).unsqueeze(-1)).sum(1)
+        return replace(drawn, loss=replace(inner, c=-bent * beta.unsqueeze(-1)))
     return _in_weights(drawn, kind, source)
+
+
+def _declared(
+    draw: Source, rows: int, m: int, symbols: dict[str, Tensor], D: Tensor
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Numbers and operators that claims declare, each drawn so that what is assumed of it can hold.
+
+    D0, steps, b_L, k: positive, b_L at least a_L. largest: above every |D_i|. r: the gradient of the two-layer network
+    (w2 w1 x1 - t)^2/2 in w1. C: centring, of both halves where they have two samples each. A: any matrix.
+    """
+    positive = {name: draw.powers(-1, 1, rows) for name in ("D0", "steps", "k")}
+    numbers = positive | {name: draw.normal(rows) for name in ("w1", "w2")}
+    numbers["scale"] = draw.signs(rows) * draw.powers(-1, 1, rows)
+    numbers["b_L"] = symbols["a_L"] * (1 + draw.powers(-2, 1, rows))
+    numbers["largest"] = D.abs().amax(1) * draw.uniform(1.01, 2, rows)
+    w1, w2, x1, t = numbers["w1"], numbers["w2"], symbols["x1"], symbols["t"]
+    numbers["r"] = w2 * x1 * (w2 * w1 * x1 - t)
+    size = m // 2 if m % 2 == 0 and m > 2 else m
+    centred = torch.eye(size, dtype=torch.float64) - 1 / size
+    C = torch.block_diag(*[centred] * (m // size))
+    operators = {"C": C.expand(rows, m, m), "I": torch.ones_like(D), "A": draw.normal(rows, m, m) / m**0.5}
+    return numbers, operators
 
 
 def _tilted(loss: Downstream, y: Tensor, X: Tensor | None) -> Tilted:
@@ -293,36 +321,29 @@ def _tilted(loss: Downstream, y: Tensor, X: Tensor | None) -> Tilted:
     return Tilted(loss, g)
 
 
-def _replace(drawn: Drawn, **changes: object) -> Drawn:
-    return Drawn(**{**{name: getattr(drawn, name) for name in Drawn.__dataclass_fields__}, **changes})
-
-
 def _in_weights(drawn: Drawn, kind: Kind, source: Source) -> Drawn:
     """y = XW with two features, and a third that is constant where there is a bias."""
     rows, m = drawn.y.shape
     second = drawn.y.std(dim=1, keepdim=True) * source.normal(rows, m)
     X = torch.stack([drawn.y, second, *([torch.ones_like(second)] if kind.bias else [])], dim=-1)
-    if kind.setting in ("weights-centred", "weights-eigen"):
-        X = X - X.mean(1, keepdim=True)
-    if kind.setting == "weights-eigen" and m > 2:
-        X = torch.linalg.qr(X)[0] * drawn.y.std(dim=1)[:, None, None]
     W = source.normal(rows, X.shape[2])
     y = (X @ W.unsqueeze(-1)).squeeze(-1)
     tensors = drawn.tensors | {"X": X, "W": W}
     norm = X.flatten(1).norm(dim=1)
     tensors["lam"] = norm * source.uniform(1, 2, rows)
     vectors = drawn.vectors | {name: source.normal(*W.shape) for name in ("u", "w", "W0")} | {"Wstar": W}
-    drawn = _replace(drawn, y=y, tensors=tensors, vectors=vectors)
+    drawn = replace(drawn, y=y, tensors=tensors, vectors=vectors)
     if kind.family == "inputs":
         along = W / W.norm(dim=1, keepdim=True)
         other = source.normal(*X.shape)
         shadow = (other @ along.unsqueeze(-1)) * along.unsqueeze(1)
         other = other - shadow * source.uniform(0.9, 1, rows, 1, 1)
         size = tensors["lam"] / other.flatten(1).norm(dim=1) * source.uniform(0.5, 0.95, rows)
-        return _replace(drawn, tensors=tensors | {"X_other": other * size[:, None, None]})
+        other = other * size[:, None, None]
+        return replace(drawn, tensors=tensors | {"X_other": other, "K": other})
     if kind.family == "least-squares":
         return _least_squares(drawn)
-    return _replace(drawn, stationary="X")
+    return replace(drawn, stationary="X")
 
 
 def _least_squares(drawn: Drawn) -> Drawn:
@@ -341,7 +362,7 @@ def _least_squares(drawn: Drawn) -> Drawn:
     What = ray * torch.where(k > 0, k, 1.0)
     ones, none = torch.ones_like(y), torch.zeros(*y.shape[:1], 0, dtype=y.dtype)
     loss = Quadratic(-target, ones, torch.zeros(y.shape[0], 0, y.shape[1], dtype=y.dtype), none)
-    return _replace(drawn, loss=loss, vectors=drawn.vectors | {"What": What})
+    return replace(drawn, loss=loss, vectors=drawn.vectors | {"What": What})
 
 
 def streams(trials: int) -> list[int]:

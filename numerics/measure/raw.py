@@ -49,9 +49,10 @@ class Vec:
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear map, known by what it does to vectors."""
+    """A linear map, known by what it does to vectors; ``rows``: its matrices where they were given."""
 
     action: Callable[[Any], Any]
+    rows: Tensor | None = None
 
     def __matmul__(self, other: Any) -> Any:
         if isinstance(other, Linear):

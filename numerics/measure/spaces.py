@@ -1,62 +1,33 @@
-"""What a setting of the registry is as a batch: the text of its normalisation, and which instances it has."""
+"""What a setting of the registry is as a batch: the text of its normalisation, and which losses its instances have."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
+from bnverify.theory.cases import DEFINITIONS
 from bnverify.theory.grammar import Node, lines
-from bnverify.theory.normalisations import NORMALISATIONS, in_weights, two_units
+from bnverify.theory.normalisations import NORMALISATIONS, in_weights
 
-BATCH = NORMALISATIONS["batch-norm"].text
-_CENTRED = "mu = one @ y / m; c = y - mu*one; n = {}; yhat = c / n; z = gamma*yhat + beta*one"
-_SHARED = "n = {}; yhat = C @ y / n; z = gamma*yhat"
-_ROOT, _MEAN, _MAX = "sqrt(y @ y / m + eps)", "mean(abs(y))", "max(abs(y))"
+ONLY = {"linear": "linear", "downstream": "quadratic-psd", "affine-layer": "quadratic-psd"}
+"""The settings whose instances have one loss downstream alone: what they assume of it holds for no other."""
 
-
-@dataclass(frozen=True)
-class Space:
-    """text: the definition. loss: the only loss downstream of its instances, where not all are."""
-
-    text: str
-    loss: str = ""
-
-
-SPACES = {
-    "activations": Space(BATCH),
-    "affine": Space(BATCH),
-    "linear": Space(BATCH, "linear"),
-    "unbiased": Space(NORMALISATIONS["unbiased"].text),
-    "layer-norm": Space(NORMALISATIONS["layer-norm"].text),
-    "rms-norm": Space(NORMALISATIONS["rms-norm-elementwise"].text),
-    "layer": Space(two_units(BATCH)),
-    "group-norm": Space(two_units(NORMALISATIONS["layer-norm"].text)),
-    "smooth-norm": Space(NORMALISATIONS["smooth-norm"].text),
-    "l1-norm": Space(NORMALISATIONS["l1-norm"].text),
-    "l2-norm": Space(NORMALISATIONS["l2-norm"].text),
-    "linf-norm": Space(NORMALISATIONS["linf-norm"].text),
-    "lp-1-layer": Space(_SHARED.format(_MEAN)),
-    "lp-2-layer": Space(_SHARED.format(_ROOT)),
-    "lp-inf-layer": Space(_SHARED.format(_MAX)),
-    "l1-centred": Space(_CENTRED.format("mean(abs(c))")),
-    "l2-centred": Space(_CENTRED.format("sqrt(c @ c / m + eps)")),
-    "linf-centred": Space(_CENTRED.format("max(abs(c))")),
-} | {
-    name: Space(in_weights(BATCH))
-    for name in (
-        "inputs",
-        "optima",
-        "weights",
-        "weights-at-X",
-        "weights-centred",
-        "weights-eigen",
-        "weights-with-bias",
-    )
+WHY_NOT = {
+    "symmetric-matrices": "it is about matrices, not about a batch",
+    "any-matrices": "it is about matrices, not about a batch",
+    "two-weights": "random batches hold one set of weights; it is decided at exact points of two",
+    "free-input": "it is about every input in a ball, not about one batch",
+    "rates": "the second rate of a random loss is B by definition",
+    "weight-space": "it exhibits one exact point",
 }
-"""The settings of the registry that a random batch can express."""
+"""Why a setting has no random batches."""
+
+TEXTS = {name: text for name, text in DEFINITIONS.items() if name not in WHY_NOT} | {
+    "optima": in_weights(NORMALISATIONS["batch-norm"].text)
+}
+"""The settings of the registry that a random batch can express, with their definitions."""
 
 
 @cache
 def definition(setting: str) -> tuple[tuple[str, Node], ...]:
     """The lines of a setting's definition."""
-    return tuple(lines(SPACES[setting].text))
+    return tuple(lines(TEXTS[setting]))

@@ -18,10 +18,11 @@ from bnverify.numerics.measure.derivatives import standardise
 from bnverify.numerics.measure.downstream import Downstream
 from bnverify.numerics.measure.instances import Drawn, blocks
 from bnverify.theory.claims import thm_4_1, thm_4_2_1, thm_4_2_2
-from bnverify.theory.said import Said
+from bnverify.theory.grammar import parse
 from torch import Tensor, nn
 
 Work = Callable[[], Tensor]
+FIRST, SECOND = parse(thm_4_1.CORRECTED), parse(thm_4_2_1.PRINTED)
 Contestant = Callable[[Drawn, torch.device, int], Work]
 
 
@@ -30,9 +31,9 @@ def ours(drawn: Drawn, device: torch.device, count: int) -> Work:
 
     def block(rows: slice) -> Tensor:
         batch = drawn.batch(rows, device, torch.float64)
-        first = observe(Said(thm_4_1.CORRECTED), batch, (), True)
-        second = observe(Said(thm_4_2_1.PRINTED), batch, (), True)
-        observe(Said(thm_4_2_2.PRINTED), batch, (thm_4_2_2.NOT_INCREASED,))
+        first = observe(FIRST, batch, (), True)
+        second = observe(SECOND, batch, (), True)
+        observe(parse(thm_4_2_2.PRINTED), batch, (parse(thm_4_2_2.NOT_INCREASED.says.text),))
         return torch.stack([first.slack, second.slack], dim=1)
 
     return lambda: torch.cat([block(rows) for rows in blocks(count, drawn.y.shape[1])])
@@ -192,7 +193,7 @@ def agreement(drawn: Drawn, device: torch.device, name: str, count: int = 8) -> 
     """
     batch = drawn.batch(slice(0, count), device, torch.float64)
     explained = torch.stack(
-        [observe(s, batch, (), True).allowed for s in (Said(thm_4_1.CORRECTED), Said(thm_4_2_1.PRINTED))],
+        [observe(tree, batch, (), True).allowed for tree in (FIRST, SECOND)],
         dim=1,
     )
     gap = (CONTESTANTS[name](drawn, device, count)() - ours(drawn, device, count)()).abs()

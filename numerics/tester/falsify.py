@@ -15,9 +15,9 @@ from fractions import Fraction
 from typing import Any
 
 import torch
-from bnverify.numerics.check.findings import Finding, judge, met, sides, terms
 from bnverify.numerics.measure.drawing import Needs, draw, family_of, needs_of
 from bnverify.numerics.measure.points import batch_of, measure, shape
+from bnverify.numerics.tester.judged import Finding, judge, met, sides, terms
 from bnverify.theory.claim import Corrected, Hypothesis, Instance, Reading, Says
 from bnverify.theory.exact import Exact
 from bnverify.theory.prove import compare, terms_nonzero

@@ -16,7 +16,6 @@ from functools import cache, lru_cache, partial
 from typing import Any
 
 import torch
-from bnverify.numerics.check.findings import Finding, judge, met, sides
 from bnverify.numerics.measure.coordinates import Coordinates, coordinates
 from bnverify.numerics.measure.drawing import Needs, draw, family_of, needs_of
 from bnverify.numerics.measure.dual import Dual
@@ -24,6 +23,7 @@ from bnverify.numerics.measure.observe import Batch
 from bnverify.numerics.measure.points import batch_of, measure, shape
 from bnverify.numerics.tester.exact_points import Drawn, cornered, drawn, plain, shared
 from bnverify.numerics.tester.falsify import Target, convicted, searchable
+from bnverify.numerics.tester.judged import Finding, judge, met, sides
 from bnverify.theory.claim import Claim, Hypothesis, Instance, Relation, Says
 from bnverify.theory.mutate import Mutant, Statement, certified, mutants, statements
 from torch import Tensor

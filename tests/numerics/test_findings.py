@@ -5,15 +5,14 @@ from typing import Any
 
 import pytest
 import torch
-from bnverify.numerics.check.findings import Finding, Sides, judge, observe
+from bnverify.numerics.check.findings import observe
 from bnverify.numerics.measure.batch import Batch
 from bnverify.numerics.measure.instances import Kind, draw
+from bnverify.numerics.measure.sides import Finding, Sides, judge
 from bnverify.numerics.measure.tolerance import Measured, allowance, exact
-from bnverify.theory.claim import Hypothesis
 from bnverify.theory.claims import thm_4_1, thm_4_2_1, thm_4_2_2
 from bnverify.theory.grammar import parse
 from bnverify.theory.room import walk
-from bnverify.theory.said import Said
 
 DOUBLE = torch.float64
 
@@ -43,9 +42,9 @@ def found(op: str, lhs: Measured, rhs: Measured, as_equality: bool = False) -> l
 def test_an_inequality_holds_only_beyond_rounding() -> None:
     lhs, rhs = measured(1.0, 1.0, 1.0), measured(1.1, 1.0 + 1e-15, 0.9)
     expected = ["HOLDS", "WITHIN_ROUNDOFF", "VIOLATED"]
-    assert found("le", lhs, rhs) == expected
-    assert found("lt", lhs, rhs) == expected
-    assert found("le", lhs, measured(1.0 - 1e-15, 1.0 - 1e-13, 1.0)) == [
+    assert found("<=", lhs, rhs) == expected
+    assert found("<", lhs, rhs) == expected
+    assert found("<=", lhs, measured(1.0 - 1e-15, 1.0 - 1e-13, 1.0)) == [
         "WITHIN_ROUNDOFF",
         "VIOLATED",
         "WITHIN_ROUNDOFF",
@@ -54,31 +53,31 @@ def test_an_inequality_holds_only_beyond_rounding() -> None:
 
 def test_an_equality_holds_within_rounding_and_a_gap_violates_it() -> None:
     lhs, rhs = measured(1.0, 1.0, 1.0), measured(1.0, 1.0 + 1e-6, 1.0 - 1e-6)
-    assert found("eq", lhs, rhs) == ["HOLDS", "VIOLATED", "VIOLATED"]
-    assert found("le", lhs, rhs, as_equality=True) == ["HOLDS", "VIOLATED", "VIOLATED"]
+    assert found("==", lhs, rhs) == ["HOLDS", "VIOLATED", "VIOLATED"]
+    assert found("<=", lhs, rhs, as_equality=True) == ["HOLDS", "VIOLATED", "VIOLATED"]
 
 
 def test_an_equality_that_could_show_no_error_supports_nothing() -> None:
     blurred = measured(1.0, 1e-12, 0.0, scale=1e7)
-    assert found("eq", blurred, blurred) == ["WITHIN_ROUNDOFF"] * 3
-    assert found("eq", measured(0.0, 0.0, 0.0), measured(0.0, 0.0, 0.0)) == ["WITHIN_ROUNDOFF"] * 3
+    assert found("==", blurred, blurred) == ["WITHIN_ROUNDOFF"] * 3
+    assert found("==", measured(0.0, 0.0, 0.0), measured(0.0, 0.0, 0.0)) == ["WITHIN_ROUNDOFF"] * 3
 
 
 def test_an_equality_with_zero_is_judged_by_what_its_left_side_is_formed_from() -> None:
     zero = exact(0, Room.cond)
-    assert found("eq", measured(1e-17, 1e-3, 0.0, scale=1.0), zero) == ["HOLDS", "VIOLATED", "HOLDS"]
+    assert found("==", measured(1e-17, 1e-3, 0.0, scale=1.0), zero) == ["HOLDS", "VIOLATED", "HOLDS"]
 
 
 def test_a_number_that_is_none_is_an_error() -> None:
     assert (
-        found("le", measured(float("nan"), 1.0, 1.0), measured(1.0, float("inf"), 2.0))[:2] == ["ERROR"] * 2
+        found("<=", measured(float("nan"), 1.0, 1.0), measured(1.0, float("inf"), 2.0))[:2] == ["ERROR"] * 2
     )
 
 
 def test_a_maximum_convicts_by_what_is_attained_and_acquits_by_its_bound() -> None:
     low, high = measured(1.0, 1.0, 3.0), measured(2.0, 2.0, 4.0)
     rhs = measured(2.5, 1.5, 2.5)
-    codes = judge(Sides("le", low, high, rhs, rhs), Room())
+    codes = judge(Sides("<=", low, high, rhs, rhs), Room())
     assert [Finding(int(c)).name for c in codes] == ["HOLDS", "WITHIN_ROUNDOFF", "VIOLATED"]
 
 
@@ -93,7 +92,7 @@ def form(q: Batch, name: str) -> Measured:
 
 def test_instances_outside_the_hypotheses_count_for_nothing() -> None:
     q = batch()
-    seen = observe(Said(thm_4_2_2.PRINTED), q, (thm_4_2_2.NOT_INCREASED,))
+    seen = observe(parse(thm_4_2_2.PRINTED), q, (parse(thm_4_2_2.NOT_INCREASED.says.text),))
     outside = seen.codes == Finding.OUTSIDE_ASSUMPTIONS
     unmet = form(q, "v").value > form(q, "g").value
     assert 50 < int(unmet.sum()) < 150
@@ -104,19 +103,19 @@ def test_instances_outside_the_hypotheses_count_for_nothing() -> None:
 
 
 def test_a_vanishing_term_makes_an_instance_vacuous() -> None:
-    assert bool(observe(Said(thm_4_2_1.PRINTED), batch("linear"), ()).vacuous.all())
-    assert bool(observe(Said(thm_4_1.CORRECTED), batch("linear", m=2), ()).vacuous.all())
-    assert not observe(Said(thm_4_1.CORRECTED), batch("linear"), ()).vacuous.any()
+    assert bool(observe(parse(thm_4_2_1.PRINTED), batch("linear"), ()).vacuous.all())
+    assert bool(observe(parse(thm_4_1.CORRECTED), batch("linear", m=2), ()).vacuous.all())
+    assert not observe(parse(thm_4_1.CORRECTED), batch("linear"), ()).vacuous.any()
 
 
 LEFT, RIGHT = thm_4_1.CORRECTED.split(" <= ")
-WRONG_CONSTANT = Said(f"{LEFT} == ({RIGHT})*1000001/1000000")
+WRONG_CONSTANT = parse(f"{LEFT} == ({RIGHT})*1000001/1000000")
 
 
 @pytest.mark.parametrize("loss", ["linear", "quadratic-psd", "mlp-tanh", "convolution"])
 def test_a_constant_off_by_one_millionth_is_seen_wherever_the_true_one_holds(loss: str) -> None:
     q = batch(loss)
-    true, false = observe(Said(thm_4_1.CORRECTED), q, (), True), observe(WRONG_CONSTANT, q)
+    true, false = observe(parse(thm_4_1.CORRECTED), q, (), True), observe(WRONG_CONSTANT, q)
     holds = true.codes == Finding.HOLDS
     assert float(holds.double().mean()) > 0.9
     assert bool((false.codes[holds] == Finding.VIOLATED).all())
@@ -125,11 +124,11 @@ def test_a_constant_off_by_one_millionth_is_seen_wherever_the_true_one_holds(los
 def test_a_strict_and_a_weak_inequality_differ_in_nothing_a_float_can_see() -> None:
     q = batch()
     for relation in ("<=", "<"):
-        seen = observe(Said(f"g @ g {relation} g @ g"), q)
+        seen = observe(parse(f"g @ g {relation} g @ g"), q)
         assert bool((seen.codes == Finding.WITHIN_ROUNDOFF).all())
 
 
 def test_an_unmet_hypothesis_is_not_repaired_by_rounding() -> None:
-    never = Hypothesis("never", "1 <= 0", "1 <= 0")
-    seen = observe(Said(thm_4_1.CORRECTED), batch(), (never,))
+    never = parse("1 <= 0")
+    seen = observe(parse(thm_4_1.CORRECTED), batch(), (never,))
     assert bool((seen.codes == Finding.OUTSIDE_ASSUMPTIONS).all())

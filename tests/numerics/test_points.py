@@ -6,10 +6,10 @@ import random
 
 import pytest
 import torch
-from bnverify.numerics.check.findings import Finding, judge, sides
 from bnverify.numerics.measure.drawing import draw, needs_of
 from bnverify.numerics.measure.points import batch_of
 from bnverify.numerics.tester.exact_points import at_points
+from bnverify.numerics.tester.judged import Finding, judge, sides
 from bnverify.theory.claim import Instance
 from bnverify.theory.exact import Exact
 from bnverify.theory.mutate import Statement, mutants, statements

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from bnverify.numerics.check.findings import Finding, judge, met, sides
 from bnverify.numerics.check.strategies import instances
 from bnverify.numerics.measure.points import batch_of, measure
 from bnverify.numerics.tester.falsify import (
@@ -18,6 +17,7 @@ from bnverify.numerics.tester.falsify import (
     target_of,
     universal,
 )
+from bnverify.numerics.tester.judged import Finding, judge, met, sides
 from bnverify.theory.registry import registry
 from hypothesis import HealthCheck, given, settings, target
 from hypothesis import strategies as st

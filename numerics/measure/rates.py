@@ -1,0 +1,105 @@
+"""Rates of expressions in free numbers, of any order: each d(expr, t) adds a level of dual numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from bnverify.theory.grammar import Node
+from bnverify.theory.room import Room, walk
+
+
+@dataclass(frozen=True)
+class Dual:
+    """value + rate e with e^2 = 0, where every level has an e of its own; the parts are numbers of lower levels."""
+
+    level: int
+    value: Any
+    rate: Any
+
+    def _apart(self, other: Any) -> tuple[int, Any, Any, Any, Any]:
+        """The higher level of the two, and value and rate of both at it."""
+        level = max(self.level, other.level) if isinstance(other, Dual) else self.level
+        one, two = (
+            (x.value, x.rate) if isinstance(x, Dual) and x.level == level else (x, 0) for x in (self, other)
+        )
+        return level, *one, *two
+
+    def __add__(self, other: Any) -> Dual:
+        level, a, da, b, db = self._apart(other)
+        return Dual(level, a + b, da + db)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Dual:
+        return Dual(self.level, -self.value, -self.rate)
+
+    def __sub__(self, other: Any) -> Dual:
+        return self + (-other)
+
+    def __rsub__(self, other: Any) -> Dual:
+        return -self + other
+
+    def __mul__(self, other: Any) -> Dual:
+        level, a, da, b, db = self._apart(other)
+        return Dual(level, a * b, da * b + a * db)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Dual:
+        level, a, da, b, db = self._apart(other)
+        return Dual(level, a / b, (da - a / b * db) / b)
+
+    def __rtruediv__(self, other: Any) -> Dual:
+        return Dual(self.level, other / self.value, -other / self.value / self.value * self.rate)
+
+    def __pow__(self, power: int) -> Dual:
+        value, slope = self.value, self.value
+        for _ in range(power - 2):
+            slope = slope * value
+        return self if power == 1 else Dual(self.level, slope * value, power * slope * self.rate)
+
+
+class FreeNumbers(Room):
+    """A room's numbers, some of them in motion."""
+
+    def __init__(self, room: Room, names: Mapping[str, Any], level: int = 0) -> None:
+        self.room, self.names, self.level = room, names, level  # type: ignore[assignment]
+
+    def _with(self, name: str, value: Any) -> FreeNumbers:
+        room = FreeNumbers(self.room, {}, self.level + 1)
+        room.names = _Over(self.names, name, value)  # type: ignore[assignment]
+        return room
+
+    def number(self, whole: int) -> Any:
+        return self.room.number(whole)
+
+    def power(self, value: Any, power: Fraction) -> Any:
+        if not isinstance(value, Dual):
+            return self.room.power(value, power)
+        if power.denominator != 1 or power < 1:
+            raise NotImplementedError(f"no rate of the power {power} of a free number is known here")
+        return value**power.numerator
+
+    def rate(self, inside: Node, moved: str, along: Any) -> Any:
+        level = self.level + 1
+        room = self._with(moved, Dual(level, self.names[moved], self.number(1)))
+        value = walk(inside, room)
+        return value.rate if isinstance(value, Dual) and value.level == level else self.number(0)
+
+    def placed(self, inside: Node, moved: str, value: Any) -> Any:
+        return walk(inside, self._with(moved, value))
+
+
+@dataclass(frozen=True)
+class _Over:
+    """Names with another value in one place."""
+
+    names: Mapping[str, Any]
+    name: str
+    value: Any
+
+    def __getitem__(self, name: str) -> Any:
+        return self.value if name == self.name else self.names[name]
