@@ -1215,9 +1215,10 @@ class Formal:
         match node:
             case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=2)):
                 return self.absolute(walk(left, self), left)
-        if not isinstance(value, Number) or (self.sign(node) == "unknown" and not self.defining):
+        known = self.sign(node) if isinstance(value, Number) else "unknown"
+        if not isinstance(value, Number) or (known == "unknown" and not self.defining):
             raise Refused(f"the root of what may be negative: {ast.unparse(node)}")
-        if self.sign(node) == "unknown":
+        if known == "unknown":
             self.scope.append(f"{ast.unparse(node)} >= 0")
         return self.root(self.normal(value))
 

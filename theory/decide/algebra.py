@@ -15,7 +15,7 @@ from typing import Any
 from bnverify.theory.decide.conjecture import Case
 from bnverify.theory.decide.reduce import Irreducible, inner_products, unknown
 from bnverify.theory.grammar import nodes, parse, unparse
-from bnverify.theory.kernel import EPS, Number, Refused, Vector, walk
+from bnverify.theory.kernel import EPS, Number, Refused, Vector, mirror, walk
 from bnverify.theory.kernel import parse as kernel_parse
 
 ZERO, ONE = Number({}), Number.of(1)
@@ -137,7 +137,8 @@ class Algebra:
                     case ("number", name):
                         text = name
                     case ("dot", a, word, b):
-                        text = f"({' @ '.join((self.signs.get(a, a), *word, self.signs.get(b, b)))})"
+                        ends = (self.signs.get(x, x.rstrip("'")) for x in (a, b))
+                        text = f"({' @ '.join((next(ends), *map(written, word), next(ends)))})"
                     case _ if atom in known:
                         text = known[atom]
                     case _:
@@ -154,7 +155,7 @@ class Algebra:
 
     def _add(self, name: str) -> None:
         row: Row = {}
-        text = start = self.signs.get(name, name)
+        text = start = self.signs.get(name, name.rstrip("'"))
         for i, axis in enumerate(self.axes):
             length = self.gram[i, i]
             if (
@@ -319,11 +320,11 @@ class Algebra:
         return total
 
     def _form(self, i: int, word: tuple[str, ...], j: int) -> Number:
-        if (j, word[::-1]) < (i, word):
-            i, j, word = j, i, word[::-1]
+        if (j, mirror(word)) < (i, word):
+            i, j, word = j, i, mirror(word)
         name = f"F{''.join(word)}_{i + 1}{j + 1}"
         if name not in self.texts:
-            middle = " @ ".join(word)
+            middle = " @ ".join(map(written, word))
             self.texts[name] = f"({self.axes[i].text} @ {middle} @ {self.axes[j].text})"
             self.forms[name] = (word, i, j)
             if i == j and self.is_psd(word):
@@ -332,9 +333,9 @@ class Algebra:
 
     def is_psd(self, word: tuple[str, ...]) -> bool:
         """Whether x @ word @ x is known not to be negative."""
-        if word == word[::-1] and len(word) % 2 == 0:
+        if word == mirror(word) and len(word) % 2 == 0:
             return True
-        return word == word[::-1] and self.case.operators.get(word[len(word) // 2]) == "psd"
+        return word == mirror(word) and self.case.operators.get(word[len(word) // 2]) == "psd"
 
     def row(self, vector: Vector, word: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Row]]:
         """A formal vector as words applied to rows."""
@@ -375,6 +376,16 @@ class Algebra:
             below = bottom[0] if len(bottom) == 1 else f"({'*'.join(bottom)})"
             return f"{'*'.join(top) or '1'}/{below}"
         return "*".join(top) or "1"
+
+
+def written(letter: str) -> str:
+    """How texts name an operator, or a transposed one."""
+    name = letter.rstrip("<>!")
+    if name == "X'":
+        return "T" if letter.endswith("<") else "X"
+    if not letter.endswith("<"):
+        return name
+    return f"H_{name[3]}{name[2]}" if name.startswith("H_") and len(name) == 4 else f"{name}_T"
 
 
 def is_bracketed(text: str) -> bool:

@@ -54,7 +54,7 @@ def nested(node: Node) -> Node:
 
 def thorough(case: Case, left: Callable[[], float]) -> Iterator[Certificate]:
     """The same with more terms."""
-    yield from by_terms(case, within(THOROUGH, left), rounds=2)
+    yield from by_terms(case, within(min(THOROUGH, left() / 2), left), rounds=2)
 
 
 def within(seconds: float, left: Callable[[], float]) -> Callable[[], float]:

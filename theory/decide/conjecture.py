@@ -33,7 +33,11 @@ class Conjecture:
 
 @dataclass
 class Case:
-    """One claim of a conjecture: hypotheses in conjunction, one relation, eps zero or positive."""
+    """One claim of a conjecture: hypotheses in conjunction, one relation, eps zero or positive.
+
+    signs: the formal vectors of signs, and the texts of the vectors whose entries have them. definite: the operators,
+    no single letters, that hypotheses call positive semi-definite.
+    """
 
     claim: Claim
     formal: Formal
@@ -41,7 +45,8 @@ class Case:
     given: list[tuple[Number | Vector, str]]
     labels: list[str] = field(default_factory=list)
     operators: dict[str, str] = field(default_factory=dict)
-    signs: list[str] = field(default_factory=list)
+    signs: list[tuple[str, str]] = field(default_factory=list)
+    definite: list[str] = field(default_factory=list)
 
 
 def read(conjecture: Conjecture) -> tuple[Normalisation, Node, list[Node], dict[str, Sort]]:
@@ -207,13 +212,15 @@ def build(claim: Claim, operators: dict[str, str] | None = None) -> Case:
     except Refused as reason:
         raise InputError(_explain(claim, str(reason))) from None
     kinds = {"H": "symmetric"} | (operators or {})
-    labels = []
+    labels, definite = [], []
     for i, text in enumerate(claim.hypotheses):
         tree = parse(text)
         if tree.head == "psd":
             inside = unparse(tree.args[0])
             if inside in kinds:
                 kinds[inside] = "psd"
+            else:
+                definite.append(inside)
             continue
         labels.append(f"given{i}")
     labels += [f"need{i}" for i, _ in enumerate(claim.needs)]
@@ -222,17 +229,25 @@ def build(claim: Claim, operators: dict[str, str] | None = None) -> Case:
         (formal.normal(gap) if isinstance(gap, Number) else normal_vector(formal, gap), r)
         for gap, r in (goal, *given)
     ]
-    signs = (
-        ["centred" if "sign(c)" in claim.definition.replace(" ", "") else "plain"]
-        if any(n.startswith(("sign'", "top'")) for n in formal.names)
-        else []
-    )
-    return Case(claim, formal, normal[0], normal[1:], labels, kinds, signs)
+    made = [name for name in formal.names if name.startswith(("sign'", "top'"))]
+    signs = list(zip(made, signed(claim.definition), strict=True))
+    return Case(claim, formal, normal[0], normal[1:], labels, kinds, signs, definite)
+
+
+def signed(definition: str) -> list[str]:
+    """The vectors of whose entries a definition takes signs, in the order in which it does."""
+    found = []
+    for node in (node for _, tree in lines(definition) for node in nodes(tree)):
+        if node.head == "sign":
+            found.append(unparse(node.args[0]))
+        elif node.head in {"mean", "max"} and len(node.args) == 1 and node.args[0].head == "abs":
+            found.append(unparse(node.args[0].args[0]))
+    return found
 
 
 def normal_vector(formal: Formal, value: Vector) -> Vector:
     """A formal vector with normal coefficients."""
-    return Vector({key: c for key, x in value.parts.items() if (c := formal.normal(x))})
+    return value.like({key: c for key, x in value.parts.items() if (c := formal.normal(x))})
 
 
 def _explain(claim: Claim, reason: str) -> str:

@@ -264,7 +264,7 @@ def convicted(base: Decision, bad: Outcome) -> Decision:
     assert verified is not None
     try:
         seen = replay.sides(bad.case.claim, instance)
-    except NotImplementedError:  # rates inside a statement have the kernel's exact values alone
+    except (NotImplementedError, KeyError):  # rates and maxima have the kernel's exact values alone
         seen = None
     sides = in_order(bad.case.claim.statement, verified.sides or ("", ""))
     shown: dict[str, Any] = {"left": sides[0], "right": sides[1]}
@@ -281,7 +281,7 @@ def convicted(base: Decision, bad: Outcome) -> Decision:
     return replace(
         base,
         answer="refuted",
-        m=len(instance["y"]),
+        m=instances.size_of(instance),
         smallest=bad.smallest,
         counterexample=instance | shown,
         verified=(verified,),

@@ -10,7 +10,21 @@ from typing import Any
 
 import numpy as np
 from bnverify.theory.decide.conjecture import Case
-from bnverify.theory.kernel import EPS, Formal, Number, Point, Refused, Vector, check_example
+from bnverify.theory.kernel import (
+    EPS,
+    PROBE,
+    Claim,
+    Formal,
+    Number,
+    Operator,
+    Point,
+    Refused,
+    Vector,
+    check_example,
+    image_form,
+    walk,
+)
+from bnverify.theory.kernel import parse as kernel_parse
 
 Array = np.ndarray
 ROUNDING = 1e-10
@@ -22,20 +36,60 @@ class Batch:
 
     def __init__(self, formal: Formal, size: int, data: dict[str, Array]) -> None:
         self.formal, self.size, self.data = formal, size, data
-        self.count = len(data["y"])
+        self.count = len(next(iter(data.values())))
         self.known: dict[Any, Array] = {}
 
     def vector(self, word: tuple[str, ...], name: str) -> Array:
         if (word, name) not in self.known:
             if word:
-                self.known[word, name] = np.einsum(
-                    "nij,nj->ni", self.data[word[0]], self.vector(word[1:], name)
-                )
-            elif name == "one":
-                self.known[word, name] = np.ones((self.count, self.size))
+                image = np.einsum("nij,nj->ni", self.letter(word[0]), self.vector(word[1:], name))
+                self.known[word, name] = image
             else:
-                self.known[word, name] = self.data[name]
+                self.known[word, name] = self.base(name)
         return self.known[word, name]
+
+    def letter(self, letter: str) -> Array:
+        """The tables of an operator, or of a transposed one."""
+        name = {"X'": "X", "H_own'": "H"}.get(letter.rstrip("<>!"), letter.rstrip("<>!"))
+        table = self.data[name]
+        return np.transpose(table, (0, 2, 1)) if letter.endswith("<") else table
+
+    def base(self, name: str) -> Array:
+        """A vector that formal vectors are made of."""
+        match name:
+            case "one":
+                return np.ones((self.count, self.size))
+            case "g_own'":  # the gradient of the quadratic loss at the plain network's own output
+                off = self.row(self.formal.names["y"]) - self.row(self.formal.names["z"])
+                return self.data["g"] + np.einsum("nij,nj->ni", self.data["H"], off)
+            case "y" if self.formal.weights:
+                return np.einsum("nij,nj->ni", self.data["X"], self.data["W"])
+        return self.data[name] if name in self.data else self.data[name.rstrip("'")]
+
+    def row(self, vector: Vector) -> Array:
+        """The values of a formal vector."""
+        total: Any = 0.0
+        for (word, name), c in vector.parts.items():
+            total = total + self.value(c)[0][:, None] * self.vector(word, name)
+        return total
+
+    def table(self, operator: Operator) -> Array:
+        """The values of a formal operator on one space."""
+        form = operator(Vector.base(PROBE, operator.source))
+        width = self.width(operator.source)
+        images = []
+        for j in range(width):
+            along = np.zeros((self.count, width))
+            along[:, j] = 1
+            images.append(Batch(self.formal, self.size, self.data | {PROBE: along}).row(form))
+        return np.stack(images, axis=2)
+
+    def width(self, space: str) -> int:
+        """The dimension of a space."""
+        spaces = {"batch": self.size} | {
+            where: self.data[name].shape[1] for name, where in self.formal.claim.declared_vectors().items()
+        }
+        return spaces[space] if space in spaces else self.data["W"].shape[1]
 
     def atom(self, atom: Any) -> Array:
         if atom not in self.known:
@@ -51,10 +105,22 @@ class Batch:
                 case ("root", _):
                     value, size = self.value(self.formal.meaning[atom])
                     value = np.sqrt(np.where(np.abs(value) <= ROUNDING * size, 0.0, value))
+                case ("smooth", _):
+                    value = self.data["smooth"]
+                case ("max", inside, lam):
+                    value = self.maximum(inside, lam)
                 case _:
                     raise KeyError(atom)
             self.known[atom] = value
         return self.known[atom]
+
+    def maximum(self, inside: str, lam: str) -> Array:
+        """max over ||X|| <= lam of (X X'u) @ K @ (X X'u)."""
+        u, form = image_form(kernel_parse(inside), kernel_parse(lam))
+        bound = self.value(walk(kernel_parse(lam), self.formal))[0]
+        centre = self.row(walk(u, self.formal)) * bound[:, None] ** 2
+        tables = self.table(walk(form, self.formal))
+        return np.array([ball_maximum(k, c)[0] for k, c in zip(tables, centre, strict=True)])
 
     def value(self, number: Number) -> tuple[Array, Array]:
         """The value of a formal number at every instance, and the sum of its absolute terms."""
@@ -65,6 +131,13 @@ class Batch:
                 term = term * self.atom(atom) ** power
             total, size = total + term, size + np.abs(term)
         return total, size
+
+    def definite(self, text: str) -> Array:
+        """Where psd(A) holds, or nearly so."""
+        table = self.table(walk(kernel_parse(text), self.formal))
+        table = (table + np.transpose(table, (0, 2, 1))) / 2
+        low = np.linalg.eigvalsh(np.where(np.isfinite(table), table, 0.0))[:, 0]
+        return low >= -ROUNDING * (1 + np.abs(table).max(axis=(1, 2)))
 
     def size_of(self, gap: Number | Vector) -> Array:
         """The sum of the absolute terms of a number or of the entries of a vector's terms."""
@@ -88,12 +161,13 @@ class Batch:
     def holds(self, gap: Number | Vector, relation: str) -> Array:
         """Where ``gap relation 0`` is so or nearly so; what cannot be computed does not hold."""
         if isinstance(gap, Vector):
-            parts = np.zeros((self.count, self.size))
+            parts: Any = 0.0
             scale = np.zeros(self.count)
             for (word, name), c in gap.parts.items():
                 term = self.value(c)[0][:, None] * self.vector(word, name)
                 parts, scale = parts + term, scale + np.abs(term).max(axis=1)
-            total, size = np.abs(parts).max(axis=1), scale
+            total = np.abs(parts).max(axis=1) if gap.parts else np.zeros(self.count)
+            size = scale
         else:
             total, size = self.value(gap)
         zero = np.abs(total) <= ROUNDING * size
@@ -140,14 +214,15 @@ NUMBERS: list[Any] = [
 LIKELY = [0.3, 0.12, 0.12, 0.08, 0.1, 0.08, 0.06, 0.05, 0.03, 0.03, 0.03]
 
 
-def draw(case: Case, size: int, count: int, rng: np.random.Generator) -> dict[str, Array]:
+def draw(case: Case, size: int, count: int, rng: np.random.Generator, wide: int = 2) -> dict[str, Array]:
     """Instances with small entries as numerators over 1, or one of the numbers; arrays of dtype object
     hold them exactly.
 
-    Half of them are sparse: one or two entries of each vector and table are not 0.
+    ``wide`` is the dimension of the other spaces. Half of them are sparse: one or two entries of each vector and table are not 0.
     """
     claim = case.claim
-    data: dict[str, Array] = {}
+    vectors, operators, numbers = expected(claim)
+    widths = {"batch": size}
 
     def entries(*shape: int) -> Array:
         dense = rng.choice([0, 1, -1, 2, -2, 3], p=[0.4, 0.22, 0.16, 0.1, 0.06, 0.06], size=(count, *shape))
@@ -155,45 +230,100 @@ def draw(case: Case, size: int, count: int, rng: np.random.Generator) -> dict[st
         keep = rng.random(flat.shape) < rng.choice([0.25, 0.5, 1.0], size=(count, 1))
         return (flat * keep).reshape(count, *shape)
 
-    pattern = Y_PATTERNS.get(size)
-    y = entries(size)
-    if pattern:
-        chosen = np.array(pattern)[rng.integers(len(pattern), size=count)]
-        y = np.where((rng.random(count) < 0.7)[:, None], chosen, y)
-    if case.signs:
-        y = np.where((y == 0) & (rng.random(count) < 0.8)[:, None], rng.choice([1, -1, 2], size=y.shape), y)
-    data["y"] = y
-    for name in ["g", *claim.vectors]:
-        data[name] = entries(size)
-    likeness = rng.random(count)
-    data["g"] = np.where(
-        (likeness < 0.12)[:, None], rng.choice([1, -1], size=(count, 1)) * data["y"], data["g"]
-    )
-    for name in ["H", *claim.operators]:
+    def values_of_y() -> Array:
+        y = entries(size)
+        if pattern := Y_PATTERNS.get(size):
+            chosen = np.array(pattern)[rng.integers(len(pattern), size=count)]
+            y = np.where((rng.random(count) < 0.7)[:, None], chosen, y)
+        if case.signs:
+            shift = (y == 0) & (rng.random(count) < 0.8)[:, None]
+            y = np.where(shift, rng.choice([1, -1, 2], size=y.shape), y)
+        return y
+
+    data: dict[str, Array] = {}
+    for name, space in vectors.items():
+        like_y = name == "y" or name.startswith("y_")
+        data[name] = values_of_y() if like_y else entries(widths.setdefault(space, wide))
+    for name in data:
+        if name == "g" or name.startswith("g_"):
+            own, likeness = data.get("y" + name[1:]), rng.random(count)
+            if own is not None:
+                along = rng.choice([1, -1], size=(count, 1)) * own
+                data[name] = np.where((likeness < 0.12)[:, None], along, data[name])
+    for name, form, source, target in operators:
         kind = case.operators.get(name, "symmetric")
-        if kind == "psd":
-            low = np.tril(entries(size, size)) * (rng.random((count, 1, size)) < 0.6)
+        height, width = widths.setdefault(target, wide), widths.setdefault(source, wide)
+        if form == "!":
+            data[name] = np.eye(size, dtype=int) * (rng.random((count, 1, size)) < 0.7)
+        elif form == ">":
+            data[name] = entries(height, width)
+            if name == "X'" and height >= width:  # often the patterns of y themselves
+                plain = np.where(rng.random((count, 1)) < 0.5, values_of_y(), data[name][:, :, 0])
+                data[name][:, :, 0] = plain
+        elif kind == "psd":
+            low = np.tril(entries(height, width)) * (rng.random((count, 1, height)) < 0.6)
             data[name] = np.einsum("nij,nkj->nik", low, low)
         else:
-            up = np.triu(entries(size, size))
+            up = np.triu(entries(height, width))
             data[name] = up + np.transpose(np.triu(up, 1), (0, 2, 1))
-            diagonal = np.einsum("nii->ni", data[name])[:, :, None] * np.eye(size, dtype=int)
+            diagonal = np.einsum("nii->ni", data[name])[:, :, None] * np.eye(height, dtype=int)
             only = rng.random(count) < (1.0 if kind == "diagonal" else 0.4)
             data[name] = np.where(only[:, None, None], diagonal, data[name])
-    numbers = ["gamma", "beta", *claim.numbers, *(["eps"] if claim.eps == "positive" else [])]
+    if "X'" in data:
+        data["X"] = data.pop("X'")
     for name in numbers:
         chosen = rng.choice(len(NUMBERS), p=LIKELY, size=count)
-        if name == "beta":
+        if name.startswith("beta"):
             chosen = np.where(rng.random(count) < 0.8, 5, chosen)
         values = np.array([float(x) for x in NUMBERS])[chosen]
         data[f"{name}'"] = chosen
         data[name] = np.abs(values) + (values == 0) if name == "eps" else values
     round_rows = np.flatnonzero(rng.random(count) < 0.06)  # every vector is an eigenvector of a multiple of 1
-    for name in ("H", *claim.operators):
-        data[name][round_rows] = 2 * np.eye(size, dtype=int)
+    for name, form, _, _ in operators:
+        if form == "":
+            data[name][round_rows] = 2 * np.eye(data[name].shape[1], dtype=int)
     for name in claim.numbers:
         data[name][round_rows], data[f"{name}'"][round_rows] = 2.0, NUMBERS.index(2)
     return data
+
+
+def size_of(point: dict[str, Any]) -> int:
+    """The batch size of an exact point."""
+    return len(next(point[name] for name in ("y", "y_j", "X", "g", "g_j") if name in point))
+
+
+def expected(claim: Claim) -> tuple[dict[str, str], list[tuple[str, str, str, str]], list[str]]:
+    """What a point of a claim holds: vectors with their spaces, operators with kind, source and target, numbers."""
+    blank = object.__new__(Point)
+    blank.claim, blank.formal = claim, Formal(replace(claim, hypotheses=(), needs=()))
+    return blank.expected()
+
+
+def ball_maximum(table: Array, centre: Array) -> tuple[float, Array, float]:
+    """The largest w @ K @ w with w @ (c - w) >= 0, a w of it, and the multiplier t of its bound: w = c/2 + |c|/2 d,
+    |d| <= 1, and t I - K and the rest are positive semi-definite from the least t on."""
+    table = (table + table.T) / 2
+    if not np.isfinite(table).all() or not np.isfinite(centre).all():
+        return np.nan, centre, np.nan
+    values, axes = np.linalg.eigh(table)
+    radius = np.linalg.norm(centre) / 2
+    c = axes.T @ centre / 2
+
+    def bound(t: float) -> float:  # max of w K w + t w (c - w), a concave form for t > values[-1]
+        return float(((t * c) ** 2 / np.maximum(t - values, 1e-300)).sum())
+
+    low = max(values[-1], 0.0)
+    high = low + 1.0 + 4 * np.abs(values).max()
+    ends = np.array([low + 1e-12 * (1 + low), high])
+    for _ in range(90):
+        one, other = ends[0] + 0.382 * (ends[1] - ends[0]), ends[0] + 0.618 * (ends[1] - ends[0])
+        ends = np.array([ends[0], other]) if bound(one) <= bound(other) else np.array([one, ends[1]])
+    t = float(ends.mean())
+    w = t * c / np.maximum(t - values, 1e-300)
+    short = radius**2 - ((w - c) ** 2).sum()
+    if short > 1e-9 * radius**2:  # the hard case: along the last axis up to the boundary
+        w[-1] = c[-1] + np.sqrt((w[-1] - c[-1]) ** 2 + short)
+    return float(w @ (values * w)), axes @ w, t
 
 
 def texts(data: dict[str, Array], row: int) -> dict[str, Any]:
@@ -243,23 +373,28 @@ def candidates(
     """
     rng = np.random.default_rng(seed)
     formal = case.formal
-    for size in sizes:
+    wides = (2, 1) if set(expected(case.claim)[0].values()) - {"batch"} else (2,)
+    for size, wide in ((size, wide) for size in sizes for wide in wides):
         if size < case.claim.min_m:
             continue
-        data = draw(case, size, count, rng)
+        data = draw(case, size, count, rng, wide)
         floats = {name: np.asarray(values, dtype=float) for name, values in data.items()}
         defined = np.ones(count, dtype=bool)
-        for text in case.signs:
-            inside = floats["y"] - (floats["y"].mean(axis=1, keepdims=True) if text == "centred" else 0)
-            floats.update({name: np.sign(inside) for name in case.formal.names if name.startswith("sign'")})
-            defined = (inside != 0).all(axis=1)
-            one = np.eye(size)[np.abs(inside).argmax(axis=1)] * np.sign(inside)
-            floats.update({name: one for name in case.formal.names if name.startswith("top'")})
+        for name, text in case.signs:
+            inside = Batch(formal, size, floats).row(walk(kernel_parse(text), formal))
+            if name.startswith("top'"):
+                one = np.eye(size)[np.abs(inside).argmax(axis=1)] * np.sign(inside)
+                floats |= {name: one, "N": np.zeros((count, size, size))}
+            else:
+                floats[name] = np.sign(inside)
+                defined &= (inside != 0).all(axis=1)
         with np.errstate(all="ignore"):
             batch = Batch(formal, size, floats)
             good = defined.copy()
             for gap, relation in case.given:
                 good &= batch.holds(gap, relation)
+            for text in case.definite:
+                good &= batch.definite(text)
             for atom in formal.nonzero - {EPS}:
                 good &= batch.holds(Number.atom(atom), "!=")
             gap, relation = case.goal

@@ -15,7 +15,8 @@ from math import isqrt
 from typing import Any
 
 from bnverify.theory.decide.conjecture import Case
-from bnverify.theory.kernel import EPS, Formal, Number, Vector
+from bnverify.theory.kernel import EPS, Formal, Number, Vector, mirror, walk
+from bnverify.theory.kernel import parse as kernel_parse
 
 Coordinates = dict[int, Number]
 Matrix = dict[tuple[int, int], Number]
@@ -305,7 +306,7 @@ def inner_products(value: Number | Vector, formal: Formal) -> set[tuple[str, tup
     stack: list[Any] = []
     if isinstance(value, Vector):
         for (word, name), c in value.parts.items():
-            found.add((name, word, name) if len(word) < 2 else (name, word[:-1] + word[::-1][1:], name))
+            found.add((name, word, name) if len(word) < 2 else (name, word[:-1] + mirror(word)[1:], name))
             stack += c.atoms()
     else:
         stack += value.atoms()
@@ -330,7 +331,12 @@ class Shape:
         products = set().union(*(inner_products(gap, case.formal) for gap, _ in (case.goal, *case.given)))
         for atom in case.formal.nonzero:
             products |= inner_products(Number.atom(atom), case.formal)
+        for operator in (walk(kernel_parse(text), case.formal) for text in case.definite):
+            products |= inner_products(operator(Vector.base("one", operator.source)), case.formal)
         names = {name for a, _, b in products for name in (a, b)}
+        spaces = case.claim.declared_vectors()
+        if strange := [n for n in names if spaces.get(n, "batch") != "batch" or n == "W'"]:
+            raise Irreducible(f"{', '.join(sorted(strange)).rstrip(chr(39))} is no vector of the batch")
         letters = {letter for _, word, _ in products for letter in word}
         first = [name for name in ("one", "y", "g") if name in names]
         self.names = first + sorted(names - set(first))
@@ -367,6 +373,13 @@ class Shape:
                     total = total + x * x
                 values = [total]
             into += [(x, SLACK[relation]) for x in values]
+        for operator in (walk(kernel_parse(text), self.case.formal) for text in self.case.definite):
+            problem.relaxed = True  # more is demanded of it than on the named vectors
+            for x in (Vector.base(name) for name in self.names):
+                try:
+                    problem.given.append((frame.value(self.case.formal.normal(x @ operator(x))), ">="))
+                except KeyError:
+                    continue
         if size is None:
             problem.scope.append((frame.m - Number.of(max(self.rank, self.case.claim.min_m)), ">="))
         return frame

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from bnverify.theory.grammar import Node, lines, names_in, parse
+from bnverify.theory.grammar import lines, names_in, parse
 from bnverify.theory.kernel import Claim
 from bnverify.theory.room import Room, walk
 
@@ -157,7 +157,7 @@ def number(text: str) -> float:
 
 def instance(claim: Claim, data: dict[str, Any]) -> dict[str, Any]:
     """Every name of a claim at an exact point, in float64, with v and B by differentiation."""
-    size = len(data["y"])
+    size = len(data["X"] if "X" in data else data["y_j"] if "y_j" in data else data["y"])
     base: dict[str, Any] = {"m": float(size), "one": np.ones(size), "eps": 0.0}
     for name, value in data.items():
         if isinstance(value, list):
@@ -171,22 +171,59 @@ def instance(claim: Claim, data: dict[str, Any]) -> dict[str, Any]:
 
 def names_at(claim: Claim, base: dict[str, Any]) -> dict[str, Any]:
     """Every name of a claim from the float64 values of m, one, eps and what an instance gives."""
-    size = len(base["y"])
-    y = Jet(base["y"], np.eye(size), np.zeros((size, size, size)))
-    moving = Floats(base | {"y": y})
-    fixed = Floats(base)
+    base = {name: value for name, value in base.items()}
+    base |= {f"{name}_T": value.T for name, value in base.items() if np.ndim(value) == 2}
+    if "X" in base:
+        base |= {"T": base["X"].T, "y": base["X"] @ base["W"]}
+        weight = loss_in(claim, base, {"y": Jet(base["y"], base["X"], np.zeros((*base["X"].shape, len(base["W"]))))})
+        base |= {"dW": weight.first, "HW": weight.second}
+    units = [unit for unit in ("", "_j", "_k") if f"y{unit}" in base]
+    size = len(base["one"])
+    every = np.eye(size * len(units))
+    places = {unit: slice(i * size, (i + 1) * size) for i, unit in enumerate(units)}
+    flat = np.zeros((size, len(every), len(every)))
+    moving = {f"y{unit}": Jet(base[f"y{unit}"], every[place], flat) for unit, place in places.items()}
+    loss = loss_in(claim, base, moving)
+    for unit, place in places.items():
+        base[f"v{unit}"] = loss.first[place]
+        for other, second in places.items():
+            base[f"B{unit}{other[1:]}"] = loss.second[place, second]
+    found = defined(claim, base).names
+    if units == [""]:
+        found["g_own"] = found["g"] + found["H"] @ (found["y"] - found["z"])
+        if "X" in base:
+            found |= {"dW_plain": base["T"] @ found["g_own"], "HW_plain": base["T"] @ base["H"] @ base["X"]}
+    return found
+
+
+def defined(claim: Claim, base: dict[str, Any]) -> Floats:
+    """The names of the definition, of sigma and of rho, from those that it starts from."""
+    room = Floats(dict(base))
     for name, tree in lines(claim.definition):
-        moving.names[name], fixed.names[name] = _product(tree, moving), _product(tree, fixed)
-    if "s" in fixed.names:
-        fixed.names["sigma"] = np.sqrt(fixed.names["s"] ** 2 - fixed.names["eps"])
-        fixed.names["rho"] = fixed.names["sigma"] ** 2 / fixed.names["s"] ** 2
-    shift = moving.names["z"] - fixed.names["z"]
-    loss = base["g"] @ shift + (shift @ (base["H"] @ shift)) * 0.5
-    return fixed.names | {"v": loss.first, "B": loss.second}
+        if name != "y":
+            room.names[name] = walk(tree, room)
+    for name in [name for name, _ in lines(claim.definition) if name in {"s", "s_j", "s_k"}]:
+        s = room.names[name]
+        room.names[f"sigma{name[1:]}"] = sigma = (s**2 - room.names["eps"]) ** 0.5 if base["eps"] else s
+        room.names[f"rho{name[1:]}"] = sigma**2 / s**2
+    return room
 
 
-def _product(tree: Node, room: Room) -> Any:
-    return walk(tree, room)
+def loss_in(claim: Claim, base: dict[str, Any], moving: dict[str, Jet]) -> Jet:
+    """The quadratic loss that has g and H at z, as the y of its units move."""
+    there, here = defined(claim, base | moving).names, defined(claim, base).names
+    units = [name[1:] for name in moving]
+    shift = {unit: there[f"z{unit}"] - here[f"z{unit}"] for unit in units}
+    total: Any = 0.0
+    for unit in units:
+        total = shift[unit] @ base[f"g{unit}"] + total
+        for other in units:
+            first, second = sorted((unit, other))
+            table = base.get(f"H{first}{second[1:]}")
+            if table is not None:
+                table = table if (first, second) == (unit, other) else table.T
+                total = total + (shift[unit] @ (table @ shift[other])) * 0.5
+    return total
 
 
 def sides(claim: Claim, data: dict[str, Any]) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import combinations
 from typing import Any
 
 from bnverify.theory.decide import certify, instances
@@ -15,7 +16,9 @@ from bnverify.theory.decide.rebuild import lengths, point
 from bnverify.theory.decide.reduce import Frame, Irreducible, Shape, demanded, violated
 from bnverify.theory.decide.solvers import Answer, Portfolio, TimeUp, smt
 from bnverify.theory.grammar import Node, nodes, parse, unparse
-from bnverify.theory.kernel import Claim, Number, Refused, Verified, judge
+from bnverify.theory.kernel import Claim, Number, Refused, Vector, Verified, judge
+
+from bnverify.base.errors import InputError
 
 LARGEST = 40
 """The largest batch size at which a counterexample is looked for one by one."""
@@ -82,7 +85,8 @@ def settle(case: Case, portfolio: Portfolio, seed: int = 0) -> Outcome:
         found = instances.convicted(case, instances.candidates(case, sizes, DRAWS, seed))
         if found is not None:
             return refuted(work, found)
-    if case.claim.hypotheses and (early := find_example(work)) is not None:
+    rooted = any(node.head in {"norm", "sqrt", "abs"} for node in nodes(parse(case.claim.statement)))
+    if (case.claim.hypotheses or rooted) and (early := find_example(work)) is not None:
         return early
     if (proof := certified(work, certify.quick)) is not None:
         return proof
@@ -94,16 +98,15 @@ def certified(work: Settling, finder: Any) -> Outcome | None:
     proof = proved(work.case, finder, work.portfolio)
     if proof is not None:
         return accepted(work, (proof,))
-    if finder is certify.thorough or work.case.goal[1] == "==":
-        for parts in pieces(work.case, finder is certify.thorough):
-            proofs = []
-            for part in parts:
-                proof = proved(part, certify.quick, work.portfolio)
-                if proof is None:
-                    break
-                proofs.append(proof)
-            else:
-                return accepted(work, tuple(proofs))
+    for parts in pieces(work.case, finder is certify.thorough):
+        proofs = []
+        for part in parts:
+            proof = proved(part, certify.quick, work.portfolio)
+            if proof is None:
+                break
+            proofs.append(proof)
+        else:
+            return accepted(work, tuple(proofs))
     return None
 
 
@@ -125,8 +128,8 @@ def proved(case: Case, finder: Any, portfolio: Portfolio) -> Proof | None:
 
 
 def pieces(case: Case, sizes: bool) -> Iterator[list[Case]]:
-    """Claims that together say the same: both inequalities of an equation; some batch sizes one by one,
-    and the rest."""
+    """Claims that together say the same: both inequalities of an equation, the square of a vector that is 0, a claim
+    for each order of what stands in |x|, Cauchy and Schwarz and what follows; some batch sizes one by one."""
     claim = case.claim
     tree = parse(claim.statement)
     if tree.head == "==" and isinstance(case.goal[0], Number):
@@ -135,9 +138,14 @@ def pieces(case: Case, sizes: bool) -> Iterator[list[Case]]:
             replace(claim, statement=f"{one} <= {other}") for one, other in ((left, right), (right, left))
         ]
         yield [build(each, case.operators) for each in both]
+    if tree.head == "==" and isinstance(case.goal[0], Vector) and claim.hypotheses:
+        left, right = map(unparse, tree.args)
+        gap = left if right == "0" else right if left == "0" else f"({left}) - ({right})"
+        yield [build(replace(claim, statement=f"({gap}) @ ({gap}) <= 0"), case.operators)]
+    yield from by_signs(case)
+    yield from by_cauchy(case, tree)
     if not sizes:
         return
-    yield from by_signs(case)
     for start in (claim.min_m + 1, claim.min_m + 2, claim.min_m + 4):
         parts = []
         for size in range(claim.min_m, start):
@@ -185,6 +193,36 @@ def by_signs(case: Case) -> Iterator[list[Case]]:
     yield found
 
 
+def by_cauchy(case: Case, tree: Node) -> Iterator[list[Case]]:
+    """Cauchy and Schwarz for the vectors under norms, and the claim from those."""
+    under = [node.args[0] for node in nodes(tree) if node.head == "norm"]
+    vectors = dict.fromkeys(unparse(part) for inside in under for part in parts_of(inside))
+    pairs = list(combinations(vectors, 2))[:3]
+    if not pairs or case.goal[1] not in {"<=", "<"}:
+        return
+    claim = replace(case.claim, example=case.claim.example)
+    lemmas = [f"{sign}(({a}) @ ({b})) <= norm({a})*norm({b})" for a, b in pairs for sign in ("", "-")]
+    try:
+        main = build(replace(claim, hypotheses=(*claim.hypotheses, *lemmas)), case.operators)
+        rest = [build(replace(claim, statement=text, hypotheses=(), example=None)) for text in lemmas]
+    except InputError:
+        return
+    low = claim.min_m
+    example = instances.satisfied(main, instances.candidates(main, (max(low, 3), low), 4000, 7, broken=False))
+    if example is not None:
+        yield [*rest, replace_example(main, example)]
+
+
+def parts_of(node: Node) -> list[Node]:
+    """The vectors of which one is a sum, without their factors."""
+    match node:
+        case Node(head="+" | "-", args=(left, right)):
+            return [*parts_of(left), *parts_of(right)]
+        case Node(head="*", args=(_, inside)) | Node(head="neg", args=(inside,)):
+            return parts_of(inside)
+    return [node]
+
+
 def swapped(node: Node, old: Node, new: Node) -> Node:
     """The tree with one part replaced wherever it stands."""
     if node == old:
@@ -203,7 +241,7 @@ def find_example(work: Settling) -> Outcome | None:
         work.example = instances.satisfied(case, drawn)
         if work.example is not None:
             break
-    if work.example is None:
+    if work.example is None and case.claim.hypotheses:
         try:
             shape = Shape(case)
         except Irreducible:
@@ -226,15 +264,7 @@ def find_example(work: Settling) -> Outcome | None:
 
 def replace_example(case: Case, example: dict[str, Any]) -> Case:
     """The case whose claim has this example."""
-    return Case(
-        replace(case.claim, example=example),
-        case.formal,
-        case.goal,
-        case.given,
-        case.labels,
-        case.operators,
-        case.signs,
-    )
+    return replace(case, claim=replace(case.claim, example=example))
 
 
 def satisfiable(work: Settling, shape: Shape) -> Iterator[tuple[int | None, Answer]]:
@@ -408,8 +438,9 @@ def rebuilt(work: Settling, shape: Shape, size: int, goal: bool = True) -> dict[
 
 def confirmed(work: Settling, shape: Shape, by: set[str], whole_numbers: bool = False) -> Outcome:
     """Unsatisfiable in every case: a certificate if one is found, else what the second solver says."""
-    if (proof := certified(work, certify.thorough)) is not None:
-        return proof
+    with contextlib.suppress(TimeUp):  # what the solvers said stays said
+        if (proof := certified(work, certify.thorough)) is not None:
+            return proof
     if len(work.portfolio.names) > 1 and not whole_numbers:
         by = set(work.portfolio.names) if seconded(work, shape) else by
     return work.outcome("decided", by=tuple(sorted(by, reverse=True)))
@@ -429,7 +460,7 @@ def seconded(work: Settling, shape: Shape) -> bool:
 
 def lower(work: Settling, shape: Shape, found: dict[str, Any], holds: list[int]) -> dict[str, Any]:
     """A counterexample of a smaller batch size, if the solvers see one; sizes without go into ``holds``."""
-    for smaller in range(work.case.claim.min_m, len(found["y"])):
+    for smaller in range(work.case.claim.min_m, instances.size_of(found)):
         if smaller in holds or work.portfolio.left() < 0.3:
             continue
         answer, better = ask_size(work, shape, smaller, 2.0)
@@ -454,8 +485,8 @@ def refuted(
             shape = None
         with contextlib.suppress(TimeUp):  # what is found stays found
             found = lower(work, shape, found, holds) if shape is not None else found
-        smallest = set(range(low, len(found["y"]))) <= set(holds)
-    smallest = smallest or len(found["y"]) == low
+        smallest = set(range(low, instances.size_of(found))) <= set(holds)
+    smallest = smallest or instances.size_of(found) == low
     verified = judge(case.claim, {"point": found})
     return work.outcome(
         "refuted",

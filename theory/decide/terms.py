@@ -12,7 +12,7 @@ from bnverify.theory.decide.algebra import Algebra
 from bnverify.theory.decide.equations import Equations
 from bnverify.theory.decide.reduce import Irreducible
 from bnverify.theory.grammar import Node, nodes, parse, unparse
-from bnverify.theory.kernel import Number, Refused, Vector, walk
+from bnverify.theory.kernel import Number, Refused, Vector, mirror, walk
 from bnverify.theory.kernel import parse as kernel_parse
 
 ONE = Number.of(1)
@@ -122,6 +122,10 @@ def read_terms(algebra: Algebra, left: Callable[[], float]) -> Iterator[Term]:
             if node.head == "abs":
                 inside = unparse(node.args[0])
                 found |= dict.fromkeys((f"(abs({inside}) - ({inside}))", f"(abs({inside}) - (-({inside})))"))
+            if node.head in {"min", "max"} and len(node.args) == 2:
+                one, other = map(unparse, node.args)
+                inside = f"({one}) - ({other})"
+                found |= dict.fromkeys((f"(abs({inside}) - ({inside}))", f"(abs({inside}) - (-({inside})))"))
             if node.head == "@":
                 for a, b in halves(algebra, node):
                     if a != b:
@@ -187,7 +191,7 @@ def along_axes(algebra: Algebra, gap: Vector, label: str) -> list[Term]:
         total = Number({})
         for outer, left in algebra.row(value):
             for inner, right in rows:
-                total = total + algebra.form(left, (*outer[::-1], *inner), right)
+                total = total + algebra.form(left, (*mirror(outer), *inner), right)
         found.append(Term(algebra.clean(total), f"({name} @ {label})", free=True))
     return [term for term in found if term.poly]
 
@@ -201,9 +205,9 @@ def natural_forms(algebra: Algebra) -> list[Term]:
         if isinstance(value, Vector) and all(not word and base in algebra.rows for word, base in value.parts):
             named.append((name, value))
     named += [entry for entry in written_vectors(algebra) if entry[0] not in dict(named)][:3]
+    found = list(definite_forms(algebra, named)) if algebra.case.definite else []
     words = [()] + [(name,) for name, kind in algebra.case.operators.items() if kind == "psd"]
     wanted = {tuple(word) for word, _, _ in algebra.forms.values()}
-    found = []
     for word in words:
         if word and word not in wanted:
             continue
@@ -214,11 +218,25 @@ def natural_forms(algebra: Algebra) -> list[Term]:
             total = Number({})
             for outer, left in algebra.row(value):
                 for inner, right in algebra.row(value):
-                    total = total + algebra.form(left, (*outer[::-1], *word, *inner), right)
+                    total = total + algebra.form(left, (*mirror(outer), *word, *inner), right)
             poly = algebra.clean(total)
             if len(poly.parts) > 1:
                 found.append(Term(poly, f"({' @ '.join((text, *word, text))})"))
     return found
+
+
+def definite_forms(algebra: Algebra, named: list[tuple[str, Vector]]) -> Iterator[Term]:
+    """x @ A @ x for the operators A that a hypothesis calls psd and that are no single letter."""
+    for inside in algebra.case.definite:
+        operator = walk(kernel_parse(inside), algebra.formal)
+        for text, value in named:
+            if operator.source != value.space:
+                continue
+            try:
+                poly = algebra.clean(algebra.value(algebra.formal.normal(value @ operator(value))))
+            except (Irreducible, KeyError):
+                continue
+            yield Term(poly, f"({text} @ ({inside}) @ {text})")
 
 
 def written_vectors(algebra: Algebra) -> Iterator[tuple[str, Vector]]:
