@@ -115,8 +115,7 @@ def is_claim(what: str) -> bool:
 def registered(what: str, timeout: float, as_json: bool) -> None:
     """Decide the readings of a registered claim anew, and compare."""
     from bnverify.base.ids import select
-    from bnverify.theory.decide.decision import answer
-    from bnverify.theory.decide.registered import parts
+    from bnverify.theory.decide.registered import decided, parts
     from bnverify.theory.decide.solvers import Portfolio
     from bnverify.theory.registry import registry
 
@@ -124,12 +123,12 @@ def registered(what: str, timeout: float, as_json: bool) -> None:
     found = []
     for part in parts(registry()[name]):
         with Portfolio(timeout, alarm=True) as portfolio:
-            found.append((part, answer(part.asked, portfolio, detail=False)))
+            found.append((part, decided(part, portfolio)))
         if not as_json:
             word = found[-1][1].word
             same = "as registered" if word == part.verdict else f"registered as {part.verdict}"
             print(f"{word:9} {part.name} ({same})\n            {part.asked.statement}", flush=True)
-            print("".join(f"            given {text}\n" for text in part.asked.given), end="")
+            print("".join(f"            given {text}\n" for text in part.asked.hypotheses), end="")
     if not found:
         raise InputError(f"{name} is outside the reach of decide; `bnverify show {name}` prints its evidence")
     if as_json:

@@ -301,6 +301,16 @@ class Algebra:
                 return unknown(name)
             case ("dot", a, word, b):
                 return self.form(self.rows[a], word, self.rows[b])
+        if atom[0] == "smooth":
+            same = {name for name, value in self.formal.names.items() if _is_atom(value, atom)}
+            self.texts["smooth"] = min(same)
+            self._sign("smooth", atom)
+            return unknown("smooth")
+        if atom[0] == "max":
+            name = f"M_{sum(text.startswith('M_') for text in self.texts) + 1}"
+            self.texts[name] = f"max({atom[1]}, norm(X) <= {atom[2]})"
+            self.nonnegative.add(name)
+            return unknown(name)
         if atom not in self.roots:
             raise Irreducible(f"the root {atom} has no text")
         if atom[0] == "part" and len((inside := self.value(self.formal.meaning[atom])).parts) == 1:
@@ -368,7 +378,9 @@ class Algebra:
             text = self.texts[atom[1]]
             whole = (
                 text
-                if text.isidentifier() or text.startswith(("sqrt(", "norm(", "abs(")) or is_bracketed(text)
+                if text.isidentifier()
+                or text.startswith(("sqrt(", "norm(", "abs(", "max("))
+                or is_bracketed(text)
                 else f"({text})"
             )
             (top if power > 0 else bottom).append(whole + (f"**{abs(power)}" if abs(power) > 1 else ""))
@@ -386,6 +398,10 @@ def written(letter: str) -> str:
     if not letter.endswith("<"):
         return name
     return f"H_{name[3]}{name[2]}" if name.startswith("H_") and len(name) == 4 else f"{name}_T"
+
+
+def _is_atom(value: Any, atom: Any) -> bool:
+    return isinstance(value, Number) and value.parts == {((atom, 1),): 1}
 
 
 def is_bracketed(text: str) -> bool:

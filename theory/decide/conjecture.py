@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
-from bnverify.theory.grammar import GrammarError, Node, lines, names_in, nodes, parse, unparse
+from bnverify.theory.grammar import GrammarError, Node, lines, names_in, nodes, parse, put, unparse
 from bnverify.theory.kernel import Claim, Formal, Number, Refused, Vector
-from bnverify.theory.normalisations import Normalisation, declared, names_of, normalisation
+from bnverify.theory.normalisations import (
+    Normalisation,
+    declared,
+    in_weights,
+    names_of,
+    normalisation,
+    two_units,
+    units,
+)
 from bnverify.theory.sorts import Sort, statement
+from bnverify.theory.vocabulary import VOCABULARY
 
 from bnverify.base.errors import InputError
 
@@ -59,8 +69,9 @@ def read(conjecture: Conjecture) -> tuple[Normalisation, Node, list[Node], dict[
         raise InputError(
             f"--min-m is {conjecture.min_m}; a batch of one sample has no variance to divide by: at least 2"
         )
-    norm = normalisation(conjecture.norm)
+    norm = placed(normalisation(conjecture.norm), conjecture)
     sorts = names_of(norm, declared(conjecture.vectors, conjecture.numbers))
+    sorts |= {name: VOCABULARY[name].sort for name in "XT" if maxima(conjecture)}
     for kind, names in (("vector", conjecture.vectors), ("number", conjecture.numbers)):
         for name in names:
             if name.startswith(("given", "need")):
@@ -77,6 +88,36 @@ def read(conjecture: Conjecture) -> tuple[Normalisation, Node, list[Node], dict[
         if any(inside.head == "iff" for inside in nodes(node)):
             raise InputError(f"iff stands in the statement, not in a hypothesis: {unparse(node)}")
     return norm, tree, given, sorts
+
+
+def maxima(conjecture: Conjecture) -> list[Node]:
+    """The maxima over inputs, max(..., norm(X) <= lam), of a conjecture."""
+    texts = (conjecture.statement, *conjecture.given)
+    return [node for text in texts for node in nodes(parse(text, logic=True)) if node.head == "maximum"]
+
+
+def placed(norm: Normalisation, conjecture: Conjecture) -> Normalisation:
+    """The normalisation of y = X W where a text names weights, and of two units where it names y_j or y_k."""
+    used: set[str] = set()
+    for text in (conjecture.statement, *conjecture.given):
+        used |= names_in(parse(text, logic=True))
+    inside = set().union(*(names_in(node) for node in maxima(conjecture)))
+    if norm.text.startswith("y =") or units(norm.text) != ("",):
+        return norm
+    if any(re.fullmatch(r"(y|z|g|v|gamma|beta|sigma|s|H|B)_[jk]{1,2}", name) for name in used):
+        return replace(
+            norm, text=two_units(norm.text), needs=tuple(_of_unit(x, u) for x in norm.needs for u in "jk")
+        )
+    if used & {"W", "dW", "HW", "dW_plain", "HW_plain"} or (used & {"X", "T"}) - inside:
+        return replace(norm, text=in_weights(norm.text))
+    return norm
+
+
+def _of_unit(text: str, unit: str) -> str:
+    """A need of one unit, as one of a unit of two."""
+    tree = parse(text)
+    kept = {"one", "m", "eps"}
+    return unparse(put(tree, {name: Node("name", (f"{name}_{unit}",)) for name in names_in(tree) - kept}))
 
 
 def cases(conjecture: Conjecture) -> list[Case]:
@@ -182,11 +223,12 @@ def _case(
         probe = ("x",) if "x" not in sorts else ("probe_x",)
         at = Node("name", (probe[0],))
         goal = Node(">=", (Node("@", (at, *_chain(goal.args[0]), at)), Node("number", (0,))))
+    balls = dict.fromkeys(f"{unparse(node.args[2])} >= 0" for node in maxima(conjecture))
     claim = Claim(
         norm.text,
         unparse(goal),
         tuple(map(unparse, given)),
-        needs=norm.needs,
+        needs=(*norm.needs, *(need for need in balls if need not in map(unparse, given))),
         eps=eps,
         vectors=(*norm.vectors, *conjecture.vectors, *probe),
         numbers=conjecture.numbers,

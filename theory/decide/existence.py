@@ -29,7 +29,9 @@ def settle(case: Case, portfolio: Portfolio, seed: int = 0) -> Outcome:
         except Refused:
             continue
         work.tried.append("small instances")
-        return work.outcome("proved", proofs=(Proof(case.claim, {"point": point}, verified),), verified=verified)
+        return work.outcome(
+            "proved", proofs=(Proof(case.claim, {"point": point}, verified),), verified=verified
+        )
     tree = parse(case.claim.statement)
     none = replace(case.claim, statement=unparse(negation(tree)), quantifier="all")
     for certificate in certify.quick(build(none, case.operators), portfolio.left):
@@ -58,10 +60,9 @@ def at_points(claim: Claim, portfolio: Portfolio, seed: int, reason: str) -> Out
                 return work.outcome("open")
             judged += 1
             try:
-                verified = judge(claim, {"point": point})
+                verified = judge(claim, instances.certificate_at(claim, point))
             except Refused:
                 continue
             return work.outcome("refuted", instance=point, verified=verified, smallest=size == low)
     work.tried.append(f"{judged} exact points at m = {low} to {low + 2}")
     return work.outcome("open")
-

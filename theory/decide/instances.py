@@ -9,7 +9,9 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from bnverify.theory.decide import replay
 from bnverify.theory.decide.conjecture import Case
+from bnverify.theory.grammar import nodes, parse, unparse
 from bnverify.theory.kernel import (
     EPS,
     PROBE,
@@ -116,11 +118,15 @@ class Batch:
 
     def maximum(self, inside: str, lam: str) -> Array:
         """max over ||X|| <= lam of (X X'u) @ K @ (X X'u)."""
+        return ball_maximum(*self.ball(inside, lam))[0]
+
+    def ball(self, inside: str, lam: str) -> tuple[Array, Array]:
+        """K and lam^2 u of such a maximum."""
         u, form = image_form(kernel_parse(inside), kernel_parse(lam))
         bound = self.value(walk(kernel_parse(lam), self.formal))[0]
         centre = self.row(walk(u, self.formal)) * bound[:, None] ** 2
-        tables = self.table(walk(form, self.formal))
-        return np.array([ball_maximum(k, c)[0] for k, c in zip(tables, centre, strict=True)])
+        table = self.table(walk(form, self.formal))
+        return (table + np.transpose(table, (0, 2, 1))) / 2, centre
 
     def value(self, number: Number) -> tuple[Array, Array]:
         """The value of a formal number at every instance, and the sum of its absolute terms."""
@@ -218,7 +224,8 @@ def draw(case: Case, size: int, count: int, rng: np.random.Generator, wide: int 
     """Instances with small entries as numerators over 1, or one of the numbers; arrays of dtype object
     hold them exactly.
 
-    ``wide`` is the dimension of the other spaces. Half of them are sparse: one or two entries of each vector and table are not 0.
+    ``wide`` is the dimension of the other spaces. Half of them are sparse: one or two entries of each vector and
+    table are not 0.
     """
     claim = case.claim
     vectors, operators, numbers = expected(claim)
@@ -278,13 +285,32 @@ def draw(case: Case, size: int, count: int, rng: np.random.Generator, wide: int 
         values = np.array([float(x) for x in NUMBERS])[chosen]
         data[f"{name}'"] = chosen
         data[name] = np.abs(values) + (values == 0) if name == "eps" else values
+    halved = (rng.random(count) < 0.1)[:, None]
+    for name in claim.declared_vectors():
+        data[name] = np.where(halved, data[name] / 2, data[name])
+    if "dW_plain" in " ".join(claim.hypotheses):
+        stationary(case, size, data, entries(size), rng)
     round_rows = np.flatnonzero(rng.random(count) < 0.06)  # every vector is an eigenvector of a multiple of 1
     for name, form, _, _ in operators:
-        if form == "":
+        if form == "" and "dW_plain" not in " ".join(claim.hypotheses):
             data[name][round_rows] = 2 * np.eye(data[name].shape[1], dtype=int)
     for name in claim.numbers:
         data[name][round_rows], data[f"{name}'"][round_rows] = 2.0, NUMBERS.index(2)
     return data
+
+
+def stationary(case: Case, size: int, data: dict[str, Array], rest: Array, rng: np.random.Generator) -> None:
+    """Let the plain network's gradient in its weights be 0, mostly: g = H (z - y) + r with X'r = 0."""
+    count = len(rest)
+    chosen = rng.random(count) < 0.9
+    data["H"] = np.where(chosen[:, None, None], np.eye(size, dtype=int), data["H"])
+    with np.errstate(all="ignore"):
+        batch = Batch(case.formal, size, {name: np.asarray(x, dtype=float) for name, x in data.items()})
+        off = batch.row(case.formal.names["z"]) - batch.row(case.formal.names["y"])
+    free = np.abs(np.einsum("nij,ni->nj", data["X"], rest)).max(axis=1) == 0
+    g = off + rest * free[:, None]
+    exact = np.abs(g * 12 - np.round(g * 12)).max(axis=1) < 1e-9  # with the root of a square in it
+    data["g"] = np.where((chosen & exact)[:, None], g, data["g"])
 
 
 def size_of(point: dict[str, Any]) -> int:
@@ -299,31 +325,77 @@ def expected(claim: Claim) -> tuple[dict[str, str], list[tuple[str, str, str, st
     return blank.expected()
 
 
-def ball_maximum(table: Array, centre: Array) -> tuple[float, Array, float]:
-    """The largest w @ K @ w with w @ (c - w) >= 0, a w of it, and the multiplier t of its bound: w = c/2 + |c|/2 d,
-    |d| <= 1, and t I - K and the rest are positive semi-definite from the least t on."""
-    table = (table + table.T) / 2
-    if not np.isfinite(table).all() or not np.isfinite(centre).all():
-        return np.nan, centre, np.nan
+def ball_maximum(table: Array, centre: Array) -> tuple[Array, Array, Array]:
+    """The largest w @ K @ w with w @ (c - w) >= 0, such a w, and the multiplier t of the bound, in a batch of them.
+
+    With t >= 0 above the eigenvalues k of K, w @ K @ w <= sum t^2 c^2/(4 (t - k)) in their axes, least at the right t.
+    """
+    table, centre = (np.where(np.isfinite(x), x, 0.0) for x in (table, centre))
     values, axes = np.linalg.eigh(table)
-    radius = np.linalg.norm(centre) / 2
-    c = axes.T @ centre / 2
+    c = np.einsum("nij,ni->nj", axes, centre) / 2
+    low = np.maximum(values[:, -1], 0.0)
+    size = 1e-12 + np.abs(values).max(axis=1)
+    start, end = low + 1e-9 * size, low + 4 * size
 
-    def bound(t: float) -> float:  # max of w K w + t w (c - w), a concave form for t > values[-1]
-        return float(((t * c) ** 2 / np.maximum(t - values, 1e-300)).sum())
+    def bound(t: Array) -> Array:
+        return ((t[:, None] * c) ** 2 / (t[:, None] - values)).sum(axis=1)
 
-    low = max(values[-1], 0.0)
-    high = low + 1.0 + 4 * np.abs(values).max()
-    ends = np.array([low + 1e-12 * (1 + low), high])
-    for _ in range(90):
-        one, other = ends[0] + 0.382 * (ends[1] - ends[0]), ends[0] + 0.618 * (ends[1] - ends[0])
-        ends = np.array([ends[0], other]) if bound(one) <= bound(other) else np.array([one, ends[1]])
-    t = float(ends.mean())
-    w = t * c / np.maximum(t - values, 1e-300)
-    short = radius**2 - ((w - c) ** 2).sum()
-    if short > 1e-9 * radius**2:  # the hard case: along the last axis up to the boundary
-        w[-1] = c[-1] + np.sqrt((w[-1] - c[-1]) ** 2 + short)
-    return float(w @ (values * w)), axes @ w, t
+    for _ in range(60):
+        one, other = start + 0.382 * (end - start), start + 0.618 * (end - start)
+        left = bound(one) <= bound(other)
+        start, end = np.where(left, start, one), np.where(left, other, end)
+    t = (start + end) / 2
+    w = t[:, None] * c / (t[:, None] - values)
+    short = np.maximum((c**2).sum(axis=1) - ((w - c) ** 2).sum(axis=1), 0.0)
+    w[:, -1] += np.where(w[:, -1] >= c[:, -1], 1, -1) * (
+        np.sqrt((w[:, -1] - c[:, -1]) ** 2 + short) - np.abs(w[:, -1] - c[:, -1])
+    )
+    return (values * w**2).sum(axis=1), np.einsum("nij,nj->ni", axes, w), t
+
+
+def certificate_at(claim: Claim, point: dict[str, Any]) -> dict[str, Any]:
+    """A point as a certificate, with what each maximum over inputs attains there and a bound on it."""
+    if "norm(X)" not in claim.statement.replace(" ", "").replace("norm(X)<=", "norm(X)"):
+        return {"point": point}
+    found = []
+    formal = Formal(replace(claim, hypotheses=(), needs=()))
+    data = {name: np.array([floats(value)]) for name, value in point.items()}
+    batch = Batch(formal, size_of(point), data)
+    for node in nodes(parse(claim.statement)):
+        if node.head != "maximum":
+            continue
+        inside, lam = unparse(node.args[0]), unparse(node.args[2])
+        try:
+            if image_form(kernel_parse(inside), kernel_parse(lam))[1] is None:
+                continue
+            table, centre = batch.ball(inside, lam)
+        except Refused:
+            continue
+        (best,), (w,), (t,) = ball_maximum(table, centre)
+        inner = centre[0] / 2 + (1 - 1e-4) * (w - centre[0] / 2)
+        entry: dict[str, Any] = {"of": f"max({inside}, norm(X) <= {lam})"}
+        entry["attained"] = [short(x, 10**5) for x in inner]
+        known = max(np.abs(table[0]).sum(axis=1).max(), 0.0) * (
+            centre[0] @ centre[0]
+        )  # the kernel's own bound
+        if known > best + 1e-6 * (1 + abs(best)):
+            above = abs(t) * 1.001 + 1e-6
+            c = np.linalg.eigh(table[0])[1].T @ centre[0] / 2
+            bound = float(((above * c) ** 2 / (above - np.linalg.eigvalsh(table[0]))).sum())
+            entry["bound"] = short(bound + 1e-4 * (1e-3 + abs(bound)), 10**6)
+            entry["multiplier"] = short(above + 1e-7, 10**8)
+        found.append(entry)
+    return {"point": point, "maxima": found} if found else {"point": point}
+
+
+def short(value: float, largest: int) -> str:
+    """A rational near a float."""
+    return str(Fraction(float(value)).limit_denominator(largest))
+
+
+def floats(value: Any) -> Any:
+    """An exact text, or a list or table of such, in float64."""
+    return [floats(entry) for entry in value] if isinstance(value, list) else replay.number(value)
 
 
 def texts(data: dict[str, Array], row: int) -> dict[str, Any]:
@@ -337,9 +409,9 @@ def texts(data: dict[str, Array], row: int) -> dict[str, Any]:
             exact = (abs(exact) or 1) if name == "eps" else exact
             out[name] = str(exact)
         elif values.ndim == 2:
-            out[name] = [str(int(x)) for x in values[row]]
+            out[name] = [short(x, 64) for x in values[row]]
         else:
-            out[name] = [[str(int(x)) for x in line] for line in values[row]]
+            out[name] = [[short(x, 64) for x in line] for line in values[row]]
     return out
 
 
@@ -427,7 +499,7 @@ def convicted(case: Case, points: Iterator[dict[str, Any]] | list[dict[str, Any]
 
     for point in points:
         try:
-            judge(case.claim, {"point": point})
+            judge(case.claim, certificate_at(case.claim, point))
         except Refused:
             continue
         return point

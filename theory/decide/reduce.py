@@ -116,9 +116,10 @@ class Frame:
             if name == "one":
                 self.vectors[name] = {0: ONE}
                 continue
-            row = {i: unknown(f"{name}_{i + 1}") for i in range(min(place + 1, self.axes))}
+            plain = name.replace("'", "_")
+            row = {i: unknown(f"{plain}_{i + 1}") for i in range(min(place + 1, self.axes))}
             if place < self.axes:
-                self.problem.nonnegative.add(f"{name}_{place + 1}")
+                self.problem.nonnegative.add(f"{plain}_{place + 1}")
             self.vectors[name] = row
             if name.startswith("sign'"):
                 self.problem.relaxed = True
@@ -268,6 +269,8 @@ class Frame:
                 return self.m
             case ("number", name):
                 return unknown(name)
+            case ("smooth", _):
+                return unknown("smooth")
             case ("dot", a, word, b):
                 half = len(word) // 2
                 return self.dot(self.image(word[:half][::-1], a), self.image(word[half:], b))
@@ -333,6 +336,8 @@ class Shape:
             products |= inner_products(Number.atom(atom), case.formal)
         for operator in (walk(kernel_parse(text), case.formal) for text in case.definite):
             products |= inner_products(operator(Vector.base("one", operator.source)), case.formal)
+        if any(atom[0] == "max" for gap, _ in (case.goal, *case.given) for atom in case.formal.reach(gap)):
+            raise Irreducible("a maximum over inputs of a form with an operator has no coordinates")
         names = {name for a, _, b in products for name in (a, b)}
         spaces = case.claim.declared_vectors()
         if strange := [n for n in names if spaces.get(n, "batch") != "batch" or n == "W'"]:

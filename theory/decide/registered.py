@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from bnverify.theory.decide.conjecture import Conjecture, build
 from bnverify.theory.decide.decision import Decision, combined, unknown_decision
 from bnverify.theory.decide.settle import Outcome, settle
 from bnverify.theory.decide.solvers import Portfolio, TimeUp
+from bnverify.theory.normalisations import NORMALISATIONS
 
 from bnverify.base.errors import InputError
 
@@ -40,17 +42,39 @@ def decided(part: Part, portfolio: Portfolio, seed: int = 0) -> Decision:
     asked = Conjecture(part.asked.statement, part.asked.hypotheses, part.asked.definition)
     begin = time.monotonic()
     try:
-        return replace(combined(asked, [settled(part.asked, portfolio, seed)]), seconds=time.monotonic() - begin)
+        return replace(
+            combined(asked, [settled(part.asked, portfolio, seed)]), seconds=time.monotonic() - begin
+        )
     except TimeUp:
         return replace(unknown_decision(asked, ("the time was over",)), seconds=time.monotonic() - begin)
 
 
 def settled(claim: kernel.Claim, portfolio: Portfolio, seed: int) -> Outcome:
     """One claim of the kernel settled; at exact points alone where the room of every m does not know what it says."""
-    try:
-        case = build(claim)
-    except InputError as reason:
-        return existence.at_points(claim, portfolio, seed, str(reason))
-    if claim.quantifier == "exists":
-        return existence.settle(case, portfolio, seed)
-    return settle(case, portfolio, seed)
+    for _ in range(4):
+        try:
+            case = build(claim)
+        except InputError as reason:
+            need = re.search(r'exclude (?:it|that) with --given "(.*)"$', str(reason))
+            if need is None:
+                return existence.at_points(claim, portfolio, seed, str(reason))
+            claim = replace(claim, needs=(*claim.needs, need[1]))  # a printed formula says so by dividing
+            continue
+        if claim.quantifier == "exists":
+            return existence.settle(case, portfolio, seed)
+        return settle(case, portfolio, seed)
+    return existence.at_points(claim, portfolio, seed, "it divides by what may be 0")
+
+
+def conjecture(part: Part) -> Conjecture:
+    """The part as a user would ask it."""
+    claim = part.asked
+    norm = next((n for n in NORMALISATIONS.values() if n.text == claim.definition), None)
+    needs = tuple(need for need in claim.needs if norm is None or need not in norm.needs)
+    return Conjecture(
+        claim.statement,
+        (*claim.hypotheses, *needs),
+        claim.definition if norm is None else norm.name,
+        tuple(set(claim.vectors) - set(norm.vectors if norm else ())),
+        claim.numbers,
+    )

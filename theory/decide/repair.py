@@ -94,6 +94,12 @@ def candidates(asked: Conjecture) -> Iterator[tuple[str, Conjecture]]:
         yield f"formula: {change}", replace(asked, statement=unparse(changed))
     for text in fitting(asked):
         yield f"hypothesis: {text}", replace(asked, given=(*asked.given, text))
+    if (changes := homogeneous(tree)) is not None:
+        said, even = changes
+        yield f"units: {said}", replace(asked, statement=unparse(even))
+        for change, changed in edited(even):
+            if not mismatches(changed):
+                yield f"units and one change: {said}; {change}", replace(asked, statement=unparse(changed))
     for change, changed in edits:
         for other, twice in edited(changed):
             if unparse(twice) != unparse(tree):
@@ -101,6 +107,70 @@ def candidates(asked: Conjecture) -> Iterator[tuple[str, Conjecture]]:
     for i, text in enumerate(fitting(asked)):
         for other in fitting(asked)[i + 1 :]:
             yield f"two hypotheses: {text}; {other}", replace(asked, given=(*asked.given, text, other))
+
+
+SCALINGS: tuple[dict[str, int], ...] = (
+    {"X": 1, "T": 1, "lam": 1},
+    {"g": 1, "H": 1, "v": 1, "B": 1},
+    {"y": 1, "sigma": 1, "s": 1, "mu": 1, "c": 1, "v": -1, "B": -2},
+    {"gamma": 1, "beta": 1, "z": 1, "g": -1, "H": -2},
+)
+"""Units: how names change where the inputs' bound, the loss, y, or z is measured in another unit."""
+
+
+def degree(node: Node, scaling: dict[str, int], uneven: list[Node]) -> Fraction | None:
+    """The power of the unit in which a node is measured, None of 0; sums of different ones go into ``uneven``."""
+    head, args = node.head, node.args
+    below = [degree(x, scaling, uneven) if isinstance(x, Node) else None for x in args]
+    match head:
+        case "number":
+            return None if args[0] == 0 else Fraction(0)
+        case "name":
+            return Fraction(scaling.get(args[0], 0))
+        case "*" | "@":
+            return None if None in below else sum((x for x in below if x is not None), Fraction(0))
+        case "/":
+            return None if None in below else below[0] - below[1]  # type: ignore[operator]
+        case "**":
+            return None if below[0] is None else below[0] * args[1]
+        case "sqrt":
+            return None if below[0] is None else below[0] / 2
+        case "maximum" | "neg" | "abs" | "norm" | "mean":
+            return below[0]
+        case "sign":
+            return Fraction(0)
+    known = [x for x in below if x is not None]
+    if head in {"+", "-", "<=", "<", "==", ">=", ">", "!=", "min", "max"} and len(set(known)) > 1:
+        uneven.append(node)
+    return known[0] if known else None
+
+
+def mismatches(tree: Node) -> int:
+    """How many sums of the tree add what is measured in different units."""
+    uneven: list[Node] = []
+    for scaling in SCALINGS:
+        degree(tree, scaling, uneven)
+    return len(uneven)
+
+
+def homogeneous(tree: Node) -> tuple[str, Node] | None:
+    """Changes after which every sum adds what is measured in the same unit, if up to three single ones do it."""
+    said: list[str] = []
+    for _ in range(3):
+        now = mismatches(tree)
+        if not now:
+            return ("; ".join(said), tree) if said else None
+        better = [
+            (mismatches(changed), change, changed)
+            for change, changed in edited(tree)
+            if not change.startswith("without")
+        ]
+        least = min((count for count, _, _ in better), default=now)
+        if least >= now:
+            return None
+        _, change, tree = next(entry for entry in better if entry[0] == least)
+        said.append(change)
+    return ("; ".join(said), tree) if said and not mismatches(tree) else None
 
 
 def fitting(asked: Conjecture) -> list[str]:

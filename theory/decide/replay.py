@@ -171,11 +171,13 @@ def instance(claim: Claim, data: dict[str, Any]) -> dict[str, Any]:
 
 def names_at(claim: Claim, base: dict[str, Any]) -> dict[str, Any]:
     """Every name of a claim from the float64 values of m, one, eps and what an instance gives."""
-    base = {name: value for name, value in base.items()}
+    base = dict(base)
     base |= {f"{name}_T": value.T for name, value in base.items() if np.ndim(value) == 2}
     if "X" in base:
         base |= {"T": base["X"].T, "y": base["X"] @ base["W"]}
-        weight = loss_in(claim, base, {"y": Jet(base["y"], base["X"], np.zeros((*base["X"].shape, len(base["W"]))))})
+        weight = loss_in(
+            claim, base, {"y": Jet(base["y"], base["X"], np.zeros((*base["X"].shape, len(base["W"]))))}
+        )
         base |= {"dW": weight.first, "HW": weight.second}
     units = [unit for unit in ("", "_j", "_k") if f"y{unit}" in base]
     size = len(base["one"])
@@ -203,8 +205,9 @@ def defined(claim: Claim, base: dict[str, Any]) -> Floats:
         if name != "y":
             room.names[name] = walk(tree, room)
     for name in [name for name, _ in lines(claim.definition) if name in {"s", "s_j", "s_k"}]:
-        s = room.names[name]
-        room.names[f"sigma{name[1:]}"] = sigma = (s**2 - room.names["eps"]) ** 0.5 if base["eps"] else s
+        if isinstance(s := room.names[name], Jet):
+            continue  # no definition names them
+        room.names[f"sigma{name[1:]}"] = sigma = room.sqrt(s**2 - base["eps"]) if base["eps"] else s
         room.names[f"rho{name[1:]}"] = sigma**2 / s**2
     return room
 

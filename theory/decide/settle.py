@@ -487,7 +487,7 @@ def refuted(
             found = lower(work, shape, found, holds) if shape is not None else found
         smallest = set(range(low, instances.size_of(found))) <= set(holds)
     smallest = smallest or instances.size_of(found) == low
-    verified = judge(case.claim, {"point": found})
+    verified = judge(case.claim, instances.certificate_at(case.claim, found))
     return work.outcome(
         "refuted",
         verified=verified,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,7 +13,7 @@ from bnverify.theory.decide.algebra import Algebra
 from bnverify.theory.decide.equations import Equations
 from bnverify.theory.decide.reduce import Irreducible
 from bnverify.theory.grammar import Node, nodes, parse, unparse
-from bnverify.theory.kernel import Number, Refused, Vector, mirror, walk
+from bnverify.theory.kernel import Number, Refused, Vector, image_form, mirror, walk
 from bnverify.theory.kernel import parse as kernel_parse
 
 ONE = Number.of(1)
@@ -126,6 +127,8 @@ def read_terms(algebra: Algebra, left: Callable[[], float]) -> Iterator[Term]:
                 one, other = map(unparse, node.args)
                 inside = f"({one}) - ({other})"
                 found |= dict.fromkeys((f"(abs({inside}) - ({inside}))", f"(abs({inside}) - (-({inside})))"))
+            if node.head == "maximum":
+                found |= dict.fromkeys(attained(node))
             if node.head == "@":
                 for a, b in halves(algebra, node):
                     if a != b:
@@ -152,6 +155,18 @@ def read_terms(algebra: Algebra, left: Callable[[], float]) -> Iterator[Term]:
             continue
         if poly is not None and len(poly.parts) > 1:
             yield Term(poly, f"({text})", positive=sign == "positive")
+
+
+def attained(node: Node) -> Iterator[str]:
+    """A maximum of (X @ T @ u) @ K @ (X @ T @ u) over norm(X) <= lam, minus its value where X X'u = lam^2 u."""
+    try:
+        u, form = image_form(kernel_parse(unparse(node.args[0])), kernel_parse(unparse(node.args[2])))
+    except Refused:
+        return
+    if form is not None:
+        w = f"(({unparse(node.args[2])})**2*({ast.unparse(u)}))"
+        whole = f"max({unparse(node.args[0])}, norm(X) <= {unparse(node.args[2])})"
+        yield f"({whole} - {w} @ ({ast.unparse(form)}) @ {w})"
 
 
 def summands(node: Node) -> list[Node]:
