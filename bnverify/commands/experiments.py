@@ -38,9 +38,9 @@ def _interruptible(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise InputError(
-            f"interrupted; {folder} keeps what is done, go on with the same command and --resume"
-        ) from None
+        said = f"interrupted; {folder} keeps what is done, go on with the same command and --resume"
+        print(f"bnverify: {said}", file=sys.stderr)
+        raise typer.Exit(130) from None
 
 
 def _run(
@@ -231,7 +231,7 @@ def _reproduce(
     command = "bnverify " + shlex.join(sys.argv[1:])
     _, judged = summary.write(folder, command, note)
     show_badges(judged)
-    _draw(folder)
+    _draw(folder, figure)
     print(
         f"{len(planned)} runs in {(time.monotonic() - began) / 60:.1f} minutes: {folder}/summary.json, "
         f"{folder}/figures"
@@ -262,23 +262,27 @@ def _rounding(folder: Path, recipe: VggRecipe) -> None:
     Console().print(table)
 
 
-def _draw(folder: Path) -> list[Path]:
+def _draw(folder: Path, figure: list[str] | None) -> list[Path]:
     from bnverify.experiments import figures
     from bnverify.experiments.run import record
 
-    return figures.draw_all(record.runs_under(folder), folder / "figures")
+    return figures.draw_all(record.runs_under(folder), folder / "figures", figure or ())
 
 
 def _figures(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that bnverify reproduce wrote.")],
+    figure: Annotated[list[str] | None, typer.Option(help="Only this figure; repeatable.")] = None,
 ) -> None:
     """Draw every figure that the runs of a folder allow, as PDF, SVG and PNG, and judge the claims again.
 
     They go to DIR/figures and DIR/summary.json; bnverify report DIR shows both as one page.
     """
+    from bnverify.experiments import figures
     from bnverify.experiments.judge import summary
     from bnverify.experiments.run import record
 
+    if figure:
+        figures.needs(tuple(figure))  # an unknown one is named before anything is judged
     found = record.runs_under(folder)
     unfinished = sum(run.result is None for run in found)
     if unfinished == len(found):
@@ -288,7 +292,7 @@ def _figures(
     # What has not ended may leave seeds that some networks have and others have not.
     _, judged = summary.write(folder, common=unfinished > 0)
     show_badges(judged)
-    for path in _draw(folder):
+    for path in _draw(folder, figure):
         print(path)
     if unfinished:
         print(f"{unfinished} of {len(found)} runs have not ended and are left out", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,13 +60,18 @@ def needs(figures: tuple[str, ...]) -> Needs:
     """
     known: dict[str, list[Plate]] = {}
     for plate in plates().values():
-        known.setdefault(plate.name.removeprefix("fig_").partition("_")[0], []).append(plate)
+        known.setdefault(_number(plate.name), []).append(plate)
     wanted = {name: tuple(need for plate in found for need in plate.needs) for name, found in known.items()}
     wanted |= TABLES
     for figure in figures:
         if figure not in wanted:
             raise InputError(f"figure {figure!r} is unknown; expected one of {', '.join(wanted)}")
     return tuple(need for figure in figures for need in wanted[figure])
+
+
+def _number(name: str) -> str:
+    """Of ``fig_10``, ``10``."""
+    return name.removeprefix("fig_").partition("_")[0]
 
 
 def _data(plate: Plate, pictures: str) -> str:
@@ -76,25 +81,25 @@ def _data(plate: Plate, pictures: str) -> str:
     return f"VGG: {pictures}; DLN: {SYNTHETIC}" if plate.data == "both" else pictures
 
 
-def draw(shelf: Shelf) -> Iterator[tuple[str, Figure]]:
-    """Every figure whose runs are there, with its name; to be saved inside `style.look`."""
+def draw(shelf: Shelf, chosen: Sequence[str] = ()) -> Iterator[tuple[str, Figure]]:
+    """Every figure whose runs are there, or of the ``chosen`` ones, with its name; to be saved inside `style.look`."""
     from bnverify.experiments.figures import style
 
     for name, plate in plates().items():
-        figure = plate.draw(shelf)
+        figure = plate.draw(shelf) if not chosen or _number(name) in chosen else None
         if figure is not None:
             style.legend(figure)
             style.footnote(figure, f"{_data(plate, data_sets(sorted(shelf.data)))}; steps count from 1")
             yield name, figure
 
 
-def draw_all(runs: list[Run], folder: Path) -> list[Path]:
-    """Draw every figure whose runs are there into ``folder``; return the files written."""
+def draw_all(runs: list[Run], folder: Path, chosen: Sequence[str] = ()) -> list[Path]:
+    """Draw every figure whose runs are there, or of the ``chosen`` ones, into ``folder``; return the files written."""
     from bnverify.experiments.figures import style
     from bnverify.experiments.measure.shelf import Shelf
 
     paths = []
     with style.look():
-        for name, figure in draw(Shelf(runs)):
+        for name, figure in draw(Shelf(runs), chosen):
             paths += style.save(figure, folder, name.replace("_", "-"))
     return paths
