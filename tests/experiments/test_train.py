@@ -5,17 +5,15 @@ from __future__ import annotations
 import errno
 import io
 import json
+import multiprocessing
 import os
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from bnverify.experiments.run import recipes, record, seal, train
+from bnverify.experiments.run import record, seal, train
 from bnverify.experiments.run.network_task import NetworkTask
 from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
 
@@ -40,19 +38,22 @@ DLN = DlnRecipe(
     layers=5, dim=4, samples=50, seeds=2, steps=400, save_every=50, checkpoints=5, probes=3, norm="l1"
 )
 
-CHILD = """
-import sys
-from pathlib import Path
-from bnverify.experiments.run import recipes, train
-import json
-recipe = recipes.from_json(json.loads(sys.argv[1]))
-train.run(recipe, Path(sys.argv[2]), resume=True)
-"""
+# A process of its own for each run, which begins with torch imported.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(
+    ["bnverify.experiments.run.network_task", "bnverify.experiments.run.linear_task"]
+)
 
 
-def child(recipe: VggRecipe | DlnRecipe, folder: Path) -> subprocess.Popen[bytes]:
-    arguments = [sys.executable, "-c", CHILD, json.dumps(recipes.to_json(recipe)), str(folder)]
-    return subprocess.Popen(arguments, env={**os.environ, "OMP_NUM_THREADS": "1"})
+def child(recipe: VggRecipe | DlnRecipe, folder: Path) -> multiprocessing.process.BaseProcess:
+    process = PROCESSES.Process(target=train.run, args=(recipe, folder), kwargs={"resume": True})
+    process.start()
+    return process
+
+
+def ended(process: multiprocessing.process.BaseProcess) -> int | None:
+    process.join()
+    return process.exitcode
 
 
 def contents(folder: Path) -> tuple[bytes, dict[str, object], object]:
@@ -76,21 +77,21 @@ def same(a: object, b: object) -> bool:
 
 @pytest.mark.parametrize("recipe", [pytest.param(VGG, marks=pytest.mark.slow), DLN], ids=["vgg", "dln"])
 def test_a_run_killed_at_any_moment_ends_bit_identical(recipe: VggRecipe | DlnRecipe, tmp_path: Path) -> None:
-    assert child(recipe, tmp_path / "whole").wait() == 0
+    assert ended(child(recipe, tmp_path / "whole")) == 0
     killed = 0
     for seen in (0, 2, 4):
         process = child(recipe, tmp_path / "killed")
         before = {p.name for p in (tmp_path / "killed").glob("checkpoint-*.pt")}
-        while process.poll() is None:
+        while process.is_alive():
             now = {p.name for p in (tmp_path / "killed").glob("checkpoint-*.pt")}
             if now - before and max(now) > f"checkpoint-{seen * recipe.save_every:09d}":
-                process.send_signal(signal.SIGKILL)
-                process.wait()
+                process.kill()
+                process.join()
                 killed += 1
                 break
             time.sleep(0.001)
     assert killed >= 2
-    assert child(recipe, tmp_path / "killed").wait() == 0
+    assert ended(child(recipe, tmp_path / "killed")) == 0
     assert same(contents(tmp_path / "whole"), contents(tmp_path / "killed"))
 
 
@@ -236,7 +237,7 @@ def test_a_folder_of_another_recipe_or_of_other_files_is_refused(tmp_path: Path)
 def test_two_processes_cannot_hold_one_folder(tmp_path: Path) -> None:
     with record.hold(tmp_path / "run", DLN, resume=False):
         process = child(DLN, tmp_path / "run")
-        assert process.wait() != 0
+        assert ended(process) != 0
         with pytest.raises(InputError, match="in use by another process"):
             train.run(DLN, tmp_path / "run", resume=True)
 
