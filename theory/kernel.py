@@ -493,8 +493,8 @@ class Claim:
                 raise Refused(f"the name {name!a} is taken, or no name")
         if self.eps not in {"zero", "positive"} or self.quantifier not in {"all", "exists"}:
             raise Refused("eps is zero or positive, the quantifier all or exists")
-        if type(self.min_m) is not int or self.min_m < 2:
-            raise Refused("min_m is a whole number, at least 2")
+        if type(self.min_m) is not int or self.min_m < 1:
+            raise Refused("min_m is a whole number, at least 1")
         if not (isinstance(self.needs, tuple) and isinstance(self.hypotheses, tuple)):
             raise Refused("needs and hypotheses are tuples of texts")
         return pairs
@@ -1144,6 +1144,8 @@ class Formal:
                 raise Refused(f"{name} is not replaced by this")
             if isinstance(value, Vector):
                 value.meet(old)
+            elif isinstance(value, Operator):
+                raise Refused(f"only at an exact point is another operator put for {name}")
             self.names = given | {name: value}
             for line, tree in self.lines:
                 self.names[line] = walk(tree, self)
@@ -1907,13 +1909,13 @@ class Point(Numbers):
         """Whether a statement holds here, and its sides; an interval that does not decide is refused."""
         left, relation, right = comparison(text)
         self.live: list[bool] = []
-        self.vectors = False
         if relation == "psd":
             table = self.table(walk(left, self))
             both = [
                 [x + y for x, y in zip(row, other, strict=True)]
                 for row, other in zip(table, zip(*table, strict=True), strict=True)
             ]
+            self.live = [any(entry for row in both for entry in row)]
             found = is_semidefinite(both)
             return found, (
                 ast.unparse(left),
@@ -1925,7 +1927,6 @@ class Point(Numbers):
         if isinstance(high, Vector) and same(left, ast.Constant(0)):
             low = high.like({})
         gap = high - low
-        self.vectors = isinstance(gap, Column)
         if isinstance(gap, Column):
             sides = tuple(
                 f"({', '.join(str(x.parts.get(i, Exact({}))) for i in range(self.sizes[x.space]))})"
@@ -2058,17 +2059,24 @@ def check_example(claim: Claim, expected: bool) -> tuple[int, int] | None:
     if claim.hypotheses and not claim.example:
         raise Refused("hypotheses without a point that satisfies them")
     point = Point(claim, claim.example or usual_point(claim))
-    for text in (*claim.needs, *claim.hypotheses):
-        if not point.holds(text)[0]:
-            raise Refused(f"the example of the claim does not satisfy {text}")
-        sides = comparison(text)[::2]
-        if not any(point.live) and point.vectors and not any(same(side, ast.Constant(0)) for side in sides):
-            raise Refused(f"the example of the claim satisfies {text} only as all its terms are 0")
+    if reason := unmet(claim, point):
+        raise Refused(f"the example of the claim does not serve: {reason}")
     if "norm(X)" in ast.unparse(parse(claim.statement)):
         return None
     if point.holds(claim.statement)[0] != expected:
         raise Refused("the example of the claim contradicts the proof")
     return sum(point.live), len(point.live)
+
+
+def unmet(claim: Claim, point: Point) -> str:
+    """What a point does not satisfy; a hypothesis holds there with every term non-zero, unless it says that one is 0."""
+    for text in (*claim.needs, *claim.hypotheses):
+        if not point.holds(text)[0]:
+            return f"{text} does not hold"
+        vanishes = comparison(text)[1] == "==" and len(point.live) == 1
+        if text in claim.hypotheses and not (vanishes or all(point.live)):
+            return f"a term of {text} is 0"
+    return ""
 
 
 def apply_lemma(claim: Claim, lemma: str) -> None:

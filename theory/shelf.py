@@ -120,8 +120,7 @@ def _example(asked: kernel.Claim) -> dict[str, Any] | None:
             for name, value in usual.items()
         }
         try:
-            point = kernel.Point(replace(asked, example=None), data)
-            if all(point.holds(text)[0] for text in (*asked.needs, *asked.hypotheses)):
+            if not kernel.unmet(asked, kernel.Point(asked, data)):
                 return data
         except kernel.Refused:
             continue
