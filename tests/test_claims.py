@@ -3,7 +3,7 @@
 from functools import cache
 
 import pytest
-from bnverify.theory import derive, judged, store
+from bnverify.theory import derive, judged, store, verdicts
 from bnverify.theory.cases import cases
 from bnverify.theory.items import PROMISED
 from bnverify.theory.registry import registry
@@ -37,7 +37,7 @@ def stored(identifier):
 def test_the_kernel_accepts_every_certificate_and_what_it_said_is_what_is_remembered(identifier):
     evidence = judged.evidence_of(registry()[identifier])
     assert derive.failures_of(evidence) == ()
-    assert judged.remembered(registry()[identifier]) == evidence, (
+    assert verdicts.recalled(registry()[identifier]) == evidence, (
         "run `bnverify prove` and commit theory/verdicts.json"
     )
 

@@ -78,6 +78,9 @@ _IN_WEIGHTS = frozenset(_WEIGHT_VECTORS.split())
 _OPTIMA = frozenset(("W0", "Wstar", "What"))
 
 
+_QUIET = "any real|any real, one for each unit|one for each element|not in question|= N H W"
+_SILENT = frozenset((*_QUIET.split("|"), ">= 2 elements in a group", "= sigma", "= sigma at W*"))
+"""Scopes that a statement or its hypotheses say themselves, or that restrict nothing."""
 _OPERATORS = {"C": "projector C", "I": "projector I", "K": "K: weights -> batch", "A": "matrix A"}
 
 
@@ -112,7 +115,7 @@ def asked(
     stated: Reading | Corrected,
     claim: Claim,
     *,
-    eps: bool = False,
+    eps: str = "",
     says: str = "",
     hypotheses: tuple[str, ...] | None = None,
     terms: Iterable[str] = (),
@@ -123,7 +126,10 @@ def asked(
     text = says or stated.says.text
     given = tuple(h.says.text for h in stated.hypotheses) if hypotheses is None else hypotheses
     definition = definition or definition_of(stated.setting)
-    needs = tuple(need for need in _needs(claim, stated) if _known(need, definition, (text, *given, *terms)))
+    eps = eps or eps_of(claim, stated)[0]
+    needs = tuple(
+        need for need in _needs(claim, stated, eps) if _known(need, definition, (text, *given, *terms))
+    )
     vectors, numbers, operators = _declared((text, *given, *needs, *terms), definition)
     return kernel.Claim(
         definition,
@@ -131,19 +137,45 @@ def asked(
         given,
         needs,
         getattr(stated, "quantifier", "all"),
-        "positive" if eps else "zero",
+        eps,
         vectors,
         numbers,
         operators,
-        example=example,
+        _least(claim),
+        example,
     )
 
 
-def _needs(claim: Claim, stated: Reading | Corrected) -> Iterator[str]:
+def eps_of(claim: Claim, stated: Reading | Corrected) -> tuple[str, ...]:
+    """What the scope of a claim says of eps: "zero", "positive" or both; the most general comes first.
+
+    Raises:
+        InputError: it is no scope that the judge knows.
+    """
+    known = {"= 0": ("zero",), "> 0": ("positive",), ">= 0": ("positive", "zero"), "": ("zero",)}
+    said = dict(claim.scope).get("eps", "")
+    if said not in known:
+        raise InputError(f"{claim.id}: eps {said!a} is no scope; expected '= 0', '> 0' or '>= 0'")
+    named = "eps" in definition_of(stated.setting)
+    return known[said] if named else ("zero",)
+
+
+def _least(claim: Claim) -> int:
+    """The least m of a claim."""
+    found = re.fullmatch(r">= (\d+)", dict(claim.scope).get("m", ""))
+    return int(found[1]) if found else 2
+
+
+def _needs(claim: Claim, stated: Reading | Corrected, eps: str) -> Iterator[str]:
     """The scope of a claim as texts: gamma != 0, lam >= 0, ...; what a definition needs the kernel derives itself."""
     for name, value in claim.scope:
-        if re.fullmatch(r"(!=|>=|>|<=|<) 0", value) and name not in ("m", "sigma", "eps", "n"):
+        relation = re.fullmatch(r"(!=|>=|>|<=|<) (\d+)", value)
+        if name in ("m", "gamma", "sigma", "n") and relation is None and value not in _SILENT:
+            raise InputError(f"{claim.id}: {name} {value!a} is no scope; expected a relation such as '!= 0'")
+        if relation and name not in ("m", "sigma", "eps", "n"):
             yield f"{name} {value}"
+    if eps == "positive" and dict(claim.scope).get("sigma") == "> 0":
+        yield "0 < sigma"  # where eps = 0 the definition divides by it
     if "norm(X)" in stated.says.text:
         yield "lam >= 0"  # it bounds a norm
     yield from stated.needs
@@ -268,7 +300,7 @@ def cases(claim: Claim) -> Iterator[Case]:
             for part in ("smallest", "generic"):
                 instance = getattr(reading.refutation, part)
                 if instance is not None:
-                    question = asked(reading, claim, eps=str(instance.eps) != "0")
+                    question = asked(reading, claim, eps=_eps_at(instance, eps_of(claim, reading)))
                     certificate: dict[str, Any] = {"point": point_of(instance, question)}
                     if "maxima" in dict(instance.extra):
                         certificate["maxima"] = list(dict(instance.extra)["maxima"])
@@ -288,18 +320,23 @@ def cases(claim: Claim) -> Iterator[Case]:
         yield from _proof(claim, claim.corrected, "corrected", claim.corrected.proof)
 
 
+def _eps_at(instance: Instance, known: tuple[str, ...]) -> str:
+    """What is asked at a point; one outside the scope meets a question in which it does not fit."""
+    return "zero" if str(instance.eps) == "0" and "zero" in known else known[0]
+
+
 def _proof(claim: Claim, stated: Reading | Corrected, slug: str, proof: Proof) -> Iterator[Case]:
     for number, step in enumerate(proof.steps, 1):
         if step.says is not None:
             texts = tuple(step.terms.texts) if step.terms else ()
             own = replace(stated, setting=step.setting or stated.setting, needs=(*stated.needs, *step.needs))
-            question = asked(own, claim, eps=proof.eps, says=step.says.text, hypotheses=(), terms=texts)
+            question = asked(own, claim, says=step.says.text, hypotheses=(), terms=texts)
             yield Case(
                 claim.id, slug, f"step {number}", replace(question, quantifier="all"), {"terms": list(texts)}
             )
     texts = tuple(proof.terms.texts) if proof.terms else ()
     example = None if proof.example is None else proof.example
-    question = asked(stated, claim, eps=proof.eps, terms=texts)
+    question = asked(stated, claim, terms=texts)
     if proof.at is not None:
         yield Case(claim.id, slug, "", question, {"point": point_of(proof.at, question)}, proof.at.note)
         return
@@ -311,3 +348,5 @@ def _proof(claim: Claim, stated: Reading | Corrected, slug: str, proof: Proof) -
     if proof.lemma is not None:
         certificate["lemma"] = proof.lemma
     yield Case(claim.id, slug, "", question, certificate)
+    for eps in eps_of(claim, stated)[1:]:
+        yield Case(claim.id, slug, "eps = 0", replace(question, eps=eps), certificate)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from bnverify.theory import empirical, empirical_items, judged
-from bnverify.theory.claim import Claim, Evidence, status_of
+from bnverify.theory import empirical, empirical_items, judged, shelf
+from bnverify.theory.claim import Claim, Evidence, Status, status_of
 from bnverify.theory.registry import registry
 
 
@@ -27,8 +27,8 @@ class Derived:
 
 
 def failures_of(evidence: tuple[Evidence, ...]) -> tuple[str, ...]:
-    """The checks that do not hold, in words."""
-    return tuple(
+    """The checks that do not hold, and the readings of which nothing is known, in words."""
+    return tuple(f"{item.reading}: no evidence" for item in evidence if not item.checks) + tuple(
         f"{item.reading}: {check.kind} does not hold: "
         + "; ".join(value if name == "refused" else f"{name} = {value}" for name, value in check.values)
         for item in evidence
@@ -50,8 +50,13 @@ def derive(identifier: str) -> Derived:
         runs = tuple(item.result.name for item in found)
         return Derived(identifier, _said(claim, found), (), (), time.perf_counter() - start, runs)
     evidence = judged.evidence_of(claim)
-    verdict = str(status_of(claim, evidence))
-    return Derived(identifier, verdict, evidence, failures_of(evidence), time.perf_counter() - start)
+    verdict = status_of(claim, evidence)
+    failures = failures_of(evidence) + tuple(
+        f"{label}: a certificate of what is not claimed" for label in shelf.strays(claim, judged.shelved())
+    )
+    if not claim.state and verdict is Status.OPEN:
+        failures = failures or ("nothing is proved or refuted",)
+    return Derived(identifier, str(verdict), evidence, failures, time.perf_counter() - start)
 
 
 def _said(claim: Claim, found: tuple[empirical.Empirical, ...]) -> str:

@@ -1,31 +1,21 @@
 """The verdicts: a function of what the kernel verified, and of nothing else.
 
-`evidence_of` asks the kernel about every certificate of a claim. `remembered` reads what it said from
-``verdicts.json``, one line a claim, where neither the claim nor its certificates have changed since; ``bnverify prove``
-never looks there, and a test compares.
+`evidence_of` asks the kernel about every certificate of a claim, now; what it said last stands in `verdicts`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
 from math import sqrt
-from pathlib import Path
 from typing import Any
 
 from bnverify.theory import kernel, shelf
 from bnverify.theory.cases import Case, cases
 from bnverify.theory.claim import Check, Claim, Evidence
 from bnverify.theory.grammar import additive_terms, parse, unparse
-
-from bnverify.base.errors import InputError
-from bnverify.base.files import write_text
-
-VERDICTS = Path(__file__).resolve().parent / "verdicts.json"
 
 
 def evidence_of(
@@ -120,73 +110,3 @@ def _float(text: str) -> str:
             )
             total += -value if sign == "-" else value
     return f"{total:.6g}"
-
-
-# ---------------------------------------------------------------- what is remembered
-
-
-def key_of(claim: Claim, items: Mapping[tuple[str, str], dict[str, Any]]) -> str:
-    """A digest of what a claim says and of its certificates."""
-    said = [repr((claim.scope, claim.readings, claim.corrected))]
-    said += [json.dumps(item, sort_keys=True) for (name, _), item in items.items() if name == claim.id]
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
-
-
-@cache
-def _remembered() -> dict[str, Any]:
-    if not VERDICTS.is_file():
-        return {}
-    try:
-        found = json.loads(VERDICTS.read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
-            raise ValueError("not an object")
-        return found
-    except (OSError, ValueError) as error:
-        raise InputError(f"{VERDICTS} cannot be read ({error}); `bnverify prove` writes it anew") from None
-
-
-def remembered(claim: Claim) -> tuple[Evidence, ...] | None:
-    """The evidence on a claim as the kernel gave it last; None where the claim or a certificate has changed since."""
-    entry = _remembered().get(claim.id)
-    if entry is None or entry["key"] != key_of(claim, shelved()):
-        return None
-    return tuple(
-        Evidence(
-            slug,
-            proved,
-            refuted,
-            tight,
-            checks=tuple(
-                Check(kind, holds, text, tuple(lemmas), tuple((name, value) for name, value in values))
-                for kind, holds, text, lemmas, values in checks
-            ),
-        )
-        for slug, (proved, refuted, tight), checks in entry["readings"]
-    )
-
-
-def remember(found: Iterable[tuple[Claim, tuple[Evidence, ...]]]) -> None:
-    """Write down what the kernel said of some claims, and forget what no claim says any more.
-
-    Raises:
-        InputError: the folder cannot be written.
-    """
-    from bnverify.theory.registry import registry
-
-    lines = {name: entry for name, entry in _remembered().items() if name in registry()}
-    for claim, evidence in found:
-        readings = [
-            [
-                item.reading,
-                [item.proved, item.refuted, item.tight],
-                [
-                    [c.kind, c.holds, c.text, list(c.lemmas), [list(pair) for pair in c.values]]
-                    for c in item.checks
-                ],
-            ]
-            for item in evidence
-        ]
-        lines[claim.id] = {"key": key_of(claim, shelved()), "readings": readings}
-    body = ",\n".join(f"{json.dumps(name)}: {json.dumps(lines[name])}" for name in sorted(lines))
-    write_text(VERDICTS, "{\n" + body + "\n}\n")
-    _remembered.cache_clear()

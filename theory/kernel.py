@@ -2069,7 +2069,7 @@ def check_example(claim: Claim, expected: bool) -> tuple[int, int] | None:
 
 
 def unmet(claim: Claim, point: Point) -> str:
-    """What a point does not satisfy; a hypothesis holds there with every term non-zero, unless it says that one is 0."""
+    """What a point does not satisfy: a hypothesis holds there with no term 0, unless it says that one is."""
     for text in (*claim.needs, *claim.hypotheses):
         if not point.holds(text)[0]:
             return f"{text} does not hold"

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bnverify.theory import sorts
-from bnverify.theory.grammar import Node, lines, names_in, nearest, put, unparse
+from bnverify.theory import kernel, sorts
+from bnverify.theory.grammar import GrammarError, Node, lines, names_in, nearest, nodes, parse, put, unparse
 from bnverify.theory.sorts import NUMBER, Sort, operator, vector
 from bnverify.theory.vocabulary import DERIVED, GIVEN, SMOOTH, VOCABULARY, WEIGHT_SPACE
 
@@ -119,7 +119,7 @@ def normalisation(text: str) -> Normalisation:
     """A normalisation by its name, or typed on the spot.
 
     Raises:
-        InputError: a name that is not known, or a text that defines no vector z.
+        InputError: a name that is not known, or a text that defines no vector z, or divides by 0 on every batch.
     """
     if "=" not in text:
         if text not in NORMALISATIONS:
@@ -129,8 +129,27 @@ def normalisation(text: str) -> Normalisation:
                 f"and any text such as 'n = sqrt(y @ y); z = gamma*y/n'"
             )
         return NORMALISATIONS[text]
-    sorts.definition(text, _base(text))
+    trees, _ = sorts.definition(text, _base(text))
+    found = [_zero_divisor(text, eps) for eps in ("zero", "positive")]
+    if all(found):
+        divisors = (
+            node.args[1] if node.head == "/" else node.args[0]
+            for tree in trees.values()
+            for node in nodes(tree)
+            if node.head in ("/", "**")
+        )
+        place = next((node.column for node in divisors if node == parse(found[0])), 0)
+        raise GrammarError(text, place, f"divides by {found[0]}, which is 0 on every batch")
     return Normalisation("typed", text)
+
+
+def _zero_divisor(text: str, eps: str) -> str:
+    """What a definition divides by although it is 0 on every batch; empty where there is no such thing."""
+    try:
+        kernel.Formal(kernel.Claim(text, "0 <= 0", eps=eps))
+    except kernel.Refused as reason:
+        return str(reason).partition("divides by what may be 0: ")[2]
+    return ""
 
 
 def declared(

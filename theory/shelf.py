@@ -52,6 +52,8 @@ def load(folder: Path | None = None) -> dict[tuple[str, str], dict[str, Any]]:
             items = json.loads(path.read_text(encoding="utf-8"))
             for item in items:
                 key = (item["claim"], item["reading"])
+                if item["claim"] not in registry():
+                    raise ValueError(f"there is no claim {item['claim']!a}")
                 if key in found:
                     raise ValueError(f"two items on {key[0]}, {key[1]}")
                 found[key] = item
@@ -75,6 +77,13 @@ def item_of(case: Case) -> dict[str, Any]:
 def items_of(claim: Claim) -> dict[tuple[str, str], dict[str, Any]]:
     """The items of one claim, made from what it says now."""
     return {(case.claim, case.label): item_of(renewed(case)) for case in cases(claim)}
+
+
+def strays(claim: Claim, items: Iterable[tuple[str, str]]) -> list[str]:
+    """The labels of items about a claim that it does not ask for."""
+    return sorted(
+        {label for name, label in items if name == claim.id} - {case.label for case in cases(claim)}
+    )
 
 
 def why_stale(case: Case, item: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from bnverify.theory import empirical, empirical_items, judged, shelf
+from bnverify.theory import empirical, empirical_items, judged, shelf, verdicts
 from bnverify.theory.claim import Claim, Evidence, status_of
 from bnverify.theory.registry import registry
 
@@ -20,26 +20,30 @@ _ORDER = ("thm", "obs", "lem", "fact", "def", "eq", "fig", "prose", "blog", "ext
 
 @dataclass(frozen=True)
 class Stored:
-    """A claim and the evidence on it: what the kernel said last, or says now where something has changed since."""
+    """A claim and the evidence on it: what the kernel said last, or says now where something has changed since.
+
+    anew: the kernel is asked in any case, as it is about one claim that is shown.
+    """
 
     claim: Claim
+    anew: bool = False
 
     @property
     def id(self) -> str:
         return self.claim.id
 
     @cached_property
-    def remembered(self) -> tuple[Evidence, ...] | None:
-        return None if self.claim.measured else judged.remembered(self.claim)
+    def recalled(self) -> tuple[Evidence, ...] | None:
+        return None if self.claim.measured else verdicts.recalled(self.claim)
 
     @property
     def stale(self) -> bool:
         """Whether the claim or a certificate has changed since ``bnverify prove``."""
-        return not self.claim.measured and self.remembered is None
+        return not self.claim.measured and self.recalled is None
 
     @cached_property
     def evidence(self) -> tuple[Evidence, ...]:
-        known = self.remembered
+        known = None if self.anew else self.recalled
         return judged.evidence_of(self.claim) if known is None else known
 
     @cached_property
@@ -104,7 +108,7 @@ def position(identifier: str) -> tuple[Any, ...]:
     return (0, parts, rank) if named else (1 + rank, parts, rank)
 
 
-def load(identifiers: Iterable[str] | None = None) -> dict[str, Stored]:
+def load(identifiers: Iterable[str] | None = None, anew: bool = False) -> dict[str, Stored]:
     """The claims by id, in the order of `position`; all of them where none is named."""
     names = registry() if identifiers is None else identifiers
-    return {name: Stored(registry()[name]) for name in sorted(names, key=position)}
+    return {name: Stored(registry()[name], anew) for name in sorted(names, key=position)}

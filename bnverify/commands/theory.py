@@ -72,7 +72,7 @@ def show(
     from bnverify.commands.display_claim import show_claim
     from bnverify.commands.display_empirical import show_empirical
 
-    (entry,) = _stored([identifier])
+    (entry,) = _stored([identifier], anew=True)
     show = show_empirical if entry.claim.measured else show_claim
     show(entry, console())
     _warn([entry])
@@ -101,12 +101,11 @@ def prove(
     """
     from bnverify.base.terminal import console, track
     from bnverify.commands.display import prove_line
-    from bnverify.theory import judged, shelf, store
+    from bnverify.theory import judged, shelf, store, verdicts
     from bnverify.theory.empirical import committed
     from bnverify.theory.registry import registry
 
-    known = sorted(registry(), key=store.position)
-    chosen = select(ids or (), known)
+    chosen = select(ids or (), sorted(registry(), key=store.position))
     if rocq is not None:
         _prove_in_rocq(rocq, chosen)
         return
@@ -124,15 +123,22 @@ def prove(
     sound = [
         (registry()[item.id], item.evidence) for item in found if item.runs is None and not item.failures
     ]
-    if any(judged.remembered(claim) != evidence for claim, evidence in sound):
+    known = [(claim, verdicts.recalled(claim), evidence) for claim, evidence in sound]
+    forged = [claim.id for claim, said, evidence in known if said not in (None, evidence)]
+    if any(said != evidence for _, said, evidence in known):
         try:
-            judged.remember(sound)
+            verdicts.keep(sound)
         except InputError as error:
             print(f"bnverify: the verdicts are not written down: {error}", file=sys.stderr)
     seconds = time.perf_counter() - start
     failed = [item for item in found if item.failures]
     out.print(_tally(found, failed, seconds), soft_wrap=True)
-    if failed:
+    if forged:
+        print(
+            f"bnverify: of {', '.join(forged)} {verdicts.VERDICTS} said what the kernel does not say: it was edited",
+            file=sys.stderr,
+        )
+    if failed or forged:
         raise typer.Exit(1)
 
 
@@ -189,11 +195,11 @@ def _workers(count: int) -> int:
     return max(1, min(os.cpu_count() or 1, count // 10))
 
 
-def _stored(ids: list[str] | None) -> list[Stored]:
+def _stored(ids: list[str] | None, anew: bool = False) -> list[Stored]:
     from bnverify.theory import store
     from bnverify.theory.registry import registry
 
-    return list(store.load(select(ids or (), sorted(registry(), key=store.position))).values())
+    return list(store.load(select(ids or (), sorted(registry(), key=store.position)), anew).values())
 
 
 def _warn(entries: list[Stored]) -> None:

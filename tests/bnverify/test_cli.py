@@ -89,9 +89,9 @@ def test_an_input_error_keeps_its_words():
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent as on POSIX")
 def test_an_interrupted_run_leaves_no_half_written_evidence():
-    from bnverify.theory import judged
+    from bnverify.theory import verdicts
 
-    before = judged.VERDICTS.read_bytes()
+    before = verdicts.VERDICTS.read_bytes()
     process = subprocess.Popen(
         [sys.executable, "-m", "bnverify", "prove"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -100,8 +100,8 @@ def test_an_interrupted_run_leaves_no_half_written_evidence():
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert judged.VERDICTS.read_bytes() == before
-    assert not list(judged.VERDICTS.parent.glob(".verdicts.json.*"))
+    assert verdicts.VERDICTS.read_bytes() == before
+    assert not list(verdicts.VERDICTS.parent.glob(".verdicts.json.*"))
 
 
 def test_a_terminal_that_knows_ascii_only_gets_no_traceback():

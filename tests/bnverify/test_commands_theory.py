@@ -4,8 +4,9 @@ import dataclasses
 import json
 
 import pytest
-from bnverify.theory import judged, store
+from bnverify.theory import judged, store, verdicts
 from bnverify.theory.items import PROMISED
+from bnverify.theory.registry import registry
 from bnverify.theory.results import WORDS
 
 
@@ -13,11 +14,11 @@ from bnverify.theory.results import WORDS
 def shelf(tmp_path, monkeypatch):
     """A copy of what is remembered that a command may rewrite."""
     path = tmp_path / "verdicts.json"
-    path.write_bytes(judged.VERDICTS.read_bytes())
-    monkeypatch.setattr(judged, "VERDICTS", path)
-    judged._remembered.cache_clear()
+    path.write_bytes(verdicts.VERDICTS.read_bytes())
+    monkeypatch.setattr(verdicts, "VERDICTS", path)
+    verdicts._lines.cache_clear()
     yield path
-    judged._remembered.cache_clear()
+    verdicts._lines.cache_clear()
 
 
 def test_claims_is_a_table_of_ids_verdicts_and_reasons(bnverify):
@@ -75,15 +76,49 @@ LOADED = store.load()
 
 @pytest.mark.parametrize("identifier", list(LOADED))
 def test_show_has_words_for_every_claim(bnverify, identifier, monkeypatch):
-    monkeypatch.setattr(store, "load", lambda names: {name: LOADED[name] for name in names})
+    monkeypatch.setattr(store, "load", lambda names, anew=False: {name: LOADED[name] for name in names})
     done = bnverify("show", identifier)
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith(identifier)
 
 
+def forged(path, sealed):
+    """The verdicts with thm-4.1 turned into proved, by a hand that does or does not know how a line is sealed."""
+    claim = registry()["thm-4.1"]
+    committed = path.read_text()
+    evidence = tuple(
+        dataclasses.replace(item, proved=True, refuted=False, checks=()) for item in judged.evidence_of(claim)
+    )
+    verdicts.keep([(claim, evidence)])
+    if not sealed:
+        lines = json.loads(path.read_text())
+        lines["thm-4.1"]["key"] = json.loads(committed)["thm-4.1"]["key"]
+        path.write_text(json.dumps(lines))
+    verdicts._lines.cache_clear()
+
+
+def test_an_edited_verdict_is_not_printed(shelf, bnverify):
+    forged(shelf, sealed=False)
+    assert store.load(["thm-4.1"])["thm-4.1"].verdict == "refuted"
+    done = bnverify("claims", "thm-4.1")
+    assert "refuted" in done.stdout
+    assert "thm-4.1 changed since `bnverify prove`" in done.stderr
+
+
+def test_a_forged_verdict_is_not_shown_and_prove_finds_it(shelf, bnverify):
+    forged(shelf, sealed=True)
+    assert "As printed: refuted" in bnverify("show", "thm-4.1").stdout
+    done = bnverify("prove", "thm-4.1")
+    assert done.exit_code == 1
+    assert "of thm-4.1" in done.stderr
+    assert "edited" in done.stderr
+    assert store.load(["thm-4.1"])["thm-4.1"].verdict == "refuted"
+    assert bnverify("prove", "thm-4.1").exit_code == 0
+
+
 def test_prove_judges_again_and_remembers_what_it_found(bnverify, shelf):
     shelf.write_text("{}")
-    judged._remembered.cache_clear()
+    verdicts._lines.cache_clear()
     assert "thm-4.1 changed since `bnverify prove`" in bnverify("claims", "thm-4.1").stderr
     done = bnverify("prove", "thm-4.1")
     assert done.exit_code == 0
@@ -92,8 +127,6 @@ def test_prove_judges_again_and_remembers_what_it_found(bnverify, shelf):
 
 
 def test_prove_is_exit_code_1_where_a_counterexample_no_longer_holds(bnverify, shelf, monkeypatch):
-    from bnverify.theory.registry import registry
-
     claim = registry()["thm-4.1"]
     mended = dataclasses.replace(claim.readings[0], says=claim.corrected.says)
     monkeypatch.setitem(registry(), "thm-4.1", dataclasses.replace(claim, readings=(mended,)))
@@ -105,8 +138,6 @@ def test_prove_is_exit_code_1_where_a_counterexample_no_longer_holds(bnverify, s
 
 
 def test_prove_is_exit_code_1_where_a_certificate_no_longer_holds(bnverify, shelf, monkeypatch):
-    from bnverify.theory.registry import registry
-
     claim = registry()["thm-4.1"]
     broken = dataclasses.replace(claim.corrected, says=claim.readings[0].says)
     monkeypatch.setitem(registry(), "thm-4.1", dataclasses.replace(claim, corrected=broken))

@@ -50,6 +50,12 @@ def test_sigma_is_the_divisor_where_eps_is_zero_and_less_elsewhere():
     [
         ("bach-norm", "the nearest is 'batch-norm'"),
         ("n = sqrt(y @ y); z = gamma/n", "z is a number"),
+        (
+            "z = y/(y @ one - one @ y)",
+            "character 8 .* divides by y @ one - one @ y, which is 0 on every batch",
+        ),
+        ("n = one @ (y - (one @ y)/m*one); z = gamma*y/n", "character 46 .* divides by n, which is 0"),
+        ("n = one @ one - m; z = gamma*y*n**-1", "divides by n, which is 0"),
         ("n = sqrt(y @ y)", "the last line of a definition gives z"),
         ("z = y; s = norm(y)", "the last line of a definition gives z"),
         ("z = y; z = y", "is taken"),

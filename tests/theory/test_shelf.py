@@ -10,8 +10,19 @@ from pathlib import Path
 import pytest
 from bnverify.theory import judged, kernel, shelf
 from bnverify.theory.cases import cases
-from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Step, status_of
-from bnverify.theory.derive import failures_of
+from bnverify.theory.claim import (
+    Claim,
+    Data,
+    Hypothesis,
+    Instance,
+    Proof,
+    Reading,
+    Refutation,
+    Step,
+    status_of,
+)
+from bnverify.theory.derive import derive, failures_of
+from bnverify.theory.items import detail_of
 from bnverify.theory.registry import registry
 
 from bnverify.base.errors import InputError
@@ -87,8 +98,12 @@ def reading(says, **more):
     return Reading("only", "the only one", says, Data(), **more)
 
 
-def made(*readings):
-    return Claim("ext-made", "made up", "here", "extension", "", readings=readings, scope=(("m", ">= 2"),))
+def made(*readings, **scope):
+    """A claim that nobody has registered; its scope is that of the paper unless it says otherwise."""
+    words = {"m": ">= 2", "gamma": "any real", "sigma": "> 0", "eps": "= 0"} | scope
+    return Claim(
+        "ext-made", "made up", "here", "extension", "", readings=readings, scope=tuple(words.items())
+    )
 
 
 def verdict(claim):
@@ -117,7 +132,28 @@ POINT = Instance(y=(0, 1, 3), g=(1, 0, 2))
         made(reading("v @ one == 0", refutation=Refutation(citation=("lem-4.5", "initialization")))),
         made(reading("(v @ v)/(v @ v) == 1", proof=Proof())),
         made(reading("(g @ a)*one == (one @ a)*g", proof=Proof())),
-        made(reading("v @ yhat == 0", proof=Proof(eps=True))),
+        made(reading("v @ yhat == 0", proof=Proof()), eps=">= 0"),
+        made(reading("v @ yhat == 0", refutation=Refutation(replace(POINT, eps=1)))),
+        made(reading("yhat @ yhat == m", refutation=Refutation(replace(POINT, eps="-1/9"))), eps="> 0"),
+        made(reading("v == 0", refutation=Refutation(POINT)), m=">= 4"),
+        made(reading("0 < s**2 - eps", proof=Proof(terms=("s**2 - eps",))), eps="> 0", sigma=">= 0"),
+        made(reading("sigma/sigma == 1", proof=Proof()), eps="> 0", sigma=">= 0"),
+        made(reading("gamma/gamma == 1", proof=Proof())),
+        made(
+            reading(
+                "a @ B @ a <= 0",
+                hypotheses=("psd(B)",),
+                proof=Proof(terms=("at(sqrt(a @ B @ a), B, -B)**2",)),
+            )
+        ),
+        made(
+            reading(
+                "v @ B @ v <= g @ H @ g",
+                hypotheses=("v @ B @ v <= v @ H @ v", "v @ H @ v <= g @ H @ g"),
+                proof=Proof(terms=("given0", "given1"), example=Instance(y=(0, 1), g=(0, 0))),
+            )
+        ),
+        made(reading("a @ (lam*I) @ a == a @ a", proof=Proof(example=Instance(y=(0, 1), g=(1, 0))))),
         made(reading("sqrt(lam**2) == lam", proof=Proof())),
         made(reading("v @ one == 0", proof=Proof(steps=(Step("false", says="v @ v == 0"),)))),
     ],
@@ -127,6 +163,44 @@ def test_no_claim_file_talks_the_judge_into_a_verdict(claim):
     said, failures = verdict(claim)
     assert said == "open"
     assert failures or claim.readings[0].refutation is not None
+
+
+@pytest.mark.parametrize(
+    ("scope", "word"),
+    [({"gamma": "not nought"}, "gamma"), ({"eps": "small"}, "eps"), ({"sigma": "positive"}, "sigma")],
+)
+def test_a_scope_in_words_that_the_judge_does_not_know_is_none(scope, word):
+    with pytest.raises(InputError, match=f"{word} .* is no scope"):
+        verdict(made(reading("v @ one == 0", proof=Proof()), **scope))
+
+
+def test_the_scope_decides_what_is_asked():
+    asked = {
+        (eps, m): [case.asked for case in cases(made(reading("v @ one == 0", proof=Proof()), eps=eps, m=m))]
+        for eps in ("= 0", "> 0", ">= 0")
+        for m in (">= 1", ">= 2", ">= 5")
+    }
+    assert [len(asked[eps, ">= 2"]) for eps in ("= 0", "> 0", ">= 0")] == [1, 1, 2]
+    assert {case.eps for case in asked[">= 0", ">= 2"]} == {"zero", "positive"}
+    assert [asked["= 0", m][0].min_m for m in (">= 1", ">= 2", ">= 5")] == [1, 2, 5]
+
+
+def test_what_nothing_is_said_about_is_a_failure():
+    assert verdict(made(reading("v @ one == 0"))) == ("open", ("only: no evidence",))
+
+
+def test_a_certificate_of_what_is_not_claimed_is_a_failure(monkeypatch):
+    items = dict(judged.shelved()) | {("thm-4.1", "own-point, step 9"): {}}
+    monkeypatch.setattr(judged, "shelved", lambda: items)
+    assert derive("thm-4.1").failures == ("own-point, step 9: a certificate of what is not claimed",)
+
+
+def test_what_a_hypothesis_says_is_shown_whatever_it_is_called():
+    named = Hypothesis("batch of at least two", "a batch of at least two", "1 <= 0")
+    claim = made(reading("g @ g <= 0", hypotheses=(named,), proof=Proof(terms=("given0",))))
+    evidence = judged.evidence_of(claim, shelf.items_of(claim))
+    assert str(status_of(claim, evidence)) == "open"
+    assert detail_of(claim, evidence)["readings"][0]["hypotheses"][0]["plain"] == "1 ≤ 0"
 
 
 def test_a_true_statement_is_proved_and_a_false_one_refuted_by_what_a_claim_file_says():
@@ -162,7 +236,9 @@ def test_the_kernel_alone_checks_every_file():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("text", ["{", "[3]", "[{}]", "\x00", "null"])
+@pytest.mark.parametrize(
+    "text", ["{", "[3]", "[{}]", "\x00", "null", '[{"claim": "thm-4.9", "reading": "corrected"}]']
+)
 def test_a_damaged_certificate_file_is_an_input_error(tmp_path, text):
     (tmp_path / "thm_4_1.json").write_text(text)
     with pytest.raises(InputError, match="cannot be read"):

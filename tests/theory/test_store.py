@@ -1,61 +1,101 @@
 """Every claim has a verdict without SymPy or torch, and what is remembered is void once the claim changes."""
 
 import dataclasses
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from bnverify.theory import judged, shelf, store
+from bnverify.theory import judged, shelf, store, verdicts
 from bnverify.theory.registry import registry
 
 from bnverify.base.errors import InputError
 
+COMMITTED = verdicts.VERDICTS
+
 
 def test_what_the_kernel_said_is_forgotten_where_the_claim_or_a_certificate_changes(monkeypatch):
     claim = registry()["thm-4.1"]
-    assert judged.remembered(claim) is not None
+    assert verdicts.recalled(claim) is not None
     mended = dataclasses.replace(claim.readings[0], says=claim.corrected.says)
-    assert judged.remembered(dataclasses.replace(claim, readings=(mended, *claim.readings[1:]))) is None
+    assert verdicts.recalled(dataclasses.replace(claim, readings=(mended, *claim.readings[1:]))) is None
     items = {key: dict(item) for key, item in judged.shelved().items()}
     items["thm-4.1", "same-point, smallest"]["certificate"] = {"point": {}}
     monkeypatch.setattr(judged, "shelved", lambda: items)
-    assert judged.remembered(claim) is None
+    assert verdicts.recalled(claim) is None
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch):
+    path = tmp_path / "verdicts.json"
+    path.write_bytes(COMMITTED.read_bytes())
+    monkeypatch.setattr(verdicts, "VERDICTS", path)
+    verdicts._lines.cache_clear()
+    yield path
+    verdicts._lines.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["kernel", "cases", "claim", "judged", "normalisations", "shelf"])
+def test_nothing_is_recalled_of_another_judge(copied, name, monkeypatch, tmp_path):
+    for other in verdicts._JUDGES:
+        text = Path(verdicts.__file__).with_name(f"{other}.py").read_text()
+        (tmp_path / f"{other}.py").write_text(text + "#" * (other == name))
+    monkeypatch.setattr(verdicts, "__file__", str(tmp_path / "verdicts.py"))
+    verdicts._judge.cache_clear()
+    assert verdicts.recalled(registry()["thm-4.1"]) is None
+    verdicts._judge.cache_clear()
+
+
+def test_two_claims_that_say_the_same_are_not_each_other(copied):
+    lines = json.loads(copied.read_text())
+    lines["blog-beta-star"] = lines["blog-beta-smooth"]
+    copied.write_text(json.dumps(lines))
+    assert verdicts.recalled(registry()["blog-beta-star"]) is None
+
+
+@pytest.mark.parametrize("entry", [3, {"key": 1}, {"key": "x", "readings": []}, [], None])
+def test_a_line_of_another_shape_is_not_recalled(copied, entry):
+    lines = json.loads(copied.read_text())
+    lines["thm-4.1"] = entry
+    copied.write_text(json.dumps(lines))
+    assert verdicts.recalled(registry()["thm-4.1"]) is None
 
 
 def test_a_verdict_is_judged_again_where_nothing_is_remembered(tmp_path, monkeypatch):
-    monkeypatch.setattr(judged, "VERDICTS", tmp_path / "none.json")
-    judged._remembered.cache_clear()
+    monkeypatch.setattr(verdicts, "VERDICTS", tmp_path / "none.json")
+    verdicts._lines.cache_clear()
     try:
         entry = store.Stored(registry()["thm-4.1"])
         assert entry.stale
         assert entry.verdict == "refuted"
     finally:
-        judged._remembered.cache_clear()
+        verdicts._lines.cache_clear()
 
 
 def test_what_is_remembered_is_written_a_line_a_claim_and_read_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(judged, "VERDICTS", tmp_path / "verdicts.json")
-    judged._remembered.cache_clear()
+    monkeypatch.setattr(verdicts, "VERDICTS", tmp_path / "verdicts.json")
+    verdicts._lines.cache_clear()
     try:
         claim = registry()["thm-4.2.1"]
         evidence = judged.evidence_of(claim)
-        judged.remember([(claim, evidence)])
-        assert judged.remembered(claim) == evidence
-        assert len((tmp_path / "verdicts.json").read_text().splitlines()) == 3
+        verdicts.keep([(claim, evidence)])
+        assert verdicts.recalled(claim) == evidence
+        assert len((tmp_path / "verdicts.json").read_text().splitlines()) == 4
     finally:
-        judged._remembered.cache_clear()
+        verdicts._lines.cache_clear()
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "null", "\x00"])
 def test_a_damaged_file_is_an_input_error_that_says_how_to_mend_it(tmp_path, text, monkeypatch):
-    monkeypatch.setattr(judged, "VERDICTS", tmp_path / "verdicts.json")
+    monkeypatch.setattr(verdicts, "VERDICTS", tmp_path / "verdicts.json")
     (tmp_path / "verdicts.json").write_text(text)
-    judged._remembered.cache_clear()
+    verdicts._lines.cache_clear()
     try:
         with pytest.raises(InputError, match="`bnverify prove` writes it anew"):
-            judged.remembered(registry()["thm-4.1"])
+            verdicts.recalled(registry()["thm-4.1"])
     finally:
-        judged._remembered.cache_clear()
+        verdicts._lines.cache_clear()
 
 
 def test_claims_are_ordered_as_in_the_paper():

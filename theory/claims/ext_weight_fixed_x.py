@@ -178,7 +178,7 @@ CLAIMS = (
             text="what the weights see is X'Pg; for X'1 = 0 and W an eigenvector of X'X it loses its part along W",
             setting="weights",
         ),
-        scope=SCOPE,
+        scope=(*SCOPE[:3], ("eps", ">= 0")),
         why="the projection of the activations is an oblique one of the weights unless W is an eigenvector of X'X",
         remarks=(
             "With one input feature the weight gradient is always 0.",
@@ -240,7 +240,7 @@ CLAIMS = (
             text="at every X, with P X dW and both of its products",
             setting="weights-at-X",
         ),
-        scope=SCOPE,
+        scope=(*SCOPE[:3], ("eps", ">= 0")),
         why="X dW keeps a part along 1 and y-hat unless X is centred and W an eigenvector of X'X",
     ),
 )
