@@ -1,4 +1,4 @@
-"""What the kernel said last of every claim, so that a table is fast; ``bnverify prove`` writes it, and believes nothing.
+"""What the kernel said last of every claim, so that a table is fast; ``bnverify prove`` writes it and believes none.
 
 ``verdicts.json`` holds the digest of what judges, and a line a claim: its evidence, with a digest of the claim, of its
 certificates and of that evidence. Where one of these differs nothing is recalled, and the kernel is asked again.
