@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
+
+from bnverify.theory.writing.words import plain, scope_text
 
 if TYPE_CHECKING:
     from bnverify.theory.derive import Derived
@@ -26,35 +26,9 @@ STYLES = {
     "open": "magenta",
 }
 
-_LETTERS = {"gamma": "γ", "sigma": "σ", "eps": "ε", "beta": "β", "lambda": "λ", "lam": "λ", "mu": "μ"}
-_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-_SIGNS = {">=": "≥", "<=": "≤", "!=": "≠"}
-
 
 def verdict_text(verdict: str) -> Text:
     return Text(verdict, style=STYLES.get(verdict, ""))
-
-
-def spelt(text: str) -> str:
-    """Letters and signs of a scope or an assumption as people write them."""
-    return outside_formulas(text, _spelt)
-
-
-def outside_formulas(text: str, change: Callable[[str], str]) -> str:
-    """``change`` applied to the words; a formula between $ stays LaTeX."""
-    return "".join(part if part.startswith("$") else change(part) for part in re.split(r"(\$[^$]*\$)", text))
-
-
-def _spelt(text: str) -> str:
-    for sign, written in _SIGNS.items():
-        text = text.replace(sign, written)
-    text = re.sub(r"sqrt\((\w+)\)", r"√\1", text).replace("y-hat", "ŷ")
-    text = re.sub(r"\^(\d)\b", lambda power: power[1].translate(_RAISED), text)
-    return re.sub(r"[a-z]+", lambda word: _LETTERS.get(word[0], word[0]), text)
-
-
-def scope_text(scope: dict[str, str]) -> str:
-    return ", ".join(spelt(f"{name} {value}") for name, value in scope.items())
 
 
 def claims_table(entries: list[Stored]) -> Table:
@@ -73,7 +47,7 @@ def claims_table(entries: list[Stored]) -> Table:
             verdict,
             "yes" if entry.tight else "",
             Text(scope_text(scope)),
-            Text(spelt(entry.claim.why)),
+            Text(plain(entry.claim.why)),
         )
     return table
 
@@ -86,7 +60,7 @@ def short_table(entries: list[Stored]) -> Table:
     table.add_column(no_wrap=True, overflow="ellipsis")
     for entry in entries:
         tight = ", an equality" if entry.tight and "equality" not in entry.claim.why else ""
-        table.add_row(Text(entry.id), verdict_text(entry.verdict), Text(spelt(entry.claim.why) + tight))
+        table.add_row(Text(entry.id), verdict_text(entry.verdict), Text(plain(entry.claim.why) + tight))
     return table
 
 

@@ -1,228 +1,151 @@
-"""One claim in full on a terminal."""
+"""One claim on a terminal: the writer of the blocks of `bnverify.theory.writing.blocks`."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
-from bnverify.commands.display import outside_formulas, scope_text, spelt, verdict_text
-from bnverify.theory.rocq.witnesses import witnesses
-from bnverify.theory.writing.readers import for_readers
+from bnverify.commands.display import verdict_text
+from bnverify.theory.writing.blocks import (
+    Arrows,
+    Block,
+    Cells,
+    Code,
+    Facts,
+    Fold,
+    Formula,
+    Judged,
+    Lines,
+    Page,
+    Part,
+    Quote,
+    Values,
+    Words,
+)
+from bnverify.theory.writing.difference import marked
+from bnverify.theory.writing.words import plain
 
-if TYPE_CHECKING:
-    from bnverify.theory.store import Stored
-
-_SIGN = {"le": ("≤", "exceeds"), "lt": ("<", "is not below"), "eq": ("=", "differs from")}
-
-
-def show_claim(entry: Stored, out: Console) -> None:
-    """Print quotation, verdict, readings, proofs, counterexamples, correction and LaTeX."""
-    item, detail = entry.item, entry.detail
-    out.print(Text(f"{item['id']}  {item['title']}", style="bold"))
-    out.print(Text(f"{item['kind']}; {item['where']}", style="dim"))
-    if meaning := for_readers(item["id"]):
-        out.print(Text(spelt(meaning)))
-    out.print()
-    verdict = Text("As printed: ")
-    verdict.append_text(verdict_text(item["verdict"]).copy())
-    verdict.append(", an equality" if item["tight"] else "")
-    verdict.append(f". {spelt(detail['why'])}." if detail["why"] else "")
-    out.print(verdict)
-    if item["scope"]:
-        out.print(Text(f"Scope: {scope_text(item['scope'])}"))
-    _listed(out, "Assumes", [spelt_formula(text) for text in item["assumptions"]])
-    if detail["part_of"]:
-        out.print(Text(f"Part of: {detail['part_of']}"))
-    if item["quotation"]:
-        _heading(out, "Quotation")
-        _indented(out, item["quotation"])
-    for data, more in zip(item["readings"], detail["readings"], strict=True):
-        _reading(out, data, more)
-    if detail["corrected"] is not None:
-        _corrected(out, detail["corrected"])
-    if detail["legend"]:
-        _heading(out, "Letters")
-        for name, text in detail["legend"]:
-            _indented(out, f"{name:<8} {text}")
-    if item["notation"]:
-        _heading(out, "Slips of notation that change no value")
-        for text in item["notation"]:
-            _indented(out, f"- {text}")
-    if detail["remarks"]:
-        _heading(out, "Remarks")
-        for text in detail["remarks"]:
-            _indented(out, f"- {spelt_formula(text)}")
-    version, theorems = witnesses(item["id"])
-    if theorems:
-        _heading(out, f"Third witness: Rocq {version}, in theory/rocq (`make rocq`)")
-        for name in theorems:
-            _indented(out, f"- {name}")
-    _latex(out, item, detail)
+FIRST = (
+    "What it says",
+    "Is it true?",
+    "What is true instead",
+    "Why",
+    "As a picture",
+    "What it means for your network",
+)
+"""Parts of a page before its evidence; `show --short` ends with the corrected statement and the meaning."""
+SHORT = ("What it says", "Is it true?", "What is true instead", "What it means for your network")
+CODES = ("LaTeX", "Certificate and witnesses")
 
 
-def spelt_formula(text: str) -> str:
-    """The few LaTeX commands that occur in running words, and spelt letters, as Unicode."""
-    return outside_formulas(text, _spelt_commands)
+def show_page(page: Page, out: Console, short: bool = False, everything: bool = False) -> None:
+    """Print a page. short: the verdict and what is true alone. everything: also what is folded, LaTeX, certificates."""
+    out.print(Text(f"{page.id}  {plain(page.title)}", style="bold"))
+    out.print(Text(plain(page.place), style="dim"))
+    part, quotes = "", []
+    for block in _first_things_first(page.blocks):
+        if isinstance(block, Part) and block.level == 2:
+            part = block.title
+        if short and (part not in SHORT or isinstance(block, Facts | Quote)):
+            continue
+        if isinstance(block, Quote) and part == FIRST[0]:
+            quotes.append(block)  # the formula says the same, and the verdict has to be on the first screen
+            continue
+        if part not in FIRST and quotes:
+            out.print(Text("\nThe words of the source", style="bold underline"))
+            _print(out, quotes.pop(), 2)
+        if everything or not (
+            isinstance(block, Fold | Arrows) or (part in CODES and not isinstance(block, Facts))
+        ):
+            if not everything and isinstance(block, Part) and block.title in ("LaTeX", "As a picture"):
+                continue
+            _print(out, block, 2, everything)
+    for quote in quotes:
+        if not short:
+            out.print(Text("\nThe words of the source", style="bold underline"))
+            _print(out, quote, 2)
 
 
-def _spelt_commands(text: str) -> str:
-    for command, sign in {
-        r"\\widehat\{\\mathcal\{L\}\}": "L̂",
-        r"\\mathcal\{L\}": "L",
-        r"\\nabla_?": "∇",
-        r"\\top": "ᵀ",
-        r"\\le\b": "≤",
-        r"\\ge\b": "≥",
-        r"\\ne\b": "≠",
-        r"\\\|": "‖",
-        r"\\langle ?": "⟨",
-        r" ?\\rangle": "⟩",
-        r"\\,": " ",
-        r"\^ᵀ ?": "ᵀ",
-        r"\^2": "²",
-    }.items():
-        text = re.sub(command, sign, text)
-    return spelt(text)
+def _first_things_first(blocks: Iterable[Block]) -> Iterator[Block]:
+    """The verdict's scope and assumptions after what is true instead, which belongs right under the verdict."""
+    held: list[Block] = []
+    part = ""
+    for block in blocks:
+        if isinstance(block, Part) and block.level == 2:
+            part = block.title
+            if held and part != "What is true instead":
+                yield from held
+                held = []
+        if isinstance(block, Facts) and part == "Is it true?":
+            held.append(block)
+            continue
+        yield block
+    yield from held
 
 
-def root_signs(value: str) -> str:
-    """An exact number such as 3*sqrt(2)/4 - 1 as people write it: 3√2/4 − 1."""
-    text = re.sub(r"sqrt\((\w+)\)", r"√\1", value).replace("sqrt", "√")
-    return text.replace("*√", "√").replace("*", "·").replace(" - ", " − ")
-
-
-def _heading(out: Console, text: str) -> None:
-    out.print()
-    out.print(Text(text, style="bold underline"))
-
-
-def _indented(out: Console, text: str | Text, by: int = 2) -> None:
-    body = text if isinstance(text, Text) else Text(text)
-    out.print(Padding(body, (0, 0, 0, by), expand=False))
-
-
-def _listed(out: Console, label: str, entries: Iterable[str]) -> None:
-    if text := "; ".join(entries):
-        out.print(Text(f"{label}: {text}"))
-
-
-def _reading(out: Console, data: dict[str, Any], more: dict[str, Any]) -> None:
-    _heading(out, f"Reading {data['slug']}")
-    verdict = verdict_text(data["verdict"])
-    verdict.append(", an equality" if data["tight"] else "", style="default")
-    verdict.append("" if data["admitted"] else "; shown, but does not count: " + data["why"], style="default")
-    _indented(out, verdict)
-    _indented(out, data["summary"])
-    _indented(out, Text(more["statement"]["plain"], style="bold"), 4)
-    _indented(out, Text(more["text"], style="dim"), 4)
-    for hypothesis in more["hypotheses"]:
-        _indented(out, f"if {hypothesis['plain']}", 4)
-    fields = ("quantifiers", "fixed", "varies", "norm", "right_side_at", "bias", "parameters")
-    known = [
-        f"{name.replace('_', ' ')}: {spelt(data['data'][name])}" for name in fields if data["data"].get(name)
-    ]
-    _indented(out, Text("; ".join(known), style="dim"))
-    _proof(out, more["proof"])
-    if data["counterexample"] is not None:
-        _counterexample(out, data["counterexample"], more)
-    for step in more["contradictions"]:
-        _indented(out, Text("Contradicted by:", style="bold"))
-        _indented(out, step["text"], 4)
-        if step["statement"] is not None:
-            _indented(out, step["statement"]["plain"], 4)
-        if step["slack"] is not None:
-            _indented(out, f"right − left = {step['slack']['plain']} ≥ 0", 4)
-    if more["necessary"]:
-        _indented(out, f"Needed: {more['necessary']}")
-
-
-def _proof(out: Console, steps: list[dict[str, Any]]) -> None:
-    if not steps:
-        return
-    _indented(out, Text("Proof, for every m:", style="bold"))
-    for number, step in enumerate(steps, 1):
-        last = number == len(steps)
-        words = step["text"] or ("the statement" if last else "")
-        if step["lemma"] is not None:
-            words = f"{words} (lemma {step['lemma']}, trusted)"
-        _indented(out, f"{number}. {words}", 4)
-        if step["statement"] is not None and not (last and step["lemma"]):
-            _indented(out, step["statement"]["plain"], 7)
-        if step["expanded"] is not None:
-            _indented(out, "differentiating the definition, the left side is", 7)
-            _indented(out, step["expanded"]["plain"], 9)
-            _indented(out, "and so is the right side: the difference is exactly 0", 7)
-        if step["slack"] is not None:
-            _indented(out, f"right − left = {step['slack']['plain']} ≥ 0", 7)
-        if not step["holds"]:
-            _indented(out, Text("this step does not verify", style="bold red"), 7)
-
-
-def _counterexample(out: Console, point: dict[str, Any], more: dict[str, Any]) -> None:
-    points = [("Smallest counterexample", point)]
-    if point["generic"] is not None:
-        same = len(more["points"]) == 1
-        if same:
-            points = [("Smallest counterexample; every term is non-zero", point)]
+def _print(out: Console, block: Block, by: int, everything: bool = False) -> None:
+    for body, deeper in _written(block, everything):
+        if isinstance(body, Text | str) and deeper < 0:
+            out.print(body, soft_wrap=True, highlight=False)
         else:
-            points.append(("Smallest counterexample with every term non-zero", point["generic"]))
-    for (label, data), worked in zip(points, more["points"], strict=True):
-        _indented(out, Text(f"{label}, m = {data['m']}:", style="bold"))
-        if data["note"]:
-            _indented(out, data["note"], 4)
-        _indented(out, _given(data), 4)
-        for row in worked["values"]:
-            if row["plain"] not in {"m", "g", "γ", "λ"} or data["gamma"] == "s":
-                _indented(out, f"{row['plain']} = {root_signs(row['value'])}", 6)
-        for label, side in (("left side ", "lhs"), ("right side", "rhs")):
-            rounded = "" if data[side] == data[f"{side}_float"] else f" ≈ {data[f'{side}_float']}"
-            _indented(out, f"{label} = {root_signs(data[side])}{rounded}", 4)
-        sign, but = _SIGN[data["relation"]]
-        _indented(out, Text(f"claimed left {sign} right; the left side {but} the right side", style="red"), 4)
+            indent = 0 if isinstance(block, Part) else by
+            out.print(Padding(body, (0, 0, 0, indent + max(deeper, 0)), expand=False))
 
 
-def _given(data: dict[str, Any]) -> str:
-    parts = []
-    for name in ("y", "g", "H", "X", "W"):
-        if data[name] is not None:
-            parts.append(f"{name} = {_matrix(data[name])}")
-    plain = {"gamma": "1", "beta": "0", "eps": "0", "lam": "1"}
-    parts += [
-        f"{spelt(name)} = {data[name]}"
-        for name, usual in plain.items()
-        if data[name] != usual or name == "gamma"
-    ]
-    parts += [f"{name} = {_matrix(value)}" for name, value in data["extra"].items()]
-    return ", ".join(parts)
+def _written(block: Block, everything: bool) -> Iterator[tuple[Text | Table, int]]:
+    """What is printed of a block, each with its further indentation; below 0 where no line may be broken."""
+    match block:
+        case Part(title, level):
+            yield Text(), 0
+            yield Text(plain(title), style="bold underline" if level == 2 else "bold"), 0
+        case Words(text, muted):
+            yield Text(plain(text).replace("`", ""), style="dim" if muted else ""), 0
+        case Judged(lead, word, tight, why):
+            text = Text(f"{lead}: " if lead else "")
+            text.append_text(verdict_text(word))
+            yield text.append(f"{', an equality' if tight else ''}. {plain(why)}"), 0
+        case Formula(_, text, given, _, against):
+            shown = Text(style="bold")
+            for piece, new in marked(text, against) if against else [(text, False)]:
+                shown.append(piece, style="green underline" if new else "")
+            yield shown, 2
+            for _, condition in given:
+                yield Text(f"if {condition}"), 2
+        case Quote(text, where):
+            yield Text(text), 0
+            yield Text(f"({plain(where)})", style="dim"), 0
+        case Facts(rows):
+            for name, text in rows:
+                yield Text(f"{name.capitalize()}: {plain(text).replace('`', '')}"), 0
+        case Lines(items, numbered):
+            for number, item in enumerate(items, 1):
+                yield Text(f"{number}. {plain(item)}" if numbered else f"- {plain(item)}"), 0
+        case Values(pairs):
+            yield Text(", ".join(text for _, text in pairs)), 2
+        case Code(text, _):
+            yield Text(text), -1
+        case Cells(rows):
+            yield _table(rows), 0
+        case Arrows(_, caption):
+            yield Text(plain(caption)), 0
+        case Fold(title, inside):
+            yield Text(plain(title), style="bold"), 0
+            for one in inside:
+                yield from _written(one, everything)
 
 
-def _matrix(value: Any) -> str:
-    if isinstance(value, list):
-        return "(" + ", ".join(_matrix(entry) for entry in value) + ")"
-    return root_signs(str(value))
-
-
-def _corrected(out: Console, corrected: dict[str, Any]) -> None:
-    _heading(out, "Corrected statement")
-    _indented(out, spelt_formula(corrected["text"]))
-    _indented(out, Text(corrected["statement"]["plain"], style="bold"), 4)
-    for hypothesis in corrected["hypotheses"]:
-        _indented(out, f"if {hypothesis['plain']}", 4)
-    if corrected["tight"]:
-        _indented(out, "an equality")
-    _proof(out, corrected["proof"])
-
-
-def _latex(out: Console, item: dict[str, Any], detail: dict[str, Any]) -> None:
-    _heading(out, "LaTeX")
-    for data in item["readings"]:
-        out.print(Text(f"  % {data['slug']}", style="dim"))
-        out.print(Text(f"  {data['statement']}"), soft_wrap=True)
-    if detail["corrected"] is not None:
-        out.print(Text("  % corrected", style="dim"))
-        out.print(Text(f"  {item['corrected']}"), soft_wrap=True)
+def _table(rows: Iterable[dict]) -> Table:  # type: ignore[type-arg]
+    """Size, interval and answer of every network, and of every part of the training."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in ("", "of / against", "size [95 %], seeds as claimed", ""):
+        table.add_column(head)
+    for cell in rows:
+        of = f"{cell['of']} / {cell['against']}"
+        table.add_row(
+            Text(cell["name"]), Text(of), Text(cell.get("size", cell["missing"])), verdict_text(cell["word"])
+        )
+    return table

@@ -73,17 +73,23 @@ def _reproduction(folder: Path, out: Path | None) -> None:
 
 def _verification(out: Path, trials: int, seed: int, device: str) -> None:
     from bnverify.base.terminal import console, meter
-    from bnverify.commands.display import claims_table
+    from bnverify.commands.display import short_table
 
     with meter() as tick:
-        from bnverify.experiments.report.build import build
+        from bnverify.experiments.report.build import build, measuring
         from bnverify.theory import store
 
+        if not measuring():
+            print(
+                "bnverify: without torch and matplotlib the report is the pages of the theory alone; "
+                "pip install 'bnverify[report]' adds random batches and a real network",
+                file=sys.stderr,
+            )
         made = build(out, trials, seed, device, tick)
     show = console()
     stored = store.load()
-    show.print(claims_table([stored[entry.item["id"]] for entry in made.claims if entry.inline]))
-    others = sum(not entry.inline for entry in made.claims)
+    show.print(short_table([stored[entry.item["id"]] for entry in made.claims if entry.named]))
+    others = sum(not entry.named for entry in made.claims)
     show.print()
     show.print(made.summary)
     if others:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     from bnverify.theory.derive import Derived
     from bnverify.theory.store import Stored
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids such as thm-4.1; all if none.")]
+
+def completed(incomplete: str) -> list[str]:
+    """The ids that begin so, for the shell."""
+    from bnverify.theory import store
+    from bnverify.theory.registry import registry
+
+    return [name for name in sorted(registry(), key=store.position) if name.startswith(incomplete.lower())]
+
+
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID]...", help="Ids such as thm-4.1; all if none.", autocompletion=completed),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -62,20 +74,48 @@ def claims(
 
 
 def show(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="An id such as thm-4.1.")],
+    ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Ids such as thm-4.1, 4.1 or eq17.", autocompletion=completed),
+    ],
+    short: Annotated[
+        bool, typer.Option("--short", help="The verdict, what is true instead, and what it means.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of items, with all that is known.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="The formulas alone, in LaTeX.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also readings that do not count, LaTeX, certificates.")
+    ] = False,
 ) -> None:
-    """One claim in full: quotation, readings, proof, counterexample, corrected statement, LaTeX.
+    """A claim in full: what it says, whether it is true, what is true instead, why, readings, proof, counterexample.
 
-    Of an empirical claim: its words, the endpoint fixed beforehand, sizes, seeds, and what would change the verdict.
+    Of an empirical claim: its words, sizes and seeds, the endpoint fixed beforehand, what would change the verdict.
     """
-    from bnverify.base.terminal import console
-    from bnverify.commands.display_claim import show_claim
-    from bnverify.commands.display_empirical import show_empirical
+    if sum((short, as_json, latex, everything)) > 1:
+        raise InputError("--short, --json, --latex and --all are four ways to print; give one of them")
+    entries = _stored(ids, anew=True)
+    if as_json:
+        print(json.dumps([_whole(entry) for entry in entries], ensure_ascii=False, indent=2))
+    elif latex:
+        from bnverify.theory.writing.claim_page import latex as formulas
 
-    (entry,) = _stored([identifier], anew=True)
-    show = show_empirical if entry.claim.measured else show_claim
-    show(entry, console())
-    _warn([entry])
+        print("\n\n".join(f"% {entry.id}\n{formulas(entry.item)}" for entry in entries))
+    else:
+        from bnverify.base.terminal import console
+        from bnverify.commands.display_claim import show_page
+        from bnverify.theory.writing.claim_page import page
+
+        for number, entry in enumerate(entries):
+            if number:
+                print()
+            show_page(page(entry), console(), short, everything)
+    _warn(entries)
+
+
+def _whole(entry: Stored) -> dict[str, Any]:
+    from bnverify.theory.writing.readers import for_readers
+
+    return entry.item | {"for_readers": for_readers(entry.id), "detail": entry.detail}
 
 
 def prove(

@@ -1,50 +1,58 @@
-"""The report from nothing: evidence, random batches, the real case, then the folder of pages."""
+"""The report from nothing: evidence, random batches, the real case, then the folder of pages.
+
+Without torch and matplotlib it is the pages of the theory alone.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from bnverify.experiments.report import digits_case, digits_page, mutants_page, reproduction_page
-from bnverify.experiments.report.content import (
-    INLINE,
-    Entry,
-    Note,
-    Report,
-    entries_of,
-    environment_of,
-)
-from bnverify.experiments.report.digits_case import DigitsCase
+from bnverify.experiments.report import html, markdown, mutants_page
+from bnverify.experiments.report.content import NAMED, Entry, Note, Report, entries_of, environment_of
 from bnverify.experiments.report.folder import MARK, building, require_free
+from bnverify.experiments.report.mathml import contrasted, mathml
 from bnverify.experiments.report.notes_page import body
 from bnverify.experiments.report.pages import render
-from bnverify.experiments.report.random_batches import measured
-from bnverify.numerics.check.run import ClaimFindings, check_claims, validated
 from bnverify.numerics.tester import kills
-from bnverify.numerics.tester.mutants import Row
 from bnverify.theory import store
 from bnverify.theory.derivations import derivations
-from bnverify.theory.notes import errata
+from bnverify.theory.notes import PREFACE, erroneous, in_source_order, source_of
 from bnverify.theory.registry import registry
+from bnverify.theory.writing.claim_page import corrected, name_of, printed
+from markupsafe import Markup
 
 from bnverify.base.errors import InputError
 
+if TYPE_CHECKING:
+    from bnverify.experiments.report.digits_case import DigitsCase
+    from bnverify.numerics.check.run import ClaimFindings
+
 MADE_BY = "bnverify report"
 REPRODUCTION = "reproduction.html"
+TRUSTED = (
+    "Certificates are exact identities in an algebra that holds for every batch size, derived from the definition of "
+    "BatchNorm; counterexamples are exact points, differentiated by another route. Besides these, proofs rest on the "
+    "following facts, each named where it is used."
+)
 
 NOTES: dict[str, tuple[str, Callable[[dict[str, store.Stored]], str]]] = {
-    "errata": ("Errata", lambda entries: errata(entries.values())),
-    "derivations": ("Derivations", derivations),
+    "derivations": ("Derivations", derivations)
 }
 """Further pages: their name, title, and what writes their Markdown from the stored evidence."""
 
 Progress = Callable[[str, int, int], None]
+
+
+def measuring() -> bool:
+    """Whether what random batches and a real network need is installed."""
+    return all(importlib.util.find_spec(name) for name in ("torch", "matplotlib", "sklearn"))
 
 
 def build(
@@ -66,9 +74,14 @@ def build(
             written or holds something else.
     """
     started = time.perf_counter()
-    validated(trials, device)
+    if trials < 1:
+        raise InputError(f"--trials {trials}: at least 1 is needed")
     require_free(out.expanduser().resolve(), MADE_BY)
-    with building(out, MADE_BY) as work, _one_thread():
+    if measuring():
+        from bnverify.numerics.check.run import validated
+
+        validated(trials, device)
+    with building(out, MADE_BY) as work:
         report = compose(trials, seed, device, progress, started)
         write(report, work, progress)
     return report
@@ -77,6 +90,8 @@ def build(
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """The batches are small: waiting for a second thread costs more than it brings."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -91,18 +106,28 @@ def compose(trials: int, seed: int, device: str, progress: Progress, started: fl
     if not stored:
         raise InputError("there is no stored evidence; `bnverify prove` derives it")
     killed = kills.load()
-    names = checked(stored)
-    findings = check_claims(
-        names,
-        trials=trials,
-        seed=seed,
-        device=device,
-        progress=lambda done, total, what: progress("random batches", done, total),
-    )
-    recipe = digits_case.Recipe(seed=seed, device=device)
-    units = digits_case.units(recipe)
-    case = digits_case.run(recipe, lambda done: progress("a real network", done, units))
-    rows, derived = mutants_page.judged(names, seed, lambda done, total: progress("mutants", done, total))
+    environment = environment_of(seed, trials, device)
+    notes = tuple(Note(title, f"{name}.html", made(stored)) for name, (title, made) in NOTES.items())
+    if not measuring():
+        return Report(
+            entries_of(stored.values(), {}, killed), None, environment, ("bnverify prove",), notes,
+            failures=tuple(mutants_page.failures(killed.values())), kills=tuple(killed.values()),
+        )  # fmt: skip
+    from bnverify.experiments.report import digits_case, digits_page, reproduction_page
+    from bnverify.experiments.report.random_batches import measured
+    from bnverify.numerics.check.run import check_claims
+
+    with _one_thread():
+        findings = check_claims(
+            checked(stored),
+            trials=trials,
+            seed=seed,
+            device=device,
+            progress=lambda done, total, what: progress("random batches", done, total),
+        )
+        recipe = digits_case.Recipe(seed=seed, device=device)
+        units = digits_case.units(recipe)
+        case = digits_case.run(recipe, lambda done: progress("a real network", done, units))
     pictures: dict[str, Any] = {}
     for index, one in enumerate(findings, 1):
         if (found := measured(one)) is not None:
@@ -110,32 +135,22 @@ def compose(trials: int, seed: int, device: str, progress: Progress, started: fl
         progress("pictures", index, len(findings) + 1)
     digits = digits_page.section(case)
     progress("pictures", len(findings) + 1, len(findings) + 1)
-    environment = environment_of(seed, trials, device)
     environment["wall time"] = f"{time.perf_counter() - started:.0f} s"
     return Report(
         claims=entries_of(stored.values(), pictures, killed),
         kills=tuple(killed.values()),
         digits=digits,
-        mutants=mutants_page.section(rows, derived),
         environment=environment,
-        notes=_notes(stored),
-        failures=(*_failures(findings, rows, derived, case), *mutants_page.failures(killed.values())),
+        notes=notes,
+        failures=(*_failures(findings, case), *mutants_page.failures(killed.values())),
         reproduction=reproduction_page.summaries(),
         commands=_commands(trials, seed, device, findings),
     )
 
 
-def _failures(
-    findings: list[ClaimFindings], rows: list[Row], derived: list[mutants_page.Derived], case: DigitsCase
-) -> tuple[str, ...]:
+def _failures(findings: list[ClaimFindings], case: DigitsCase) -> tuple[str, ...]:
     """One line for everything in which the numbers and the certificates disagree."""
     found = [f"{one.id}: random batches violate a proved statement" for one in findings if one.contradiction]
-    found += [
-        f"{row.statement.claim} {row.statement.about}: a mutant got away or a true one was convicted"
-        for row in rows
-        if not row.skipped and not row.sound
-    ]
-    found += [f"derivation, {name}: the mutant got away" for name, state, _ in derived if state == "survived"]
     for snapshot in case.snapshots:
         for layer in snapshot.layers:
             second = layer.second.statements if layer.second else ()
@@ -147,20 +162,9 @@ def _failures(
     return tuple(found)
 
 
-def _notes(stored: dict[str, store.Stored]) -> tuple[Note, ...]:
-    """The notes whose evidence is stored."""
-    found = []
-    for name, (title, written) in NOTES.items():
-        try:
-            found.append(Note(title, f"{name}.html", written(stored)))
-        except InputError:
-            continue
-    return tuple(found)
-
-
 def checked(stored: Iterable[str]) -> list[str]:
     """The statements that random batches are drawn for: the named theorems."""
-    return [name for name in stored if name.partition("-")[0] in INLINE and name in registry()]
+    return [name for name in stored if name.partition("-")[0] in NAMED and name in registry()]
 
 
 def _commands(trials: int, seed: int, device: str, findings: list[ClaimFindings]) -> tuple[str, ...]:
@@ -169,7 +173,6 @@ def _commands(trials: int, seed: int, device: str, findings: list[ClaimFindings]
     return (
         "bnverify prove",
         f"bnverify check {' '.join(one.id for one in findings)} --trials {trials} --seed {seed}{where}",
-        f"bnverify mutants {' '.join(one.id for one in findings)} --seed {seed}",
         mutants_page.COMMAND,
         f"bnverify report --trials {trials} --seed {seed}{where}",
     )
@@ -177,49 +180,22 @@ def _commands(trials: int, seed: int, device: str, findings: list[ClaimFindings]
 
 def write(report: Report, folder: Path, progress: Progress = lambda stage, done, total: None) -> None:
     """All files of the report in an existing, empty folder; ``report.json`` lists the others and comes last."""
-    pages = [entry for entry in report.claims if not entry.inline]
-    total = len(pages) + 3
-    texts = {
-        "index.html": render(
-            "index.html",
-            report=report,
-            lemma_link=lambda name: f"#lemma-{name}",
-            claim_link=lambda name: _link(report, name),
-            mutants_page=mutants_page.PAGE,
-        ),
-        "report.md": render("report.md", report=report),
-    }
+    texts = {"report.md": markdown.text(report)} | _sheets(report)
+    total = len(report.claims) + 3
     trained = {claim["id"] for one in report.reproduction for claim in one.summary["claims"]}
+    known = {entry.item["id"]: entry.href for entry in report.claims}
     progress("pages", 2, total)
-    for index, entry in enumerate(pages):
+    for index, entry in enumerate(report.claims):
         texts[entry.href] = render(
             "claim.html",
             claim=entry,
+            body=html.written(entry.page.blocks, lambda name: f"../{known[name]}" if name in known else None),
             runs=REPRODUCTION if entry.item["id"] in trained else None,
-            before=pages[index - 1].item["id"] if index else None,
-            after=pages[index + 1].item["id"] if index + 1 < len(pages) else None,
+            before=report.claims[index - 1].item["id"] if index else None,
+            after=report.claims[index + 1].item["id"] if index + 1 < len(report.claims) else None,
             version=report.environment["bnverify"],
-            lemma_link=lambda name: f"../index.html#lemma-{name}",
-            claim_link=lambda name: _link(report, name, "../"),
-            mutants_page=f"../{mutants_page.PAGE}",
         )
         progress("pages", index + 3, total)
-    for note in report.notes:
-        texts[note.href] = render(
-            "note.html",
-            title=note.title,
-            body=body(note.markdown, lambda code: _link(report, code, page=True)),
-            version=report.environment["bnverify"],
-        )
-    if report.kills:
-        version = report.environment["bnverify"]
-        texts[mutants_page.PAGE] = mutants_page.html(
-            report.kills, version, lambda name: _link(report, name, page=True)
-        )
-    if report.reproduction:
-        texts[REPRODUCTION] = reproduction_page.html(
-            report.reproduction, home="index.html#verdicts", link=lambda name: _link(report, name, page=True)
-        )
     figures = [picture for entry in report.claims for picture in entry.figures]
     figures += report.digits.figures if report.digits else ()
     texts |= {f"figures/{picture.name}.svg": picture.standalone for picture in figures}
@@ -234,19 +210,104 @@ def write(report: Report, folder: Path, progress: Progress = lambda stage, done,
     progress("pages", total, total)
 
 
-def _link(report: Report, name: str, up: str = "", page: bool = False) -> str | None:
-    """Where a statement stands, as seen from the first page; from another one with ``page``, ``up`` folders down."""
-    entry = next((entry for entry in report.claims if entry.item["id"] == name), None)
-    if entry is None:
-        return None
-    return f"{up}index.html{entry.href}" if entry.inline and (page or up) else f"{up}{entry.href}"
+def _sheets(report: Report) -> dict[str, str]:
+    """Every page but those of the claims."""
+    known, version = {entry.item["id"]: entry.href for entry in report.claims}, report.environment["bnverify"]
+    empty = {"errata": (), "section": None, "report": None, "version": version}
+    texts = {
+        "index.html": render("index.html", report=report, theorems=theorems(report.claims)),
+        "claims.html": render("claims.html", report=report),
+        "errata.html": render(
+            "sheet.html", **empty | {"errata": errata(known), "title": "Errata", "words": (PREFACE,)}
+        ),
+        "made.html": render(
+            "sheet.html", **empty | {"report": report, "title": "What is trusted", "words": (TRUSTED,)}
+        ),
+    }
+    if report.digits:
+        said = {"section": report.digits, "title": "A real network", "words": report.digits.words}
+        texts["network.html"] = render("sheet.html", **empty | said)
+    for note in report.notes:
+        made = body(note.markdown, known.get)
+        texts[note.href] = render("note.html", title=note.title, body=made, version=version)
+    if report.kills:
+        texts[mutants_page.PAGE] = mutants_page.html(report.kills, version, known.get)
+    if report.reproduction:
+        from bnverify.experiments.report import reproduction_page
+
+        texts[REPRODUCTION] = reproduction_page.html(report.reproduction, home="index.html", link=known.get)
+    return texts
+
+
+_SHORT = (
+    (r"\left(\nabla_{y}\widehat{\mathcal{L}}\right)^{\top}", r"v^{\top}"),
+    (r"\nabla_{y}\widehat{\mathcal{L}}", "v"),
+    (r"\frac{\partial^{2} \widehat{\mathcal{L}}}{\partial y\, \partial y}", "B"),
+)
+"""Gradient and Hessian at the layer's input by the letters of the grammar, so that ten formulas fit a screen."""
+
+
+def theorems(claims: Iterable[Entry]) -> list[dict[str, Any]]:
+    """The rows of the first screen: name, the statement as printed, what is true, and why in a sentence."""
+    named = [entry for entry in claims if entry.named]
+    stored = store.load([entry.item["id"] for entry in named])
+    rows = []
+    for entry in named:
+        one = stored[entry.item["id"]]
+        said, instead = printed(one), corrected(one)
+        said_short, true_short = (_short(formula.latex) if formula else "" for formula in (said, instead))
+        given = "".join(
+            Markup('<div class="given"><span class="muted">if</span> {}</div>').format(mathml(_short(text)))
+            for text, _ in (instead or said).given  # type: ignore[union-attr]
+        )
+        same = " ".join(said_short.split()) == " ".join(true_short.split())
+        rows.append(
+            {
+                "href": entry.href,
+                "name": name_of(entry.item).replace(", part ", "."),
+                "verdict": entry.item["verdict"],
+                "tight": entry.item["tight"],
+                "why": entry.detail["why"],
+                "printed": contrasted(said_short, true_short),
+                "true": (Markup("") if same else contrasted(true_short, said_short)) + Markup(given)
+                if instead
+                else "",
+            }
+        )
+    return rows
+
+
+def _short(latex: str) -> str:
+    for long, short in _SHORT:
+        latex = latex.replace(long, short)
+    return latex
+
+
+def errata(ids: Iterable[str]) -> list[dict[str, Any]]:
+    """What is off in the sources, in their order, a line each; of the theorems with the formula that is true."""
+    rows = []
+    order = ("paper", "blog", "summary")
+    known = [entry for entry in in_source_order(store.load(ids).values()) if source_of(entry.id) in order]
+    for one in sorted(known, key=lambda entry: order.index(source_of(entry.id))):
+        if erroneous(one):
+            formula = corrected(one) if one.id.partition("-")[0] in NAMED else None
+            rows.append(
+                {
+                    "id": one.id,
+                    "where": one.item["where"].partition(";")[0],
+                    "verdict": one.item["verdict"],
+                    "why": one.detail["why"],
+                    "true": html.written([formula]) if formula else "",
+                }
+            )
+    return rows
 
 
 def as_data(report: Report) -> dict[str, Any]:
     """The report as plain data: the items as ``bnverify claims --json`` prints them, with detail and measurements."""
     return {
         "made_by": MADE_BY,
-        "format": 1,
+        "format": 2,
         "summary": report.summary,
         "tally": report.tally,
         "failures": list(report.failures),
@@ -254,7 +315,6 @@ def as_data(report: Report) -> dict[str, Any]:
         "commands": list(report.commands),
         "claims": [_claim(entry) for entry in report.claims],
         "digits": report.digits.data if report.digits else None,
-        "mutants": report.mutants.data if report.mutants else None,
         "kills": [mutants_page.data(one) for one in report.kills],
         "lemmas": report.lemmas,
     }
@@ -262,7 +322,7 @@ def as_data(report: Report) -> dict[str, Any]:
 
 def _claim(entry: Entry) -> dict[str, Any]:
     return entry.item | {
-        "heading": entry.heading,
+        "heading": entry.page.title,
         "stale": entry.stale,
         "detail": entry.detail,
         "measured": entry.measured.data if entry.measured else None,

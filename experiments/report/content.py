@@ -6,6 +6,7 @@ import platform
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,15 @@ from bnverify.experiments.report.pages import page_of
 from bnverify.numerics.tester.kills import Killed, differs
 from bnverify.theory.kernel import LEMMAS
 from bnverify.theory.store import Stored
+from bnverify.theory.writing.blocks import Page
+from bnverify.theory.writing.claim_page import page as written_page
+from bnverify.theory.writing.words import ascii_math, scope_text
 
 if TYPE_CHECKING:
     from bnverify.experiments.report.reproduction_content import Source
 
-INLINE = ("thm", "obs", "lem", "fact")
-"""Prefixes of the ids that stand on the first page; every other statement has a page of its own."""
-
-_KINDS = {"theorem": "Theorem", "lemma": "Lemma", "fact": "Fact", "equation": "Equation"}
-_NUMBERED = {"thm": "Theorem", "lem": "Lemma", "fact": "Fact", "def": "Definition", "obs": "Observation"}
+NAMED = ("thm", "obs", "lem", "fact")
+"""Prefixes of the ids of the theorems, which stand on the first page."""
 _ORDER = (
     "proved",
     "conditional",
@@ -40,7 +41,7 @@ _ORDER = (
 
 
 _GROUPS = {
-    **dict.fromkeys(INLINE, "Theorems, observations, lemmas and facts"),
+    **dict.fromkeys(NAMED, "Theorems, observations, lemmas and facts"),
     "def": "Definition 2.1",
     "eq": "Numbered equations of Appendix C",
     "fig": "Figures",
@@ -108,11 +109,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class Entry:
-    """A statement in the report: its stored item and detail, where it stands and what finds it."""
+    """A claim in the report: its stored item and detail, its page, where that lies and what finds it."""
 
     item: dict[str, Any]
     detail: dict[str, Any]
-    heading: str
+    page: Page
     href: str
     find: str
     measured: Measured | None = None
@@ -120,14 +121,18 @@ class Entry:
     killed: Killed | None = None
 
     @property
+    def named(self) -> bool:
+        """Whether it is a theorem, an observation, a lemma or a fact."""
+        return str(self.item["id"]).partition("-")[0] in NAMED
+
+    @property
+    def scope(self) -> str:
+        return scope_text(self.item["scope"])
+
+    @property
     def tested(self) -> str:
         """What became of the mutants and the exact points of the proved statements, in words; empty without any."""
         return tested(self.killed) if self.killed is not None and self.killed.statements else ""
-
-    @property
-    def inline(self) -> bool:
-        """Whether the statement stands on the first page."""
-        return self.href.startswith("#")
 
     @property
     def figures(self) -> tuple[Picture, ...]:
@@ -176,7 +181,6 @@ class Report:
 
     claims: tuple[Entry, ...]
     digits: Section | None
-    mutants: Section | None
     environment: dict[str, str]
     commands: tuple[str, ...]
     notes: tuple[Note, ...] = ()
@@ -234,22 +238,6 @@ def tally_of(entries: Iterable[Entry]) -> dict[str, int]:
     return {verdict: count[verdict] for verdict in _ORDER if count[verdict]}
 
 
-def heading_of(item: dict[str, Any]) -> str:
-    """ "Theorem 4.1: title" or "Figure 4(a): title" where the id carries a number, the title alone elsewhere."""
-    prefix, _, rest = item["id"].partition("-")
-    if prefix == "eq":
-        return f"Equation ({rest}): {item['title']}"
-    if figure := re.fullmatch(r"(\d+)([a-z]?)(\..*)?", rest) if prefix == "fig" else None:
-        panel = f"({figure[2]})" if figure[2] else ""
-        return f"Figure {figure[1]}{panel}: {item['title']}"
-    number = re.match(r"[A-Z0-9]+\.\d+", rest)
-    if prefix in _NUMBERED and number:
-        part = rest[number.end() + 1 :]
-        ordinal = f", part {part}" if part.isdigit() else ""
-        return f"{_NUMBERED[prefix]} {number[0]}{ordinal}: {item['title']}"
-    return str(item["title"])
-
-
 def equations_in(where: str) -> list[str]:
     """Numbers of the equations that a place names: "(10) to (18)" is all nine."""
     found: list[str] = []
@@ -259,31 +247,45 @@ def equations_in(where: str) -> list[str]:
     return found
 
 
-def find_text(item: dict[str, Any], why: str) -> str:
-    """Lower-case words by which the search box finds a statement, its id first."""
+_WORDS = {
+    "gradient predictiveness": ("thm-4.1", "thm-4.2.1", "thm-4.2.2"),
+    "effective beta-smoothness": ("thm-4.2.1", "thm-4.2.2", "thm-C.1"),
+    "lipschitz constant lipschitzness of the loss": ("thm-4.1", "thm-4.4"),
+    "loss landscape hessian quadratic form": ("thm-4.2.1", "thm-4.2.2", "thm-C.1"),
+    "favorable favourable initialisation initialization": ("lem-4.5",),
+    "rescaling reparametrization reparametrisation": ("obs-4.3.activations", "obs-4.3.minima"),
+    "internal covariate shift ics": ("def-2.1.gradient", "def-2.1.reparametrisation"),
+    "backward pass": ("fact-C.1", "fact-C.2"),
+}
+"""Words of the paper's other parts by which its theorems are known."""
+
+
+def find_text(item: dict[str, Any], title: str, why: str) -> str:
+    """Lower-case words by which the search finds a claim: its title first, then a bar, then the paper's words."""
     numbers = equations_in(f"{item['where']} {why}")
     prefix, _, rest = item["id"].partition("-")
     number = rest if prefix == "eq" else ""
     tokens = [f"eq-{value}" for value in dict.fromkeys([*numbers, *([number] if number else [])])]
-    names = f"{_NUMBERED.get(prefix, _KINDS.get(item['kind'], ''))} {rest}"
-    words = f"{item['id']} {' '.join(tokens)} {names} {item['kind']} {item['title']} {item['where']} {why}"
-    return re.sub(r"\s+", " ", words.lower()).strip()
+    quoted = dict.fromkeys(re.findall(r"[a-zA-Z]{3,}", re.sub(r"\$[^$]*\$", " ", item["quotation"])))
+    more = [words for words, ids in _WORDS.items() if item["id"] in ids]
+    words = (item["id"], title, "|", *tokens, item["kind"], item["where"], why, *more, *quoted)
+    return re.sub(r"\s+", " ", ascii_math(" ".join(words)).lower()).strip()
 
 
 def entries_of(
-    stored: Iterable[Stored], measured: dict[str, Measured], killed: Mapping[str, Killed] | None = None
+    stored: Iterable[Stored], measured: Mapping[str, Measured], killed: Mapping[str, Killed] | None = None
 ) -> tuple[Entry, ...]:
-    """The statements of the report in the order of ``stored``."""
+    """The claims of the report in the order of ``stored``."""
     made = []
     for one in stored:
-        inline = one.id.partition("-")[0] in INLINE
+        page = written_page(one)
         made.append(
             Entry(
                 item=one.item,
                 detail=one.detail,
-                heading=heading_of(one.item),
-                href=f"#{one.id}" if inline else f"claims/{page_of(one.id)}",
-                find=find_text(one.item, one.detail["why"]),
+                page=page,
+                href=f"claims/{page_of(one.id)}",
+                find=find_text(one.item, page.title, one.detail["why"]),
                 measured=measured.get(one.id),
                 stale=one.stale,
                 killed=(killed or {}).get(one.id),
@@ -293,21 +295,17 @@ def entries_of(
 
 
 def environment_of(seed: int, trials: int, device: str) -> dict[str, str]:
-    """Versions and the machine, as far as they bear on a number."""
-    from importlib.metadata import version
+    """Versions and the machine, as far as they bear on a number; without torch those of the theory alone."""
+    from importlib.metadata import PackageNotFoundError, version
 
-    import torch
-
-    found = {
-        "bnverify": version("bnverify"),
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("torch", "numpy", "sympy", "matplotlib", "scikit-learn")},
-        "system": f"{platform.system()} {platform.machine()}",
-        "device": device,
-        "threads": str(torch.get_num_threads()),
-        "seed": str(seed),
-        "instances per statement": f"{trials:,}",
-    }
+    found = {"bnverify": version("bnverify"), "python": platform.python_version()}
+    for name in ("torch", "numpy", "sympy", "matplotlib", "scikit-learn"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    found |= {"system": f"{platform.system()} {platform.machine()}", "device": device, "seed": str(seed)}
+    found["instances per statement"] = f"{trials:,}"
     if device.startswith("cuda"):
+        import torch
+
         found["gpu"] = torch.cuda.get_device_name(device)
     return found

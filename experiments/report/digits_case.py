@@ -30,7 +30,10 @@ TRAIN = 1437
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the network is trained and measured: SGD with momentum on batches drawn with replacement."""
+    """How the network is trained and measured: SGD with momentum on batches drawn with replacement.
+
+    second_order: measure curvature too, after training.
+    """
 
     seed: int = 0
     steps: int = 100
@@ -159,7 +162,7 @@ def _snapshot(
                 layers=[name],
                 channels=range(module.num_features),
                 mode="train",
-                second_order=recipe.second_order,
+                second_order=recipe.second_order and step == recipe.steps,
                 probes=0,
                 seed=recipe.seed,
             )

@@ -206,5 +206,5 @@ def section(case: DigitsCase) -> Section:
     }
     tables = tuple(_table(snapshot) for snapshot in case.snapshots)
     grouped = [_pictures(snapshot) for snapshot in case.snapshots]
-    figures = tuple(picture for pictures in zip(*grouped, strict=True) for picture in pictures)
+    figures = tuple(picture for pictures in grouped for picture in pictures)
     return Section(_words(case), tables, figures, data)

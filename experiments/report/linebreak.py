@@ -1,15 +1,15 @@
-"""Long displayed formulas in several lines: browsers do not break mathematics by themselves.
+"""Long displayed formulas in pieces: browsers do not break mathematics by themselves, but they wrap what stands apart.
 
-A formula is broken before a sign or a relation, as far outside as it can be; a bracket that is itself too long is
-opened, so that its inside can be broken too.
+A formula is cut before a sign or a relation, as far outside as it can be; a bracket that is itself too long is
+opened, so that its inside can be cut too.
 """
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-LIMIT = 58.0
-"""Widest line, in letters; about the width of a printed page."""
+LIMIT = 15.0
+"""Widest piece, in letters; a few of them fill the screen of a phone."""
 
 _BREAKS = frozenset(["+", "−", "-", "=", "≤", "<", "≥", ">", "±", "∓", "⟹", "⇒", "⟺", "⇔"])
 _ROWS = ("mfrac", "munder", "mover", "munderover")
@@ -68,25 +68,7 @@ def lines(nodes: list[ET.Element], limit: float = LIMIT) -> list[list[ET.Element
         size = sum(width(node) for node in piece)
         if found[-1] and used + size > limit:
             found.append([])
-            used = 2.0
+            used = 0.0
         found[-1] += piece
         used += size
     return found
-
-
-def broken(math: ET.Element, limit: float = LIMIT) -> None:
-    """Break the formula ``math`` in place, if it is too long: a table of lines, all but the first indented."""
-    nodes = list(math[0]) if len(math) == 1 and math[0].tag == "mrow" else list(math)
-    if sum(width(node) for node in nodes) <= limit:
-        return
-    found = lines(nodes, limit)
-    if len(found) < 2:
-        return
-    for child in list(math):
-        math.remove(child)
-    table = ET.SubElement(math, "mtable", {"class": "lines", "displaystyle": "true"})
-    for number, line in enumerate(found):
-        cell = ET.SubElement(ET.SubElement(table, "mtr"), "mtd")
-        if number:
-            ET.SubElement(cell, "mspace", {"width": "2em"})
-        ET.SubElement(cell, "mrow").extend(line)

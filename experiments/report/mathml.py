@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from difflib import SequenceMatcher
 from functools import cache
 
-from bnverify.experiments.report.linebreak import broken
+from bnverify.experiments.report.linebreak import LIMIT, lines
+from bnverify.theory.writing.words import ascii_math
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
@@ -180,41 +182,102 @@ def _balanced(source: str) -> str:
 
 
 @cache
+def _converted(latex: str, display: bool) -> tuple[str, tuple[str, ...]] | None:
+    """The MathML of a formula as text, and its tags; None where it cannot be converted."""
+    tags = tuple(_TAG.findall(latex))
+    source = _TAG.sub("", latex).strip()
+    source = _TEXT.sub(_split_text, source)
+    for pattern, replacement in _REPLACED:
+        source = pattern.sub(replacement, source)
+    try:
+        tree = ET.fromstring(convert(_balanced(source), display="block" if display else "inline"))
+    except Exception:
+        return None
+    if _local(tree.tag) != "math":
+        return None
+    return ET.tostring(_rebuilt(tree, display), encoding="unicode"), tags
+
+
+@cache
 def mathml(latex: str, display: bool = False) -> Markup:
     """``latex`` (without dollar signs) as one MathML element; the source stands in its ``alttext``.
 
     A ``\\tag{17}`` is set to the right as (17). What cannot be converted is shown as its source.
     """
-    tags = _TAG.findall(latex)
-    source = _TAG.sub("", latex).strip()
-    source = _TEXT.sub(_split_text, source)
-    for pattern, replacement in _REPLACED:
-        source = pattern.sub(replacement, source)
-    source = _balanced(source)
-    try:
-        tree = ET.fromstring(convert(source, display="block" if display else "inline"))
-    except Exception:
+    found = _converted(latex, display)
+    if found is None:
         return Markup("<code>{}</code>").format(latex)
-    root = _rebuilt(tree, display)
-    if display:
-        broken(root)
-    for tag in tags:
+    root = ET.fromstring(found[0])
+    for tag in found[1]:
         ET.SubElement(root, "mspace", {"width": "2em"})
         ET.SubElement(root, "mtext").text = f"({tag})"
-    if _local(tree.tag) != "math":
-        return Markup("<code>{}</code>").format(latex)
     root.attrib = {"display": "block" if display else "inline", "alttext": " ".join(latex.split())}
     return Markup(ET.tostring(root, encoding="unicode"))
 
 
+@cache
+def pieces(latex: str, against: str = "", limit: float = LIMIT) -> Markup:
+    """A displayed formula as pieces that a narrow screen sets under each other: cut before signs and relations.
+
+    What differs from ``against`` is of the class ``changed``.
+    """
+    found = _converted(latex, True)
+    if found is None:
+        return Markup("<code>{}</code>").format(latex)
+    root, other = ET.fromstring(found[0]), _converted(against, True) if against else None
+    if other is not None:
+        mark(root, ET.fromstring(other[0]))
+    nodes = list(root[0]) if len(root) == 1 and root[0].tag == "mrow" else list(root)
+    made = []
+    for number, row in enumerate(lines(nodes, limit)):
+        piece = ET.Element("math", {"displaystyle": "true"})
+        if number == 0:
+            piece.set("alttext", " ".join(latex.split()))
+        elif row and row[0].tag == "mo":
+            row[0].set("form", "infix")
+        ET.SubElement(piece, "mrow").extend(row)
+        made.append(ET.tostring(piece, encoding="unicode"))
+    made += [f"<span>({escape(tag)})</span>" for tag in found[1]]
+    return Markup("".join(made))
+
+
+def mark(node: ET.Element, other: ET.Element) -> None:
+    """Mark what of ``node`` differs from ``other``: the smallest parts that do."""
+    own, theirs = list(node), list(other)
+    if not own or not theirs or node.tag != other.tag:
+        if ET.tostring(node) != ET.tostring(other):
+            _set_off(node)
+        return
+    texts = [ET.tostring(child, encoding="unicode") for child in own]
+    before = [ET.tostring(child, encoding="unicode") for child in theirs]
+    for tag, i, j, k, n in SequenceMatcher(None, before, texts, autojunk=False).get_opcodes():
+        if tag == "replace" and j - i == n - k:
+            for left, right in zip(theirs[i:j], own[k:n], strict=True):
+                mark(right, left)
+        elif tag != "equal":
+            for child in own[k:n]:
+                _set_off(child)
+
+
+def _set_off(node: ET.Element) -> None:
+    """Of the class ``changed``; a letter gets a box of its own, which can have a background."""
+    if node.tag in ("mi", "mn"):
+        letter = ET.Element(node.tag, node.attrib)
+        letter.text, node.text, node.tag = node.text, None, "mrow"
+        node.attrib = {}
+        node.append(letter)
+    node.set("class", "changed")
+
+
 def displayed(latex: str, left: bool = False) -> Markup:
-    """A displayed formula in a box that scrolls by itself where the screen is narrow."""
-    box = Markup(
-        '<div class="display left" tabindex="0">{}</div>'
-        if left
-        else '<div class="display" tabindex="0">{}</div>'
-    )
-    return box.format(mathml(latex, display=True))
+    """A displayed formula whose pieces wrap where the screen is narrow."""
+    return contrasted(latex, "", left)
+
+
+def contrasted(latex: str, against: str, left: bool = False) -> Markup:
+    """A displayed formula; what differs from ``against`` is set off."""
+    box = Markup('<div class="display{}" tabindex="0">{}</div>')
+    return box.format((" left" if left else "") + (" true" if against else ""), pieces(latex, against))
 
 
 _PIECE = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
@@ -275,40 +338,3 @@ def inline(text: str) -> Markup:
         return mathml(formula) + colon + inline(rest)
     tokens = [mathml(t) if _BARE_LATEX.search(t) else escape(ascii_math(t)) for t in text.split(" ")]
     return Markup(" ").join(tokens)
-
-
-_ASCII = (
-    (re.compile(r"\by-hat\b|\byhat\b"), "ŷ"),
-    (re.compile(r"\bg-hat\b"), "ĝ"),
-    (re.compile(r"\bL\^(?![\w{])"), "L̂"),
-    (re.compile(r"\bd2?L\^/"), lambda m: m.group(0).replace("L^", "L̂")),
-    (re.compile(r"\bsqrt\(([^()\s]+)\)"), r"√\1"),
-    (re.compile(r"(?<=\d)\*(?=√)"), ""),
-    (re.compile(r"\bgamma(?![a-zA-Z])"), "γ"),
-    (re.compile(r"\bsigma(?![a-zA-Z])"), "σ"),
-    (re.compile(r"\blambda\b"), "λ"),
-    (re.compile(r"\balpha\b"), "α"),
-    (re.compile(r"\bkappa\b"), "κ"),
-    (re.compile(r"\bW0\b"), "W₀"),
-    (re.compile(r"\bepsilon\b|\beps\b"), "ε"),
-    (re.compile(r"\bbeta\b(?!-)"), "β"),
-    (re.compile(r"\bmu\b"), "μ"),
-    (re.compile(r"\brho\b"), "ρ"),
-    (re.compile(r"\b([gvuwpy])'(?=[A-Z(]|[a-z]\b)"), r"\1ᵀ"),
-    (re.compile(r"<([^<>=,]{1,12}), ?([^<>=,]{1,12})>"), r"⟨\1, \2⟩"),
-    (re.compile(r"(?<![<>=!-])<=(?!=)"), "≤"),
-    (re.compile(r"(?<![<>=!])>=(?!=)"), "≥"),
-    (re.compile(r"!="), "≠"),
-    (re.compile(r"(?<=[\w)²⟩]) - (?=[\w(‖|⟨])"), " − "),
-    (re.compile(r"(?<=[\w)⟩γσλεβμρ|])\^2\b"), "²"),
-    (re.compile(r"(?<=[\w)⟩γσλεβμρ|])\^4\b"), "⁴"),
-    (re.compile(r"(?<=\s)->(?=\s)"), "→"),
-    (re.compile(r"(?<![A-Za-z])([a-zA-Zμσ])_j\b"), r"\1ⱼ"),
-)
-
-
-def ascii_math(text: str) -> str:
-    """The ASCII mathematics of a sentence ("v'Hv <= g'Hg", "sigma > 0") in Unicode; LaTeX is not touched."""
-    for pattern, replacement in _ASCII:
-        text = pattern.sub(replacement, text)
-    return text

@@ -249,24 +249,6 @@ def scatter(
         return finish(figure, name, caption)
 
 
-def histogram(name: str, caption: str, values: Sequence[float], ink: str, xlabel: str) -> Picture:
-    """How a number between -1 and 1 is distributed; outside values are gathered in the end bars."""
-    plt = _library()
-    with plt.rc_context(_style()):
-        figure, axes = _canvas()
-        data = np.clip(np.asarray(values, float), -1, 1)
-        edges = np.linspace(-1, 1, 41)
-        weights = np.full(len(data), 100 / max(len(data), 1))
-        axes.hist(data, edges, weights=weights, color=INK[ink], alpha=0.85, rwidth=0.92)
-        axes.axvline(0, color=INK["muted"], lw=0.9)
-        axes.set_xlim(-1.04, 1.04)
-        axes.set_xticks([-1, -0.5, 0, 0.5, 1], ["≤ −1", "−0.5", "0", "0.5", "≥ 1"])
-        axes.set_xlabel(xlabel)
-        axes.set_ylabel("share of instances, %")
-        axes.grid(visible=False, axis="x")
-        return finish(figure, name, caption)
-
-
 def shares(
     name: str,
     caption: str,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from bnverify.experiments.report.content import Column, Measured, Picture, Table
 from bnverify.experiments.report.numbers import number, percent
-from bnverify.experiments.report.plots import Dots, histogram, scatter, shares
+from bnverify.experiments.report.plots import Dots, scatter, shares
 from bnverify.numerics.check.run import ClaimFindings, Finding, LossFindings, Samples, StatementFindings
 from numpy.typing import NDArray
 
@@ -107,50 +107,25 @@ def _ink(statement: StatementFindings) -> str:
     return "corrected" if statement.verdict == "proved" else "printed"
 
 
-def _pair(findings: ClaimFindings, statement: StatementFindings) -> list[Picture]:
+def _scatter(findings: ClaimFindings, statement: StatementFindings) -> list[Picture]:
     samples = statement.samples
     assert samples is not None
     kept = _inside(samples)
     if len(kept) == 0:
         return []
     scale = samples.scale[kept]
-    stem = f"{findings.id}-{statement.slug}"
     broken = statement.count(Finding.VIOLATED)
     share = f"violated in {percent(broken / statement.inside)}" if broken else "never violated"
-    title = _name(statement).capitalize()
     dots = Dots((samples.rhs[kept] / scale).tolist(), (samples.lhs[kept] / scale).tolist(), _ink(statement))
-    sides = ("right side", "left side") if statement.tested_as == "eq" else ("bound", "actual")
-    made = [
-        scatter(
-            f"{stem}-scatter",
-            f"{title}: {sides[1]} against {sides[0]}, each over the sum of the magnitudes of all terms; "
-            f"{len(kept)} of {statement.inside:,} instances, {share}. "
-            + (
-                "Off the line the sides differ."
-                if statement.tested_as == "eq"
-                else "Shaded: the bound is broken."
-            ),
-            [dots],
-            f"{sides[0]} / Σ|terms|",
-            f"{sides[1]} / Σ|terms|",
-            shade=statement.tested_as != "eq",
-        )
-    ]
-    bound = np.abs(samples.rhs)
-    # Where both sides are zero to rounding their ratio is noise.
-    inside = (samples.code <= Finding.VIOLATED) & (bound > 0)
-    if inside.any():
-        made.append(
-            histogram(
-                f"{stem}-tightness",
-                f"{title}: tightness, (bound − actual) / |bound|; 0 is an equality, below 0 the bound is "
-                "broken. Instances within rounding are left out.",
-                (samples.slack[inside] / bound[inside]).tolist(),
-                _ink(statement),
-                "slack / |bound|",
-            )
-        )
-    return made
+    equal = statement.tested_as == "eq"
+    sides = ("right side", "left side") if equal else ("bound", "actual")
+    caption = (
+        f"{_name(statement).capitalize()}: {sides[1]} against {sides[0]}, each over the sum of the magnitudes of all "
+        f"terms; {len(kept)} of {statement.inside:,} instances, {share}. "
+        + ("Off the line the sides differ." if equal else "Shaded: the bound is broken.")
+    )
+    axes = (f"{sides[0]} / Σ|terms|", f"{sides[1]} / Σ|terms|")
+    return [scatter(f"{findings.id}-{statement.slug}-scatter", caption, [dots], *axes, shade=not equal)]
 
 
 def breakdown(statement: StatementFindings) -> tuple[list[str], dict[str, list[float]]] | None:
@@ -232,9 +207,7 @@ def measured(findings: ClaimFindings) -> Measured | None:
         one for one in findings.statements if one not in shown and one.samples is not None and one.inside
     ]
     sentence = " ".join(_said(one) for one in (*shown, *others))
-    pictures = [picture for one in shown for picture in _pair(findings, one)]
-    if len(shown) == 2 and len(pictures) == 4:
-        pictures = [pictures[0], pictures[2], pictures[1], pictures[3]]
+    pictures = [picture for one in shown for picture in _scatter(findings, one)]
     pictures += _terms(findings, right or shown[0])
     data = {
         "trials": findings.trials,

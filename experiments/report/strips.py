@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from bnverify.experiments.run.record import Row
 from markupsafe import Markup
 
+Row = Mapping[str, Any]
 WIDTH, HEIGHT, PAD = 190, 20, 6
 COURSE = (360, 96)
 # Beyond this many natural logarithms a seed is drawn at the edge.

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 from bnverify.theory import store
-
-from bnverify.commands.display import spelt
+from bnverify.theory.writing.words import plain
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,7 +17,7 @@ def verdict_rows():
     for entry in store.load().values():
         if NAMED.match(entry.id):
             tight = ", an equality" if entry.item["tight"] else ""
-            why = spelt(entry.detail["why"]).replace("|", r"\|")
+            why = plain(entry.detail["why"]).replace("|", r"\|")
             rows.append(f"| `{entry.id}` | {entry.item['verdict']}{tight} | {why} |")
     return rows
 

@@ -16,14 +16,25 @@
       label();
     });
   });
-  // On paper everything is open, and a formula that is wider than the text is set smaller.
-  addEventListener("beforeprint", () => {
-    document.querySelectorAll("details").forEach((item) => { item.open = true; });
-    document.querySelectorAll(".display").forEach((box) => {
-      const formula = box.querySelector("math > *");
-      const width = formula ? formula.getBoundingClientRect().width : 0;
-      if (width > 620) box.style.fontSize = `${Math.max(60, Math.floor(62000 / width))}%`;
-    });
+  addEventListener("DOMContentLoaded", () => {
+    // Every heading with an id leads to itself, and what stands beside a copy button can be copied.
+    for (const heading of document.querySelectorAll("h2[id], h3[id]")) {
+      if (heading.querySelector("a")) continue;
+      const link = Object.assign(document.createElement("a"), { className: "anchor", href: `#${heading.id}`, textContent: "#" });
+      link.setAttribute("aria-label", `Link to: ${heading.textContent}`);
+      heading.append(" ", link);
+    }
+    for (const button of document.querySelectorAll("[data-copy]")) {
+      button.addEventListener("click", async () => {
+        const text = button.parentElement.querySelector("pre").textContent;
+        try { await navigator.clipboard.writeText(text); } catch {
+          const area = Object.assign(document.createElement("textarea"), { value: text });
+          document.body.append(area); area.select(); document.execCommand("copy"); area.remove();
+        }
+        button.textContent = "Copied";
+      });
+    }
   });
-  addEventListener("afterprint", () => document.querySelectorAll(".display").forEach((box) => { box.style.fontSize = ""; }));
+  // On paper everything is open.
+  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((item) => { item.open = true; }));
 })();

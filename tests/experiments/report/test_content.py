@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import pytest
-from bnverify.experiments.report.content import equations_in, find_text, heading_of
+from bnverify.experiments.report.content import equations_in, find_text
+from bnverify.experiments.report.html import capital
 from bnverify.experiments.report.numbers import number, percent
-from bnverify.experiments.report.pages import capfirst, exact_text, given_latex
+from bnverify.theory.writing.claim_page import heading_of
+from bnverify.theory.writing.points import given
+from bnverify.theory.writing.points import number as exact
+from bnverify.theory.writing.words import exact_text
 
 
 def item(
     identifier: str, title: str = "title", where: str = "where", kind: str = "theorem"
 ) -> dict[str, str]:
-    return {"id": identifier, "title": title, "where": where, "kind": kind}
+    return {
+        "id": identifier,
+        "title": title,
+        "where": where,
+        "kind": kind,
+        "quotation": "A gradient, its $x$.",
+    }
 
 
 @pytest.mark.parametrize(
@@ -37,7 +47,7 @@ def test_a_range_of_equations_is_all_of_them() -> None:
 
 
 def test_a_statement_is_found_by_the_equations_that_prove_it() -> None:
-    tokens = find_text(item("thm-4.4", where="proved by (10) to (18)"), "").split()
+    tokens = find_text(item("thm-4.4", where="proved by (10) to (18)"), "Theorem 4.4: title", "").split()
     assert "eq-17" in tokens
     assert "eq-19" not in tokens
     assert tokens[0] == "thm-4.4"
@@ -74,6 +84,18 @@ def test_less_than_all_is_never_written_as_all(share: float, text: str) -> None:
     assert percent(share) == text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1/2", 0.5), ("-3", -3.0), ("2 - 2*sqrt(2)", 2 - 2 * 2**0.5), ("-sqrt(2)/2", -(2**0.5) / 2)],
+)
+def test_an_exact_number_has_a_value(text: str, value: float) -> None:
+    assert exact(text) == pytest.approx(value)
+
+
+def test_a_claim_is_found_by_the_words_of_the_paper() -> None:
+    assert "gradient predictiveness" in find_text(item("thm-4.1"), "Theorem 4.1: title", "")
+
+
 def test_exact_numbers_keep_their_roots() -> None:
     assert exact_text("3*sqrt(2)/4 - 1") == "3√2/4 − 1"
 
@@ -84,7 +106,7 @@ def test_a_point_shows_its_matrix_and_what_is_unusual() -> None:
         "gamma": "s", "beta": "0", "eps": "0", "lam": "2",
         "extra": {"What": ["1", "2"], "inputs": [[["1"], ["0"]], [["0"], ["1"]]]},
     }  # fmt: skip
-    latex = ", ".join(given_latex(point))
+    latex = ", ".join(latex for latex, _ in given(point))
     assert r"\begin{pmatrix} 1 & 0 \\ 0 & -1 \end{pmatrix}" in latex
     assert r"\gamma = \sigma" in latex
     assert r"\lambda = 2" in latex
@@ -96,9 +118,9 @@ def test_a_point_shows_its_matrix_and_what_is_unusual() -> None:
 
 @pytest.mark.parametrize("text", ["g_j is", "y-hat moves", "m = 3, every", "sigma is", "x_i and"])
 def test_a_symbol_keeps_its_case_at_the_start_of_a_sentence(text: str) -> None:
-    assert capfirst(text) == text
+    assert capital(text) == text
 
 
 def test_a_word_starts_a_sentence_with_a_capital() -> None:
-    assert capfirst("the statement") == "The statement"
-    assert capfirst("a layer with a bias") == "A layer with a bias"
+    assert capital("the statement") == "The statement"
+    assert capital("a layer with a bias") == "A layer with a bias"

@@ -96,7 +96,7 @@ def test_prose_escapes_its_text_and_sets_its_mathematics() -> None:
     assert "&lt;b&gt;end" in markup
     assert "&amp; so on" in markup
     assert markup.count("<math") == 2
-    assert 'display="block"' in markup
+    assert 'class="display"' in markup
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import matplotlib as mpl
 import pytest
 from bnverify.experiments.report.content import Picture
-from bnverify.experiments.report.plots import INK, Dots, histogram, scatter, shares, strips, themed
+from bnverify.experiments.report.plots import INK, Dots, scatter, shares, strips, themed
 from matplotlib.figure import Figure
 
 
@@ -16,7 +16,6 @@ def made() -> list[Picture]:
     return [
         scatter("a", "one", [Dots([0.0, 0.5, -300.0], [0.1, 0.4, 1.0], "printed", "name")], "x", "y"),
         scatter("b", "two", [Dots([0.0, 0.5], [0.0, 0.5], "corrected")], "x", "y", shade=False),
-        histogram("c", "three", [-5.0, 0.0, 0.2], "printed", "slack"),
         shares("d", "four", ["linear", "softmax"], {"⟨𝟏, g⟩²/m": [0.5, 0.2], "rest": [0.5, 0.8]}),
         strips(
             "e",
@@ -68,7 +67,7 @@ def test_every_point_of_a_scatter_is_drawn(pictures: list[Picture]) -> None:
 
 
 def test_a_caption_cannot_bring_markup() -> None:
-    picture = histogram("g", '"><script>', [0.0], "printed", "x")
+    picture = scatter("g", '"><script>', [Dots([0.0], [0.0], "printed")], "x", "y")
     assert "<script" not in picture.svg
 
 

@@ -67,9 +67,9 @@ def test_shares_of_the_terms_add_up_to_one(findings: dict[str, ClaimFindings]) -
             assert sum(values[index] for values in parts.values()) == pytest.approx(1)
 
 
-def test_scatter_and_tightness_stand_side_by_side(findings: dict[str, ClaimFindings]) -> None:
+def test_printed_and_corrected_stand_side_by_side(findings: dict[str, ClaimFindings]) -> None:
     found = measured(findings["thm-4.1"])
     assert found is not None
     assert [picture.name.rsplit("-", 1)[1] for picture in found.figures] == [
-        "scatter", "scatter", "tightness", "tightness", "terms",
+        "scatter", "scatter", "terms",
     ]  # fmt: skip

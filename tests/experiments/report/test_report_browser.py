@@ -1,4 +1,4 @@
-"""The report in a browser: it finds statements, changes its theme, and fits a phone."""
+"""The report in a browser: it finds claims, fits every screen in both themes, and can be read by keyboard alone."""
 
 from __future__ import annotations
 
@@ -8,24 +8,39 @@ from typing import Any
 import pytest
 
 pytestmark = pytest.mark.browser
+PAGES = (
+    "index.html",
+    "claims.html",
+    "claims/thm-4.1.html",
+    "claims/thm-4.4.html",
+    "errata.html",
+    "network.html",
+)
+INSIDE = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture
 def page(browser: Any, folder: Path) -> Any:
     size(browser, 1280, 900)
-    browser.get((folder / "index.html").as_uri())
+    browser.get((folder / "claims.html").as_uri())
     return browser
 
 
 def size(browser: Any, width: int, height: int) -> None:
     """The viewport, which is smaller than a desktop window can be made."""
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
+def theme(browser: Any, name: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": name}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
 def shown(page: Any) -> list[str]:
-    rows = page.find_elements("css selector", "#table tr[data-find]")
-    return [row.find_element("css selector", "a").text for row in rows if row.is_displayed()]
+    script = """return [...document.querySelectorAll('#table tr[data-find]')]
+        .filter((row) => !row.hidden).map((row) => row.dataset.id)"""
+    return list(page.execute_script(script))
 
 
 def search(page: Any, text: str) -> list[str]:
@@ -35,8 +50,15 @@ def search(page: Any, text: str) -> list[str]:
     return shown(page)
 
 
-def test_an_id_finds_its_statement(page: Any) -> None:
-    assert search(page, "thm-4.1")[0] == "thm-4.1"
+@pytest.mark.parametrize("text", ["thm-4.1", "4.1", "Theorem 4.1", "1/m"])
+def test_a_theorem_stands_before_whatever_else_speaks_of_it(page: Any, text: str) -> None:
+    assert search(page, text)[0] == "thm-4.1"
+
+
+def test_the_papers_words_find_its_claims(page: Any) -> None:
+    found = search(page, "gradient predictiveness")
+    assert found[0].startswith("thm-4.")
+    assert any(name.startswith("fig-") for name in found)
 
 
 @pytest.mark.parametrize("text", ["17", "(17)", "eq 17", "Equation 17"])
@@ -51,41 +73,106 @@ def test_nothing_found_is_said(page: Any) -> None:
     assert page.find_element("id", "none").is_displayed()
 
 
-def test_a_verdict_filters_the_table(page: Any) -> None:
-    page.find_element("css selector", "#only option:nth-child(2)").click()
-    chosen = page.find_element("id", "only").get_attribute("value")
-    rows = [row for row in page.find_elements("css selector", "#table tr[data-find]") if row.is_displayed()]
-    assert rows
-    assert {row.get_attribute("data-verdict") for row in rows} == {chosen}
-
-
-def test_a_group_of_the_table_folds(page: Any) -> None:
+def test_a_verdict_filters_the_table_and_a_group_folds(page: Any) -> None:
     before = shown(page)
     page.find_element("css selector", "button.fold").click()
     assert len(shown(page)) < len(before)
+    page.find_element("css selector", "#only option:nth-child(2)").click()
+    chosen = page.find_element("id", "only").get_attribute("value")
+    rows = [row for row in page.find_elements("css selector", "#table tr[data-find]") if row.is_displayed()]
+    assert {row.get_attribute("data-verdict") for row in rows} == {chosen}
 
 
-def test_the_theme_changes_and_is_legible(page: Any) -> None:
+def test_the_first_screen_is_the_ten_theorems(page: Any, folder: Path) -> None:
+    page.get((folder / "index.html").as_uri())
+    script = "return document.querySelector('#theorems tbody tr:last-child').getBoundingClientRect().bottom"
+    assert page.execute_script(script) <= 900
+    assert page.execute_script("return document.documentElement.scrollHeight") <= 4 * 900
+
+
+def test_a_search_on_the_first_page_is_answered_by_the_table(page: Any, folder: Path) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    page.get((folder / "index.html").as_uri())
+    page.find_element("css selector", "input[name=q]").send_keys("4.1\n")
+    WebDriverWait(page, 10).until(lambda driver: driver.find_elements("css selector", "#hits tr"))
+    assert shown(page)[0] == "thm-4.1"
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_every_page_scrolls_in_one_direction_only_and_no_formula_is_cut_off(
+    browser: Any, folder: Path, width: int, colours: str
+) -> None:
+    theme(browser, colours)
+    size(browser, width, 844)
+    for name in PAGES:
+        browser.get((folder / name).as_uri())
+        browser.execute_script(
+            "document.querySelectorAll('details').forEach((item) => { item.open = true; })"
+        )
+        assert browser.execute_script(INSIDE) <= 0, f"{name} at {width}"
+        cut = """return [...document.querySelectorAll('.display')].filter((box) => box.clientWidth
+            && box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent.slice(0, 60))"""
+        assert width < 390 or browser.execute_script(cut) == [], f"{name} at {width}"
+        empty = """return [...document.querySelectorAll('math')].filter((m) => m.offsetParent !== null
+            && m.getBoundingClientRect().width < 2).length"""
+        assert browser.execute_script(empty) == 0
+        assert ratio(browser) >= 4.5
+    theme(browser, "light")
+
+
+def ratio(browser: Any) -> float:
+    """The least contrast of the page's words, links and changed parts against its ground (WCAG: 4.5)."""
+    script = """
+      const parse = (text) => text.match(/[\\d.]+/g).slice(0, 3).map(Number);
+      const linear = (v) => v <= 10 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4;
+      const light = (c) => { const [r, g, b] = c.map(linear); return .2126 * r + .7152 * g + .0722 * b; };
+      const ground = light(parse(getComputedStyle(document.body).backgroundColor));
+      return Math.min(...[...document.querySelectorAll('p, a, .badge, .changed, .muted, dd')].map((node) => {
+        const own = light(parse(getComputedStyle(node).color));
+        return (Math.max(own, ground) + .05) / (Math.min(own, ground) + .05); }));"""
+    return float(browser.execute_script(script))
+
+
+def test_a_page_can_be_read_by_keyboard_alone(page: Any, folder: Path) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    page.get((folder / "claims" / "thm-4.1.html").as_uri())
+    page.find_element("css selector", "body").send_keys(Keys.TAB)
+    first = page.switch_to.active_element
+    assert first.text == "Skip to the content"
+    assert first.rect["x"] >= 0
+    first.send_keys(Keys.ENTER)
+    assert page.current_url.endswith("#main")
+    summary = page.find_element("css selector", "summary")
+    summary.send_keys(Keys.ENTER)
+    assert page.find_element("css selector", "details").get_attribute("open") is not None
+    copy = page.find_element("css selector", "[data-copy]")
+    copy.send_keys(Keys.ENTER)
+    assert copy.text == "Copied"
+    assert page.find_element("css selector", "h2 a.anchor").get_attribute("href").endswith("#what-it-says")
+
+
+def test_the_button_changes_the_theme(page: Any) -> None:
     script = "const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]"
     before = page.execute_script(script)
     page.find_element("css selector", ".toggle").click()
-    after = page.execute_script(script)
-    assert before != after
+    assert page.execute_script(script) != before
     page.find_element("css selector", ".toggle").click()
     assert page.execute_script(script) == before
 
 
-def test_a_phone_scrolls_in_one_direction_only(page: Any) -> None:
-    size(page, 390, 844)
-    page.execute_script("document.querySelectorAll('details').forEach((item) => { item.open = true; })")
-    assert page.execute_script("return document.documentElement.scrollWidth - innerWidth") <= 0
+def test_the_errata_print_on_two_pages(browser: Any, folder: Path) -> None:
+    import base64
+    import re
+
+    browser.get((folder / "errata.html").as_uri())
+    found = browser.execute_cdp_cmd("Page.printToPDF", {"paperWidth": 8.27, "paperHeight": 11.69})
+    assert 1 <= len(re.findall(rb"/Type\s*/Page\b(?!s)", base64.b64decode(found["data"]))) <= 2
 
 
-def test_every_formula_has_a_size(page: Any) -> None:
-    page.execute_script("document.querySelectorAll('details').forEach((item) => { item.open = true; })")
-    script = "return [...document.querySelectorAll('math')].filter((m) => m.getBoundingClientRect().width < 2).length"
-    assert page.execute_script(script) == 0
-
-
-def test_the_page_logs_no_error(page: Any) -> None:
+def test_the_pages_log_no_error(page: Any, folder: Path) -> None:
+    for name in PAGES:
+        page.get((folder / name).as_uri())
     assert [entry for entry in page.get_log("browser") if entry["level"] == "SEVERE"] == []

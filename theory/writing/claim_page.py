@@ -1,0 +1,363 @@
+"""A claim as a page, for every writer: what it says, whether it is true, what is true instead, why, and what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from bnverify.theory import shelf
+from bnverify.theory.rocq.witnesses import witnesses
+from bnverify.theory.store import Stored
+from bnverify.theory.writing.blocks import (
+    Arrows,
+    Block,
+    Cells,
+    Code,
+    Facts,
+    Fold,
+    Formula,
+    Judged,
+    Lines,
+    Page,
+    Part,
+    Quote,
+    Values,
+    Words,
+)
+from bnverify.theory.writing.points import arrows, given, sides
+from bnverify.theory.writing.readers import for_readers
+from bnverify.theory.writing.words import exact_text, scope_text
+
+FIXED = ("quantifiers", "fixed", "varies", "norm", "right_side_at", "bias", "parameters")
+_WHY = 5
+"""Lines in which a verdict is explained."""
+_NUMBERED = {"thm": "Theorem", "lem": "Lemma", "fact": "Fact", "def": "Definition", "obs": "Observation"}
+
+
+def page(entry: Stored) -> Page:
+    """The page of a claim."""
+    blocks = measured(entry) if entry.claim.measured else proved(entry)
+    return Page(
+        entry.id, heading_of(entry.item), f"{entry.item['kind']}; {entry.item['where']}", tuple(blocks)
+    )
+
+
+def heading_of(item: Mapping[str, Any]) -> str:
+    """ "Theorem 4.1: title" or "Figure 4(a): title" where the id carries a number, the title alone elsewhere."""
+    prefix, _, rest = item["id"].partition("-")
+    if prefix == "eq":
+        return f"Equation ({rest}): {item['title']}"
+    if figure := re.fullmatch(r"(\d+)([a-z]?)(\..*)?", rest) if prefix == "fig" else None:
+        panel = f"({figure[2]})" if figure[2] else ""
+        return f"Figure {figure[1]}{panel}: {item['title']}"
+    name = name_of(item)
+    return f"{name}: {item['title']}" if name else str(item["title"])
+
+
+def name_of(item: Mapping[str, Any]) -> str:
+    """ "Theorem 4.1" or "Theorem 4.2, part 1"; empty where the id carries no number of a statement."""
+    prefix, _, rest = item["id"].partition("-")
+    number = re.match(r"[A-Z0-9]+\.\d+", rest)
+    if prefix not in _NUMBERED or not number:
+        return ""
+    part = rest[number.end() + 1 :]
+    return f"{_NUMBERED[prefix]} {number[0]}{f', part {part}' if part.isdigit() else ''}"
+
+
+def deciding(item: Mapping[str, Any]) -> int | None:
+    """The place of the reading that is shown first: one that decides the verdict; None where none counts."""
+    counted = [i for i, reading in enumerate(item["readings"]) if reading["admitted"]]
+    if not counted:
+        return None
+    first = counted[0]
+    return (
+        first
+        if item["verdict"] != "refuted"
+        else next((i for i in counted if item["readings"][i]["verdict"] == "refuted"), first)
+    )
+
+
+def printed(entry: Stored) -> Formula | None:
+    """The statement as printed; None where it is in words alone."""
+    place = deciding(entry.item)
+    return None if place is None else _formula(entry.detail["readings"][place])
+
+
+def corrected(entry: Stored) -> Formula | None:
+    """What is true instead, as the equality that it is; None where nothing needs to be."""
+    said, before = entry.detail["corrected"], printed(entry)
+    if said is None:
+        return None
+    last = said["proof"][-1] if said["proof"] else {"kind": ""}
+    attained = said["tight"] and last["kind"] == "identity" and last["statement"] is not None
+    made = _formula(said | {"statement": last["statement"]} if attained else said)
+    return Formula(made.latex, made.plain, made.given, *((before.latex, before.plain) if before else ()))
+
+
+def _formula(data: Mapping[str, Any]) -> Formula:
+    conditions = tuple((text["latex"], text["plain"]) for text in data["hypotheses"])
+    return Formula(data["statement"]["latex"], data["statement"]["plain"], conditions)
+
+
+def proved(entry: Stored) -> Iterator[Block]:
+    """The page of a statement that mathematics decides."""
+    item, detail = entry.item, entry.detail
+    yield Part("What it says")
+    if (first := printed(entry)) is not None:
+        yield first
+    if item["quotation"]:
+        yield Quote(item["quotation"], item["where"])
+    yield Part("Is it true?")
+    why = detail["why"]
+    yield Judged("As printed", item["verdict"], item["tight"], f"{why[:1]}{why[1:]}." if why else "")
+    facts = [("scope", scope_text(item["scope"]))] if item["scope"] else []
+    facts += [("assumes", "; ".join(item["assumptions"]))] if item["assumptions"] else []
+    facts += [("rests on", ", ".join(item["lemmas"]))] if item["lemmas"] else []
+    facts += [("part of", f"`{detail['part_of']}`")] if detail["part_of"] else []
+    if facts:
+        yield Facts(tuple(facts))
+    if (instead := corrected(entry)) is not None:
+        yield Part("What is true instead")
+        yield Words(f"{detail['corrected']['text']}.")
+        yield instead
+    if because := why_lines(entry):
+        yield Part("Why")
+        yield Lines(tuple(because))
+    if (drawn := picture(entry)) is not None:
+        yield Part("As a picture")
+        yield drawn
+    if meaning := for_readers(item["id"]):
+        yield Part("What it means for your network")
+        yield Words(meaning)
+    yield from _evidence(entry)
+
+
+def picture(entry: Stored) -> Arrows | None:
+    """The smallest counterexample to the statement as shown, where it is a batch of two; None elsewhere."""
+    place = deciding(entry.item)
+    if place is None or not entry.detail["readings"][place]["points"]:
+        return None
+    point = entry.item["readings"][place]["counterexample"]
+    return None if point is None else arrows(point, entry.detail["readings"][place]["points"][0])
+
+
+def why_lines(entry: Stored) -> list[str]:
+    """Why the verdict is what it is, in at most five lines."""
+    item, detail, lines = entry.item, entry.detail, []
+    place = deciding(item)
+    if place is None:
+        return list(detail["remarks"][:_WHY])
+    reading, more = item["readings"][place], detail["readings"][place]
+    point = reading["counterexample"]
+    if point is not None and item["verdict"] in ("refuted", "conditional"):
+        lines.append(f"Take m = {point['m']} and {', '.join(text for _, text in given(point))}.")
+        shown = [row for row in more["points"][0]["values"] if row["plain"] not in ("m", "g", "γ", "λ")]
+        if shown:
+            lines.append(
+                "Then " + ", ".join(f"{row['plain']} = {exact_text(row['value'])}" for row in shown[:5]) + "."
+            )
+        lines.append(sides(point))
+    stated = detail["corrected"] or _proved_reading(entry)
+    if stated is not None and stated["proof"]:
+        lines.append(_idea(stated["proof"][-1]))
+    lines += detail["remarks"]
+    return lines[:_WHY]
+
+
+def _proved_reading(entry: Stored) -> Mapping[str, Any] | None:
+    pairs = zip(entry.item["readings"], entry.detail["readings"], strict=True)
+    return next((more for data, more in pairs if data["admitted"] and more["proof"]), None)
+
+
+def _idea(step: Mapping[str, Any]) -> str:
+    """The last step of a proof in a sentence."""
+    if step["slack"] is not None:
+        return (
+            f"For every m, right side minus left side is {step['slack']['plain']}: no term is ever negative."
+        )
+    if step["lemma"] is not None:
+        return f"It follows from the lemma {step['lemma']}: {step['lemma_text']}."
+    if step["statement"] is not None:
+        return f"Derived from the definition of the layer, for every m: {step['statement']['plain']}."
+    return f"{step['text']}."
+
+
+def _evidence(entry: Stored) -> Iterator[Block]:
+    """Proof, readings, counterexamples, LaTeX, certificate and witnesses."""
+    item, detail = entry.item, entry.detail
+    if detail["corrected"] is not None and detail["corrected"]["proof"]:
+        yield Part("Proof of what is true instead")
+        yield from proof(detail["corrected"]["proof"])
+    pairs = list(zip(item["readings"], detail["readings"], strict=True))
+    counted = [pair for pair in pairs if pair[0]["admitted"]]
+    if counted:
+        yield Part("The readings that count" if len(counted) > 1 else "As printed, in full")
+        for data, more in counted:
+            yield from reading(data, more, len(counted) == 1)
+    others = [pair for pair in pairs if not pair[0]["admitted"]]
+    if others:
+        inside = [block for data, more in others for block in reading(data, more, False)]
+        yield Fold(f"Readings that do not count ({len(others)})", tuple(inside))
+    yield Part("LaTeX")
+    yield Code(latex(item), "LaTeX")
+    yield Part("Certificate and witnesses")
+    yield from certificate(entry)
+    if detail["legend"]:
+        yield Fold("Letters", (Facts(tuple((name, text) for name, text in detail["legend"])),))
+    if item["notation"]:
+        yield Part("Slips of notation that change no value")
+        yield Lines(tuple(item["notation"]))
+    if detail["remarks"]:
+        yield Part("Remarks")
+        yield Lines(tuple(detail["remarks"]))
+
+
+def reading(data: Mapping[str, Any], more: Mapping[str, Any], only: bool) -> Iterator[Block]:
+    """One way to read the words: its verdict, its formula, what it fixes, proof and counterexample."""
+    if not only:
+        yield Part(f"Reading {data['slug']}", 3)
+    out = "" if data["admitted"] else f" It does not count: {data['why']}."
+    yield Judged("", data["verdict"], data["tight"], f"{data['summary']}.{out}")
+    yield _formula(more)
+    rows = tuple((name.replace("_", " "), data["data"][name]) for name in FIXED if data["data"].get(name))
+    yield Fold(
+        "What this reading fixes, and the line that is decided",
+        (Facts((*rows, ("line", f"`{more['text']}`"))),),
+    )
+    yield from proof(more["proof"])
+    yield from counterexamples(data, more)
+    for step in more["contradictions"]:
+        yield Words(f"Contradicted by: {step['text']}")
+        if step["statement"] is not None:
+            yield Formula(step["statement"]["latex"], step["statement"]["plain"])
+        if step["slack"] is not None:
+            yield _slack(step)
+    if more["necessary"]:
+        yield Words(f"The hypothesis is needed: {more['necessary']}")
+
+
+def proof(steps: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
+    """The steps of a proof for every m."""
+    if not steps:
+        return
+    yield Words("Proof, for every m:")
+    for number, step in enumerate(steps, 1):
+        last = number == len(steps)
+        words = step["text"] or ("the statement" if last else "")
+        if step["lemma"] is not None:
+            words = f"{words} (lemma {step['lemma']}, trusted)"
+        yield Words(f"{number}. {words}" + ("" if step["holds"] else " THIS STEP DOES NOT VERIFY"))
+        if step["statement"] is not None and not (last and step["lemma"]):
+            yield Formula(step["statement"]["latex"], step["statement"]["plain"])
+        if step["slack"] is not None:
+            yield _slack(step)
+
+
+def _slack(step: Mapping[str, Any]) -> Formula:
+    return Formula(
+        rf"\text{{right}} - \text{{left}} = {step['slack']['latex']} \ge 0",
+        f"right − left = {step['slack']['plain']} ≥ 0",
+    )
+
+
+def counterexamples(data: Mapping[str, Any], more: Mapping[str, Any]) -> Iterator[Block]:
+    """The smallest exact counterexample, and the smallest with every term non-zero where it is another."""
+    point = data["counterexample"]
+    if point is None:
+        return
+    points = [("Smallest counterexample", point)]
+    if point["generic"] is not None:
+        if len(more["points"]) == 1:
+            points = [("Smallest counterexample; every term is non-zero", point)]
+        else:
+            points.append(("Smallest counterexample with every term non-zero", point["generic"]))
+    for (label, one), worked in zip(points, more["points"], strict=True):
+        yield Part(f"{label}, m = {one['m']}", 3)
+        if one["note"]:
+            yield Words(f"{one['note']}.")
+        yield Values(tuple(given(one)))
+        yield Values(
+            tuple(
+                (f"{row['latex']} = {row['latex_value']}", f"{row['plain']} = {exact_text(row['value'])}")
+                for row in worked["values"]
+                if row["plain"] not in ("m", "g", "γ", "λ") or one["gamma"] == "s"
+            )
+        )
+        yield Words(sides(one))
+
+
+def latex(item: Mapping[str, Any]) -> str:
+    """Every formula of a claim, each after a comment with its name."""
+    parts = [f"% {data['slug']}\n{data['statement']}" for data in item["readings"]]
+    return "\n".join([*parts, *([f"% corrected\n{item['corrected']}"] if item["corrected"] else [])])
+
+
+def certificate(entry: Stored) -> Iterator[Block]:
+    """What the kernel is handed, and who else says so."""
+    items = [
+        json.dumps(one, ensure_ascii=False) for (name, _), one in shelf.load().items() if name == entry.id
+    ]
+    version, theorems = witnesses(entry.id)
+    rows = [
+        (
+            "judged by",
+            "`theory/kernel.py`, from the definition of the layer: `bnverify prove " + entry.id + "`",
+        ),
+        ("second witness", "SymPy, which differentiates the composed loss at small m, in the tests"),
+    ]
+    if theorems:
+        rows.append((f"Rocq {version}", ", ".join(theorems) + ": `make rocq`"))
+    yield Facts(tuple(rows))
+    if items:
+        yield Fold(
+            f"The certificate, {len(items)} line{'s' if len(items) > 1 else ''}",
+            (Code("\n".join(items), "JSON"),),
+        )
+
+
+def measured(entry: Stored) -> Iterator[Block]:
+    """The page of a claim that training runs judge."""
+    item, detail = entry.item, entry.detail
+    found = detail["measured"]
+    yield Part("What it says")
+    if item["quotation"]:
+        yield Quote(item["quotation"], item["where"])
+    yield Part("Is it true?")
+    yield Judged("By training runs", item["verdict"], False, f"{detail['why']}.")
+    yield Facts((("scope", scope_text(item["scope"])),))
+    for data in item["readings"]:
+        yield Part(f"Runs {data['slug']}", 3)
+        made = data["data"]
+        yield Judged("", data["verdict"], False, f"{data['summary']}.")
+        yield Cells((*made["cells"], *made["parts"]), made["endpoint"])
+        rows = [
+            (
+                "scale",
+                f"{made['scale']}, {made['seeds']} of {made['asked']} seeds asked for by power, {made['data set']}",
+            ),
+            ("p", f"{made['p']:.3g}, after Holm over the primary endpoints {made['p_holm']:.3g}"),
+            ("would change it", made["change"]),
+            ("made by", f"`{made['command']}` on {made['date']}: {made['machine']}"),
+            *([("note", made["note"])] if made["note"] else []),
+        ]
+        yield Fold("Seeds, p value, origin, and what would change it", (Facts(tuple(rows)),))
+    if meaning := for_readers(item["id"]):
+        yield Part("What it means for your network")
+        yield Words(meaning)
+    yield Part("What is measured")
+    yield Words(f"{found['what']}.")
+    if found["endpoint"]:
+        yield Words("What has to hold, fixed beforehand in `notes/preregistration-2.toml`:")
+        yield Formula(found["latex"], f"{found['endpoint']}; {found['asked']} seeds")
+        yield Words(f"{found['endpoint']}; {found['asked']} seeds. {found['argued']}")
+    rows = [("the paper gives", found["paper"])] if found["paper"] else []
+    rows += [("words read as", "; ".join(item["assumptions"]))] if item["assumptions"] else []
+    if found["earlier"]:
+        rows.append(("the first rules said", "; ".join(f"{word} ({run})" for run, word in found["earlier"])))
+    if rows:
+        yield Facts(tuple(rows))
+    if detail["remarks"]:
+        yield Part("Remarks")
+        yield Lines(tuple(detail["remarks"]))

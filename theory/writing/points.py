@@ -1,0 +1,123 @@
+"""Exact points as text: what is given, what comes out, and the picture of a batch of two."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bnverify.theory.names import LATEX_NAMES
+from bnverify.theory.writing.blocks import Arrows
+from bnverify.theory.writing.words import exact_text
+
+_USUAL = {"gamma": "1", "beta": "0", "eps": "0", "lam": "1"}
+_LETTERS = {
+    "gamma": (r"\gamma", "γ"),
+    "beta": (r"\beta", "β"),
+    "eps": (r"\epsilon", "ε"),
+    "lam": (r"\lambda", "λ"),
+}
+_OWN = {"s": (r"\sigma", "σ"), "mu": (r"\mu", "μ")}
+_CLAIMED = {
+    "le": ("≤", "exceeds the right side"),
+    "lt": ("<", "is not below the right side"),
+    "eq": ("=", "differs from the right side"),
+}
+
+
+def given(point: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The data of an exact point, (LaTeX, plain) each: y, g, H, X, W, gamma and what differs from its usual value."""
+    pairs = [
+        (f"{name} = {tensor_latex(point[name])}", f"{name} = {tensor(point[name])}")
+        for name in ("y", "g", "H", "X", "W")
+        if point.get(name) is not None
+    ]
+    for name, usual in _USUAL.items():
+        value = point.get(name)
+        if value is not None and (value != usual or name == "gamma"):
+            latex, plain = _OWN.get(value, (tensor_latex(value), tensor(value)))
+            pairs.append((f"{_LETTERS[name][0]} = {latex}", f"{_LETTERS[name][1]} = {plain}"))
+    return pairs + [
+        (f"{_label(name)} = {tensor_latex(value)}", f"{name} = {tensor(value)}")
+        for name, value in point.get("extra", {}).items()
+    ]
+
+
+def sides(point: Mapping[str, Any]) -> str:
+    """Both sides at a point, and what is claimed of them, in a line."""
+    left, right = (
+        exact_text(point[side])
+        + ("" if point[side] == point[f"{side}_float"] else f" ≈ {point[f'{side}_float'].replace('-', '−')}")
+        for side in ("lhs", "rhs")
+    )
+    sign, but = _CLAIMED[point["relation"]]
+    return f"The left side is {left}, the right side {right}: claimed left {sign} right, but the left side {but}."
+
+
+def tensor(value: Any) -> str:
+    """A number, vector or matrix in a line of text."""
+    if isinstance(value, list):
+        return "(" + ", ".join(map(tensor, value)) + ")"
+    return exact_text(str(value))
+
+
+def exact_latex(value: str) -> str:
+    """An exact number in LaTeX: 3*sqrt(2)/4 as 3 \\sqrt{2}/4, 1/2 as a fraction."""
+    if match := re.fullmatch(r"(-?)(\d+)/(\d+)", value):
+        return rf"{match[1]}\tfrac{{{match[2]}}}{{{match[3]}}}"
+    return re.sub(r"sqrt\((\w+)\)", r"\\sqrt{\1}", value).replace("*", r"\,")
+
+
+def tensor_latex(value: Any) -> str:
+    """A number, a vector in one line, a matrix, or a row of matrices, in LaTeX."""
+    if _depth(value) > 2:
+        return r",\, ".join(tensor_latex(entry) for entry in value)
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        rows = r" \\ ".join(" & ".join(tensor_latex(entry) for entry in row) for row in value)
+        return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
+    if isinstance(value, list):
+        return "(" + r",\, ".join(tensor_latex(entry) for entry in value) + ")"
+    return exact_latex(str(value))
+
+
+def _depth(value: Any) -> int:
+    return 1 + _depth(value[0]) if isinstance(value, list) and value else 0
+
+
+def _label(name: str) -> str:
+    """A further quantity of a point, as the statements write it."""
+    for names in (LATEX_NAMES.vectors, LATEX_NAMES.operators, LATEX_NAMES.scalars):
+        if name in names:
+            return names[name]
+    return name if len(name) == 1 else rf"\text{{{name.replace('_', ' ')}}}"
+
+
+def arrows(point: Mapping[str, Any], worked: Mapping[str, Any]) -> Arrows | None:
+    """The vectors of a point of a batch of two under BatchNorm; None for other points.
+
+    The two entries span a plane: y, y-hat, g and the gradient v that is left of g.
+    """
+    texts = {row["plain"]: row["value"] for row in worked["values"]}
+    if point.get("y") is None or len(point["y"]) != 2 or texts.get("v") != "(0, 0)" or "ŷ" not in texts:
+        return None
+    found = [(name, *map(number, point[name])) for name in ("y", "g") if point.get(name) is not None]
+    found += [(name, *map(number, texts[name].strip("()").split(", "))) for name in ("ŷ", "v")]
+    caption = (
+        "A batch of two is a plane. BatchNorm takes from g its part along (1, 1) and its part along ŷ; in a plane "
+        "there is no third direction, so nothing is left: v = 0. The printed bound takes more than there is."
+    )
+    return Arrows(tuple(sorted(found, key=lambda vector: "yŷgv".index(vector[0]))), caption)
+
+
+def number(text: str) -> float:
+    """An exact number of whole numbers, fractions and roots as a float."""
+    return sum(_product(part) for part in re.findall(r"[+-]?[^+-]+", text.replace(" ", "")))
+
+
+def _product(text: str) -> float:
+    value, sign = 1.0, -1.0 if text.startswith("-") else 1.0
+    for operator, factor in re.findall(r"([*/]?)((?:sqrt\(\d+\))|\d+)", text):
+        root = re.fullmatch(r"sqrt\((\d+)\)", factor)
+        size = float(root[1]) ** 0.5 if root else float(factor)
+        value = value / size if operator == "/" else value * size
+    return sign * value
