@@ -11,7 +11,7 @@ import typer
 
 from bnverify.base.errors import InputError
 
-TRIALS, SEED, DEVICE = 10_000, 0, "cpu"
+TRIALS, SEED, DEVICE = 4_000, 0, "cpu"
 
 
 def register(app: typer.Typer) -> None:

@@ -25,7 +25,9 @@ def completed(incomplete: str) -> list[str]:
     from bnverify.theory import store
     from bnverify.theory.registry import registry
 
-    return [name for name in sorted(registry(), key=store.position) if name.startswith(incomplete.lower())]
+    return [
+        name for name in sorted(registry(), key=store.position) if name.lower().startswith(incomplete.lower())
+    ]
 
 
 Ids = Annotated[

@@ -57,7 +57,7 @@ def measuring() -> bool:
 
 def build(
     out: Path,
-    trials: int = 10_000,
+    trials: int = 4_000,
     seed: int = 0,
     device: str = "cpu",
     progress: Progress = lambda stage, done, total: None,

@@ -18,7 +18,7 @@ from bnverify.numerics.audit.report import LayerAudit
 from bnverify.numerics.audit.run import audit
 from torch import Tensor, nn
 
-WIDTHS: tuple[int | Literal["pool"], ...] = (8, 8, "pool", 16, 16, "pool", 32, 32, "pool")
+WIDTHS: tuple[int | Literal["pool"], ...] = (8, 8, "pool", 8, 8, "pool", 16, 16, "pool")
 """Output channels of the convolutions, two a block as in VGG; a block ends with 2 x 2 max-pooling."""
 
 SIDE = 8

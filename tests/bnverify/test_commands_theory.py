@@ -66,9 +66,36 @@ def test_show_gives_quotation_readings_counterexample_correction_and_latex(bnver
     assert "As printed: refuted" in text
     assert r"\frac{1}{\sqrt{m}} \left\langle \nabla_{y_j}\mathcal{L}, \hat{y}_j\right\rangle^2" in text
     assert "‖v‖² ≤ γ²/σ² (‖g‖² − ⟨𝟏, g⟩²/m − ⟨g, ŷ⟩²/√m)" in text
-    assert "right side = 2 − 2√2 ≈ -0.828427" in text
+    assert "right side 2 − 2√2 ≈ −0.828427" in text
     assert "‖v‖² = γ²/σ² (‖g‖² − ⟨𝟏, g⟩²/m − ⟨g, ŷ⟩²/m)" in text
-    assert r"\left\|\nabla_{y}\widehat{\mathcal{L}}\right\|^{2} \le" in text
+    assert (
+        r"\left\|\nabla_{y}\widehat{\mathcal{L}}\right\|^{2} \le" in bnverify("show", "4.1", "--latex").stdout
+    )
+
+
+def test_what_is_true_stands_under_the_verdict_on_the_first_screen(bnverify, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = bnverify("show", "Theorem 4.1").stdout.splitlines()
+    verdict = next(i for i, line in enumerate(lines) if "As printed: refuted" in line)
+    true = next(i for i, line in enumerate(lines) if "= γ²/σ² (‖g‖² − ⟨𝟏, g⟩²/m − ⟨g, ŷ⟩²/m)" in line)
+    assert verdict < true < 24
+
+
+def test_several_claims_are_shown_one_after_the_other_in_four_ways(bnverify):
+    short = bnverify("show", "THM-4.1", "eq17", "--short").stdout
+    assert short.count("What is true instead") == 2
+    assert "Certificate" not in short
+    items = json.loads(bnverify("show", "4.1", "eq-17", "--json").stdout)
+    assert [item["id"] for item in items] == ["thm-4.1", "eq-17"]
+    assert "Readings that do not count" in bnverify("show", "4.1", "--all").stdout
+    assert bnverify("show", "4.1", "--all", "--json").exit_code == 2
+
+
+def test_the_shell_completes_ids():
+    from bnverify.commands.theory import completed
+
+    assert completed("thm-4.2") == ["thm-4.2.1", "thm-4.2.2"]
+    assert "thm-C.1" in completed("THM-")
 
 
 LOADED = store.load()
@@ -216,7 +243,7 @@ def test_prove_is_exit_code_2_where_a_result_is_damaged(bnverify, shelf, tmp_pat
 
 def test_show_names_what_rocq_checked(bnverify):
     done = bnverify("show", "thm-4.1")
-    assert "Third witness: Rocq" in done.stdout
+    assert "Rocq" in done.stdout
     assert "Thm_4_1.thm_4_1_printed_false" in done.stdout
 
 
