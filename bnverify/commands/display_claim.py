@@ -89,8 +89,10 @@ def _first_things_first(blocks: Iterable[Block]) -> Iterator[Block]:
 
 def _print(out: Console, block: Block, by: int, everything: bool = False) -> None:
     for body, deeper in _written(block, everything):
-        if isinstance(body, Text | str) and deeper < 0:
-            out.print(body, soft_wrap=True, highlight=False)
+        if isinstance(body, Text) and not body.plain:
+            out.print()
+        elif isinstance(body, Text) and deeper < 0:
+            out.print(body, soft_wrap=True)
         else:
             indent = 0 if isinstance(block, Part) else by
             out.print(Padding(body, (0, 0, 0, indent + max(deeper, 0)), expand=False))
