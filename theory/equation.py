@@ -35,6 +35,8 @@ def value(
     data: Data = SAME_POINT,
     necessary: str = "",
     needs: tuple[str, ...] = (),
+    admitted: bool = True,
+    why: str = "",
 ) -> Reading:
     """A reading of a line as an equation between the objects it names; proved by itself unless refuted."""
     if proof is None and refutation is None:
@@ -51,6 +53,8 @@ def value(
         setting=setting,
         necessary=necessary,
         needs=needs,
+        admitted=admitted,
+        why=why,
     )
 
 

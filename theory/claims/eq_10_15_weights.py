@@ -82,6 +82,8 @@ CLAIMS = (
             hypotheses=SYMMETRIC,
             assumptions=("M is symmetric",),
             setting="symmetric-matrices",
+            admitted=False,
+            why="that M is symmetric is ours: the line says M in R^(d x d)",
             data=Data(quantifiers="for all x and symmetric M", fixed="M", varies="x", parameters="x in R^d"),
         ),
         value(
@@ -102,7 +104,7 @@ CLAIMS = (
             setting="symmetric-matrices",
         ),
         assumptions=("M is symmetric",),
-        why="true for symmetric M, which is all that the proof needs; false for a general matrix",
+        why="false for a general matrix, as the line says; true for symmetric M, which is all that the proof needs",
         remarks=(
             "That the maximum is attained at an eigenvector is the spectral theorem, which is not judged here.",
             "The sentence after it, v'Xv <= lambda |v|^2 for ||X||_2 <= lambda, is true by Cauchy-Schwarz; "

@@ -131,6 +131,8 @@ CLAIM = Claim(
             proof=PROOF,
             setting="optima",
             needs=("0 < Wstar @ Wstar",),
+            admitted=False,
+            why="the bias and the matched gamma and beta are ours: the words name neither, and the layer is y = Wx",
             necessary="with k W* in the place of the closest optimum the two sides are equal",
         ),
         Reading(

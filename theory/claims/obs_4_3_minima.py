@@ -128,6 +128,8 @@ CLAIM = Claim(
             proof=PROOF_WITH_BIAS,
             hypotheses=MATCHED_SCALE,
             setting="matched-weights",
+            admitted=False,
+            why="the bias is ours: the layer is printed as y = Wx, and the sentence before says any input",
             necessary="L^(W) = L(X W') for weights W' that depend continuously on W and equal W* at W*",
         ),
         Reading(

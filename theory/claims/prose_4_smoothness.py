@@ -78,6 +78,11 @@ LINEAR_BEHIND_BN = Instance(
     extra=(("u", (0, 1, 1)),),
     note="a linear (convex) loss behind a BatchNorm layer: the Hessian in that layer's input is indefinite",
 )
+MINIMUM_AT_BETA = ("g == H @ (z - beta*one)", "psd(H)")
+BY_CONVEXITY = Proof(
+    terms=("gamma**2 * (yhat @ H @ yhat)", "-gamma * (given0 @ yhat)"),
+    example=Instance(y=(0, 1), g=(-1, 1), H=((1, 0), (0, 1))),
+)
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
 
 CLAIMS = (
@@ -198,14 +203,21 @@ CLAIMS = (
                 summary="the minimum lies at y-hat = 0, that is z* = beta 1",
                 says=POSITIVE_CORRELATION,
                 data=Data(quantifiers="for every convex quadratic L with its minimum at beta 1"),
-                hypotheses=("g == H @ (z - beta*one)", "psd(H)"),
+                hypotheses=MINIMUM_AT_BETA,
                 assumptions=("the minimum lies at y-hat = 0",),
-                proof=Proof(
-                    terms=("gamma**2 * (yhat @ H @ yhat)", "-gamma * (given0 @ yhat)"),
-                    example=Instance(y=(0, 1), g=(-1, 1), H=((1, 0), (0, 1))),
-                ),
+                proof=BY_CONVEXITY,
                 setting="downstream",
+                admitted=False,
+                why="where the minimum lies is a condition of ours: the words do not name it",
             ),
+        ),
+        corrected=Corrected(
+            says=POSITIVE_CORRELATION,
+            proof=BY_CONVEXITY,
+            text="not negative for a convex quadratic loss with its minimum at y-hat = 0, that is z = beta 1",
+            hypotheses=MINIMUM_AT_BETA,
+            assumptions=("the minimum lies at y-hat = 0",),
+            setting="downstream",
         ),
         scope=SCOPE,
         assumptions=("the minimum lies at y-hat = 0",),

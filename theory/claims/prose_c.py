@@ -2,8 +2,9 @@ r"""Appendix C, sentences between the equations, and Section 4.1."""
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Step
+from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.lem_4_5 import SCALE_INVARIANCE
+from bnverify.theory.claims.obs_4_3_minima import NO_BIAS, PLAIN_MINIMUM, STATIONARY_IN_W
 
 SCALED_EQUAL = "(at(yhat, y, alpha*y) - yhat) @ (at(yhat, y, alpha*y) - yhat) == 0"
 
@@ -47,6 +48,15 @@ CLAIMS = (
         r"be an optimum in the BN network (since $BN((aW)x) = BN(Wx)$ for all $a > 0$).",
         readings=(
             Reading(
+                slug="of-the-standard-network",
+                summary="the multiple 1: an optimum of the standard network is one of the BN network, gamma, beta matched",
+                says=STATIONARY_IN_W,
+                data=Data(quantifiers="for every local minimum W of L(X W)", fixed="gamma, beta", varies="W"),
+                hypotheses=PLAIN_MINIMUM,
+                refutation=Refutation(NO_BIAS, NO_BIAS),
+                setting="weights",
+            ),
+            Reading(
                 slug="positive-multiples",
                 summary="y-hat does not change under y -> alpha y, alpha > 0",
                 says=SCALE_INVARIANCE,
@@ -54,6 +64,8 @@ CLAIMS = (
                 assumptions=("alpha > 0", "W itself is an optimum of the BN network"),
                 needs=("0 < alpha",),
                 proof=Proof(),
+                admitted=False,
+                why="what stands in the brackets alone: it speaks of no optimum of the standard network",
             ),
             Reading(
                 slug="any-multiple",
@@ -62,6 +74,12 @@ CLAIMS = (
                 data=Data(quantifiers="for all alpha", fixed="gamma, beta", varies="W"),
                 refutation=Refutation(FLIPPED),
             ),
+        ),
+        corrected=Corrected(
+            says=SCALE_INVARIANCE,
+            proof=Proof(),
+            text="positive multiples of an optimum of the BN network are optima of it: y-hat does not change",
+            needs=("0 < alpha",),
         ),
         scope=SCOPE,
         assumptions=("alpha > 0", "W itself is an optimum of the BN network"),

@@ -16,7 +16,7 @@ from bnverify.theory.said import WITNESSED
 IDS = [f"eq-{number}" for number in range(1, 63)]
 VERDICTS = {
     "eq-9": "refuted",
-    "eq-10": "conditional",
+    "eq-10": "refuted",
     "eq-17": "refuted",
     "eq-18": "refuted",
     "eq-34": "refuted",
