@@ -49,7 +49,7 @@ CLAIMS = (
         readings=(
             Reading(
                 slug="of-the-standard-network",
-                summary="the multiple 1: an optimum of the standard network is one of the BN network, gamma, beta matched",
+                summary="the multiple 1: an optimum of the standard network is one of the matched BN network",
                 says=STATIONARY_IN_W,
                 data=Data(quantifiers="for every local minimum W of L(X W)", fixed="gamma, beta", varies="W"),
                 hypotheses=PLAIN_MINIMUM,
