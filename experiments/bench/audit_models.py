@@ -121,7 +121,8 @@ def _diffusers(name: str) -> Subject:
 def _segmentation(name: str) -> Subject:
     lib = imported("segmentation_models_pytorch")
     model = lib.create_model(name, encoder_name="resnet18", encoder_weights=None, classes=3)
-    return Subject(model.train(), _mean_square, torch.randn(2, 3, 64, 64))
+    side = 256 if name == "pan" else 64
+    return Subject(model.train(), _mean_square, torch.randn(2, 3, side, side))
 
 
 def _graph(name: str) -> Subject:
@@ -177,12 +178,15 @@ class Reference:
     def on(self) -> Iterator[None]:
         own = {
             name: getattr(F, name)
-            for name in ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm")
+            for name in ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "normalize")
         }
-        own_torch = {name: getattr(torch, name) for name in own}
+        own_torch = {name: getattr(torch, name) for name in own if hasattr(torch, name)}
 
         def wrapped(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
             def run(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+                if input.is_leaf and input.requires_grad:
+                    # A weight and no activation.
+                    return function(input, *args, **kwargs)
                 out: Tensor = self.between(lambda y: function(y, *args, **kwargs), input)
                 return out
 

@@ -35,7 +35,8 @@ class Call:
     y, z: the alias of the input and the output, kept only where a capture retains them.
     parameters, grads: the weight and the bias of the call, and the gradient that its own backward pass gives each.
     again: the layer alone, from an input and parameters by name, hooks of its module included.
-    compared, references, lost: what `bnverify.numerics.audit.gradient.backward` found while the backward pass ran.
+    sampled, references: what `bnverify.numerics.audit.gradient` kept while the backward pass ran; compared, lost: what
+    it found in that afterwards.
     slopes: d(factor of y-hat)/d(parameter), 1 where the parameter is that factor.
     arrivals: how many gradients came through the call. twice: one of them is part of a loss, so that the loss sees the
     input otherwise than through the output.
@@ -57,6 +58,7 @@ class Call:
     parameters: dict[str, Tensor] = field(default_factory=dict)
     grads: dict[str, Tensor] = field(default_factory=dict)
     again: Callable[..., Tensor] | None = None
+    sampled: Any = None
     compared: dict[str, tuple[float, float]] = field(default_factory=dict)
     references: dict[str, Tensor] = field(default_factory=dict)
     slopes: dict[str, float] = field(default_factory=dict)

@@ -13,12 +13,21 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from bnverify.numerics.audit.layers import Family, Spec, over_last, per_channel, per_group, per_sample_channel
+from bnverify.numerics.audit.layers import (
+    Family,
+    Spec,
+    along_axis,
+    over_last,
+    per_channel,
+    per_group,
+    per_sample_channel,
+)
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -61,13 +70,15 @@ class Seen:
                 return per_sample_channel(y, weight, a["eps"], running)
             case "group_norm":
                 return per_group(y, weight, a["eps"], a["num_groups"])
+            case "normalize":
+                return along_axis(y, a["dim"], a["eps"])
             case "rms_norm":
                 return over_last(y, weight, a["eps"], a["normalized_shape"], Family.RMS)
             case _:
                 return over_last(y, weight, a["eps"], a["normalized_shape"])
 
 
-FUNCTIONS = ("batch_norm", "instance_norm", "group_norm", "layer_norm", "rms_norm")
+FUNCTIONS = ("batch_norm", "instance_norm", "group_norm", "layer_norm", "rms_norm", "normalize")
 ELSEWHERE = ("local_response_norm", "normalize")
 """Functions that normalise and have no rows; where they are called is listed."""
 
@@ -101,7 +112,8 @@ def seen(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Seen | 
         name, signature = known
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        return _seen(name, dict(bound.arguments), func)
+        found = dict(bound.arguments)
+        return None if name == "normalize" and not _of_activations(found) else _seen(name, found, func)
     ordered = _ORDERED.get(func) or _aten(func)
     if ordered is None:
         return None
@@ -109,6 +121,13 @@ def seen(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Seen | 
     values = dict(zip(names, args, strict=False)) | {_ALIASES.get(k, k): v for k, v in kwargs.items()}
     short = ordered.removeprefix("native_")
     return _seen(short, _DEFAULTS | {"eps": _EPS.get(short, 1e-5)} | values, func, names)
+
+
+def _of_activations(normalize: Mapping[str, Any]) -> bool:
+    """Whether ``F.normalize`` divides activations by their Euclidean norm: weights are no layer's input."""
+    y = normalize["input"]
+    plain = normalize["p"] == 2 and isinstance(normalize["dim"], int) and normalize["out"] is None
+    return plain and isinstance(y, Tensor) and y.dim() > 1 and not (y.is_leaf and y.requires_grad)
 
 
 def _seen(name: str, arguments: dict[str, Any], func: Any, names: tuple[str, ...] = ()) -> Seen | None:
@@ -207,10 +226,9 @@ def differentiating() -> Iterator[None]:
     replaced = []
     try:
         for mode in Watching.active:
-            for space in (F, torch):
-                for name, func in [
-                    (n, f) for n, f in vars(space).items() if callable(f) and _in(f, mode.watched)
-                ]:
+            for space, name in _places(mode.watched):
+                func = getattr(space, name)
+                if func in mode.watched:
                     replaced.append((space, name, func))
                     setattr(space, name, mode._replacement(func))
         yield
@@ -219,9 +237,15 @@ def differentiating() -> Iterator[None]:
             setattr(space, name, func)
 
 
+@cache
+def _places(watched: frozenset[Any]) -> tuple[tuple[Any, str], ...]:
+    """Where these functions are looked up by name."""
+    return tuple((space, name) for space in (F, torch) for name, f in vars(space).items() if _in(f, watched))
+
+
 def _in(func: Any, watched: frozenset[Any]) -> bool:
     try:
-        return func in watched
+        return callable(func) and func in watched
     except TypeError:
         return False
 
@@ -239,9 +263,9 @@ class FunctionCalls(Watching):
         self.offered, self.listed = offered, listed
 
     def called(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self.listed is not None and func in _LISTED:
-            self.listed(_LISTED[func])
         found = seen(func, args, kwargs)
+        if found is None and self.listed is not None and func in _LISTED:
+            self.listed(_LISTED[func])
         return func(*args, **kwargs) if found is None else self.offered(found)
 
 

@@ -234,6 +234,35 @@ def over_last(
     )
 
 
+def along_axis(y: Tensor, axis: int, eps: float) -> Spec:
+    """y/max(|y|, eps) along an axis: an RMSNorm with gamma = 1/sqrt(m).
+
+    Its eps is eps^2/m: with it sqrt(|y|^2 + eps^2) is max(|y|, eps) at |y| = 0 and, to the last digit, where |y| is
+    above 1e8 eps.
+    """
+    moved = y.movedim(axis, -1)
+    size = moved.shape[-1]
+    rows = y.numel() // max(1, size)
+
+    def view(t: Tensor) -> Tensor:
+        return t.movedim(axis, -1).reshape(1, rows, size)
+
+    def restore(full: Tensor, like: Tensor) -> Tensor:
+        return full.reshape(like.movedim(axis, -1).shape).movedim(-1, axis)
+
+    return Spec(
+        family=Family.RMS,
+        unit=Unit.POSITION,
+        view=view,
+        groups=rows,
+        size=size,
+        label_shape=(moved.shape[0], rows // max(1, moved.shape[0])),
+        eps=eps**2 / size,
+        gamma=_ones(rows, y) / math.sqrt(size),
+        restore=restore,
+    )
+
+
 def _running(module: nn.Module) -> tuple[Tensor | None, Tensor | None]:
     return module.running_mean, module.running_var  # type: ignore[return-value]
 

@@ -191,35 +191,70 @@ def _torchvision(name: str) -> Subject:
 
 
 def _transformers(name: str) -> Subject:
-    import transformers
     from transformers.models.auto import configuration_auto
 
     _known(name, list(configuration_auto.CONFIG_MAPPING.keys()), "transformers")
     kind: Any = configuration_auto.CONFIG_MAPPING[name]
     whole = kind()
     small = {key: value for key, value in SMALL.items() if isinstance(getattr(whole, key, None), int)}
-    try:
-        config = kind(**small)
-    except Exception:
-        # Some configurations list what each layer is, so that their number cannot be changed alone.
-        config = kind(**{key: value for key, value in small.items() if "layer" not in key})
+    # Some configurations list what each layer is or how wide, so that one number cannot be changed alone.
+    tries = [
+        small,
+        {key: value for key, value in small.items() if "layer" not in key},
+        {key: value for key, value in small.items() if key in (*FREE, "num_hidden_layers")},
+        {key: value for key, value in small.items() if key in FREE},
+        {"num_labels": CLASSES},
+    ]
+    refused: Exception | None = None
+    for changes in tries:
+        try:
+            return _small(name, kind(**changes))
+        except Exception as error:
+            refused = refused or error
+    assert refused is not None
+    raise refused
+
+
+FREE = ("vocab_size", "num_labels", "image_size")
+"""Numbers that no other has to fit."""
+MOST = 150_000_000
+"""Parameters of a model that is called small."""
+
+
+def _small(name: str, config: Any) -> Subject:
+    """The model of a configuration, where it is small and takes the batch.
+
+    Raises:
+        Exception: it does not.
+    """
+    import transformers
+
     for key in ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"):
         token = getattr(config, key, None)
         if isinstance(token, int) and token >= getattr(config, "vocab_size", token + 1):
             setattr(config, key, 1)
-    for task in ("Seq2SeqLM", "CausalLM", "MaskedLM", "ImageClassification", "SequenceClassification"):
-        auto = getattr(transformers, f"AutoModelFor{task}")
-        if type(config) in auto._model_mapping:
-            if task == "Seq2SeqLM" and getattr(config, "decoder_start_token_id", None) is None:
-                config.decoder_start_token_id = 0
-            own = auto.from_config(config)
-            batch = _batch(task, config, own)
-            return Subject(own.train(), None, batch, None, (f"a small {name} for {task}, with its own loss",))
-    own = transformers.AutoModel.from_config(config)
-    batch = _batch("", config, own)
-    return Subject(
-        own.train(), lambda out: out[0].square().mean(), batch, None, (f"a small {name}, mean square",)
-    )
+    tasks = ("Seq2SeqLM", "CausalLM", "MaskedLM", "ImageClassification", "SequenceClassification")
+    known = {task: getattr(transformers, f"AutoModelFor{task}") for task in tasks}
+    task = next((task for task in tasks if type(config) in known[task]._model_mapping), "")
+    build = known.get(task, transformers.AutoModel)
+    if task == "Seq2SeqLM" and getattr(config, "decoder_start_token_id", None) is None:
+        config.decoder_start_token_id = 0
+    size = 0
+    with contextlib.suppress(RuntimeError), torch.device("meta"):
+        # A model that reads numbers while it is built cannot be built without them, and is not counted.
+        size = sum(p.numel() for p in build.from_config(config).parameters())
+    if size > MOST:
+        raise InputError(
+            f"--from transformers:{name}: {size:,} parameters are too many; build it in a FILE.py"
+        )
+    own = build.from_config(config)
+    batch = _batch(task, config, own)
+    with torch.no_grad():
+        own.eval()(**batch)
+    if task:
+        return Subject(own.train(), None, batch, None, (f"a small {name} for {task}, with its own loss",))
+    loss = lambda out: out[0].square().mean()  # noqa: E731
+    return Subject(own.train(), loss, batch, None, (f"a small {name}, mean square",))
 
 
 def _batch(task: str, config: Any, own: nn.Module) -> dict[str, Any]:

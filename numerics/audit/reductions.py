@@ -86,6 +86,30 @@ def first_order(spec: Spec, y: Tensor, g: Tensor, v: Tensor) -> dict[str, Tensor
     return found
 
 
+def mean_and_variance(view: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance of every group of ``(A, G, ...)``, each ``(G,)``, in one pass around a pivot."""
+    pivot = view[:1].transpose(0, 1).flatten(1).mean(1)
+    t = view - pivot.view(1, -1, *[1] * (view.dim() - 2))
+    off, square = _sums(t, t, torch.zeros_like(pivot), torch.ones_like(pivot))
+    size = view.numel() // max(1, len(pivot))
+    return pivot + off / size, ((square - off * (off / size)) / size).clamp_min(0)
+
+
+def norms(t: Tensor, dims: list[int]) -> Tensor:
+    """Euclidean norms over some dimensions, in float64 where their squares leave the range of the dtype."""
+    wide = t.float() if t.dtype in (torch.float16, torch.bfloat16) else t
+    found = torch.linalg.vector_norm(wide, dim=dims) if dims else wide.abs()
+    top = float(found.max()) if found.numel() else 0.0
+    if 1e-12 < top < 1e15 or t.dtype is torch.float64:
+        return found.double()
+    return torch.linalg.vector_norm(wide, dim=dims, dtype=torch.float64) if dims else found.double()
+
+
+def all_finite(t: Tensor) -> bool:
+    """Whether every number is finite: a sum is, unless the numbers or their sum leave the range."""
+    return math.isfinite(float(t.sum())) or bool(torch.isfinite(t).all())
+
+
 def _by_definition(spec: Spec, views: list[Tensor], found: dict[str, Tensor]) -> dict[str, Tensor]:
     """Products with the yhat of a DEFINED call; its divisor is |y - mu|/|yhat|."""
     assert spec.normalise is not None

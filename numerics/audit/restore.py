@@ -35,6 +35,8 @@ _LEFT_ALONE = (
     float,
     complex,
 )
+_ATOMS = frozenset((type(None), bool, int, float, str))
+"""Most of what a module keeps, sorted out first."""
 DEPTH = 12
 """Containers within containers that are followed."""
 
@@ -96,6 +98,8 @@ class _Shield:
 
     def item(self, value: Any, depth: int) -> Any:
         """What stands in the place of a value meanwhile."""
+        if type(value) in _ATOMS:
+            return value
         if isinstance(value, Tensor):
             return _clone(value, self.clones) if value.is_leaf and type(value) in _PLAIN else value
         if isinstance(value, _LEFT_ALONE) or value is None or id(value) in self.known or depth > DEPTH:
@@ -119,6 +123,9 @@ class _Shield:
 
     def _container(self, value: Any, depth: int) -> None:
         content = value.copy()
+        if not content:
+            self.steps.append(value.clear)
+            return
 
         def back() -> None:
             value.clear()

@@ -296,8 +296,10 @@ def _audit_mode(
         by_key = dict(zip(keys, calls, strict=True))
         second = _second_order(subject, watched, mode, request, by_key)
     rows = [
-        first_order_rows(call, key[1], label, asked, request.channels, second.get(key), judged(call))
-        for key, call, asked in zip(keys, calls, first_order_answers(calls), strict=True)
+        first_order_rows(call, key[1], label, asked, request.channels, second.get(key), backward)
+        for key, call, asked, backward in zip(
+            keys, calls, first_order_answers(calls), judged(calls), strict=True
+        )
     ]
     rows = _explained(rows, subject, watched, mode)
     listed = [

@@ -23,7 +23,11 @@ def _call(layer: LayerAudit) -> NormCall:
     return NormCall(
         name=layer.name,
         call=layer.call,
-        function="rms_norm" if layer.family == "rms" else "other",
+        function="normalize"
+        if layer.kind == "F.normalize"
+        else "rms_norm"
+        if layer.family == "rms"
+        else "other",
         unit=layer.unit,
         size=int(column["size"].max()),
         eps=layer.eps,

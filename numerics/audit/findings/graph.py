@@ -205,3 +205,18 @@ def trunk_points(graph: Graph, watch: Watch) -> list[Point]:
     last = max((place for place, point in enumerate(reached) if point.norm is not None), default=-1)
     on = graph.trunk(reached[0].node)
     return [point for point in reached[: last + 1] if point.node in on]
+
+
+def ends(trunk: list[Point]) -> tuple[Point, Point, int] | None:
+    """The first and the last activation of a trunk, and the normalisations on it; None where it has no two.
+
+    The last is a normalisation where nothing but one more activation follows it.
+    """
+    moving = [point for point in trunk if point.sd > 0]
+    norms = [point for point in moving if point.norm is not None]
+    if len(moving) < 2:
+        return None
+    first, last = moving[0], moving[-1]
+    if norms and moving.index(norms[-1]) >= len(moving) - 2:
+        last = norms[-1]
+    return None if first is last else (first, last, len(norms))

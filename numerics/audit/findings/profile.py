@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from bnverify.numerics.audit.findings.graph import POINTWISE, Feed, Graph, feed, trunk_points
+from bnverify.numerics.audit.findings.graph import POINTWISE, Feed, Graph, ends, feed, trunk_points
 from bnverify.numerics.audit.findings.watch import NormCall, Point, Watch, watching
 from bnverify.numerics.audit.functions import modules_of
 from bnverify.numerics.audit.passes import LossFn, fresh, run, setting, twice_differentiable
@@ -120,6 +120,8 @@ def profile(
             if call.alias is not None and graph.twice(call.alias):
                 found.twice.add(place)
         found.trunk = trunk_points(graph, watch)
+        for point in (ends(found.trunk) or ())[:2]:
+            point.follow()
         nodes = {id(point.norm) for point in found.trunk if point.norm is not None}
         found.on_trunk = {place for place, call in enumerate(watch.calls) if id(call) in nodes}
         del graph

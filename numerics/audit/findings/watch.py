@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from bnverify.numerics.audit.reductions import all_finite, mean_and_variance, norms
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -72,13 +73,27 @@ class NormCall:
 
 @dataclass
 class Point:
-    """An activation that a module or a normalisation hands on: its spread, and the gradient at it."""
+    """An activation that a module or a normalisation hands on: its spread, and the norm of the gradient at it.
+
+    slot: which output of its node it is.
+    """
 
     name: str
     node: Any
+    slot: int
     sd: float
     norm: NormCall | None = None
     grad: float = math.nan
+
+    def follow(self) -> None:
+        """Keep the norm of the gradient that arrives."""
+
+        def hook(grads: tuple[Tensor | None, ...]) -> None:
+            g = grads[self.slot]
+            if g is not None:
+                self.grad = _norm(g.detach())
+
+        self.node.register_prehook(hook)
 
 
 @dataclass
@@ -154,9 +169,8 @@ class _Functions(TorchFunctionMode):
         self.watch.calls.append(call)
         if z.grad_fn is not None:
             call.node, call.node_in, call.alias = z.grad_fn, y.grad_fn, alias.grad_fn
-            point = Point(name, z.grad_fn, _sd(z.detach()), call)
-            self.watch.points.append(point)
-            z.register_hook(_at_output(call, point))
+            self.watch.points.append(Point(name, z.grad_fn, z.output_nr, _sd(z.detach()), call))
+            z.register_hook(_at_output(call))
             if alias.requires_grad:
                 alias.register_hook(_at_input(call))
         return z
@@ -185,23 +199,21 @@ def _described(function: str, given: dict[str, Any], y: Tensor, z: Tensor) -> No
     axes: tuple[int, ...] = (1,)
     if function == "batch_norm":
         own = bool(given["training"]) or running is None
-        unit, groups = "channel", wide.transpose(0, 1).flatten(1)
+        unit, groups = "channel", wide
     elif function == "instance_norm":
         own = bool(given["use_input_stats"])
-        unit, groups = "sample, channel", wide.flatten(0, 1).flatten(1)
+        unit, groups = "sample, channel", wide.reshape(1, y.shape[0] * y.shape[1], -1)
     elif function == "group_norm":
-        unit, groups = "sample, group", wide.reshape(y.shape[0] * given["num_groups"], -1)
+        unit, groups = "sample, group", wide.reshape(1, y.shape[0] * given["num_groups"], -1)
     else:
         size = math.prod(given["normalized_shape"])
-        unit, groups = "sample, position", wide.reshape(-1, size)
+        unit, groups = "sample, position", wide.reshape(1, -1, size)
         axes = tuple(range(rank - len(given["normalized_shape"]), rank))
-    size = groups.shape[1]
-    var, mean = torch.var_mean(groups, dim=1, correction=0)
+    size = groups.numel() // max(1, groups.shape[1])
+    mean, var = mean_and_variance(groups)
     if function == "rms_norm":
-        var, mean = (groups * groups).mean(1), torch.zeros_like(mean)
-    low, high = groups.aminmax(dim=1) if size else (mean, mean)
-    channels = _channels(z, axes)
-    finite = bool(torch.isfinite(z).all())
+        var, mean = var + mean**2, torch.zeros_like(mean)
+    finite = all_finite(z)
     eps = given.get("eps")
     sampled = function == "batch_norm" and rank > 1
     return NormCall(
@@ -215,7 +227,7 @@ def _described(function: str, given: dict[str, Any], y: Tensor, z: Tensor) -> No
         dtype=y.dtype,
         mean=mean,
         var=var,
-        top=channels.amax(0),
+        top=z.amax(across(axes, rank)).flatten() if rank > len(axes) else z.flatten(),
         shape=tuple(y.shape),
         axes=axes,
         gamma=None if weight is None else weight.detach().flatten(),
@@ -224,48 +236,66 @@ def _described(function: str, given: dict[str, Any], y: Tensor, z: Tensor) -> No
         running=running,
         samples=_samples(wide) if sampled else None,
         finite=finite,
-        equal=(low == high) & ((low == 0) | (function != "rms_norm")),
+        equal=_equal(groups, mean, var, function == "rms_norm"),
     )
+
+
+def _equal(groups: Tensor, mean: Tensor, var: Tensor, zero: bool) -> Tensor:
+    """Groups whose numbers are all the same, or all 0; only those of hardly any spread are looked at. ``(G,)``"""
+    found = var.sqrt() <= FLAT * torch.finfo(var.dtype).eps * mean.abs()
+    places = found.nonzero().flatten()
+    if len(places):
+        low, high = groups[:, places].transpose(0, 1).flatten(1).aminmax(dim=1)
+        found[places] = (low == high) & ((low == 0) | (not zero))
+    return found
+
+
+POSITIONS = 256
+"""Positions of a sample's channel that its mean and mean square are taken of."""
+COLUMNS = 512
+"""Numbers of a sample that the spread of an activation is taken of."""
 
 
 def _samples(y: Tensor) -> Tensor:
     """``(2, N, C)``: mean and mean square of every sample's channel."""
     flat = y.flatten(2) if y.dim() > 2 else y.unsqueeze(2)
+    flat = flat[:, :, :: max(1, flat.shape[2] // POSITIONS)]
     return torch.stack([flat.mean(2), flat.square().mean(2)])
 
 
-def _channels(t: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """``(rows, C)``: a tensor with its channels last."""
-    if axes == (1,) and t.dim() > 1:
-        return t.transpose(0, 1).flatten(1).transpose(0, 1)
-    return t.reshape(-1, math.prod(t.shape[axis] for axis in axes))
+def across(axes: tuple[int, ...], rank: int) -> list[int]:
+    """The dimensions that are none of the channels'."""
+    return [axis for axis in range(rank) if axis not in axes]
 
 
 def _sd(t: Tensor) -> float:
     """The spread over the first dimension, which is the batch most of the time; what is alike in it is no signal."""
     if not t.is_floating_point() or t.numel() < 2:
         return 0.0
-    wide = t.float()
-    return float(wide.var(0).mean().sqrt()) if t.dim() > 1 and len(t) > 1 else float(wide.std())
+    if t.dim() < 2 or len(t) < 2:
+        return float(t.float().std())
+    flat = t.flatten(1)
+    return float(flat[:, :: max(1, flat.shape[1] // COLUMNS)].float().var(0).mean().sqrt())
 
 
-def _at_output(call: NormCall, point: Point) -> Callable[[Tensor], None]:
+def _norm(t: Tensor) -> float:
+    return float(norms(t, list(range(t.dim()))))
+
+
+def _at_output(call: NormCall) -> Callable[[Tensor], None]:
     def hook(g: Tensor) -> None:
         g = g.detach()
-        wide = g.double()
-        squares = _channels(wide, call.axes).square().sum(0)
+        squares = norms(g, across(call.axes, g.dim())).flatten().square()
         call.grad_sq = squares if call.grad_sq is None else call.grad_sq + squares
         if call.unit == "sample, position":
-            call.grad_group = wide.reshape(len(call.mean), -1).square().sum(1)
-        total = float(squares.sum().sqrt())
-        point.grad = total if math.isnan(point.grad) else math.hypot(point.grad, total)
+            call.grad_group = norms(g.reshape(len(call.mean), -1), [1]).square()
 
     return hook
 
 
 def _at_input(call: NormCall) -> Callable[[Tensor], None]:
     def hook(v: Tensor) -> None:
-        call.grad_in = float(v.detach().double().norm())
+        call.grad_in = _norm(v.detach())
 
     return hook
 
@@ -314,18 +344,9 @@ def watching(model: nn.Module, others: Mapping[str, nn.Module] = {}) -> Iterator
 def _note(watch: Watch, name: str, module: nn.Module, output: Tensor) -> None:
     """A module's output as a point of the graph; the first that is not finite."""
     leaf = next(module.children(), None) is None
-    if leaf and not watch.infinite and output.is_floating_point():
-        detached = output.detach()
-        # Masks are made of infinities; what is computed is not.
-        if bool(torch.isnan(detached).any()) or bool(torch.isinf(detached).any()):
-            watch.infinite = name
-    if output.grad_fn is None:
-        return
-    point = Point(name, output.grad_fn, _sd(output.detach()))
-    watch.points.append(point)
-
-    def hook(g: Tensor) -> None:
-        size = float(g.detach().double().norm())
-        point.grad = size if math.isnan(point.grad) else math.hypot(point.grad, size)
-
-    output.register_hook(hook)
+    # Masks are made of infinities; what is computed is not.
+    if leaf and not watch.infinite and output.is_floating_point() and not all_finite(output.detach()):
+        watch.infinite = name
+    known = watch.points[-1].node if watch.points else None
+    if output.grad_fn is not None and output.grad_fn is not known:
+        watch.points.append(Point(name, output.grad_fn, output.output_nr, _sd(output.detach())))

@@ -5,24 +5,32 @@ At its own input y and its own g = dL/dz a layer hands back v. Beside it stands 
     z = gamma yhat(y) + beta,    v* = d<g, z>/dy,    w* = sum of g yhat,    b* = sum of g,
 
 in float64 by autograd on the definition; the two share no derivative. A few groups of every call are compared number by
-number while the backward pass runs, the weight and the bias as a whole; where they part, every group is.
+number, the weight and the bias as a whole; where they part, every group is.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from bnverify.numerics.audit.capture import Call
+from bnverify.numerics.audit.gradient.sample import (
+    Groups,
+    along,
+    comparable,
+    compare,
+    derivative,
+    errors,
+    groups,
+    normalised,
+    per_group,
+)
 from bnverify.numerics.audit.layers import Family, Spec, Unit
 from bnverify.numerics.measure.tolerance import roundings, unit_roundoff
 from torch import Tensor
-
-SAMPLE = 1 << 15
-"""Numbers of a call that are compared one by one while it is measured."""
 
 
 @dataclass(frozen=True)
@@ -51,115 +59,13 @@ class Backward:
     script: str = ""
 
 
-@dataclass(frozen=True)
-class Groups:
-    """Some groups of a call, in float64, as ``(A, K, ...)``; ``index`` says which.
-
-    g is folded where the layer folds; raw is dL/dz as it came.
-    """
-
-    index: Tensor
-    y: Tensor
-    raw: Tensor
-    g: Tensor
-    v: Tensor
-    gamma: Tensor
-
-
-def groups(spec: Spec, y: Tensor, g: Tensor, v: Tensor, most: int | None = SAMPLE) -> Groups:
-    """Evenly spaced groups with about ``most`` numbers together, at least two; all where it is None."""
-    count = spec.groups if most is None else min(spec.groups, max(2, most // max(1, spec.size)))
-    index = torch.linspace(0, spec.groups - 1, count, device=y.device).round().long().unique()
-
-    def part(t: Tensor) -> Tensor:
-        whole = spec.view(t)
-        return (whole if count == spec.groups else whole.index_select(1, index)).double()
-
-    raw = folded = part(g)
-    if spec.fold is not None:
-        folded = raw * part(spec.fold.expand(g.shape))
-    return Groups(index, part(y), raw, folded, part(v), spec.gamma.double()[index])
-
-
-def along(t: Tensor) -> list[int]:
-    """The dimensions that a group of ``(A, K, ...)`` extends over."""
-    return [d for d in range(t.dim()) if d != 1]
-
-
-def per_group(values: Tensor, like: Tensor) -> Tensor:
-    return values.view(1, -1, *[1] * (like.dim() - 2))
-
-
-def normalised(spec: Spec, index: Tensor, y: Tensor) -> Tensor:
-    """yhat of some groups ``(A, K, ...)`` from the definition, differentiable."""
-    dims = along(y)
-    if spec.normalise is not None:
-        return spec.normalise(y)
-    if spec.family is Family.FIXED:
-        assert spec.mean is not None
-        assert spec.spread_sq is not None
-        s = (spec.spread_sq.double()[index] + spec.eps).sqrt()
-        return (y - per_group(spec.mean.double()[index], y)) / per_group(s, y)
-    c = y if spec.family is Family.RMS else y - y.mean(dims, keepdim=True)
-    return c / (c.square().mean(dims, keepdim=True) + spec.eps).sqrt()
-
-
-def derivative(spec: Spec, at: Groups, g: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """(v*, yhat) of the definition, the shape of ``at.y``; g: in the place of gamma g."""
-    with torch.enable_grad():
-        y = at.y.detach().requires_grad_()
-        yhat = normalised(spec, at.index, y)
-        weighted = per_group(at.gamma, y) * at.g if g is None else g
-        (v,) = torch.autograd.grad(yhat, y, weighted)
-    return v, yhat.detach()
-
-
-def scales(spec: Spec, at: Groups) -> tuple[Tensor, Tensor, Tensor]:
-    """|gamma| |g|/s, 1 + |mu|/s and s of every group, ``(K,)``: the size of v before cancellations, how y is lost."""
-    dims = along(at.y)
-    mean = at.y.mean(dims)
-    var = (at.y - per_group(mean, at.y)).square().mean(dims)
-    if spec.family is Family.RMS:
-        var, mean = at.y.square().mean(dims), torch.zeros_like(mean)
-    elif spec.family is Family.FIXED:
-        assert spec.spread_sq is not None
-        assert spec.mean is not None
-        var, mean = spec.spread_sq.double()[at.index], spec.mean.double()[at.index]
-    s = (var + spec.eps).sqrt().clamp_min(torch.finfo(torch.float64).tiny)
-    return at.gamma.abs() * at.g.square().sum(dims).sqrt() / s, 1 + mean.abs() / s, s
-
-
-def comparable(spec: Spec) -> bool:
-    """Whether the definition of the call can be evaluated on its groups one by one, on this process."""
-    return not spec.synchronised and spec.family is not Family.LP
-
-
-def errors(spec: Spec, at: Groups, own: Tensor, right: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Of every group: |own - right| over the size of v before cancellations, and what rounding explains of that."""
-    scale, cond, s = scales(spec, at)
-    gap = (own - right).square().sum(along(own)).sqrt()
-    relative = torch.where(scale > 0, gap / scale, torch.where(gap > 0, torch.inf, 0.0))
-    # The reference itself rounds in float64.
-    u = unit_roundoff(dtype) + unit_roundoff(torch.float64)
-    # Numbers below the least of the dtype become 0, in v and in the gamma g that is divided by s.
-    least = torch.finfo(dtype).tiny * spec.size**0.5 * (1 + 1 / s)
-    lost = torch.where(scale > 0, least / scale, 0.0)
-    return relative, (u * cond + lost) * roundings(1, spec.size)
-
-
 def sample(call: Call, y: Tensor, g: Tensor, v: Tensor) -> None:
-    """Compare some groups of a call while its backward pass runs; what is found goes to ``call.compared``."""
+    """Keep some groups of a call, and the gradients that its parameters should get, while its backward pass runs."""
     spec = call.spec
     assert spec is not None
     if not comparable(spec):
         return
-    at = groups(spec, y, g, v)
-    right, _ = derivative(spec, at)
-    relative, allowed = errors(spec, at, at.v, right, call.dtype)
-    worst = int((relative - allowed).argmax())
-    call.compared["input"] = (float(relative[worst]), float(allowed[worst]))
-    if not call.lost:
-        call.lost = digits_lost(spec, at, right)
+    call.sampled = groups(spec, y, g, v)
     if call.parameters:
         call.references = references(call, y, g)
 
@@ -175,7 +81,7 @@ def references(call: Call, y: Tensor, g: Tensor) -> dict[str, Tensor]:
         wide = found["s"].dtype
         if spec.normalise is not None:
             whole = groups(spec, y, g, g, None)
-            viewed = normalised(spec, whole.index, whole.y)
+            viewed = normalised(spec, whole, whole.y)
             yhat = viewed.reshape(y.shape) if spec.restore is None else spec.restore(viewed, y)
         else:
             yhat = (y.to(wide) - spec.spread(found["mean"], y)) / spec.spread(found["s"], y)
@@ -197,51 +103,14 @@ def shape_of(spec: Spec, y: Tensor, parameter: Tensor) -> tuple[int, ...]:
     return (1, -1 if y.dim() < 2 else y.shape[1], *[1] * (y.dim() - 2))
 
 
-def digits_lost(spec: Spec, at: Groups, right: Tensor) -> dict[str, dict[str, float]]:
-    """Decimal digits of a narrower dtype that its own arithmetic loses, by PyTorch's kernel of this family.
-
-    A digit is lost where the error of the gradient is ten times the unit roundoff; 0 where none is.
-    """
-    found: dict[str, dict[str, float]] = {}
-    if spec.family is Family.FIXED or spec.normalise is not None:
-        return found
-    _, yhat = derivative(spec, at)
-    weight = (at.g * yhat).sum(along(yhat))
-    for dtype in (torch.float32, torch.bfloat16):
-        with torch.enable_grad():
-            y = at.y.detach().to(dtype).requires_grad_()
-            gain = at.gamma.to(dtype).requires_grad_()
-            z = _kernel(spec, y) * per_group(gain, y)
-            v, w = torch.autograd.grad(z, (y, gain), at.g.to(dtype))
-        u = unit_roundoff(dtype)
-        found[str(dtype).removeprefix("torch.")] = {
-            "input": _lost(v.double(), right, u),
-            "weight": _lost(w.double(), weight, u),
-        }
-    return found
+def judged(calls: Sequence[Call]) -> list[Backward]:
+    """The verdicts of the samples: right, or suspected and to be looked at by `examined`."""
+    with torch.inference_mode(False):
+        compare(calls)
+    return [_judged(call) for call in calls]
 
 
-def _kernel(spec: Spec, y: Tensor) -> Tensor:
-    rows = y.transpose(0, 1).flatten(1)
-    shape = (rows.shape[1],)
-    out = (
-        F.rms_norm(rows, shape, eps=spec.eps)
-        if spec.family is Family.RMS
-        else F.layer_norm(rows, shape, eps=spec.eps)
-    )
-    return out.unflatten(1, (y.shape[0], *y.shape[2:])).transpose(0, 1)
-
-
-def _lost(own: Tensor, right: Tensor, u: float) -> float:
-    size = float(right.norm())
-    error = float((own - right).norm()) / size if size > 0 else 0.0
-    if not math.isfinite(error):
-        return math.log10(1 / u)
-    return min(max(0.0, math.log10(max(error, u) / u)), math.log10(1 / u))
-
-
-def judged(call: Call) -> Backward:
-    """The verdict of the sample: right, or suspected and to be looked at by `examined`."""
+def _judged(call: Call) -> Backward:
     spec = call.spec
     assert spec is not None
     if "input" not in call.compared:
@@ -389,7 +258,7 @@ def _mistakes(spec: Spec, at: Groups) -> dict[str, Tensor]:
         return found
     dims, g = along(at.y), per_group(at.gamma, at.y) * at.g
     with torch.no_grad():
-        yhat = normalised(spec, at.index, at.y)
+        yhat = normalised(spec, at, at.y)
         c = at.y if spec.family is Family.RMS else at.y - at.y.mean(dims, keepdim=True)
         s = (c.square().mean(dims, keepdim=True) + spec.eps).sqrt()
         turned = yhat * (g * yhat).mean(dims, keepdim=True)

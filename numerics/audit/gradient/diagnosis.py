@@ -10,16 +10,9 @@ from dataclasses import replace
 
 import torch
 from bnverify.numerics.audit.capture import Call
-from bnverify.numerics.audit.gradient.backward import (
-    Alone,
-    Backward,
-    alone,
-    comparable,
-    errors,
-    examined,
-    groups,
-)
+from bnverify.numerics.audit.gradient.backward import Alone, Backward, alone, examined
 from bnverify.numerics.audit.gradient.reproduction import script
+from bnverify.numerics.audit.gradient.sample import comparable, errors, groups
 from bnverify.numerics.audit.layers import Unit
 from bnverify.numerics.audit.report import LayerAudit
 from bnverify.numerics.audit.rows import without_theory

@@ -225,7 +225,8 @@ class _Arithmetic(FunctionCalls):
         self.probe = probe
 
     def _counted(self, call: Seen) -> Any:
-        self.probe.functions += 1
+        # A layer that divides by a norm and scales by a weight is one layer.
+        self.probe.functions += call.function != "normalize"
         return call.run()
 
     def called(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -274,6 +275,13 @@ def _recognised(module: nn.Module, y: Tensor, definition: str | None) -> Recogni
     again = probe(x * 2 * LARGE)
     if z is None or again is None or (probe.functions and definition is None):
         return None
+    # Another batch: over one group alone, or channel by channel, a mean and a spread are an affine map like any other.
+    moved = (torch.randn(x.shape, generator=generator, dtype=torch.float64).to(y.device) - 0.6) * sizes.flip(
+        0
+    )
+    other = probe(moved * LARGE)
+    if other is None:
+        return None
     size = z.abs().amax().clamp_min(1e-300)
     if definition is None and float((z - again).abs().amax() / size) > LOOSE:
         return None
@@ -284,9 +292,9 @@ def _recognised(module: nn.Module, y: Tensor, definition: str | None) -> Recogni
                 family is Family.RMS
             ):
                 continue
-            yhat = yhat_of(form, family, x * LARGE)
+            yhat = torch.cat([yhat_of(form, family, batch * LARGE) for batch in (x, moved)])
             for axis in axes(form):
-                scale, shift, off = regress(yhat, z, axis)
+                scale, shift, off = regress(yhat, torch.cat([z, other]), axis)
                 if off < residual / 2:
                     best, residual = (form, family, axis, scale, shift), off
     if best is None or residual > LOOSE:
@@ -316,12 +324,14 @@ def _recognised(module: nn.Module, y: Tensor, definition: str | None) -> Recogni
 def _eps(
     probe: _Probe, form: Form, family: Family, axis: str, scale: Tensor, shift: Tensor, x: Tensor
 ) -> tuple[float, bool]:
-    """(eps, whether it is added to sigma and not to its square), from a batch as small as eps.
+    """(eps, whether it is added to sigma and not to its square), from two batches as small as eps.
 
     With a and b known, z - b = a c/s gives the divisor s of every group; eps is s^2 - sigma^2, or s - sigma.
     """
     a, b = spread_out(scale, axis, x), spread_out(shift, axis, x)
-    for power in range(9):
+    squares: list[Tensor] = []
+    roots: list[Tensor] = []
+    for power in range(10):
         small = x * 10.0**-power
         z = probe(small)
         if z is None:
@@ -334,11 +344,15 @@ def _eps(
         along = (form.view((z - b).contiguous()) * weighted).sum(dims)
         s = weighted.square().sum(dims) / along
         to_square, to_root = s.square() - sigma.square(), s - sigma
-        if float((to_square / sigma.square()).median()) < 0.05:
+        if not squares and float((to_square / sigma.square()).median()) < 0.05:
             continue
-        apart = [float((t.std() / t.mean()).abs()) for t in (to_square, to_root)]
-        added = apart[1] < apart[0]
-        return float((to_root if added else to_square).median()), added
+        squares.append(to_square)
+        roots.append(to_root)
+        if len(squares) == 2:
+            every = torch.cat(squares), torch.cat(roots)
+            apart = [float((t.std() / t.mean()).abs()) for t in every]
+            added = apart[1] < apart[0]
+            return float(every[added].median()), added
     return 0.0, False
 
 

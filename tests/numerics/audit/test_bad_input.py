@@ -135,7 +135,7 @@ class Zoo(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.odd(self.used(self.linear(x)))
         h = self.lrn(h.unsqueeze(-1)).squeeze(-1) + self.cut(h).detach()
-        return h + F.normalize(h)
+        return h + F.normalize(h, p=1.0)
 
 
 def test_what_is_not_covered_is_listed_with_the_reason() -> None:

@@ -282,3 +282,36 @@ def test_a_batch_whose_model_returns_its_loss_needs_no_other() -> None:
 
     batch = {"x": torch.randn(5, 4), "labels": torch.randint(0, 3, (5,))}
     assert audit(Labelled(), None, batch).layers[0].name == "norm"
+
+
+class Cosine(nn.Module):
+    """Directions along an axis, and a weight whose rows are made directions as well."""
+
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.axis, self.weight = axis, nn.Parameter(torch.randn(6, 6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.normalize(x, dim=self.axis) @ F.normalize(self.weight, dim=0)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_function_that_divides_by_the_norm_is_a_layer_and_of_a_weight_it_is_none(axis: int) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 6), Cosine(axis)).double()
+    x = torch.randn(3, 5, 4).double()
+    (layer,) = audit(model, lambda out: out.pow(3).sum(), x).layers
+    assert (layer.name, layer.kind, layer.family, len(layer.labels)) == (
+        "1",
+        "F.normalize",
+        "rms",
+        15 if axis == 2 else 18,
+    )
+    y = model[0](x).detach().requires_grad_()
+    z = F.normalize(y, dim=axis)
+    (g,) = torch.autograd.grad((z @ F.normalize(model[1].weight, dim=0)).pow(3).sum(), z, retain_graph=True)
+    (v,) = torch.autograd.grad(z, y, g)
+    assert layer.total("grad_in_sq") == pytest.approx(float(v.square().sum()), rel=1e-12)
+    assert layer.total("grad_out_sq") == pytest.approx(float(g.square().sum()), rel=1e-12)
+    assert layer.backward is not None
+    assert layer.backward.verdict == "right"

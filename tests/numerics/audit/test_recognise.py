@@ -268,3 +268,25 @@ def test_a_definition_that_does_not_fit_is_refused(known: dict[str, str], messag
     assert "\n" not in str(caught.value)
     assert torch.equal(norm.weight, before.double())
     assert not norm._forward_pre_hooks
+
+
+class OverTheGraph(nn.Module):
+    """As PyTorch Geometric writes LayerNorm: one mean and one spread for all nodes, eps beside it."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.rand(size) + 0.5), nn.Parameter(torch.randn(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x - x.mean()
+        return x / (x.std(unbiased=False) + 1e-5) * self.weight + self.bias
+
+
+def test_a_layer_with_one_spread_for_the_whole_batch_is_known_with_eps_beside_it() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 6), OverTheGraph(6), nn.GELU()).double()
+    report = audit(model, lambda out: out.pow(3).mean(), torch.randn(20, 4).double())
+    (layer,) = report.layers
+    assert layer.recognised.startswith("recognised as a layer with s = sigma + eps, eps = 1e-05")
+    assert (layer.backward is not None, len(layer.labels)) == (True, 1)
+    assert layer.backward.verdict == "right"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from bnverify.numerics.audit.findings.fault import Fault, Severity
+from bnverify.numerics.audit.findings.graph import ends
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.findings.profile import Profile
 from bnverify.numerics.audit.findings.rules.merged import Hit, found, merged, several
@@ -30,21 +31,16 @@ def strength(point: Point) -> float:
 
 def trunk_ratio(profile: Profile) -> tuple[float, Point, Point, int] | None:
     """First over last strength on the trunk, their points and the normalisations between; None where undefined."""
-    trunk = [point for point in profile.trunk if point.sd > 0 and math.isfinite(point.grad)]
-    norms = [point for point in trunk if point.norm is not None and math.isfinite(point.norm.grad_in)]
-    if len(trunk) < 2 or not profile.calls:
+    found = ends(profile.trunk)
+    if found is None or not profile.calls:
         return None
-    first, last = trunk[0], trunk[-1]
-    if norms and trunk.index(norms[-1]) >= len(trunk) - 2:
-        last = norms[-1]
-    if first is last:
-        return None
+    first, last, norms = found
     low, high = strength(last), strength(first)
     if last.norm is not None and low <= VACUOUS * last.grad * last.sd:
         return None
     if not (low > 0 and math.isfinite(high)):
         return None
-    return high / low, first, last, len(norms)
+    return high / low, first, last, norms
 
 
 def gradient_trend(profile: Profile) -> Iterator[Fault]:

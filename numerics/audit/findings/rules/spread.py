@@ -32,7 +32,8 @@ def tiny_batch(profile: Profile) -> Iterator[Fault]:
     hits = []
     for call in profile.calls:
         limit = KINDS["tiny-batch"].threshold if call.unit == "channel" else FEW_OF_A_SAMPLE + 0.5
-        if call.own and call.size < limit:
+        # F.normalize makes directions, in the plane as well.
+        if call.own and call.size < limit and call.function != "normalize":
             hits.append(Hit(call, call.size))
     if hits:
         worst, layers = merged(hits, min)
