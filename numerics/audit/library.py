@@ -115,7 +115,8 @@ def imported(library: str) -> ModuleType:
             if absent is None:
                 raise
             _OPERATORS.define(f"{absent[1]}(Tensor x) -> Tensor")
-            for name in [name for name in sys.modules if name.partition(".")[0] in ("torchvision", library)]:
+            broken = ("torchvision", library.partition(".")[0])
+            for name in [name for name in sys.modules if name.partition(".")[0] in broken]:
                 del sys.modules[name]
     raise ImportError(library)
 

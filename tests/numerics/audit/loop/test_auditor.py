@@ -257,31 +257,53 @@ def test_validation_without_gradients_keeps_nothing_and_counts_nothing(case: Any
     assert auditor.records[0].micro == 1
 
 
-def test_the_scale_of_a_gradient_scaler_is_the_one_that_was_used(case: Any) -> None:
-    class Scaler:
-        """What a GradScaler is to a reader: its scale changes in update()."""
+def test_the_scale_of_a_gradient_scaler_is_the_one_that_was_used() -> None:
+    def run(scaler: Any) -> Auditor:
+        torch.manual_seed(0)
+        model = nn.Sequential(
+            nn.Linear(4, 6, bias=False), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 2)
+        ).double()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        with Auditor(model, every=1, optimizer=optimizer, scale=1.0 if scaler is None else scaler) as auditor:
+            for _ in range(5):
+                loss = F.cross_entropy(model(torch.randn(16, 4).double()), torch.randint(0, 2, (16,)))
+                optimizer.zero_grad()
+                if scaler is None:
+                    loss.backward()
+                    optimizer.step()
+                else:
+                    scaler.scale(loss).backward()
+                    scaler.step(optimizer)
+                    scaler.update()
+                auditor.step(loss)
+        return auditor
 
-        scale = 512.0
+    # The scale doubles after every second step, before the recorder is told that the step is over.
+    scaled = run(torch.amp.GradScaler("cpu", init_scale=512.0, growth_interval=2))
+    assert [record.scale for record in scaled.records] == [512.0, 512.0, 1024.0, 1024.0, 2048.0]
+    for got, want in zip(scaled.records, run(None).records, strict=True):
+        assert got.layers[0].sums == pytest.approx(want.layers[0].sums, rel=1e-12)
 
-        def get_scale(self) -> float:
-            return self.scale
 
-        def is_enabled(self) -> bool:
-            return True
-
-    item, twin, scaler = case("vgg"), case("vgg"), Scaler()
+def test_a_step_that_the_scaler_skips_is_marked_as_an_overflow() -> None:
     torch.manual_seed(0)
-    with Auditor(twin.model) as plain:
-        train(twin, plain, 1)
-    torch.manual_seed(0)
-    with Auditor(item.model, scale=scaler) as auditor:
-        loss = item.loss_fn(item.model(item.inputs), item.targets)
-        (loss * scaler.scale).backward()
-        scaler.scale = 1024.0
-        auditor.step(loss)
-    got, want = auditor.records[0].layers[0], plain.records[0].layers[0]
-    assert auditor.records[0].scale == 512.0
-    assert got.sums["grad_in_sq"] == pytest.approx(want.sums["grad_in_sq"], rel=1e-12)
+    model = nn.Sequential(nn.Linear(4, 6, bias=False), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 2))
+    optimizer, scaler = (
+        torch.optim.SGD(model.parameters(), 0.1),
+        torch.amp.GradScaler("cpu", init_scale=2.0**16),
+    )
+    with Auditor(model, every=1, optimizer=optimizer, scale=scaler) as auditor:
+        for factor in (2.0**127, 1.0, 1.0):
+            loss = F.cross_entropy(model(torch.randn(16, 4)), torch.randint(0, 2, (16,)))
+            optimizer.zero_grad()
+            scaler.scale(loss * factor).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            auditor.step(loss)
+    assert [record.overflow for record in auditor.records] == [True, False, False]
+    assert [record.scale for record in auditor.records] == [2.0**16, 2.0**15, 2.0**15]
+    (told,) = auditor.findings
+    assert (told.kind, told.severity) == ("non-finite", "note")
 
 
 def test_an_overflow_is_marked_and_the_training_goes_on(case: Any) -> None:

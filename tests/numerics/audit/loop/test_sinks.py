@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from bnverify.numerics.audit.library import imported
 from bnverify.numerics.audit.loop.auditor import Auditor
 from torch import nn
 
@@ -102,11 +102,11 @@ def test_a_sink_that_breaks_is_left_and_the_training_goes_on(tmp_path: Path) -> 
 
 
 def library(name: str) -> Any:
-    """A module, or a skip where it is missing or does not fit the PyTorch that is here."""
+    """A module, or a skip where it is missing; the torchvision that it may need is made to load beside any PyTorch."""
     try:
-        return importlib.import_module(name)
-    except Exception as error:
-        pytest.skip(f"{name} cannot be imported: {type(error).__name__}")
+        return imported(name)
+    except ImportError as error:
+        pytest.skip(f"{name} cannot be imported: {error}")
 
 
 class Data(torch.utils.data.Dataset[Any]):
