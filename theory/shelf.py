@@ -6,38 +6,24 @@ An item is fresh while it says what the claim says; whether it proves that is de
 
 from __future__ import annotations
 
-import importlib
 import json
-import pkgutil
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bnverify.theory import claims, kernel
+from bnverify.theory import kernel
 from bnverify.theory.cases import Case, cases
 from bnverify.theory.claim import Claim
-from bnverify.theory.registry import registry
+from bnverify.theory.registry import files, registry
 
 from bnverify.base.errors import InputError
 from bnverify.base.files import write_text
 
-FOLDER = Path(__file__).resolve().parent / "certificates" / "santurkar_2018"
+FOLDER = Path(__file__).resolve().parent / "certificates"
 TRIES = 300
 """Random points that are tried before a hypothesis counts as one that nothing satisfies."""
-
-
-@cache
-def files() -> dict[str, str]:
-    """The certificate file of every claim, by id: that of its claim file."""
-    found: dict[str, str] = {}
-    for info in pkgutil.iter_modules(claims.__path__):
-        module = importlib.import_module(f"{claims.__name__}.{info.name}")
-        stated = (module.CLAIM,) if hasattr(module, "CLAIM") else module.CLAIMS
-        found |= {claim.id: f"{info.name}.json" for claim in stated}
-    return found
 
 
 def load(folder: Path | None = None) -> dict[tuple[str, str], dict[str, Any]]:
@@ -47,7 +33,7 @@ def load(folder: Path | None = None) -> dict[tuple[str, str], dict[str, Any]]:
         InputError: a file cannot be read, or two items are about one thing.
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for path in sorted((folder or FOLDER).glob("*.json")):
+    for path in sorted((folder or FOLDER).rglob("*.json")):
         try:
             items = json.loads(path.read_text(encoding="utf-8"))
             for item in items:
@@ -156,10 +142,11 @@ def save(identifiers: Iterable[str], folder: Path | None = None) -> tuple[Path, 
     Raises:
         InputError: the folder cannot be written.
     """
-    wanted = {files()[name] for name in identifiers}
+    wanted = set(identifiers)
     written = []
-    for name in sorted(wanted):
-        stated: list[Claim] = [registry()[identifier] for identifier, file in files().items() if file == name]
+    for name, stated in files().items():
+        if wanted.isdisjoint(claim.id for claim in stated):
+            continue
         lines = [
             json.dumps(item_of(renewed(case)), ensure_ascii=True)
             for claim in stated
@@ -167,7 +154,7 @@ def save(identifiers: Iterable[str], folder: Path | None = None) -> tuple[Path, 
             for case in cases(claim)
         ]
         if lines:
-            path = (folder or FOLDER) / name
+            path = (folder or FOLDER) / f"{name}.json"
             write_text(path, "[\n" + ",\n".join(lines) + "\n]\n")
             written.append(path)
     return tuple(written)

@@ -12,6 +12,7 @@ from typing import Any
 
 from bnverify.theory import empirical, empirical_items, judged, shelf, verdicts
 from bnverify.theory.claim import Claim, Evidence, status_of
+from bnverify.theory.registry import files as registered
 from bnverify.theory.registry import registry
 
 FOLDER = Path(__file__).resolve().parent
@@ -85,13 +86,14 @@ class Stored:
 @cache
 def files() -> dict[str, str]:
     """The file that states a claim, by id, relative to the package."""
-    return {name: f"claims/{Path(file).stem}.py" for name, file in shelf.files().items()}
+    return {claim.id: f"claims/{name}.py" for name, stated in registered().items() for claim in stated}
 
 
 @cache
 def digest(file: str) -> str:
     """SHA-256 over a claim file and its certificates; empty where the file is gone."""
-    paths = (FOLDER / file, shelf.FOLDER / f"{Path(file).stem}.json")
+    name = file.removeprefix("claims/").removesuffix(".py")
+    paths = (FOLDER / file, shelf.FOLDER / f"{name}.json")
     if not paths[0].is_file():
         return ""
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths if path.is_file())).hexdigest()

@@ -18,7 +18,7 @@ from bnverify.numerics.audit.layers import Family, Spec
 from bnverify.numerics.audit.setting import LayerSetting, NotMeasured
 from bnverify.numerics.measure.tolerance import Measured, allowance, roundings, unit_roundoff
 from bnverify.theory.claim import Claim, Hypothesis, Relation, Says, eq
-from bnverify.theory.claims.ext_eps import ALONG_YHAT
+from bnverify.theory.claims.santurkar_2018.ext_eps import ALONG_YHAT
 from bnverify.theory.observe import Syntax
 from bnverify.theory.registry import registry
 from bnverify.theory.said import Said

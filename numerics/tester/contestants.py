@@ -17,7 +17,7 @@ from bnverify.numerics.check.findings import observe
 from bnverify.numerics.measure.derivatives import standardise
 from bnverify.numerics.measure.downstream import Downstream
 from bnverify.numerics.measure.instances import Drawn, blocks
-from bnverify.theory.claims import thm_4_1, thm_4_2_1, thm_4_2_2
+from bnverify.theory.claims.santurkar_2018 import thm_4_1, thm_4_2_1, thm_4_2_2
 from bnverify.theory.grammar import parse
 from torch import Tensor, nn
 

@@ -10,7 +10,7 @@ from bnverify.numerics.measure.batch import Batch
 from bnverify.numerics.measure.instances import Kind, draw
 from bnverify.numerics.measure.sides import Finding, Sides, judge
 from bnverify.numerics.measure.tolerance import Measured, allowance, exact
-from bnverify.theory.claims import thm_4_1, thm_4_2_1, thm_4_2_2
+from bnverify.theory.claims.santurkar_2018 import thm_4_1, thm_4_2_1, thm_4_2_2
 from bnverify.theory.grammar import parse
 from bnverify.theory.room import walk
 

@@ -24,7 +24,8 @@ def test_every_claim_is_found_under_its_own_id():
 
 def test_every_claim_file_states_a_claim():
     assert set(files()) == set(registry())
-    stated = {f"claims/{path.name}" for path in (store.FOLDER / "claims").glob("[!_]*.py")}
+    folder = store.FOLDER / "claims"
+    stated = {f"claims/{path.relative_to(folder)}" for path in folder.rglob("[!_]*.py")}
     assert set(files().values()) == stated
 
 

@@ -115,7 +115,7 @@ def test_verdicts_are_known_without_sympy_or_torch():
 
 def test_every_claim_names_its_file():
     files = store.files()
-    assert files["thm-4.1"] == "claims/thm_4_1.py"
+    assert files["thm-4.1"] == "claims/santurkar_2018/thm_4_1.py"
     assert store.digest(files["thm-4.1"]) != store.digest(files["thm-4.4"])
     assert store.digest("claims/gone.py") == ""
     assert set(files) == set(registry())

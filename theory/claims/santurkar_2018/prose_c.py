@@ -3,8 +3,8 @@ r"""Appendix C, sentences between the equations, and Section 4.1."""
 from __future__ import annotations
 
 from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Step
-from bnverify.theory.claims.lem_4_5 import SCALE_INVARIANCE
-from bnverify.theory.claims.obs_4_3_minima import NO_BIAS, PLAIN_MINIMUM, STATIONARY_IN_W
+from bnverify.theory.claims.santurkar_2018.lem_4_5 import SCALE_INVARIANCE
+from bnverify.theory.claims.santurkar_2018.obs_4_3_minima import NO_BIAS, PLAIN_MINIMUM, STATIONARY_IN_W
 
 SCALED_EQUAL = "(at(yhat, y, alpha*y) - yhat) @ (at(yhat, y, alpha*y) - yhat) == 0"
 

@@ -20,8 +20,8 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
-from bnverify.theory.claims.obs_4_3_activations import MATCHED
-from bnverify.theory.claims.obs_4_3_minima import AFFINE_MAP, PLAIN_MINIMUM
+from bnverify.theory.claims.santurkar_2018.obs_4_3_activations import MATCHED
+from bnverify.theory.claims.santurkar_2018.obs_4_3_minima import AFFINE_MAP, PLAIN_MINIMUM
 
 QUOTATION = r"""Let $W^*$ and $\widehat{W}^*$ be the set of local optima for the weights in the normal and BN
 networks, respectively. For any initialization $W_0$ we have that

@@ -7,7 +7,7 @@ that (40) opens twice: where gamma^2/sigma^2 multiplies both lines the form is t
 from __future__ import annotations
 
 from bnverify.theory.claim import Corrected, Instance, Proof, Refutation
-from bnverify.theory.claims.eq_31_37_hessian_expanded import (
+from bnverify.theory.claims.santurkar_2018.eq_31_37_hessian_expanded import (
     PRINTED,
 )
 from bnverify.theory.equation import equation, step, value

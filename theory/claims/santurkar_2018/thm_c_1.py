@@ -19,9 +19,9 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
-from bnverify.theory.claims.thm_4_2_1 import PRINTED as FIRST_PART
-from bnverify.theory.claims.thm_4_2_2 import NOT_INCREASED
-from bnverify.theory.claims.thm_4_4 import NORM_BELOW_LAMBDA
+from bnverify.theory.claims.santurkar_2018.thm_4_2_1 import PRINTED as FIRST_PART
+from bnverify.theory.claims.santurkar_2018.thm_4_2_2 import NOT_INCREASED
+from bnverify.theory.claims.santurkar_2018.thm_4_4 import NORM_BELOW_LAMBDA
 
 QUOTATION = r"""Under the same conditions as the previous theorem,
 $$\max_{||X||\leq \lambda}\left(\frac{\partial \widehat{\mathcal{L}}}{\partial W_{\cdot j}}\right)^\top

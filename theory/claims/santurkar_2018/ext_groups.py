@@ -17,7 +17,7 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
-from bnverify.theory.claims import ext_layer
+from bnverify.theory.claims.santurkar_2018 import ext_layer
 
 WHERE = "beyond the sources: normalisation within one sample"
 SCOPE = (("m", ">= 2 elements in a group"), ("gamma", "one for each element"), ("sigma", "> 0"))

@@ -19,7 +19,7 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
-from bnverify.theory.claims.thm_4_2_1 import PRINTED as FIRST_PART
+from bnverify.theory.claims.santurkar_2018.thm_4_2_1 import PRINTED as FIRST_PART
 
 QUOTATION = r"""If we also have that the $H_{jj}$ preserves the relative norms of $\hat{g}_j$ and $\nabla_{y_j}
 \mathcal{L}$,

@@ -8,7 +8,7 @@ front of (49); it stands alone before (51).
 from __future__ import annotations
 
 from bnverify.theory.claim import Corrected, Instance, Proof, Refutation
-from bnverify.theory.claims.thm_4_2_2 import CLAIM as SECOND_PART
+from bnverify.theory.claims.santurkar_2018.thm_4_2_2 import CLAIM as SECOND_PART
 from bnverify.theory.equation import equation, step, value
 
 LINE_43 = r"""$$M\overline{\hat{g}_j} = 0\tag{43}$$"""

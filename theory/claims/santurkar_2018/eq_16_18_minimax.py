@@ -16,8 +16,8 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
-from bnverify.theory.claims import thm_4_1, thm_4_4
-from bnverify.theory.claims.eq_01_09_gradient import GENERIC, SMALLEST
+from bnverify.theory.claims.santurkar_2018 import thm_4_1, thm_4_4
+from bnverify.theory.claims.santurkar_2018.eq_01_09_gradient import GENERIC, SMALLEST
 from bnverify.theory.equation import equation, step, value
 
 LINE_16 = r"""$$\max_{\|X\|_2 < \lambda} \left\| \frac{\partial \widehat{\mathcal{L}}}{\partial W_{\cdot j}}

@@ -15,7 +15,7 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
-from bnverify.theory.claims.thm_c_1 import GENERIC as OTHER_INPUT
+from bnverify.theory.claims.santurkar_2018.thm_c_1 import GENERIC as OTHER_INPUT
 from bnverify.theory.equation import equation, step, value
 
 LINE_52 = r"""$$\frac{\partial \mathcal{L}}{\partial W_{ij} \partial W_{kj}} = \boldsymbol{x}_i^\top \frac{\partial

@@ -17,7 +17,7 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
-from bnverify.theory.claims import fact_c_1, fact_c_2, thm_4_1, thm_4_2_1
+from bnverify.theory.claims.santurkar_2018 import fact_c_1, fact_c_2, thm_4_1, thm_4_2_1
 
 WHERE = "beyond the sources: BatchNorm with the unbiased variance"
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))

@@ -7,9 +7,9 @@ product, gives 1/m; the line has 1/sqrt(m). It is the source of the wrong consta
 from __future__ import annotations
 
 from bnverify.theory.claim import Corrected, Instance, Proof, Refutation, Step
-from bnverify.theory.claims.fact_c_1 import PRINTED as VALUE_3
-from bnverify.theory.claims.fact_c_2 import LINE_1 as VALUE_1
-from bnverify.theory.claims.fact_c_2 import LINE_2 as VALUE_2
+from bnverify.theory.claims.santurkar_2018.fact_c_1 import PRINTED as VALUE_3
+from bnverify.theory.claims.santurkar_2018.fact_c_2 import LINE_1 as VALUE_1
+from bnverify.theory.claims.santurkar_2018.fact_c_2 import LINE_2 as VALUE_2
 from bnverify.theory.equation import equation, step, value
 
 LINE_1 = r"""$$\frac{\partial \hat{y}^{(b)}}{\partial y^{(k)}} = \frac{1}{\sigma} \left(\mathbf{I}[b=k] -

@@ -15,8 +15,8 @@ from bnverify.theory.claim import (
     Reading,
     Refutation,
 )
-from bnverify.theory.claims import thm_4_1
-from bnverify.theory.claims.ext_eps import ANY_EPS, SCOPE
+from bnverify.theory.claims.santurkar_2018 import thm_4_1
+from bnverify.theory.claims.santurkar_2018.ext_eps import ANY_EPS, SCOPE
 
 WHERE = "beyond the sources: BatchNorm with eps > 0"
 SIGMA_KEPT = Data(quantifiers=ANY_EPS.quantifiers, norm="sigma, not s, in the prefactor")

@@ -6,7 +6,7 @@ Its Theorem 4.2 keeps the hat that Section 4.2 drops; its Lemma 4.5 has lost a s
 from __future__ import annotations
 
 from bnverify.theory.claim import Claim, Corrected, Data, Instance, Reading, Refutation
-from bnverify.theory.claims import lem_4_5, thm_4_2_1, thm_4_2_2
+from bnverify.theory.claims.santurkar_2018 import lem_4_5, thm_4_2_1, thm_4_2_2
 
 LOST_SQUARE = (
     "(W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) @ (W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) <= (W0 "

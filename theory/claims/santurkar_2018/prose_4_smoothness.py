@@ -17,9 +17,9 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
-from bnverify.theory.claims.prose_4_lipschitz import ADDITIVE, BEATEN, MATCHED, SCALE
-from bnverify.theory.claims.thm_4_2_1 import PRINTED as FIRST_PART
-from bnverify.theory.claims.thm_4_2_2 import NOT_INCREASED
+from bnverify.theory.claims.santurkar_2018.prose_4_lipschitz import ADDITIVE, BEATEN, MATCHED, SCALE
+from bnverify.theory.claims.santurkar_2018.thm_4_2_1 import PRINTED as FIRST_PART
+from bnverify.theory.claims.santurkar_2018.thm_4_2_2 import NOT_INCREASED
 
 DECREASED = "v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v)"
 

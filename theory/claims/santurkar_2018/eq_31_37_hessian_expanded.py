@@ -7,7 +7,7 @@ copy lost the number of (31) and cuts (37) off after its first letter.
 from __future__ import annotations
 
 from bnverify.theory.claim import Corrected, Instance, Proof, Refutation, Step
-from bnverify.theory.claims.fact_c_2 import LINE_2 as LINE_33_TEXT
+from bnverify.theory.claims.santurkar_2018.fact_c_2 import LINE_2 as LINE_33_TEXT
 from bnverify.theory.equation import equation, step, value
 
 LINE_31 = r"""$$\frac{\partial \hat{\mathcal{L}}}{\partial \mathbf{y}_j \partial \mathbf{y}_j} =

@@ -17,7 +17,7 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
-from bnverify.theory.claims.ext_lp import GRADIENT_NORM, GRADIENT_NORM_OF_A_LAYER, WHERE
+from bnverify.theory.claims.santurkar_2018.ext_lp import GRADIENT_NORM, GRADIENT_NORM_OF_A_LAYER, WHERE
 
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("n", "> 0"), ("eps", "= 0"))
 ANY_NORM = Data(

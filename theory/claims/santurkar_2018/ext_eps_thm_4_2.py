@@ -15,9 +15,9 @@ from bnverify.theory.claim import (
     Reading,
     Refutation,
 )
-from bnverify.theory.claims import thm_4_2_1, thm_4_2_2
-from bnverify.theory.claims.ext_eps import ANY_EPS, QUADRATIC_FORM, SCOPE
-from bnverify.theory.claims.ext_eps_thm_4_1 import LARGE_VARIANCE, SIGMA_KEPT, WHERE
+from bnverify.theory.claims.santurkar_2018 import thm_4_2_1, thm_4_2_2
+from bnverify.theory.claims.santurkar_2018.ext_eps import ANY_EPS, QUADRATIC_FORM, SCOPE
+from bnverify.theory.claims.santurkar_2018.ext_eps_thm_4_1 import LARGE_VARIANCE, SIGMA_KEPT, WHERE
 
 FIRST_PART_WITH_S = "v @ B @ v <= gamma**2/s**2 * (v @ H @ v) - gamma/(m*s**2) * (g @ yhat) * (v @ v)"
 

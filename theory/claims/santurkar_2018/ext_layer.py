@@ -17,7 +17,7 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
-from bnverify.theory.claims import ext_weight_fixed_x
+from bnverify.theory.claims.santurkar_2018 import ext_weight_fixed_x
 
 WHERE = "beyond the sources: a whole layer"
 SCOPE = (("m", ">= 2"), ("gamma", "any real, one for each unit"), ("sigma", "> 0"), ("eps", "= 0"))

@@ -17,8 +17,8 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
-from bnverify.theory.claims.fact_c_1 import PRINTED as FACT_C_1
-from bnverify.theory.claims.fact_c_2 import LINE_1
+from bnverify.theory.claims.santurkar_2018.fact_c_1 import PRINTED as FACT_C_1
+from bnverify.theory.claims.santurkar_2018.fact_c_2 import LINE_1
 
 SCOPE = (("m", ">= 1"), ("gamma", "any real"), ("sigma", ">= 0"), ("eps", "> 0"))
 ANY_EPS = Data(quantifiers="for all y, gamma, beta, eps > 0 and every twice differentiable L")

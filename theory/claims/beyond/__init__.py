@@ -1,0 +1,1 @@
+"""What other papers found of training with BatchNorm, judged by the same runs."""
