@@ -20,6 +20,7 @@ from bnverify.numerics.audit.findings.ranking import RULES, examined, from_rules
 from bnverify.numerics.audit.findings.tables import from_tables
 from bnverify.numerics.audit.passes import LossFn, batch_of, environment, unwrap
 from bnverify.numerics.audit.report import AuditReport
+from bnverify.numerics.audit.run import Subject, cast
 from bnverify.numerics.audit.run import audit as measured
 from torch import nn
 
@@ -94,12 +95,15 @@ def _profiled(
     device: Any,
 ) -> Profile | None:
     """What the rules look at; None where the model cannot be run as it is, which the audit then says."""
-    if not isinstance(model, nn.Module) or device is not None:
+    if not isinstance(model, nn.Module):
         return None
+    mode = "train" if mode == "both" else mode
     try:
-        return profile(
-            unwrap(model), loss_fn, inputs, targets, "train" if mode == "both" else mode, optimizer
-        )
+        model = unwrap(model)
+        one = Subject(model, loss_fn, inputs, targets)
+        if device is not None:
+            one = cast(one, None, torch.device(device))
+        return profile(one.model, one.loss_fn, one.inputs, one.targets, mode, optimizer, model)
     except Exception:
         return None
 

@@ -81,8 +81,11 @@ def profile(
     targets: Any = None,
     mode: str | None = None,
     optimizer: torch.optim.Optimizer | None = None,
+    owner: nn.Module | None = None,
 ) -> Profile:
     """Run the model on the batch and keep what the rules need; never raises for what the numbers are.
+
+    owner: whose parameters the optimizer holds, where the model is a copy of it.
 
     Raises:
         Exception: whatever the model or the loss raises, but for a normalisation that has a single number.
@@ -94,7 +97,7 @@ def profile(
     found.dtype = None if parameter is None else parameter.dtype
     found.inputs = [t.detach() for t in _tensors(inputs)]
     found.infinite, found.infinite_at = _infinite_parameter(model, found.inputs)
-    names = {id(p): name for name, p in model.named_parameters()}
+    names = {id(p): name for name, p in (owner or model).named_parameters()}
     others = _others(model, loss_fn)
     with setting(model, mode, others=list(others.values())), watching(model, others) as watch:
         try:
@@ -290,11 +293,11 @@ def _move(
     copies = [p for group in twin.param_groups for p in group["params"]]
     for own, p in zip(held, copies, strict=True):
         g = gradients.get(names.get(id(own), ""))
-        p.grad = None if g is None else g.to(p.dtype).clone()
+        p.grad = None if g is None else g.to(p, copy=True)
     before = [p.detach().clone() for p in copies]
     twin.step()
     for own, p, old in zip(held, copies, before, strict=True):
         name = names.get(id(own))
         if name is not None and name in gradients:
-            moved[name] = (p.detach() - old).to(gradients[name].dtype)
+            moved[name] = (p.detach() - old).to(gradients[name])
     return moved

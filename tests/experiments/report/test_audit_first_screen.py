@@ -13,6 +13,8 @@ from bnverify.numerics.audit.findings.audit import audit
 from bnverify.numerics.audit.report import AuditReport
 from torch import nn
 
+from bnverify.commands import display_audit
+
 
 @pytest.fixture(scope="module")
 def report() -> AuditReport:
@@ -114,3 +116,25 @@ def test_a_report_without_layers_has_a_page_and_a_line(
     report.show()
     assert capsys.readouterr().out.startswith("error non-finite")
     assert "non-finite" in report._repr_html_()
+
+
+def test_numbers_without_two_digits_are_struck_through_and_say_why(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 6), nn.BatchNorm1d(6), nn.Linear(6, 2)
+    )
+    with torch.no_grad():
+        model[0].bias += 1e6
+    report = audit(model, F.cross_entropy, torch.randn(32, 4), torch.randint(0, 2, (32,)))
+    assert [layer.ill_conditioned for layer in report.layers] == [True, False]
+    text = audit_page.html(report)
+    struck = re.findall(r'<tr class="struck".*?</tr>', text)
+    assert struck
+    assert all('href="#layer-0"' in row for row in struck)
+    assert "less than two digits are left of the numbers" in text
+    report.show()
+    assert "ill-conditioned: 1: the mean is so far from 0" in " ".join(capsys.readouterr().out.split())
+    cells = display_audit._struck(audit_page.row(0, report.layers[0]), "table")
+    assert all(cell.text.startswith("[strike]") for cell in cells.values())

@@ -299,3 +299,18 @@ def test_rows_that_rounding_leaves_open_are_a_note() -> None:
     (told,) = from_tables(layers)
     assert (told.kind, told.severity, told.layers) == ("undecided", "note", ("1", "4", "7"))
     assert list(from_tables(report.layers)) == []
+
+
+def test_on_another_device_the_rules_look_at_a_copy_there() -> None:
+    case = cases.NETS["mlp"]()
+    name, norm = case.norm(1)
+    norm.eps = 10.0
+    optimizer = torch.optim.SGD(case.model.parameters(), 0.1)
+    told = [
+        audit(
+            case.model, case.loss_fn, case.inputs, case.targets, optimizer=optimizer, device=device
+        ).findings
+        for device in (None, "cpu")
+    ]
+    assert told[0] == told[1]
+    assert (told[0][0].kind, told[0][0].layer) == ("eps-dominates", name)
