@@ -15,7 +15,7 @@ from bnverify.base.terminal import console
 if TYPE_CHECKING:
     from bnverify.numerics.audit.report import AuditReport
 
-ROOMY = 100
+ROOMY, WIDE = 100, 120
 """Columns from which a table also says what kind each layer is."""
 
 FIRST = {
@@ -177,7 +177,7 @@ def _table(
     table = Table(box=None, pad_edge=False, header_style="bold")
     leads = [*(["mode"] if several else []), "layer"]
     listed = list(rows)
-    if screen.width >= ROOMY and "kind" in listed[0][0]:
+    if screen.width >= WIDE and "kind" in listed[0][0]:
         leads.append("kind")
     for name in leads:
         table.add_column(name, overflow="fold", no_wrap=name == "mode", min_width=5)

@@ -70,7 +70,8 @@ def picture(layers: Sequence[LayerAudit]) -> Markup | None:
     )
     parts.append(f'<path d="M0 {base:.0f}H{WIDTH:.0f}" stroke="var(--muted)"/>')
     for place, layer in enumerate(layers):
-        share = min(1.0, max(0.0, 1 - layer.shares["kept"])) if math.isfinite(layer.shares["kept"]) else 0.0
+        share = layer.shares["term_mean"] + layer.shares["term_yhat"]
+        share = min(1.0, max(0.0, share)) if math.isfinite(share) else 0.0
         x, tall = step * (place + 0.5), share * LOWER
         parts.append(
             f'<rect x="{x - 0.3 * step:.1f}" y="{base - tall:.1f}" width="{0.6 * step:.1f}" height="{tall:.1f}" '

@@ -55,6 +55,8 @@ def _gradient(layer: LayerAudit) -> str:
         return f"No theorem speaks of this call: {layer.outside_theory}."
     if layer.total("grad_sq") == 0:
         return "No gradient arrives here, so there is nothing to remove."
+    if layer.total("scale_sq") == 0:
+        return "Every scale is 0, so the layer hands no gradient on."
     if layer.family == "fixed":
         factors = [scale**0.5 for scale in layer.columns["scale_sq"]]
         low, high = number(min(factors)), number(max(factors))

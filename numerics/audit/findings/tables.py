@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from bnverify.numerics.audit.findings.fault import Fault
 from bnverify.numerics.audit.findings.kinds import KINDS
@@ -11,6 +12,9 @@ from bnverify.numerics.audit.statements import Finding
 
 OPEN = 0.5
 """Share of the rows of Theorem 4.1 that rounding has to leave open in a layer."""
+
+DIGITS = 3
+"""Decimal digits of a number: with more of them, rows are open since the two sides are nearly equal."""
 
 
 def from_tables(layers: Sequence[LayerAudit]) -> Iterator[Fault]:
@@ -73,7 +77,8 @@ def _undecided(layers: Sequence[LayerAudit]) -> Iterator[Fault]:
     for layer in layers:
         # The theorem as printed: its two sides lie apart, while those of the corrected one are nearly equal.
         rows = next((rows for rows in layer.statements if rows.op == "le"), None)
-        if rows is not None and rows.count(Finding.WITHIN_ROUNDOFF) > OPEN * len(rows.finding):
+        few = median(layer.columns["digits"]) < DIGITS
+        if rows is not None and few and rows.count(Finding.WITHIN_ROUNDOFF) > OPEN * len(rows.finding):
             left.append((layer, rows.count(Finding.WITHIN_ROUNDOFF)))
     if left:
         text = (

@@ -285,19 +285,23 @@ def test_a_backward_pass_that_is_wrong_is_an_error_with_its_factor() -> None:
     assert told.value > told.threshold
 
 
-def test_rows_that_rounding_leaves_open_are_a_note() -> None:
+def test_rows_that_rounding_leaves_open_are_a_note_in_a_dtype_of_few_digits() -> None:
     report = audited(cases.NETS["mlp"]())
-    layers = [
-        replace(
-            layer,
-            statements=tuple(
-                replace(rows, finding=("within_roundoff",) * len(rows.finding)) for rows in layer.statements
-            ),
-        )
-        for layer in report.layers
-    ]
-    (told,) = from_tables(layers)
+
+    def open_rows(digits: float) -> list[Fault]:
+        layers = [
+            replace(
+                layer,
+                columns=layer.columns | {"digits": (digits,) * len(layer.labels)},
+                statements=tuple(replace(rows, finding=("within_roundoff",) * len(rows.finding)) for rows in layer.statements),
+            )
+            for layer in report.layers
+        ]
+        return list(from_tables(layers))
+
+    (told,) = open_rows(2.4)
     assert (told.kind, told.severity, told.layers) == ("undecided", "note", ("1", "4", "7"))
+    assert open_rows(7.2) == []
     assert list(from_tables(report.layers)) == []
 
 
