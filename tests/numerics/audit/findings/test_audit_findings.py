@@ -293,7 +293,10 @@ def test_rows_that_rounding_leaves_open_are_a_note_in_a_dtype_of_few_digits() ->
             replace(
                 layer,
                 columns=layer.columns | {"digits": (digits,) * len(layer.labels)},
-                statements=tuple(replace(rows, finding=("within_roundoff",) * len(rows.finding)) for rows in layer.statements),
+                statements=tuple(
+                    replace(rows, finding=("within_roundoff",) * len(rows.finding))
+                    for rows in layer.statements
+                ),
             )
             for layer in report.layers
         ]
