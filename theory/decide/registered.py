@@ -73,7 +73,7 @@ def conjecture(part: Part) -> Conjecture:
     needs = tuple(need for need in claim.needs if norm is None or need not in norm.needs)
     return Conjecture(
         claim.statement,
-        (*claim.hypotheses, *needs),
+        (*claim.hypotheses, *needs, *(("eps > 0",) if claim.eps == "positive" else ())),
         claim.definition if norm is None else norm.name,
         tuple(set(claim.vectors) - set(norm.vectors if norm else ())),
         claim.numbers,

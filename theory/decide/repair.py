@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from bnverify.theory.decide.conjecture import Conjecture
-from bnverify.theory.decide.decision import Decision, answer
+from bnverify.theory.decide import certify, instances
+from bnverify.theory.decide.conjecture import Conjecture, cases
+from bnverify.theory.decide.decision import Decision, combined
+from bnverify.theory.decide.settle import Settling, certified, find_example
 from bnverify.theory.decide.solvers import Portfolio
-from bnverify.theory.grammar import Node, names_in, nodes, parse, unparse
+from bnverify.theory.grammar import Node, names_in, nodes, parse, put, unparse
 
 from bnverify.base.errors import InputError
 
@@ -34,7 +36,9 @@ HYPOTHESES = (
     "m >= 4",
 )
 """Hypotheses that are tried, in this order; then two of them together."""
-MOST = 400
+MOST = 3000
+LOOKS = 250
+"""Instances of each batch size that are drawn against a candidate."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +81,26 @@ def repair(asked: Conjecture, portfolio: Portfolio, seed: int = 0) -> Repair | N
 
 
 def attempt(candidate: Conjecture, portfolio: Portfolio, seed: int) -> Decision | None:
-    """The decision of a candidate if it is proved; no more time than a look takes."""
+    """The decision of a candidate if a first look finds no instance against it and a first attempt a certificate."""
+    found = []
     with Portfolio(min(4.0, portfolio.left()), names=()) as short:
         try:
-            found = answer(candidate, short, seed, detail=False)
+            questions = cases(candidate)
         except InputError:
             return None
-    return found if found.answer == "proved" else None
+        for case in questions:
+            low = case.claim.min_m
+            zero = case.formal.is_zero(case.goal[0]) and case.goal[1] in {"==", "<="}
+            if not zero and any(True for _ in instances.candidates(case, (low, low + 1, low + 2), LOOKS, seed)):
+                return None
+            work = Settling(case, short, seed)
+            if case.claim.hypotheses and (find_example(work) is not None or work.example is None):
+                return None
+            outcome = certified(work, certify.quick)
+            if outcome is None:
+                return None
+            found.append(outcome)
+    return combined(candidate, found)
 
 
 def candidates(asked: Conjecture) -> Iterator[tuple[str, Conjecture]]:
@@ -212,6 +229,22 @@ def _at_nodes(tree: Node) -> Iterator[tuple[str, Node]]:
         seen.add(node)
         for new in _variants(node, m):
             yield _said(node, new), _put(tree, node, new)
+    for path, node in spots(tree):
+        if node.head == "name" and node.args[0] in VECTORS:
+            for other in VECTORS:
+                if other != node.args[0]:
+                    yield f"{other} for {node.args[0]}, once", _put_at(tree, path, Node("name", (other,)))
+    for name in VECTORS:
+        for side in tree.args:
+            if isinstance(side, Node) and name in names_in(side):
+                for other in VECTORS:
+                    if other != name:
+                        there = put(side, {name: Node("name", (other,))})
+                        yield f"{other} for {name} on one side", _put(tree, side, there)
+    for node in _summands(tree):
+        if {"a", "b"} <= names_in(node):
+            exchanged = put(node, {"a": Node("name", ("b",)), "b": Node("name", ("a",))})
+            yield f"a and b exchanged in {unparse(node)}", _put(tree, node, exchanged)
     terms = [
         node
         for node in places
@@ -224,6 +257,27 @@ def _at_nodes(tree: Node) -> Iterator[tuple[str, Node]]:
         for node in _summands(tree):
             if node in terms:
                 yield f"{factor} times {unparse(node)}", _put(tree, node, Node("*", (value, node)))
+
+
+VECTORS = ("g", "v", "yhat")
+"""Vectors that are taken for each other."""
+
+
+def spots(tree: Node, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Node]]:
+    """Every node with its place."""
+    yield path, tree
+    for i, inside in enumerate(tree.args):
+        if isinstance(inside, Node):
+            yield from spots(inside, (*path, i))
+
+
+def _put_at(tree: Node, path: tuple[int, ...], new: Node) -> Node:
+    """The tree with the node at a place replaced."""
+    if not path:
+        return new
+    i, *rest = path
+    args = tuple(_put_at(x, tuple(rest), new) if k == i else x for k, x in enumerate(tree.args))
+    return Node(tree.head, args, tree.column)
 
 
 def _said(old: Node, new: Node) -> str:

@@ -168,7 +168,7 @@ class Portfolio:
     def __init__(self, seconds: float, names: Iterable[str] | None = None, alarm: bool = False) -> None:
         self.alarm = alarm and threading.current_thread() is threading.main_thread()
         self.deadline = time.monotonic() + seconds
-        self.names = list(names or installed())
+        self.names = installed() if names is None else list(names)
         self.children = {name: Child(name) for name in self.names}
         self.questions = 0
 
