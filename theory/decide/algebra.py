@@ -15,7 +15,7 @@ from typing import Any
 from bnverify.theory.decide.conjecture import Case
 from bnverify.theory.decide.reduce import Irreducible, inner_products, unknown
 from bnverify.theory.grammar import nodes, parse, unparse
-from bnverify.theory.kernel import EPS, Number, Refused, Vector, mirror, walk
+from bnverify.theory.kernel import EPS, LARGEST, Number, Refused, Vector, mirror, walk
 from bnverify.theory.kernel import parse as kernel_parse
 
 ZERO, ONE = Number({}), Number.of(1)
@@ -372,8 +372,8 @@ class Algebra:
 
     def monomial(self, monomial: Any, c: Fraction = Fraction(1)) -> str:
         """The text of a coefficient times a monomial."""
-        top = [str(c.numerator)] if c.numerator != 1 else []
-        bottom = [str(c.denominator)] if c.denominator != 1 else []
+        top = [literal(c.numerator)] if c.numerator != 1 else []
+        bottom = [literal(c.denominator)] if c.denominator != 1 else []
         for atom, power in monomial:
             text = self.texts[atom[1]]
             whole = (
@@ -388,6 +388,11 @@ class Algebra:
             below = bottom[0] if len(bottom) == 1 else f"({'*'.join(bottom)})"
             return f"{'*'.join(top) or '1'}/{below}"
         return "*".join(top) or "1"
+
+
+def literal(n: int) -> str:
+    """A whole number with the literals that the kernel reads, which go up to 10**9."""
+    return str(n) if n <= LARGEST else f"({literal(n // LARGEST)}*{LARGEST} + {n % LARGEST})"
 
 
 def written(letter: str) -> str:

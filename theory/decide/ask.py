@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import replace
 
 from bnverify.theory.decide.best import best as sharpest
@@ -53,17 +54,23 @@ def answered(
     detail: bool = True,
 ) -> Decision:
     """The decision, with the best constant or the repair that was asked for."""
+    begin = time.monotonic()
     if best is not None:
         try:
             kept, decision = sharpest(asked, best, portfolio, seed)
         except TimeUp:
             return unknown_decision(asked, ("the time was over",))
         found = decision or unknown_decision(asked, ("bisection by the solvers",))
-        return replace(found, statement=asked.statement, best=kept.to_json())
+        seconds = time.monotonic() - begin
+        return replace(
+            found, statement=asked.statement, given=asked.given, best=kept.to_json(), seconds=seconds
+        )
     found = answer(asked, portfolio, seed, detail)
     if repair and found.answer == "refuted":
         mended = None
         with contextlib.suppress(TimeUp):
             mended = mend(asked, portfolio, seed)
-        found = replace(found, repair=mended.to_json() if mended else {"change": None})
+        found = replace(
+            found, repair=mended.to_json() if mended else {"change": None}, seconds=time.monotonic() - begin
+        )
     return found

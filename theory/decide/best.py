@@ -13,11 +13,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from bnverify.theory.decide.conjecture import Case, Conjecture, cases
+from bnverify.theory.decide.conjecture import Case, Conjecture, cases, placed
 from bnverify.theory.decide.reduce import Irreducible, Shape, demanded, unknown, violated
+from bnverify.theory.decide.replay import Floats
 from bnverify.theory.decide.solvers import Portfolio, smt
 from bnverify.theory.grammar import Node, names_in, parse, put, unparse
 from bnverify.theory.kernel import Number
+from bnverify.theory.normalisations import declared, names_of, normalisation
+from bnverify.theory.room import walk
 
 from bnverify.base.errors import InputError
 
@@ -30,25 +33,35 @@ SIZES = range(2, 9)
 class Best:
     """The best constant.
 
-    value: its text, a number or a formula in m; low, high: an enclosure where there is no exact one.
-    proved: whether the
-    kernel accepted the statement with it; beyond: the batch size at which it fails with a part in a million more.
-    attained: whether equality is attained there; approached: "m" where it is approached as m grows.
+    value: its text, a number or a formula in m, where there is an exact one; else the constant lies between low and
+    high, rational texts: with the good end the statement holds, with the other one it fails, and ``certified`` says
+    whether the kernel accepted both. proved: whether it accepted the statement with the value; beyond: the batch size
+    at which that fails with a part in a million more. attained: whether equality is attained there, at ``instance``;
+    if not, ``sequence`` holds exact counterexamples to constants that approach it, each with its constant.
+    none: a constant with which it fails still, where no constant serves; all_serve: it never fails.
+    from_m: the batch size from which a formula in m holds; below: what the solvers see at smaller ones.
     """
 
     name: str
     direction: str
     value: str | None = None
-    low: float | None = None
-    high: float | None = None
+    low: str | None = None
+    high: str | None = None
+    certified: bool | None = None
     proved: bool = False
     beyond: int | None = None
     attained: bool | None = None
     approached: str = ""
+    instance: dict[str, Any] | None = None
+    sequence: tuple[dict[str, Any], ...] = ()
+    from_m: int = 2
+    below: dict[str, str] | None = None
+    none: str | None = None
+    all_serve: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The fields."""
-        return dict(vars(self))
+        return dict(vars(self)) | {"sequence": list(self.sequence)}
 
 
 def parse_best(text: str) -> tuple[str, str]:
@@ -74,6 +87,13 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
     direction, name = parse_best(text)
     if name not in names_in(parse(asked.statement, logic=True)):
         raise InputError(f"--best {text}: the statement does not mention {name}")
+    norm = placed(normalisation(asked.norm), asked)
+    known = {*names_of(norm, declared(asked.vectors, asked.numbers)), "X", "T", name}
+    if more := sorted(names_in(parse(asked.statement, logic=True)) - known):
+        raise InputError(
+            f"--best {text} is about one free constant, and {', '.join(more)} is free too; "
+            "--number or --vector declare it"
+        )
     asked, name = named_apart(asked, name), f"best_{name}"
     (case, *others) = cases(asked)
     if others:
@@ -89,13 +109,21 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
         return lambda c: counterexample(case, shape, name, size, c, portfolio)
 
     at: dict[int, Fraction | float | None] = {}
+    half = portfolio.left() / 2
     for size in range(low, max(shape.rank, low) + 4):
-        if portfolio.left() < 1:
+        if portfolio.left() < half:
             break
         at[size] = enclosed(fails(size), sign)
-    rest = enclosed(fails(None), sign) if portfolio.left() > 1 else None
-    for formula in formulas(at, rest, sign):
+    rest = enclosed(fails(None), sign) if portfolio.left() > half else None
+    whole = asked
+    ends = [x for x in (*at.values(), rest) if x is not None]
+    if -sign * math.inf in ends:
+        return none_serves(whole, name, direction, portfolio, seed)
+    at = {size: x for size, x in at.items() if x is None or math.isfinite(x)}
+    rest = None if rest is None or math.isinf(rest) else rest
+    for formula, start in formulas(at, rest, sign):
         value = parse(formula)
+        asked = replace(whole, min_m=max(start, whole.min_m))
         fixed = constant(asked, name, value)
         try:
             found = answer(fixed, portfolio, seed, detail=False)
@@ -103,34 +131,110 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
             continue
         if found.answer == "refuted" or found.word == "open":
             continue
-        step = Fraction(1) + STEP * sign if _positive(formula) else Fraction(1) - STEP * sign
-        more = Node("*", (value, parse(str(step)))) if formula != "0" else parse(str(STEP * sign))
-        further = answer(constant(asked, name, more), portfolio, seed, detail=False)
+        further = answer(beyond(asked, name, value, sign, STEP), portfolio, seed, detail=False)
         if further.answer != "refuted":
             continue
-        attained = _attained(asked, name, value, portfolio)
+        instance = attaining(asked, name, value, portfolio)
+        sequence: list[dict[str, Any]] = []
+        if instance is None:
+            sequence = approaching(asked, name, value, sign, portfolio, seed)
+        sizes = [entry["m"] for entry in sequence] + [further.m or 0]
+        grows = sizes == sorted(sizes) and sizes[-1] > sizes[0] + 3
         kept = Best(
             name.removeprefix("best_"),
             direction,
             formula,
             proved=found.answer == "proved",
             beyond=further.m,
-            attained=attained,
-            approached=""
-            if attained or "m" in formula
-            else ("m" if further.m and further.m > low + 6 else ""),
+            attained=True if instance is not None else None if found.answer != "proved" else False,
+            approached="m" if instance is None and "m" not in names_in(value) and grows else "",
+            instance=instance,
+            sequence=tuple(sequence),
+            from_m=asked.min_m,
+            below={str(m): str(at[m]) for m in range(low, asked.min_m) if at.get(m) is not None},
         )
+        if not kept.proved and isinstance(known := number_of(formula), float):
+            around, _ = enclosure(asked, name, direction, known, portfolio, seed, True)
+            if around.certified:
+                kept = replace(kept, low=around.low, high=around.high, certified=True)
         return kept, found
     numbers = [float(x) for x in (*at.values(), rest) if x is not None]
     if not numbers:
-        return Best(name.removeprefix("best_"), direction), None
+        return Best(
+            name.removeprefix("best_"), direction, all_serve=bool(ends) and None not in at.values()
+        ), None
     end = min(numbers) if sign > 0 else max(numbers)
-    return Best(
-        name.removeprefix("best_"),
-        direction,
-        low=end - 1e-6 * (1 + abs(end)),
-        high=end + 1e-6 * (1 + abs(end)),
-    ), None
+    unsure = None in at.values() or (None in (rest,) and math.inf not in map(abs, ends))
+    return enclosure(whole, name, direction, end, portfolio, seed, unsure)
+
+
+def beyond(asked: Conjecture, name: str, value: Node, sign: int, part: Fraction) -> Conjecture:
+    """The conjecture with the constant a relative part beyond a value, where it must fail; of 0 an absolute one."""
+    text = unparse(value)
+    if text == "0":
+        return constant(asked, name, parse(str(part * sign)))
+    step = Fraction(1) + part * sign if _positive(text) else Fraction(1) - part * sign
+    return constant(asked, name, Node("*", (value, parse(str(step)))))
+
+
+def approaching(
+    asked: Conjecture, name: str, value: Node, sign: int, portfolio: Portfolio, seed: int
+) -> list[dict[str, Any]]:
+    """Exact counterexamples to constants a tenth, a hundredth, ... beyond the best one."""
+    from bnverify.theory.decide.decision import answer
+
+    found = []
+    for power in (1, 2, 3):
+        if portfolio.left() < 1:
+            break
+        asked_beyond = beyond(asked, name, value, sign, Fraction(1, 10**power))
+        decision = answer(asked_beyond, portfolio, seed, detail=False)
+        if decision.answer == "refuted":
+            found.append(
+                {"statement": asked_beyond.statement, "m": decision.m} | (decision.counterexample or {})
+            )
+    return found
+
+
+def none_serves(
+    asked: Conjecture, name: str, direction: str, portfolio: Portfolio, seed: int
+) -> tuple[Best, Any]:
+    """There is no such constant: the statement fails even with a thousand."""
+    from bnverify.theory.decide.decision import answer
+
+    most = "-1000" if direction == "max" else "1000"
+    found = answer(constant(asked, name, parse(most)), portfolio, seed, detail=False)
+    refuted = found if found.answer == "refuted" else None
+    return Best(name.removeprefix("best_"), direction, none=most, certified=refuted is not None), refuted
+
+
+def enclosure(
+    asked: Conjecture, name: str, direction: str, end: float, portfolio: Portfolio, seed: int, unsure: bool
+) -> tuple[Best, Any]:
+    """Rational ends near the best constant: the statement proved with one and refuted with the other."""
+    from bnverify.theory.decide.decision import answer
+
+    sign = 1 if direction == "max" else -1
+    holds, good, bad = None, None, None
+    finest = max(int(10**8 / (1 + abs(end))), 100)
+    for width in (1e-6, 1e-4, 1e-2):
+        for side in (-1, 1):
+            if portfolio.left() < 0.5 or (good if side < 0 else bad) is not None:
+                continue
+            value = Fraction(end + side * sign * width * (1 + abs(end))).limit_denominator(finest)
+            found = answer(constant(asked, name, parse(str(value))), portfolio, seed, detail=False)
+            if side < 0 and found.answer == "proved":
+                holds, good = found, value
+            if side > 0 and found.answer == "refuted":
+                bad = value
+    certified = good is not None and bad is not None
+    if not certified and unsure:
+        return Best(name.removeprefix("best_"), direction), None
+    step = Fraction(1, 10**6) * (1 + abs(Fraction(end)))
+    ends = [x if x is not None else Fraction(end) + s * sign * step for x, s in ((good, -1), (bad, 1))]
+    low, high = (str(x.limit_denominator(finest)) for x in sorted(ends))
+    kept = Best(name.removeprefix("best_"), direction, low=low, high=high, certified=certified)
+    return kept, holds
 
 
 def named_apart(asked: Conjecture, name: str) -> Conjecture:
@@ -159,7 +263,8 @@ def counterexample(
 
 
 def enclosed(fails: Callable[[Fraction], bool | None], sign: int) -> Fraction | float | None:
-    """The last constant without a counterexample, by bisection; None where none, or no end, is found."""
+    """The last constant without a counterexample, by bisection; None where the solvers do not say, infinite where
+    every constant up to a thousand has one, or none has."""
     good, bad = None, None
     for value in (
         Fraction(0),
@@ -179,8 +284,8 @@ def enclosed(fails: Callable[[Fraction], bool | None], sign: int) -> Fraction | 
             bad = value
         if good is not None and bad is not None and sign * (bad - good) > 0 and abs(bad - good) <= 11:
             break
-    if good is None or bad is None:
-        return None
+    if good is None or bad is None:  # no constant serves, or every one does
+        return math.inf * (sign if bad is None else -sign)
     for _ in range(34):
         middle = (good + bad) / 2
         word = fails(middle)
@@ -203,22 +308,43 @@ def short_form(value: Fraction | float) -> str | None:
         near = Fraction(value / math.sqrt(root)).limit_denominator(200)
         if abs(float(near) * math.sqrt(root) - value) < 2e-8 * (1 + abs(value)):
             return str(near) if root == 1 else f"{near}*sqrt({root})"
+    for bottom in (1, 2, 3, 4):
+        for root in (2, 3, 5, 6, 7, 10, 13, 17):
+            for top in range(-6 * bottom, 6 * bottom + 1):
+                first = Fraction(top, bottom)
+                near = Fraction((value - float(first)) / math.sqrt(root)).limit_denominator(4)
+                if near and abs(float(first) + float(near) * math.sqrt(root) - value) < 1e-9 * (
+                    1 + abs(value)
+                ):
+                    return f"{first} + {near}*sqrt({root})".replace("+ -", "- ")
     return None
+
+
+def number_of(text: str) -> float | None:
+    """The float of a constant that is no formula in m."""
+    if "m" in names_in(parse(text)):
+        return None
+    return float(walk(parse(text), Floats({})))
 
 
 def formulas(
     at: dict[int, Fraction | float | None], rest: Fraction | float | None, sign: int
-) -> Iterator[str]:
-    """What the best constant may be: a number, or a quotient of linear functions of m."""
+) -> Iterator[tuple[str, int]]:
+    """What the best constant may be, and from which m on: a quotient of linear functions of m, or a number."""
     known = {size: value for size, value in at.items() if value is not None}
     numbers = [*known.values(), *([rest] if rest is not None else [])]
-    if len(known) >= 4 and len({round(float(value), 9) for value in known.values()}) > 1:
-        yield from quotients({size: Fraction(value).limit_denominator(500) for size, value in known.items()})
+    exact = {size: Fraction(value).limit_denominator(500) for size, value in known.items()}
+    for start in sorted(exact)[
+        : max(len(exact) - 3, 0)
+    ]:  # at the smallest batches there are fewer directions
+        later = {size: value for size, value in exact.items() if size >= start}
+        if len(set(later.values())) > 1:
+            yield from ((text, start) for text in quotients(later))
     if numbers:
         end = min(numbers) if sign > 0 else max(numbers)
         form = short_form(end)
         if form is not None:
-            yield form
+            yield form, 2
 
 
 def quotients(at: dict[int, Fraction]) -> Iterator[str]:
@@ -246,9 +372,9 @@ def _positive(formula: str) -> bool:
     return not formula.lstrip("(").startswith("-")
 
 
-def _attained(asked: Conjecture, name: str, value: Node, portfolio: Portfolio) -> bool | None:
-    """Whether both sides are equal somewhere with the best constant, and not 0."""
+def attaining(asked: Conjecture, name: str, value: Node, portfolio: Portfolio) -> dict[str, Any] | None:
+    """An instance at which both sides are equal with the best constant, and not 0."""
     from bnverify.theory.decide.decision import answer, tightness
 
     found = tightness(answer(constant(asked, name, value), portfolio, detail=False), 0)
-    return True if found.tight_at is not None and found.tight_at["left"] != "0" else None
+    return found.tight_at if found.tight_at is not None and found.tight_at["left"] != "0" else None

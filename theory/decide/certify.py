@@ -26,6 +26,7 @@ from bnverify.theory.decide.terms import (
     key_of,
     quotient,
     spread,
+    squares_by_elimination,
     times,
 )
 from bnverify.theory.decide.weights import solve_exactly, solved
@@ -156,6 +157,13 @@ def sum_of_terms(
     short = equations.reduced(target)
     if not short and relation != "<":
         return equations.repaid(target)
+    if relation == "<=" and (squares := squares_by_elimination(algebra, short)) is not None:
+        rest = target
+        for c, term in squares:
+            rest = rest - term.poly * Number.of(c)
+        repaid = equations.repaid(algebra.clean(rest))
+        if repaid is not None:
+            return [times(c, term.text) for c, term in squares] + repaid
     base = [term for term in base if term.text not in equations.names()]
     if relation == "==":
         base = [term for term in base if term.free]

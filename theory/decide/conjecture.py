@@ -80,6 +80,12 @@ def read(conjecture: Conjecture) -> tuple[Normalisation, Node, list[Node], dict[
         tree = statement(conjecture.statement, sorts, logic=True)
         given = [statement(text, sorts, logic=True) for text in conjecture.given]
     except GrammarError as error:
+        own = {name: line for name, line in lines(norm.text) if len(name) == 1}
+        if used := sorted(own.keys() & names_in(parse(conjecture.statement, logic=True))):
+            said = "; ".join(f"{name} = {unparse(own[name])}" for name in used)
+            raise InputError(
+                f"{error}; {said} in the definition (a constant to be found: --best 'max c')"
+            ) from None
         if "there is no name" not in str(error):
             raise
         ways = "declare it with --number or --vector, or ask for a constant with --best 'max c'"

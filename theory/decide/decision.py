@@ -29,17 +29,42 @@ def compact(value: Any) -> str:
 def said_best(best: dict[str, Any]) -> list[str]:
     """The best constant in words."""
     word = "largest" if best["direction"] == "max" else "smallest"
+    if best["none"] is not None:
+        sure = "the counterexample is one" if best["certified"] else "as the solvers see it"
+        return [f"  no {best['name']} serves: it fails even with {best['none']} ({sure})"]
+    if best["all_serve"]:
+        return [f"  there is no {word} {best['name']}: the solvers find no counterexample for any"]
     if best["value"] is None:
         if best["low"] is None:
             return [f"  no {word} {best['name']} was found"]
-        return [f"  the {word} {best['name']} lies between {best['low']:.9g} and {best['high']:.9g}"]
+        ends = f"between {best['low']} and {best['high']}"
+        how = (
+            "with one end it is proved, with the other refuted"
+            if best["certified"]
+            else "by the solvers alone"
+        )
+        return [f"  the {word} {best['name']} lies {ends}: {how}"]
     proof = "proved with it" if best["proved"] else "decided by solvers with it"
     out = [f"  the {word} {best['name']} is {best['value']}: {proof}, refuted at m = {best['beyond']} with"]
     out[0] += " a part in a million beyond"
-    if best["attained"]:
-        out.append("  equality is attained")
-    elif best["approached"]:
-        out.append("  it is approached as m grows, and not attained")
+    if best["certified"]:
+        out.append(f"  between {best['low']} and {best['high']}: proved with one, refuted with the other")
+    out += [
+        f"  this is for m >= {best['from_m']}; at m = {m} it is {x}" for m, x in (best["below"] or {}).items()
+    ]
+    if best["instance"]:
+        out.append(f"  equality is attained: both sides {best['instance']['left']}, at")
+        shown = {k: v for k, v in best["instance"].items() if k not in SIDES and not is_zero(v)}
+        out += [f"    {name} = {compact(value)}" for name, value in shown.items()]
+    elif best["sequence"]:
+        how = "as m grows" if best["approached"] else "by a sequence"
+        out.append(f"  approached {how}; no instance with equality was found; it fails a part beyond it at:")
+        for part, entry in zip(("a tenth", "a hundredth", "a thousandth"), best["sequence"], strict=False):
+            shown = {
+                k: v for k, v in entry.items() if k in {"y", "g", "gamma", "H", "eps"} and not is_zero(v)
+            }
+            at = ", ".join(f"{name} = {compact(value)}" for name, value in shown.items())
+            out.append(f"    {part}: m = {entry['m']}, {at}")
     return out
 
 

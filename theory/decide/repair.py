@@ -91,7 +91,9 @@ def attempt(candidate: Conjecture, portfolio: Portfolio, seed: int) -> Decision 
         for case in questions:
             low = case.claim.min_m
             zero = case.formal.is_zero(case.goal[0]) and case.goal[1] in {"==", "<="}
-            if not zero and any(True for _ in instances.candidates(case, (low, low + 1, low + 2), LOOKS, seed)):
+            if not zero and any(
+                True for _ in instances.candidates(case, (low, low + 1, low + 2), LOOKS, seed)
+            ):
                 return None
             work = Settling(case, short, seed)
             if case.claim.hypotheses and (find_example(work) is not None or work.example is None):

@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import combinations, combinations_with_replacement
 from typing import Any
 
-from bnverify.theory.decide.algebra import Algebra
+from bnverify.theory.decide.algebra import Algebra, literal
 from bnverify.theory.decide.equations import Equations
 from bnverify.theory.decide.reduce import Irreducible
 from bnverify.theory.grammar import Node, nodes, parse, unparse
@@ -34,7 +34,7 @@ class Term:
     unsaid: bool = False
 
     @property
-    def whole(self) -> Number:
+    def literal(self) -> Number:
         return self.poly if self.full is None else self.full
 
 
@@ -334,6 +334,43 @@ def binomials(algebra: Algebra, monomials: list[Any]) -> Iterator[Term]:
                         yield Term(poly, f"{front}({algebra.text(inside)})**2")
 
 
+def squares_by_elimination(algebra: Algebra, target: Number) -> list[tuple[Fraction, Term]] | None:
+    """A target that is a quadratic form in monomials h_i, as sum d_i (h_i + sum l_ij h_j)^2 with d_i >= 0, and what
+    has a sign beside it."""
+    halves_of = {
+        tuple((atom, power // 2) for atom, power in monomial): monomial
+        for monomial, c in target.parts.items()
+        if all(power % 2 == 0 for _, power in monomial) and defined(algebra, monomial)
+    }
+    halves_ = sorted(halves_of)
+    form: dict[tuple[int, int], Fraction] = {}
+    rest: list[tuple[Fraction, Term]] = []
+    for monomial, c in target.parts.items():
+        pairs = ((i, j) for i in range(len(halves_)) for j in range(i, len(halves_)))
+        pair = next((p for p in pairs if Number.times(halves_[p[0]], halves_[p[1]])[0] == monomial), None)
+        if pair is not None and (pair[0] == pair[1] or not has_sign(algebra, monomial)):
+            form[pair] = c if pair[0] == pair[1] else c / 2
+        elif c > 0 and has_sign(algebra, monomial):
+            rest.append((c, Term(Number({monomial: Fraction(1)}), algebra.monomial(monomial) or "1")))
+        else:
+            return None
+    n = len(halves_)
+    table = [[form.get((min(i, j), max(i, j)), Fraction(0)) for j in range(n)] for i in range(n)]
+    found = []
+    for i in range(n):
+        pivot = table[i][i]
+        if pivot < 0 or (not pivot and any(table[i][i + 1 :])):
+            return None
+        if not pivot:
+            continue
+        inside = Number({halves_[j]: table[i][j] / pivot for j in range(i, n) if table[i][j]})
+        found.append((pivot, Term(algebra.clean(inside * inside), f"({algebra.text(inside)})**2")))
+        for j in range(i + 1, n):
+            for k in range(i + 1, n):
+                table[j][k] -= table[i][j] * table[i][k] / pivot
+    return [*found, *rest]
+
+
 def crossing(algebra: Algebra, name: str) -> tuple[tuple[str, ...], int, int] | None:
     """The word and the two axes of an unknown that is a mixed form of a length or psd operator."""
     if name in algebra.forms:
@@ -376,12 +413,8 @@ def times(c: Fraction, text: str) -> str:
     """The text of a term with its coefficient."""
     if c == 1:
         return text
-    top = "" if abs(c.numerator) == 1 else f"{abs(c.numerator)}*"
-    sign = "-" if c < 0 else ""
-    if c.denominator == 1:
-        return f"{sign}{top}{text}" if text != "1" else f"{sign}{abs(c.numerator)}"
-    return (
-        f"{sign}{abs(c.numerator)}/{c.denominator}*{text}"
-        if text != "1"
-        else f"{sign}{abs(c.numerator)}/{c.denominator}"
-    )
+    sign, top, bottom = "-" if c < 0 else "", abs(c.numerator), c.denominator
+    front = literal(top) if bottom == 1 else f"{literal(top)}/{literal(bottom)}"
+    if text == "1":
+        return f"{sign}{front}"
+    return f"{sign}{text}" if front == "1" else f"{sign}{front}*{text}"
