@@ -368,8 +368,11 @@ def certificate_at(claim: Claim, point: dict[str, Any]) -> dict[str, Any]:
         try:
             if image_form(kernel_parse(inside), kernel_parse(lam))[1] is None:
                 continue
-            table, centre = batch.ball(inside, lam)
+            with np.errstate(all="ignore"):
+                table, centre = batch.ball(inside, lam)
         except Refused:
+            continue
+        if not (np.isfinite(table).all() and np.isfinite(centre).all()):
             continue
         (best,), (w,), (t,) = ball_maximum(table, centre)
         inner = centre[0] / 2 + (1 - 1e-4) * (w - centre[0] / 2)
@@ -451,15 +454,7 @@ def candidates(
             continue
         data = draw(case, size, count, rng, wide)
         floats = {name: np.asarray(values, dtype=float) for name, values in data.items()}
-        defined = np.ones(count, dtype=bool)
-        for name, text in case.signs:
-            inside = Batch(formal, size, floats).row(walk(kernel_parse(text), formal))
-            if name.startswith("top'"):
-                one = np.eye(size)[np.abs(inside).argmax(axis=1)] * np.sign(inside)
-                floats |= {name: one, "N": np.zeros((count, size, size))}
-            else:
-                floats[name] = np.sign(inside)
-                defined &= (inside != 0).all(axis=1)
+        floats, defined = with_signs(case, size, floats)
         with np.errstate(all="ignore"):
             batch = Batch(formal, size, floats)
             good = defined.copy()
@@ -491,6 +486,32 @@ def candidates(
         if not (broken or goal):
             places += list(range(12, len(ordered), max(len(ordered) // 16, 1)))
         yield from (texts(data, ordered[place]) for place in places if place < len(ordered))
+
+
+def with_signs(case: Case, size: int, data: dict[str, Array]) -> tuple[dict[str, Array], Array]:
+    """The data with the vectors of signs that the definition takes, and where no sign is one of 0."""
+    data = dict(data)
+    count = len(next(iter(data.values())))
+    good = np.ones(count, dtype=bool)
+    for name, text in case.signs:
+        inside = Batch(case.formal, size, data).row(walk(kernel_parse(text), case.formal))
+        if name.startswith("top'"):
+            data[name] = np.eye(size)[np.abs(inside).argmax(axis=1)] * np.sign(inside)
+            data["N"] = np.zeros((count, size, size))
+        else:
+            data[name] = np.sign(inside)
+            good &= (inside != 0).all(axis=1)
+    return data, good
+
+
+def operator_of(case: Case, text: str) -> Operator:
+    """The formal operator of a text."""
+    return walk(kernel_parse(text), case.formal)
+
+
+def exactly(value: Any, bottom: int) -> Any:
+    """A float, or an array of such, as short exact texts."""
+    return [exactly(x, bottom) for x in value] if np.ndim(value) else short(float(value), bottom)
 
 
 def convicted(case: Case, points: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> dict[str, Any] | None:

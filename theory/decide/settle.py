@@ -10,7 +10,7 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
-from bnverify.theory.decide import certify, instances
+from bnverify.theory.decide import certify, instances, search
 from bnverify.theory.decide.conjecture import Case, build
 from bnverify.theory.decide.rebuild import lengths, point
 from bnverify.theory.decide.reduce import Frame, Irreducible, Shape, demanded, violated
@@ -90,7 +90,20 @@ def settle(case: Case, portfolio: Portfolio, seed: int = 0) -> Outcome:
         return early
     if (proof := certified(work, certify.quick)) is not None:
         return proof
-    return by_solvers(work)
+    reserve = min(3.0, portfolio.left() / 4)
+    portfolio.deadline -= reserve
+    found_out = by_solvers(work)
+    portfolio.deadline += reserve
+    return found_out if found_out.answer != "open" else by_ascent(work)
+
+
+def by_ascent(work: Settling) -> Outcome:
+    """What the solvers cannot say, searched in float64 and convicted exactly."""
+    effort = search.ascend(work.case, work.portfolio.left, work.seed)
+    work.tried.append(str(effort))
+    if effort.point is not None:
+        return refuted(work, effort.point)
+    return work.outcome("open")
 
 
 def certified(work: Settling, finder: Any) -> Outcome | None:
