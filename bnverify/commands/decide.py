@@ -90,11 +90,12 @@ def decide(
     if script:
         print_scripts(found)
     if out is not None:
-        from bnverify.theory.decide.folder import write
+        from bnverify.experiments.report.notes_page import page
+        from bnverify.theory.decide.page import write
 
         command = shlex.join(["bnverify", *sys.argv[1:]])
         for i, decision in enumerate(found):
-            written = write(decision, out if len(found) == 1 else out / f"{i + 1:03}", command)
+            written = write(decision, out if len(found) == 1 else out / f"{i + 1:03}", command, page)
             print(f"wrote {', '.join(written)} to {out}", file=sys.stderr)
     if missing and any(decision.answer == "open" for decision in found):
         raise InputError(

@@ -22,6 +22,7 @@ from bnverify.experiments.report.notes_page import body
 from bnverify.experiments.report.pages import render
 from bnverify.numerics.tester import kills
 from bnverify.theory import store
+from bnverify.theory.decide.conjectures import written as conjectures
 from bnverify.theory.derivations import derivations
 from bnverify.theory.notes import PREFACE, erroneous, in_source_order, source_of
 from bnverify.theory.registry import registry
@@ -43,7 +44,8 @@ TRUSTED = (
 )
 
 NOTES: dict[str, tuple[str, Callable[[dict[str, store.Stored]], str]]] = {
-    "derivations": ("Derivations", derivations)
+    "derivations": ("Derivations", derivations),
+    "conjectures": ("Conjectures, decided", lambda entries: conjectures()),
 }
 """Further pages: their name, title, and what writes their Markdown from the stored evidence."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 
 from bnverify.experiments.report.mathml import prose, words
+from bnverify.experiments.report.pages import render
 from markupsafe import Markup
 
 Link = Callable[[str], str | None]
@@ -21,6 +23,11 @@ def body(markdown: str, link: Link = lambda name: None) -> Markup:
     text = re.sub(r"<!--.*?-->", "", markdown, flags=re.DOTALL)
     taken: set[str] = set()
     return Markup("\n").join(_block(block, link, taken) for block in _blocks(text))
+
+
+def page(title: str, markdown: str) -> str:
+    """A page of its own, that needs no other file."""
+    return render("alone.html", title=title, body=body(markdown), version=version("bnverify"))
 
 
 def _anchor(heading: str, taken: set[str]) -> str:

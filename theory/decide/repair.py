@@ -15,6 +15,7 @@ from typing import Any
 from bnverify.theory.decide import certify, instances
 from bnverify.theory.decide.conjecture import Conjecture, cases
 from bnverify.theory.decide.decision import Decision, combined
+from bnverify.theory.decide.replay import replaced
 from bnverify.theory.decide.settle import Settling, certified, find_example
 from bnverify.theory.decide.solvers import Portfolio
 from bnverify.theory.grammar import Node, names_in, nodes, parse, put, unparse
@@ -230,7 +231,7 @@ def _at_nodes(tree: Node) -> Iterator[tuple[str, Node]]:
             continue
         seen.add(node)
         for new in _variants(node, m):
-            yield _said(node, new), _put(tree, node, new)
+            yield _said(node, new), replaced(tree, node, new)
     for path, node in spots(tree):
         if node.head == "name" and node.args[0] in VECTORS:
             for other in VECTORS:
@@ -242,11 +243,11 @@ def _at_nodes(tree: Node) -> Iterator[tuple[str, Node]]:
                 for other in VECTORS:
                     if other != name:
                         there = put(side, {name: Node("name", (other,))})
-                        yield f"{other} for {name} on one side", _put(tree, side, there)
+                        yield f"{other} for {name} on one side", replaced(tree, side, there)
     for node in _summands(tree):
         if {"a", "b"} <= names_in(node):
             exchanged = put(node, {"a": Node("name", ("b",)), "b": Node("name", ("a",))})
-            yield f"a and b exchanged in {unparse(node)}", _put(tree, node, exchanged)
+            yield f"a and b exchanged in {unparse(node)}", replaced(tree, node, exchanged)
     terms = [
         node
         for node in places
@@ -258,7 +259,7 @@ def _at_nodes(tree: Node) -> Iterator[tuple[str, Node]]:
             continue
         for node in _summands(tree):
             if node in terms:
-                yield f"{factor} times {unparse(node)}", _put(tree, node, Node("*", (value, node)))
+                yield f"{factor} times {unparse(node)}", replaced(tree, node, Node("*", (value, node)))
 
 
 VECTORS = ("g", "v", "yhat")
@@ -338,12 +339,3 @@ def _variants(node: Node, m: Node) -> Iterator[Node]:
             yield left
         case Node(head="neg", args=(inside,)):
             yield inside
-
-
-def _put(node: Node, old: Node, new: Node) -> Node:
-    """The tree with every occurrence of a part replaced."""
-    if node == old:
-        return new
-    return Node(
-        node.head, tuple(_put(x, old, new) if isinstance(x, Node) else x for x in node.args), node.column
-    )

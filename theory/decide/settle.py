@@ -14,6 +14,7 @@ from bnverify.theory.decide import certify, instances, search
 from bnverify.theory.decide.conjecture import Case, build
 from bnverify.theory.decide.rebuild import lengths, point
 from bnverify.theory.decide.reduce import Frame, Irreducible, Shape, demanded, violated
+from bnverify.theory.decide.replay import replaced
 from bnverify.theory.decide.solvers import Answer, Portfolio, TimeUp, smt
 from bnverify.theory.grammar import Node, nodes, parse, unparse
 from bnverify.theory.kernel import Claim, Number, Refused, Vector, Verified, judge
@@ -194,7 +195,7 @@ def by_signs(case: Case) -> Iterator[list[Case]]:
     for relation, value in ((">=", above), ("<=", below)):
         given = (*claim.hypotheses, f"{unparse(first)} {relation} {unparse(second)}")
         part = build(
-            replace(claim, statement=unparse(swapped(tree, inside, value)), hypotheses=given, example=None),
+            replace(claim, statement=unparse(replaced(tree, inside, value)), hypotheses=given, example=None),
             case.operators,
         )
         least = claim.min_m
@@ -234,15 +235,6 @@ def parts_of(node: Node) -> list[Node]:
         case Node(head="*", args=(_, inside)) | Node(head="neg", args=(inside,)):
             return parts_of(inside)
     return [node]
-
-
-def swapped(node: Node, old: Node, new: Node) -> Node:
-    """The tree with one part replaced wherever it stands."""
-    if node == old:
-        return new
-    return Node(
-        node.head, tuple(swapped(x, old, new) if isinstance(x, Node) else x for x in node.args), node.column
-    )
 
 
 def find_example(work: Settling) -> Outcome | None:

@@ -34,7 +34,7 @@ class Term:
     unsaid: bool = False
 
     @property
-    def literal(self) -> Number:
+    def whole(self) -> Number:
         return self.poly if self.full is None else self.full
 
 
