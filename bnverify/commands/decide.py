@@ -93,7 +93,7 @@ def decide(
         from bnverify.experiments.report.notes_page import page
         from bnverify.theory.decide.page import write
 
-        command = shlex.join(["bnverify", *sys.argv[1:]])
+        command = re.sub(r" --out[ =]\S+", "", shlex.join(["bnverify", *sys.argv[1:]]))
         for i, decision in enumerate(found):
             written = write(decision, out if len(found) == 1 else out / f"{i + 1:03}", command, page)
             print(f"wrote {', '.join(written)} to {out}", file=sys.stderr)

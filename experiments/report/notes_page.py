@@ -67,6 +67,8 @@ def _block(block: str, link: Link, taken: set[str]) -> Markup:
         after = _block(rest, link, taken) if rest else Markup("")
         return Markup("<h{0}{1}>{2}</h{0}>{3}").format(level, anchor, inside, after)
     lines = block.splitlines()
+    if lines[0].startswith("```"):
+        return Markup("<pre>{}</pre>").format("\n".join(line for line in lines if not line.startswith("```")))
     if all(line.startswith(">") for line in lines):
         quoted = "\n".join(line.removeprefix(">").removeprefix(" ") for line in lines)
         return Markup("<blockquote>{}</blockquote>").format(body(quoted, link))

@@ -88,8 +88,11 @@ def test_a_decision_is_a_folder_that_can_be_cited(tmp_path):
     assert done.returncode == 0, done.stderr
     files = {path.name: path.read_text() for path in (tmp_path / "page").iterdir()}
     assert set(files) == {"citation.bib", "certificate.json", "decision.json", "decision.tex", "index.html"}
-    assert r"\le g^\top g" in files["decision.tex"]
+    assert r"\le \left\|g\right\|^{2}" in files["decision.tex"]
+    assert r"Needed: $\gamma^{2} \le \sigma^{2}$." in files["decision.tex"]
     assert "gamma**2 &lt;= sigma**2" in files["index.html"]
+    assert "<math" in files["index.html"]
+    assert str(tmp_path) not in files["index.html"]
 
 
 def test_the_time_limit_is_kept():

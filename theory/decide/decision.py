@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
@@ -86,11 +87,11 @@ class Decision:
     """What is known of a conjecture.
 
     answer: ``proved`` (the kernel accepted a certificate for every case), ``refuted`` (the kernel convicted
-    ``counterexample``), ``vacuous`` (nothing satisfies the hypotheses) or ``open``. decided_by: the
-    solvers that found no
-    counterexample in any case where there is no certificate; the answer is then ``open`` all the same. scope: what is
-    assumed of an instance. m: batch size of the counterexample. needed: hypotheses that the answer uses; of a vacuous
-    one, those that contradict each other. tight: whether equality is attained; tight_at: where.
+    ``counterexample``), ``vacuous`` (nothing satisfies the hypotheses) or ``open``. decided_by: the solvers that found
+    no counterexample in any case where there is no certificate; the answer is then ``open`` all the same. scope: what
+    is assumed of an instance. m: batch size of the counterexample. needed: hypotheses that the answer uses; of a
+    vacuous one, those that contradict each other. zeros: terms of an equation that are 0. tight: whether equality is
+    attained; tight_at: where.
     """
 
     answer: str
@@ -106,6 +107,7 @@ class Decision:
     certificate: tuple[dict[str, Any], ...] = ()
     decided_by: tuple[str, ...] = ()
     needed: tuple[str, ...] | None = None
+    zeros: tuple[str, ...] = ()
     tight: bool | None = None
     tight_at: dict[str, Any] | None = None
     best: dict[str, Any] | None = None
@@ -159,9 +161,9 @@ class Decision:
         if self.range:
             out.append(f"  {self.range}")
         if self.answer in {"proved", "vacuous"} and self.needed is not None and self.given:
-            unused = [text for text in self.given if text not in self.needed]
-            out.append("  needed: " + (", ".join(self.needed) or "no hypothesis"))
-            del unused
+            word = "needed" if self.answer == "proved" else "these contradict each other"
+            out.append(f"  {word}: " + (", ".join(self.needed) or "no hypothesis"))
+        out += [f"  its term {text} is 0" for text in self.zeros]
         if self.tight_at:
             left = self.tight_at["left"]
             out.append(f"  tight: equality, both sides {left}, at m = {len(self.tight_at['y'])}")
@@ -185,7 +187,7 @@ class Decision:
         """The promised fields, in order."""
         names = (
             "answer statement given norm scope m smallest counterexample generic range certificate decided_by needed "
-            "tight tight_at best repair seconds tried"
+            "zeros tight tight_at best repair seconds tried"
         )
         found = {name: getattr(self, name) for name in names.split()}
         found["certificate"] = self._certificate()
@@ -345,12 +347,36 @@ def detailed(made: Decision, asked: Conjecture, portfolio: Portfolio, seed: int)
         made = other_eps(made, portfolio)
         made = needed(made, portfolio, seed)
         made = tightness(made, seed)
+        made = replace(made, zeros=tuple(zero_terms(made.outcomes[0].case)))
     elif made.answer == "refuted":
         made = generic(made, seed)
         made = ranged(made, portfolio)
     elif made.answer == "vacuous":
         made = core(made, asked, portfolio, seed)
     return made
+
+
+def zero_terms(case: Case) -> Iterator[str]:
+    """The terms of an equation's sums that are 0 for every instance."""
+    for side in parse(case.claim.statement).args if case.goal[1] == "==" else ():
+        parts = list(additive(side))
+        for part in parts if len(parts) > 1 else ():
+            try:
+                value = walk(kernel_parse(unparse(part)), case.formal)
+            except Refused:
+                continue
+            if case.formal.is_zero(value):
+                yield unparse(part)
+
+
+def additive(node: Node) -> Iterator[Node]:
+    """The terms of a sum, and of the sums in a product."""
+    if node.head in {"+", "-"}:
+        yield from (term for part in node.args for term in additive(part))
+    elif node.head == "*" and node.args[1].head in {"+", "-"}:
+        yield from additive(node.args[1])
+    else:
+        yield node
 
 
 def ranged(made: Decision, portfolio: Portfolio) -> Decision:

@@ -22,7 +22,7 @@ from bnverify.base.errors import InputError
 from bnverify.base.files import require_folder, write_text
 
 _RELATION = {"<=": r"\le", ">=": r"\ge", "<": "<", ">": ">", "==": "=", "!=": r"\ne"}
-_TIGHT = {"number", "name", "/", "sqrt", "norm", "abs", "maximum"}
+_TIGHT = {"number", "name", "/", "sqrt", "norm", "abs", "mean", "min", "max", "d", "at", "sign"}
 _OPERATORS = {"H", "B", "X", "T", "D", "HW", "HW_plain"}
 
 
@@ -48,6 +48,8 @@ def latex(node: Node) -> str:
             return rf"\frac{{{latex(args[0])}}}{{{latex(args[1])}}}"
         case "**" if args[1] == 2 and args[0].head == "norm":
             return f"{latex(args[0])}^{{2}}"
+        case "**" if args[0].head == "@" and (pair := _pair(args[0].args)) and pair[0] != pair[1]:
+            return f"{latex(args[0])}^{{{args[1]}}}"
         case "**":
             return f"{_factor(args[0], power=True)}^{{{args[1]}}}"
         case "@" if (pair := _pair(args)) is not None:
@@ -77,8 +79,8 @@ def latex(node: Node) -> str:
 
 def _pair(args: tuple[Any, ...]) -> tuple[Node, Node] | None:
     """The two vectors of which a chain is the inner product, where none of its letters stands between them."""
-    if len(args) > 2 and args[-1].head == "@":  # read from the left, (H @ u) @ (H @ w) has H and u apart
-        return Node("@", args[:-1]), args[-1]
+    if len(args) > 2 and args[0].head == "@":  # (H @ u) @ (H @ w) is read with its second H and w apart
+        return args[0], Node("@", args[1:])
     if len(args) == 2 and not any(x.head == "name" and x.args[0] in _OPERATORS for x in args):
         return args
     return None
@@ -193,6 +195,8 @@ def evidence(decision: Decision) -> Iterator[str]:
             "given" in term for item in decision.certificate for term in item["certificate"].get("terms", [])
         ):
             yield "where $h_i$ is the right side minus the left one of the hypothesis $i$."
+    if decision.zeros:
+        yield "Terms that are 0: " + ", ".join(f"${formula(text)}$" for text in decision.zeros) + "."
     if decision.tight_at:
         yield f"Tight: both sides are ${entries(decision.tight_at['left'])}$ at"
         yield f"$${instance(decision.tight_at)}$$"
@@ -265,12 +269,12 @@ def document(decision: Decision, command: str) -> str:
         "## What the letters mean",
         f"{definition}. {LETTERS}",
         "## How it was made",
-        f"`{command}`",
+        f"```\n{command}\n```",
         f"{versions()}; {decision.seconds:.1f} s. As text: `{decision.statement}`"
         + "".join(f", given `{text}`" for text in decision.given)
         + ".",
         "## To cite it",
-        *(f"`{line.strip()}`" for line in bibtex(decision, command).splitlines()),
+        f"```\n{bibtex(decision, command)}\n```",
     ]
     return "\n\n".join(blocks)
 

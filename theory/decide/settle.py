@@ -251,17 +251,24 @@ def find_example(work: Settling) -> Outcome | None:
             shape = Shape(case)
         except Irreducible:
             return None
-        words = []
+        words, by = [], set()
         for size, answer in satisfiable(work, shape):
             words.append(answer.word)
+            by |= set(answer.by)
             if answer.word == "sat" and size is not None:
                 found = rebuilt(work, shape, size, goal=False)
                 if found is not None and instances.satisfied(case, [found]):
                     work.example = found
                     break
         if work.example is None and words and all(word == "unsat" for word in words):
+            for name in set(work.portfolio.names) - by:  # the other solver is asked as well
+                again = [answer.word for _, answer in satisfiable(work, shape, name)]
+                if "sat" in again:
+                    work.tried.append(f"the hypotheses alone: {' and '.join(by)} against {name}")
+                    return work.outcome("open")
+                by |= {name} if set(again) == {"unsat"} else set()
             work.tried.append("the hypotheses alone, by cases of rank")
-            return work.outcome("vacuous", by=tuple(work.portfolio.names))
+            return work.outcome("vacuous", by=tuple(sorted(by, reverse=True)))
     if work.example is not None:
         work.case = replace_example(case, work.example)
     return None
@@ -272,12 +279,12 @@ def replace_example(case: Case, example: dict[str, Any]) -> Case:
     return replace(case, claim=replace(case.claim, example=example))
 
 
-def satisfiable(work: Settling, shape: Shape) -> Iterator[tuple[int | None, Answer]]:
+def satisfiable(work: Settling, shape: Shape, only: str | None = None) -> Iterator[tuple[int | None, Answer]]:
     """Whether the hypotheses can hold, by cases of rank."""
     for size in [*range(work.case.claim.min_m, shape.rank), None]:
         frame = shape.frame(size)
         text = smt(frame.problem, demanded(frame.problem))
-        answer = work.portfolio.ask(text, [], 5.0)
+        answer = work.portfolio.ask(text, [], 5.0, only=only)
         yield size, answer
         if size is None and answer.word == "sat":
             for whole in range(
