@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 
 from bnverify.theory.decide.ask import decide
 from bnverify.theory.decide.decision import Decision
 from bnverify.theory.decide.page import markdown
+
+PAGE = Path(__file__).resolve().parents[2] / "notes" / "conjectures.md"
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def decided() -> list[tuple[Tried, Decision]]:
 
 def written() -> str:
     """The page as it was last written."""
-    return (files("bnverify.notes") / "conjectures.md").read_text(encoding="utf-8")
+    return PAGE.read_text(encoding="utf-8")
 
 
 def command(tried: Tried) -> str:
