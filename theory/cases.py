@@ -27,22 +27,16 @@ _PAIR = "z_j = scale*(y_j - mean(y_j)*one)/n; z_k = scale*(y_k - mean(y_k)*one)/
 _NONE = "z = y"
 _WEIGHTS = in_weights(_TEXT["batch-norm"])
 DEFINITIONS = {
+    **_TEXT,
     "activations": _TEXT["batch-norm"],
     "affine": _TEXT["batch-norm"],
     "inputs": _WEIGHTS,
     "weights": _WEIGHTS,
     "weights-at-X": _WEIGHTS,
     "weights-with-bias": _WEIGHTS,
-    "unbiased": _TEXT["unbiased"],
-    "layer-norm": _TEXT["layer-norm"],
     "rms-norm": _TEXT["rms-norm-elementwise"],
     "layer": two_units(_TEXT["batch-norm"]),
     "group-norm": two_units(_TEXT["layer-norm"]),
-    "l1-norm": _TEXT["l1-norm"],
-    "l2-norm": _TEXT["l2-norm"],
-    "linf-norm": _TEXT["linf-norm"],
-    "smooth-norm": _TEXT["smooth-norm"],
-    "shared-smooth-norm": _TEXT["shared-smooth-norm"],
     "l1-centred": f"{_CENTRED}; n = mean(abs(c)){_AFTER}",
     "l2-centred": f"{_CENTRED}; n = sqrt(c @ c / m + eps){_AFTER}",
     "linf-centred": f"{_CENTRED}; n = max(abs(c)){_AFTER}",
@@ -65,7 +59,7 @@ DEFINITIONS = {
     "free-input": _TEXT["batch-norm"],
     "plain-weights": "y = X @ W; z = y",
 }
-"""The definition that a reading's setting names; z = y where it is about no normalisation."""
+"""What a reading's setting names: a normalisation, or the definition of other instances; z = y where it has none."""
 
 _NAMED = """
 one y g v H B m gamma beta eps L X T W dW HW any g_own dW_plain HW_plain dgamma dbeta nu N sigma rho z

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from bnverify.theory import judged
+from bnverify.theory.cases import DEFINITIONS
 from bnverify.theory.claim import Check, Claim, Evidence
 
 from bnverify.base.errors import InputError
 from bnverify.base.files import write_text
 
 VERDICTS = Path(__file__).resolve().parent / "verdicts.json"
-_JUDGES = ("cases", "claim", "judged", "kernel", "normalisations", "shelf")
+_JUDGES = ("cases", "claim", "judged", "kernel", "shelf")
 """What stands between a claim's text and its verdict."""
 
 
@@ -33,6 +34,8 @@ def _judge() -> str:
 
 def _key(claim: Claim, evidence: Any, items: Mapping[tuple[str, str], dict[str, Any]]) -> str:
     said = [repr((claim.id, claim.scope, claim.readings, claim.corrected)), json.dumps(evidence)]
+    stated = (*claim.readings, *filter(None, (claim.corrected,)))
+    said += [DEFINITIONS.get(item.setting, "") for item in stated]
     said += [json.dumps(item, sort_keys=True) for (name, _), item in items.items() if name == claim.id]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
 

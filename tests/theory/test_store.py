@@ -36,7 +36,7 @@ def copied(tmp_path, monkeypatch):
     verdicts._lines.cache_clear()
 
 
-@pytest.mark.parametrize("name", ["kernel", "cases", "claim", "judged", "normalisations", "shelf"])
+@pytest.mark.parametrize("name", ["kernel", "cases", "claim", "judged", "shelf"])
 def test_nothing_is_recalled_of_another_judge(copied, name, monkeypatch, tmp_path):
     for other in verdicts._JUDGES:
         text = Path(verdicts.__file__).with_name(f"{other}.py").read_text()
@@ -45,6 +45,13 @@ def test_nothing_is_recalled_of_another_judge(copied, name, monkeypatch, tmp_pat
     verdicts._judge.cache_clear()
     assert verdicts.recalled(registry()["thm-4.1"]) is None
     verdicts._judge.cache_clear()
+
+
+def test_nothing_is_recalled_of_another_definition(copied, monkeypatch):
+    text = verdicts.DEFINITIONS["activations"]
+    monkeypatch.setitem(verdicts.DEFINITIONS, "activations", text.replace("/ m", "/ (m - 1)"))
+    assert verdicts.recalled(registry()["thm-4.1"]) is None
+    assert verdicts.recalled(registry()["ext-lp.shared"]) is not None
 
 
 def test_two_claims_that_say_the_same_are_not_each_other(copied):
