@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bnverify.base import options
 from bnverify.base.errors import InputError
 from bnverify.base.files import require_folder
 
@@ -116,25 +118,41 @@ def audit(
 
     if rows < 0:
         raise InputError(f"rows {rows}; expected 0 for all of them, or a number of layer calls")
-    if dtype not in ("float64", "model"):
-        raise InputError(f"dtype {dtype!r} is unknown; expected float64 or model")
+    options.one_of("dtype", dtype, ("float64", "model"))
+    options.one_of("mode", mode, ("train", "eval", "both"))
+    options.one_of("loss", loss, ("auto", "cross-entropy", "mse", "mean-square"))
+    options.one_of("--what-if", what_if, ("none", "batch-norm", "layer-norm", "group-norm"))
+    options.at_least(1, "--batch-size", batch_size)
+    options.at_least(0, "--probes", probes)
+    options.device(device)
+    options.writable(sarif)
+    seconds = None if budget is None else parse_budget(budget)
+    if batch_sizes is not None:
+        from bnverify.commands.display_contrast import parsed_sizes
+
+        parsed_sizes(batch_sizes)
     wanted = None if channels is None else parse_channels(channels)
     names = None if layers is None else [name.strip() for name in layers.split(",") if name.strip()]
     definitions = parse_definitions(said or [])
-    if compare is not None:
+    for path in compare or ():
+        options.readable("--compare", path)
+    if compare is None:
+        _named(target, library, data)
+    else:
         from bnverify.commands.display_contrast import compare_files
 
         compare_files(*compare, as_json)
         return
+    from bnverify.numerics.audit.findings.baseline import known
+
+    before = () if baseline is None else known(baseline)
     talk = console(stderr=True)
     if out is not None:
         require_folder(out)
     # What the person's own code prints is no part of the answer.
     with talk.status("auditing") if talk.is_terminal else nullcontext(), redirect_stdout(sys.stderr):
         from bnverify.numerics.audit.factory import with_data
-        from bnverify.numerics.audit.findings.baseline import known
 
-        before = () if baseline is None else known(baseline)
         subject = with_data(_subject(target, library, seed), data, batch_size, loss, seed)
     if what_if is not None or batch_sizes is not None:
         only = {"layers": names, "mode": mode}
@@ -154,7 +172,7 @@ def audit(
                 "seed": seed,
                 "baseline": before,
                 "known": definitions,
-                "budget": None if budget is None else parse_budget(budget),
+                "budget": seconds,
                 "progress": lambda line: talk.print(f"note: {line}", style="dim"),
             },
         )
@@ -234,11 +252,34 @@ def _subject(target: str | None, library: str | None, seed: int) -> Subject:
     from bnverify.numerics.audit.factory import load_subject
     from bnverify.numerics.audit.library import from_library
 
+    return load_subject(target) if target is not None else from_library(library or "", seed)
+
+
+def _named(target: str | None, library: str | None, data: str | None) -> None:
+    """Refuse a model or data that cannot be there, before torch is loaded.
+
+    Raises:
+        InputError: no model is named or two are, or a file is not there.
+    """
     if (target is None) == (library is None):
         raise InputError(
             "name one model: FILE.py:FACTORY, or --from timm:NAME, torchvision:NAME, transformers:NAME"
         )
-    return load_subject(target) if target is not None else from_library(library or "", seed)
+    if target is not None:
+        options.function("FACTORY", target)
+    elif not re.fullmatch(r"(timm|torchvision|transformers):.+", library or ""):
+        raise InputError(f"--from {library}: expected timm:NAME, torchvision:NAME or transformers:NAME")
+    if data is None or data == "digits":
+        return
+    if data.startswith("normal:"):
+        if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)*", data.removeprefix("normal:")):
+            raise InputError(
+                f"--data {data}: expected the shape of one sample after normal:, such as normal:3x32x32"
+            )
+    elif ":" in data:
+        options.function("FUNCTION", data)
+    else:
+        options.readable("--data", Path(data))
 
 
 def parse_definitions(texts: list[str]) -> dict[str, str]:

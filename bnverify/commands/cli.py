@@ -63,6 +63,15 @@ class Front(TyperGroup):
                 file=sys.stderr,
             )
             raise typer.Exit(130) from None
+        except Exception as error:
+            if not hasattr(error, "format_message") or getattr(error, "exit_code", None) != 2:
+                raise
+            path = getattr(getattr(error, "ctx", None), "command_path", "bnverify")
+            print(
+                f"bnverify: {' '.join(error.format_message().split())} `{path} -h` lists what can be given",
+                file=sys.stderr,
+            )
+            raise typer.Exit(2) from None
 
 
 def version(wanted: bool) -> None:
@@ -101,4 +110,6 @@ def application() -> typer.Typer:
         for command in app.registered_commands[before:]:
             name = command.name or getattr(command.callback, "__name__", "").replace("_", "-")
             command.rich_help_panel = OTHERWISE.get(name, part)
+    order = [VERDICTS, MODEL, TRAINING, MAINTAINERS]
+    app.registered_commands.sort(key=lambda command: order.index(str(command.rich_help_panel)))
     return app

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bnverify.base import options
 from bnverify.base.errors import InputError
 from bnverify.commands.judge import show_badges
 
@@ -47,12 +48,14 @@ def _run(
     recipe: VggRecipe | DlnRecipe, name: str, out: Path | None, resume: bool, budget: float | None
 ) -> tuple[Path, Outcome]:
     from bnverify.base.terminal import meter
-    from bnverify.experiments.run import recipes, train
+    from bnverify.experiments.run import recipes
 
     folder = out or Path("runs") / f"{name}-{recipes.digest(recipe)}"
+    minutes = _minutes(budget)
     if resume and not (folder / "recipe.json").is_file():
         raise InputError(f"{folder} holds no run to go on with; check --out, or leave out --resume")
-    minutes = _minutes(budget)
+    from bnverify.experiments.run import train
+
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     with meter() as tick:
 
@@ -98,9 +101,7 @@ def _insert(
     from rich.console import Console
     from rich.table import Table
 
-    from bnverify.experiments.measure import views
-    from bnverify.experiments.measure.averages import geometric_mean
-    from bnverify.experiments.run import recipes, record
+    from bnverify.experiments.run import recipes
 
     chosen = recipes.override(recipes.named(recipe), overrides or [])
     if not getattr(chosen, "insert", False):
@@ -109,6 +110,10 @@ def _insert(
             "insert-dln-paper, or --set insert=true"
         )
     folder, _ = _run(chosen, recipe, out, resume, budget)
+    from bnverify.experiments.measure import views
+    from bnverify.experiments.measure.averages import geometric_mean
+    from bnverify.experiments.run import record
+
     quantities = (
         "activation_grad",
         "activation_curvature",
@@ -156,13 +161,19 @@ def _reproduce(
     """Train, measure and judge every empirical claim; write runs, figures and a summary."""
     from bnverify.base.terminal import meter
     from bnverify.experiments import figures
-    from bnverify.experiments.judge import summary
-    from bnverify.experiments.run import plans, presets, reproduce, screen
+    from bnverify.experiments.run import begin, plans, presets
     from bnverify.experiments.run.recipes import VggRecipe
 
     if backend not in ("loky", "dask", "ray"):
         raise InputError(f"--backend {backend!r}; expected loky, dask or ray")
-
+    options.at_least(1, "--workers", workers)
+    options.at_least(1, "--seeds", seeds)
+    options.device(device)
+    minutes = _minutes(budget)
+    if data not in (None, "digits", "cifar10") and not Path(data or "").exists():
+        raise InputError(
+            f"data {data!r} is neither digits, cifar10, a parquet file nor a folder; name one of these"
+        )
     needs = figures.needs(tuple(figure)) if figure else ()
 
     def plan(depth: int | None = None, init: Any = None) -> list[plans.Planned]:
@@ -179,11 +190,14 @@ def _reproduce(
 
     planned = plan()
     folder = out or Path("runs") / preset
-    reproduce.begin(folder, preset, resume=resume)
+    begin.begin(folder, preset, resume=resume)
+    from bnverify.experiments.judge import summary
+    from bnverify.experiments.run import reproduce, screen
+
     busy = reproduce.at_most(workers, len(planned), backend)  # type: ignore[arg-type]
     if busy < workers:
         print(f"--workers {workers}: {busy} are used, one a core and a run at most", file=sys.stderr)
-    began, minutes = time.monotonic(), _minutes(budget)
+    began = time.monotonic()
 
     def run(runs: list[plans.Planned], name: str) -> dict[str, Outcome]:
         ended = 0
@@ -281,6 +295,7 @@ def _figures(
     from bnverify.experiments.judge import summary
     from bnverify.experiments.run import record
 
+    options.folder(folder, "bnverify reproduce wrote")
     if figure:
         figures.needs(tuple(figure))  # an unknown one is named before anything is judged
     found = record.runs_under(folder)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bnverify.base import options
 from bnverify.base.errors import InputError
 
 
@@ -53,15 +54,20 @@ def notes(
     """Write claims.md, errata.md and derivations.md from stored evidence."""
     from bnverify.base.files import write_text
 
-    stale = []
+    options.folder_to_write(out)
+    stale, absent = [], []
     for name, text in (conjectures_page() if conjectures else pages()).items():
         path = out / name
         if check:
-            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            if not path.is_file():
+                absent.append(str(path))
+            elif path.read_text(encoding="utf-8") != text:
                 stale.append(str(path))
         else:
             write_text(path, text)
             print(f"wrote {path}")
-    if stale:
-        print(f"stale: {', '.join(stale)}; `bnverify notes` writes them anew")
+    for word, paths in (("stale", stale), ("absent", absent)):
+        if paths:
+            print(f"{word}: {', '.join(paths)}; `bnverify notes` writes them anew")
+    if stale or absent:
         raise typer.Exit(1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bnverify.base import options
 from bnverify.base.errors import InputError
 from bnverify.base.files import write_text
 
@@ -66,17 +68,21 @@ def check(
     nothing could be decided. `bnverify vocabulary` lists the names.
     """
     from bnverify.base.ids import select
-    from bnverify.numerics.check.run import validated
-    from bnverify.numerics.measure.instances import parse_replay
-    from bnverify.numerics.measure.tolerance import holding_dtype
     from bnverify.theory.registry import registry
 
+    options.at_least(1, "--trials", trials)
+    options.one_of("--dtype", dtype, ("float64", "float32"))
+    options.device(device)
+    options.writable(out)
+    if replay and not re.fullmatch(r"[a-z0-9-]+:\d+", replay):
+        raise InputError(f"--replay {replay!r} names no instance; write LOSS:INDEX, for example linear:17")
     texts = [text for text in ids or () if is_text(text)]
     if texts or given or norm or vector or number:
         if len(texts) != len(ids or ()):
             raise InputError(
                 "ids and statements cannot be mixed, and --given, --norm, --vector go with a statement"
             )
+        _parsed(texts, given or (), norm or "batch-norm", vector or (), number or ())
         from bnverify.numerics.check.text import ask
 
         questions = [ask(one, given or (), norm or "batch-norm", vector or (), number or ()) for one in texts]
@@ -86,13 +92,15 @@ def check(
     chosen = select(ids or (), known)
     if not ids and not everything:
         chosen = [name for name in chosen if known[name].kind in THEOREMS]
+    from bnverify.numerics.check.run import validated
+    from bnverify.numerics.measure.instances import parse_replay
+    from bnverify.numerics.measure.tolerance import holding_dtype
+
     place, held = validated(trials, device), holding_dtype(dtype)
     if replay:
         loss, index = parse_replay(replay)
         _replay(chosen, loss, index, seed, held, place, as_json)
         return
-    if out is not None:
-        writable(out)
     found = _checked(chosen, trials, seed, held, device)
     from bnverify.numerics.check.report import as_data, show
 
@@ -114,6 +122,18 @@ def is_text(text: str) -> bool:
     return any(character in text for character in "@<>=()*/+ ")
 
 
+def _parsed(
+    texts: list[str], given: Iterable[str], norm: str, vectors: Iterable[str], numbers: Iterable[str]
+) -> None:
+    """Refuse what is not in the grammar, before what draws numbers for it is loaded."""
+    from bnverify.theory import sorts
+    from bnverify.theory.normalisations import declared, names_of, normalisation
+
+    names = names_of(normalisation(norm), declared(tuple(vectors), tuple(numbers)))
+    for text in (*texts, *given):
+        sorts.statement(text, names)
+
+
 def _check_texts(
     questions: list[Any], trials: int, seed: int, dtype: str, device: str, out: Path | None, as_json: bool
 ) -> None:
@@ -122,8 +142,6 @@ def _check_texts(
     from bnverify.numerics.measure.tolerance import holding_dtype
 
     place, held = validated(trials, device), holding_dtype(dtype)
-    if out is not None:
-        writable(out)
     answers = [asked.answer(one, trials, seed, held, place) for one in questions]
     data = json.dumps([asked.as_data(one) for one in answers], ensure_ascii=False, indent=2)
     if out is not None:
@@ -135,19 +153,6 @@ def _check_texts(
     codes = {one.exit_code for one in answers}
     if codes - {0}:
         raise typer.Exit(1 if 1 in codes else 3)
-
-
-def writable(path: Path) -> None:
-    """Refuse, before the work, a file that could not be written after it.
-
-    Raises:
-        InputError: ``path`` is a folder, or the nearest folder that exists above it cannot be written.
-    """
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if path.is_dir() or not above.is_dir() or not os.access(above, os.W_OK):
-        raise InputError(
-            f"cannot write {path}: it is a folder or lies in one that cannot be written; name another"
-        )
 
 
 def _checked(chosen: list[str], trials: int, seed: int, dtype: Any, device: str) -> list[ClaimFindings]:
@@ -195,6 +200,9 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Measure speed and memory of `check` against a plain loop, vmap and curvlinops, side by side in one run."""
+    options.positive("--seconds", seconds)
+    options.device(device)
+    options.folder_to_write(out)
     from bnverify.base.terminal import console
     from bnverify.experiments.bench import training as training
     from bnverify.experiments.bench.sections import (

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bnverify.base import options
 from bnverify.base.errors import InputError
 
 TRIALS, SEED, DEVICE = 4_000, 0, "cpu"
@@ -47,7 +48,16 @@ def report(
     With DIR, write the page of that reproduction instead: claims, figures, insertions, protocols, definitions. Where
     runs are missing it shows what is there, names them, and exits with 2.
     """
+    options.at_least(1, "--trials", trials)
+    options.device(device)
+    options.folder(folder, "bnverify reproduce wrote")
     if folder is None:
+        from bnverify.experiments.report.build import MADE_BY
+        from bnverify.experiments.report.folder import require_free
+
+        place = (out or Path("report")).expanduser().resolve()
+        require_free(place, MADE_BY)
+        options.folder_to_write(place)
         _verification(out or Path("report"), trials, seed, device)
     elif (trials, seed, device) != (TRIALS, SEED, DEVICE):
         raise InputError("--trials, --seed and --device are for the report without DIR; leave them out")

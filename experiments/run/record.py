@@ -20,10 +20,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
-import torch
 from bnverify.experiments.run import recipes, seal
 from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
 
@@ -91,14 +91,20 @@ def environment(device: str, data: Row | None) -> Row:
     )
     return {
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": version("torch"),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "device": torch.cuda.get_device_name() if device.startswith("cuda") else "cpu",
+        "device": _accelerator() if device.startswith("cuda") else "cpu",
         "commit": commit.stdout.strip() or None,
         "data": data,
     }
+
+
+def _accelerator() -> str:
+    import torch
+
+    return str(torch.cuda.get_device_name())
 
 
 def _processor() -> str:
@@ -203,6 +209,8 @@ class Log:
                 size = file.tell()
         except OSError as error:
             raise self._full(self.metrics, error) from None
+        import torch
+
         buffer = io.BytesIO()
         torch.save({"step": step, "metrics_bytes": size, "state": state}, buffer)
         write_bytes(self._checkpoint(step), seal.blob(buffer.getvalue()))
@@ -215,6 +223,8 @@ class Log:
 
         A checkpoint that is damaged or ahead of the metrics is passed over; a line in ``notes`` says so.
         """
+        import torch
+
         for path in self._checkpoints():
             size = self.metrics.stat().st_size if self.metrics.exists() else 0
             try:

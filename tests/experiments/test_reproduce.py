@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 import torch
 from bnverify.experiments.run import plans, train
+from bnverify.experiments.run.begin import begin
 from bnverify.experiments.run.engines import Backend
 from bnverify.experiments.run.plans import Planned
 from bnverify.experiments.run.recipes import RECIPES, DlnRecipe, VggRecipe
-from bnverify.experiments.run.reproduce import at_most, begin, run_all
+from bnverify.experiments.run.reproduce import at_most, run_all
 
 from bnverify.base.errors import InputError
 
@@ -181,7 +182,8 @@ from pathlib import Path
 from dataclasses import replace
 from bnverify.experiments.run.plans import Planned
 from bnverify.experiments.run.recipes import DlnRecipe
-from bnverify.experiments.run.reproduce import at_most, begin, run_all
+from bnverify.experiments.run.begin import begin
+from bnverify.experiments.run.reproduce import at_most, run_all
 recipe = DlnRecipe(layers=3, dim=3, samples=20, steps=10**8, save_every=10**4, checkpoints=0)
 runs = [Planned(f"dln/{seed}", "dln", replace(recipe, seed=seed)) for seed in range(2)]
 run_all(runs, Path(sys.argv[1]), workers=2)

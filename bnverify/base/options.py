@@ -1,0 +1,82 @@
+"""What a person typed, looked at before anything slow is loaded: numbers, names, files and folders."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from bnverify.base.errors import InputError
+
+
+def at_least(least: int, name: str, value: float | None) -> None:
+    """Raises InputError where a number is below ``least``; None is no number."""
+    if value is not None and not value >= least:
+        raise InputError(f"{name} {value:g}; expected a number from {least} on")
+
+
+def positive(name: str, value: float | None) -> None:
+    """Raises InputError where a number is not above 0; None is no number."""
+    if value is not None and not value > 0:
+        raise InputError(f"{name} {value:g}; expected a number above 0")
+
+
+def one_of(name: str, value: str | None, known: Collection[str]) -> None:
+    """Raises InputError where a word is none of those that are known; None is no word."""
+    if value is not None and value not in known:
+        raise InputError(f"{name} {value!r} is unknown; expected one of {', '.join(known)}")
+
+
+def device(text: str | None) -> None:
+    """Raises InputError where a text cannot name a device; whether it is there, torch has to say."""
+    if text is not None and not re.fullmatch(r"(cpu|cuda|mps|xpu|hpu|meta)(:\d+)?", text):
+        raise InputError(f"--device {text!r} is no device; expected cpu, cuda or cuda:N")
+
+
+def readable(name: str, path: Path | None) -> None:
+    """Raises InputError where a file cannot be read; None is no file."""
+    if path is None:
+        return
+    if not path.is_file():
+        raise InputError(f"{name} {path}: no such file")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{name} {path} cannot be read; its permissions forbid it")
+
+
+def folder(path: Path | None, what: str) -> None:
+    """Raises InputError where a folder is not there; None is no folder."""
+    if path is not None and not path.is_dir():
+        raise InputError(f"{path}: no such folder; name one that {what}")
+
+
+def function(name: str, text: str) -> None:
+    """Raises InputError where a text is no FILE.py:FUNCTION, or the file is not there; ``name`` is what it gives."""
+    file, _, rest = text.rpartition(":")
+    if not file or not rest:
+        raise InputError(f"{text!r} names no function; expected FILE.py:{name}, for instance model.py:make")
+    if not Path(file).is_file():
+        raise InputError(f"{file} is not a file; expected a Python file, as FILE.py:{name}")
+
+
+def writable(path: Path | None) -> None:
+    """Refuse, before the work, a file that could not be written after it.
+
+    Raises:
+        InputError: ``path`` is a folder, or the nearest folder that exists above it cannot be written.
+    """
+    if path is None:
+        return
+    above = next(place for place in path.absolute().parents if place.exists())
+    if path.is_dir() or not above.is_dir() or not os.access(above, os.W_OK):
+        raise InputError(
+            f"cannot write {path}: it is a folder or lies in one that cannot be written; name another"
+        )
+
+
+def folder_to_write(path: Path | None) -> None:
+    """Refuse, before the work, a folder that could not be made or written after it."""
+    if path is not None and not path.is_dir():
+        writable(path / "file")
+        if path.exists():
+            raise InputError(f"cannot write {path}: it is a file; name a folder")
