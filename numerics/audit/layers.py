@@ -235,7 +235,7 @@ def over_last(
 
 
 def along_axis(y: Tensor, axis: int, eps: float) -> Spec:
-    """y/max(|y|, eps) along an axis: an RMSNorm with gamma = 1/sqrt(m).
+    """y/max(|y|, eps) along an axis: an RMSNorm with gamma = 1/sqrt(m), folded.
 
     Its eps is eps^2/m: with it sqrt(|y|^2 + eps^2) is max(|y|, eps) at |y| = 0 and, to the last digit, where |y| is
     above 1e8 eps.
@@ -258,7 +258,8 @@ def along_axis(y: Tensor, axis: int, eps: float) -> Spec:
         size=size,
         label_shape=(moved.shape[0], rows // max(1, moved.shape[0])),
         eps=eps**2 / size,
-        gamma=_ones(rows, y) / math.sqrt(size),
+        gamma=_ones(rows, y),
+        fold=torch.full([1] * y.dim(), 1 / math.sqrt(size), dtype=_accumulator(y), device=y.device),
         restore=restore,
     )
 
