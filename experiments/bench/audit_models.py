@@ -218,7 +218,9 @@ def measured(name: str, timed: bool = False) -> dict[str, Any]:
     note = report.environment["dtype_note"]
     dtype = None if note else torch.float64
     twin = cast(Audited(model, loss_fn, inputs, subject.targets), dtype, torch.device("cpu"))
-    recognised = {layer.name for layer in report.layers if layer.recognised}
+    # The reference cannot reach what is written out inside a module; tests hold those numbers.
+    inline = [layer for layer in report.layers if layer.recognised.endswith("written out in place")]
+    recognised = {layer.name for layer in report.layers if layer.recognised and layer not in inline}
     every = dict(twin.model.named_modules())
     reference = Reference({one: every[one] for one in recognised})
     torch.manual_seed(1)
@@ -231,7 +233,8 @@ def measured(name: str, timed: bool = False) -> dict[str, Any]:
         for v, g in zip(grads[::2], grads[1::2], strict=True)
         if v is not None and g is not None
     ]
-    got = [(layer.total("grad_in_sq"), layer.total("grad_out_sq")) for layer in report.layers]
+    plain = [layer for layer in report.layers if layer not in inline]
+    got = [(layer.total("grad_in_sq"), layer.total("grad_out_sq")) for layer in plain]
     loose = AGREES if dtype is torch.float64 else 1e-3
     agree = sum(_near(a, b, loose) for a, b in zip(got, want, strict=False)) if len(got) == len(want) else 0
     agree = agree or sum(any(_near(a, b, loose) for b in want) for a in got)
@@ -242,9 +245,8 @@ def measured(name: str, timed: bool = False) -> dict[str, Any]:
         "covered": len(got),
         "agree": agree,
         "recognised": len([layer for layer in report.layers if layer.recognised]),
-        "right": sum(
-            layer.backward is not None and layer.backward.verdict == "right" for layer in report.layers
-        ),
+        "right": sum(layer.backward is not None and layer.backward.verdict == "right" for layer in plain),
+        "inline": len(inline),
         "failures": len(report.failures),
         "uncovered": [f"{item.name} ({item.what})" for item in report.not_covered],
         "dtype": "float64" if dtype is torch.float64 else "its own",

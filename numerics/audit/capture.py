@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from bnverify.numerics.audit.functions import FunctionCalls, Names, Seen, first, looking_away
+from bnverify.numerics.audit.known.inline import Inline
 from bnverify.numerics.audit.known.recognise import Recognised
 from bnverify.numerics.audit.layers import Kind, NotCovered, Spec, Unit, kind_of, looks_like_norm
 from torch import Tensor, nn
@@ -96,6 +97,36 @@ class _Alias(torch.autograd.Function):
                 ctx.arrived(call, ctx.saved_tensors[0].detach(), call.g, v.detach())
         call.g = None
         return v, None, None, None
+
+
+class _Quotient(torch.autograd.Function):
+    """The identity on the output z of a layer without a module or a function of its own, whose input y is in the graph.
+
+    In the backward pass the part of the graph between the two gives v at the g that arrived.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, z: Tensor, anchor: Tensor, y: Tensor, call: Call, arrived: Arrived | None
+    ) -> Tensor:
+        ctx.ends, ctx.call, ctx.arrived = (y, z), call, arrived
+        return z.view_as(z)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (g,) = grads
+        call: Call = ctx.call
+        if torch.is_grad_enabled():
+            call.twice = True
+            return g, None, None, None, None
+        call.arrivals += g is not None
+        if g is not None and ctx.arrived is not None:
+            (y, z), ctx.ends = ctx.ends, None
+            with looking_away():
+                (v,) = torch.autograd.grad(z, y, g, retain_graph=True)
+                with torch.no_grad():
+                    ctx.arrived(call, y.detach(), g.detach(), v.detach())
+        return g, None, None, None, None
 
 
 class _Parameter(torch.autograd.Function):
@@ -178,7 +209,8 @@ class Capture:
         self._pending: dict[int, list[tuple[Call, Tensor]]] = {}
         self._open: list[Call] = []
         self._watching = False
-        self._mode = None if names is None else FunctionCalls(self._function, self._listed)
+        self._mode = None if names is None else FunctionCalls(self._function, self._listed, self._other)
+        self._inline = Inline()
 
     def anchor_of(self, device: torch.device) -> Tensor:
         """A leaf on ``device`` that every alias depends on: differentiating with respect to it visits them all."""
@@ -351,6 +383,33 @@ class Capture:
         output = seen.run(input=alias, **self._watched(call, seen))
         left = self._leave(call, first(output))
         return (left, *output[1:]) if isinstance(output, tuple) else left
+
+    def _other(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        """Any other operation: perhaps the end of a normalisation that is written out in place."""
+        if self.depth or self.retain or not self.recording or not torch.is_grad_enabled():
+            return output
+        with looking_away():
+            found = self._inline.look(func, args, kwargs, output)
+            if found is None:
+                return output
+            assert self.names is not None
+            name, _ = self.names.caller(3)
+            if self.wanted is not None and not self.wanted(name):
+                self.passed[name] = None
+                return output
+            spec = found.spec()
+            kind = Kind(
+                "written out" if found.eps or found.factor == 1 else "y/|y|", spec.unit, lambda *_: spec
+            )
+            call = Call(name, kind, len(self.calls) + len(self.unseen), None, found.y.dtype, spec)
+            call.recognised = found.words
+            if self.check is not None:
+                self.check(call)
+            self.calls.append(call)
+            anchored: Tensor = _Quotient.apply(
+                output, self.anchor_of(output.device), found.y, call, self.arrived
+            )
+            return anchored
 
     def _watched(self, call: Call, seen: Seen) -> dict[str, Tensor]:
         """The weight and the bias of a call as tensors whose gradients are its own."""

@@ -256,17 +256,26 @@ class FunctionCalls(Watching):
     Args:
         offered: called with every `Seen`; what it returns takes the place of what the function returns.
         listed: called with the name of a function of `ELSEWHERE`, before it runs.
+        other: called with every other operation and its output; what it returns takes the place of the output.
     """
 
-    def __init__(self, offered: Callable[[Seen], Any], listed: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        offered: Callable[[Seen], Any],
+        listed: Callable[[str], None] | None = None,
+        other: Callable[[Any, tuple[Any, ...], dict[str, Any], Any], Any] | None = None,
+    ) -> None:
         super().__init__((*_SIGNATURES, *_ORDERED))
-        self.offered, self.listed = offered, listed
+        self.offered, self.listed, self.other = offered, listed, other
 
     def called(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         found = seen(func, args, kwargs)
         if found is None and self.listed is not None and func in _LISTED:
             self.listed(_LISTED[func])
-        return func(*args, **kwargs) if found is None else self.offered(found)
+        if found is not None:
+            return self.offered(found)
+        output = func(*args, **kwargs)
+        return output if self.other is None else self.other(func, args, kwargs, output)
 
 
 class Names:
