@@ -256,8 +256,6 @@ def point_of(instance: Instance, asked_: kernel.Claim) -> dict[str, Any]:
         scale = _plain(extra.pop("scale"))
         data["D"] = [[x if i == j else "0" for j in range(len(scale))] for i, x in enumerate(scale)]
         data["bias"] = ["0"] * len(scale)
-    if "I" in declared:
-        data["I"] = [[str(int(i == j)) for j in range(len(y))] for i in range(len(y))]
     if "C" in declared:
         units = int(extra.pop("units", 1))
         data["C"] = _centring(len(y), units)

@@ -45,29 +45,9 @@ NEGATION = {"<=": "<", "<": "<=", "==": "!=", "!=": "=="}  # with the sides of a
 LONGEST, DEEPEST, LARGEST, STEEPEST = 4000, 60, 10**9, 12  # characters, brackets, whole numbers, powers
 WORK, TERMS = 1_000_000, 100_000  # products of two terms in a judgement, in one product
 DIGITS = 20_000  # bits of a coefficient
-FIXED = {"one", "y", "g", "v", "H", "B", "m", "gamma", "beta", "eps", "L", "X", "T", "W", "dW", "HW", "any"}
-FIXED |= {
-    "g_own",
-    "dW_plain",
-    "HW_plain",
-    "dgamma",
-    "dbeta",
-    "nu",
-    "N",
-}  # to which no text may give a meaning
-STAYING = {
-    "one",
-    "m",
-    "eps",
-    "y",
-    "g",
-    "H",
-    "gamma",
-    "beta",
-    "sigma",
-    "rho",
-    "L",
-}  # or following, as z moves freely
+VOCABULARY = "one y g v H B m gamma beta eps L X T W dW HW any g_own dW_plain HW_plain dgamma dbeta nu N"
+FIXED = set(VOCABULARY.split())  # to which no text may give a meaning
+STAYING = set("one m eps y g H gamma beta sigma rho L".split())  # or following, as z moves freely
 PROBE, FRESH = "p'", "q'"  # free vectors with names that no text can spell
 M, EPS = ("number", "m"), ("number", "eps")
 LEMMAS = {
@@ -243,9 +223,6 @@ class Interval:
 
     def __sub__(self, other: Any) -> Interval:
         return self + -other
-
-    def __rsub__(self, other: Any) -> Interval:
-        return -self + other
 
     def __mul__(self, other: Any) -> Interval:
         other = Interval.of(other)
@@ -575,6 +552,15 @@ def same(left: ast.AST, right: ast.AST) -> bool:
     return ast.dump(left) == ast.dump(right)
 
 
+def beside(low: Any, high: Any, left: ast.expr, right: ast.expr) -> tuple[Any, Any]:
+    """Both sides; the number 0 beside a vector is the vector 0."""
+    if isinstance(low, Vector) and same(right, ast.Constant(0)):
+        high = low.like({})
+    if isinstance(high, Vector) and same(left, ast.Constant(0)):
+        low = high.like({})
+    return low, high
+
+
 def half_power(node: ast.expr) -> Fraction:
     """The power of **: a whole number or one of its halves."""
     match node:
@@ -680,39 +666,40 @@ def ball_of(node: ast.Compare) -> ast.expr:
     raise Refused(f"a maximum is over norm(X) <= lam, not {ast.unparse(node)}")
 
 
+def factors(node: ast.expr) -> list[ast.expr]:
+    """The factors of a product by @, brackets opened: it is associative."""
+    match node:
+        case ast.BinOp(left=left, op=ast.MatMult(), right=right):
+            return factors(left) + factors(right)
+    return [node]
+
+
 def image_form(node: ast.expr, lam: ast.expr) -> tuple[ast.expr, ast.expr | None]:
     """u and K of the maximum of (T @ u) @ (T @ u), where K is None, or of (X @ T @ u) @ K @ (X @ T @ u)."""
-    match node:
-        case ast.BinOp(
-            left=ast.BinOp(left=ast.Name(id="T"), op=ast.MatMult(), right=u) as left,
-            op=ast.MatMult(),
-            right=right,
-        ) if same(left, right):
-            found: tuple[ast.expr, ast.expr | None] = u, None
-        case ast.BinOp(
-            left=ast.BinOp(left=left, op=ast.MatMult(), right=k), op=ast.MatMult(), right=right
-        ) if same(left, right):
-            match left:
-                case ast.BinOp(
-                    left=ast.BinOp(left=ast.Name(id="X"), op=ast.MatMult(), right=ast.Name(id="T")),
-                    op=ast.MatMult(),
-                    right=u,
-                ):
-                    found = u, k
-                case ast.BinOp(
-                    left=ast.Name(id="X"),
-                    op=ast.MatMult(),
-                    right=ast.BinOp(left=ast.Name(id="T"), op=ast.MatMult(), right=u),
-                ):
-                    found = u, k
-                case _:
-                    raise Refused(f"no maximum that the judge knows: {ast.unparse(node)}")
-        case _:
-            raise Refused(f"no maximum that the judge knows: {ast.unparse(node)}")
-    held = set().union(*(names_in(part) for part in (*found, lam) if part is not None))
-    if held & {"X", "T", "W", "dW", "HW", "dW_plain", "HW_plain"}:
+    parts = factors(node)
+    texts = [ast.unparse(part) for part in parts]
+    if texts[0] == "T":
+        last, form = len(parts) // 2, []
+        u = parts[last + 1 :]
+    else:
+        last = max((i for i in range(2, len(parts) - 2) if texts[i : i + 2] == ["X", "T"]), default=2)
+        u = parts[last + 2 :]
+        form = parts[2 + len(u) : last]
+    image = texts[last:]
+    if not u or texts[: len(image)] != image or len(parts) != 2 * len(image) + len(form):
+        raise Refused(f"no maximum that the judge knows: {ast.unparse(node)}")
+    if (image[0] == "X") != bool(form) or image[0] not in {"X", "T"}:
+        raise Refused(f"no maximum that the judge knows: {ast.unparse(node)}")
+    if names_in(ast.Tuple([*u, *form, lam])) & {"X", "T", "W", "dW", "HW", "dW_plain", "HW_plain"}:
         raise Refused("in a maximum over X every other name is held fixed, and these are made of X")
-    return found
+    return product(u), product(form) if form else None
+
+
+def product(parts: list[ast.expr]) -> ast.expr:
+    first, *others = parts
+    for other in others:
+        first = ast.BinOp(first, ast.MatMult(), other)
+    return first
 
 
 # ---------------------------------------------------------------- the room of every m
@@ -875,11 +862,7 @@ class Formal:
         return self.difference(left, right, relation), relation
 
     def difference(self, left: ast.expr, right: ast.expr, relation: str) -> Any:
-        low, high = walk(left, self), walk(right, self)
-        if isinstance(low, Vector) and same(right, ast.Constant(0)):
-            high = low.like({})
-        if isinstance(high, Vector) and same(left, ast.Constant(0)):
-            low = high.like({})
+        low, high = beside(walk(left, self), walk(right, self), left, right)
         gap = high - low
         if not isinstance(gap, Number) and not (relation in {"==", "!="} and isinstance(gap, Vector)):
             raise Refused("an inequality is between numbers, an equation between numbers or vectors")
@@ -1579,6 +1562,28 @@ def map_of(rows: list[Column], source: str, target: str) -> Operator:
     return Operator(lambda u: Column({i: row @ u for i, row in enumerate(rows)}, target), source, target)
 
 
+def expected(
+    claim: Claim, formal: Formal
+) -> tuple[dict[str, str], list[tuple[str, str, str, str]], list[str]]:
+    """The vectors with their spaces, the operators and the numbers of a point of this claim."""
+    vectors = {
+        f"{name}{unit}": "batch" for name in ("y", "g") for unit in formal.units
+    } | claim.declared_vectors()
+    operators = [x for x in claim.declared_operators() if x[0] != "I"]
+    for unit in formal.units:
+        later = [other for other in formal.units if unit <= other]
+        operators += [(f"H{unit}{x[1:]}", "" if x == unit else ">", "batch", "batch") for x in later]
+    numbers = [f"{name}{unit}" for name in ("gamma", "beta") for unit in formal.units] + list(claim.numbers)
+    if formal.weights:
+        del vectors["y"]
+        vectors["W"] = "weights"
+        operators.append(("X'", ">", "weights", "batch"))
+    if "N" in formal.letters:
+        vectors["nu"], numbers = "batch", [*numbers, "smooth"]
+        operators.append(("N", "", "batch", "batch"))
+    return vectors, operators, numbers + ["eps"] * (claim.eps == "positive")
+
+
 class Point(Numbers):
     """One exact instance, computed from its data; v and B are those that the formal room derived.
 
@@ -1596,40 +1601,14 @@ class Point(Numbers):
         self.read(dict(data))
         self.fill()
 
-    def expected(self) -> tuple[dict[str, str], list[tuple[str, str, str, str]], list[str]]:
-        """The vectors with their spaces, the operators and the numbers of a point of this claim."""
-        formal, claim = self.formal, self.claim
-        vectors = {
-            f"{name}{unit}": "batch" for name in ("y", "g") for unit in formal.units
-        } | claim.declared_vectors()
-        operators = [x for x in claim.declared_operators() if x[0] != "I"]
-        for unit in formal.units:
-            later = [other for other in formal.units if unit <= other]
-            operators += [(f"H{unit}{x[1:]}", "" if x == unit else ">", "batch", "batch") for x in later]
-        numbers = [f"{name}{unit}" for name in ("gamma", "beta") for unit in formal.units] + list(
-            claim.numbers
-        )
-        if formal.weights:
-            del vectors["y"]
-            vectors["W"] = "weights"
-            operators.append(("X'", ">", "weights", "batch"))
-        if "N" in formal.letters:
-            vectors["nu"], numbers = "batch", [*numbers, "smooth"]
-            operators.append(("N", "", "batch", "batch"))
-        return vectors, operators, numbers + ["eps"] * (claim.eps == "positive")
-
     def read(self, data: dict[str, Any]) -> None:
         """Take the data apart: what the texts mention must be there, and nothing that is derived."""
-        vectors, operators, numbers = self.expected()
+        vectors, operators, numbers = expected(self.claim, self.formal)
         texts = [self.claim.statement, *self.claim.hypotheses, *self.claim.needs]
         said = set().union(*(names_in(parse(text)) for text in texts))
         named = said.union(*(names_in(tree) for _, tree in self.formal.lines))
         if "X" in data:
             data["X'"] = data.pop("X")
-        if "I" in data and "I" in {name for name, *_ in self.claim.declared_operators()}:
-            rows = [[exact(x) for x in row] for row in data.pop("I")]
-            if any(x - Exact.of(i == j) for i, row in enumerate(rows) for j, x in enumerate(row)):
-                raise Refused("I is the identity")
         known = {*vectors, *numbers, *(name for name, *_ in operators)}
         if strange := data.keys() - known:
             raise Refused(f"a point of this claim holds {sorted(known)} and not {sorted(strange)!a}")
@@ -1921,11 +1900,7 @@ class Point(Numbers):
                 ast.unparse(left),
                 "positive semi-definite" if found else "not positive semi-definite",
             )
-        low, high = self.side(left), self.side(right)
-        if isinstance(low, Vector) and same(right, ast.Constant(0)):
-            high = low.like({})
-        if isinstance(high, Vector) and same(left, ast.Constant(0)):
-            low = high.like({})
+        low, high = beside(self.side(left), self.side(right), left, right)
         gap = high - low
         if isinstance(gap, Column):
             sides = tuple(
@@ -1933,20 +1908,13 @@ class Point(Numbers):
                 for x in (low, high)
             )
             return {"==": not gap, "!=": bool(gap)}[relation], (sides[0], sides[1])
-        ends = (gap.low.sign(), gap.high.sign()) if isinstance(gap, Interval) else (gap.sign(), gap.sign())
-        tests = {"==": lambda s: s == 0, "!=": lambda s: s != 0, "<=": lambda s: s >= 0, "<": lambda s: s > 0}
-        answers = {tests[relation](end) for end in ends}
-        if isinstance(gap, Interval) and relation in {"==", "!="}:
-            answers = (
-                {relation == "!="}
-                if ends[0] > 0 or ends[1] < 0
-                else answers
-                if ends == (0, 0)
-                else {True, False}
-            )
-        if len(answers) > 1:
+        ends = Interval.of(gap)
+        least, most = ends.low.sign(), ends.high.sign()
+        apart, equal = least > 0 or most < 0, least == most == 0
+        true = {"<=": least >= 0, "<": least > 0, "==": equal, "!=": apart}[relation]
+        if not true and not {"<=": most < 0, "<": most <= 0, "==": apart, "!=": equal}[relation]:
             raise Refused(f"{low} against {high} does not decide {relation}")
-        return answers.pop(), (str(low), str(high))
+        return true, (str(low), str(high))
 
 
 def max_of(numbers: Iterable[Exact]) -> Exact:
@@ -2131,10 +2099,7 @@ def at_point(claim: Claim, point: dict[str, Any], maxima: Iterable[dict[str, Any
 
 def usual_point(claim: Claim) -> dict[str, Any]:
     """The point at which a claim without hypotheses is tried once it is proved."""
-    formal = Formal(replace(claim, hypotheses=(), needs=()))
-    blank = object.__new__(Point)
-    blank.claim, blank.formal = claim, formal
-    vectors, operators, numbers = blank.expected()
+    vectors, operators, numbers = expected(claim, Formal(replace(claim, hypotheses=(), needs=())))
     size = {space: max(3, claim.min_m) if space != "weights" else 2 for space in ("batch", "weights")}
     point: dict[str, Any] = {}
     for place, (name, space) in enumerate(vectors.items()):
