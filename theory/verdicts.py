@@ -34,8 +34,9 @@ def _judge() -> str:
 
 def _key(claim: Claim, evidence: Any, items: Mapping[tuple[str, str], dict[str, Any]]) -> str:
     said = [repr((claim.id, claim.scope, claim.readings, claim.corrected)), json.dumps(evidence)]
-    stated = (*claim.readings, *filter(None, (claim.corrected,)))
-    said += [DEFINITIONS.get(item.setting, "") for item in stated]
+    settings = [reading.setting for reading in claim.readings]
+    settings += [claim.corrected.setting] if claim.corrected else []
+    said += [DEFINITIONS.get(setting, "") for setting in settings]
     said += [json.dumps(item, sort_keys=True) for (name, _), item in items.items() if name == claim.id]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
 
@@ -58,7 +59,10 @@ def recalled(claim: Claim) -> tuple[Evidence, ...] | None:
     match _lines().get(claim.id):
         case {"key": key, "readings": readings} if key == _key(claim, readings, judged.shelved()):
             try:
-                return tuple(Evidence(*said, checks=tuple(map(_check, checks))) for *said, checks in readings)
+                return tuple(
+                    Evidence(slug, proved, refuted, tight, tuple(map(_check, checks)))
+                    for slug, proved, refuted, tight, checks in readings
+                )
             except (TypeError, ValueError):
                 return None
     return None

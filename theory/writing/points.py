@@ -100,8 +100,9 @@ def arrows(point: Mapping[str, Any], worked: Mapping[str, Any]) -> Arrows | None
     texts = {row["plain"]: row["value"] for row in worked["values"]}
     if point.get("y") is None or len(point["y"]) != 2 or texts.get("v") != "(0, 0)" or "ŷ" not in texts:
         return None
-    found = [(name, *map(number, point[name])) for name in ("y", "g") if point.get(name) is not None]
-    found += [(name, *map(number, texts[name].strip("()").split(", "))) for name in ("ŷ", "v")]
+    known = {name: point[name] for name in ("y", "g") if point.get(name) is not None}
+    known |= {name: texts[name].strip("()").split(", ") for name in ("ŷ", "v")}
+    found = [(name, number(first), number(second)) for name, (first, second) in known.items()]
     caption = (
         "A batch of two is a plane. BatchNorm takes from g its part along (1, 1) and its part along ŷ; in a plane "
         "there is no third direction, so nothing is left: v = 0. The printed bound takes more than there is."
