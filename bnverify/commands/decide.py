@@ -172,7 +172,7 @@ def statements(what: str) -> list[str]:
 
 
 def print_scripts(found: list[Decision]) -> None:
-    from bnverify.theory.decide.replay import script
+    from bnverify.theory.points.script import script
 
     for decision in found:
         bad = next((outcome for outcome in decision.outcomes if outcome.instance), None)

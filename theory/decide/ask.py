@@ -6,11 +6,12 @@ import contextlib
 import time
 from dataclasses import replace
 
-from bnverify.theory.decide.best import best as sharpest
-from bnverify.theory.decide.conjecture import Conjecture
-from bnverify.theory.decide.decision import Decision, answer, unknown_decision
-from bnverify.theory.decide.repair import repair as mend
+from bnverify.theory.decide.conjecture import Conjecture, cases
+from bnverify.theory.decide.decision import Decision, combined, unknown_decision
+from bnverify.theory.decide.detail import detailed
+from bnverify.theory.decide.settle import Outcome, settle
 from bnverify.theory.decide.solvers import Portfolio, TimeUp
+from bnverify.theory.grammar import Node, parse, unparse
 
 
 def decide(
@@ -54,6 +55,9 @@ def answered(
     detail: bool = True,
 ) -> Decision:
     """The decision, with the best constant or the repair that was asked for."""
+    from bnverify.theory.decide.best import best as sharpest
+    from bnverify.theory.decide.repair import repair as mend
+
     begin = time.monotonic()
     if best is not None:
         try:
@@ -74,3 +78,49 @@ def answered(
             found, repair=mended.to_json() if mended else {"change": None}, seconds=time.monotonic() - begin
         )
     return found
+
+
+def answer(asked: Conjecture, portfolio: Portfolio, seed: int = 0, detail: bool = True) -> Decision:
+    """Decide with solvers that are already there."""
+    begin = time.monotonic()
+    found: list[Outcome] = []
+    made = unknown_decision(asked, ("the time was over",))
+    tree = parse(asked.statement, logic=True)
+    try:
+        questions = cases(asked)
+        if tree.head == "or" and (one := one_of(asked, tree, portfolio, seed)) is not None:
+            return replace(one, seconds=time.monotonic() - begin)
+        for case in questions:
+            found.append(settle(case, portfolio, seed))
+            if found[-1].answer == "refuted":
+                break
+        if tree.head in {"or", "iff"}:
+            found = without_emptiness(asked, found, portfolio, seed)
+        made = combined(asked, found)
+        if detail:
+            made = detailed(made, asked, portfolio, seed)
+    except TimeUp:
+        pass
+    return replace(made, seconds=time.monotonic() - begin)
+
+
+def one_of(asked: Conjecture, tree: Node, portfolio: Portfolio, seed: int) -> Decision | None:
+    """The decision of ``a or b`` where one of them is proved alone."""
+    for part in tree.args:
+        alone = answer(replace(asked, statement=unparse(part)), portfolio, seed, detail=False)
+        if alone.answer == "proved":
+            return replace(alone, statement=asked.statement)
+    return None
+
+
+def without_emptiness(
+    asked: Conjecture, found: list[Outcome], portfolio: Portfolio, seed: int
+) -> list[Outcome]:
+    """The outcomes of ``or`` and iff, where a case that nothing satisfies holds, unless the hypotheses are at fault."""
+    if all(outcome.answer == "vacuous" for outcome in found) and asked.given:
+        plain = [settle(case, portfolio, seed) for case in cases(replace(asked, statement="m >= 2"))]
+        if all(outcome.answer == "vacuous" for outcome in plain):
+            return found
+    return [
+        replace(outcome, answer="decided") if outcome.answer == "vacuous" else outcome for outcome in found
+    ]

@@ -13,19 +13,25 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from bnverify.theory.decide.conjecture import Case, Conjecture, cases, placed
-from bnverify.theory.decide.reduce import Irreducible, Shape, demanded, unknown, violated
-from bnverify.theory.decide.replay import Floats
+from bnverify.theory.certify.unknowns import Irreducible, unknown
+from bnverify.theory.decide.ask import answer
+from bnverify.theory.decide.conjecture import Conjecture, cases, placed
+from bnverify.theory.decide.detail import tightness
+from bnverify.theory.decide.reduce import Shape, demanded, violated
 from bnverify.theory.decide.solvers import Portfolio, smt
 from bnverify.theory.grammar import Node, names_in, parse, put, unparse
 from bnverify.theory.kernel import Number
 from bnverify.theory.normalisations import declared, names_of, normalisation
+from bnverify.theory.points.case import Case
+from bnverify.theory.points.replay import Floats
 from bnverify.theory.room import walk
 
 from bnverify.base.errors import InputError
 
 STEP = Fraction(1, 10**6)
 """How far beyond the best constant, relatively, the statement must fail."""
+
+
 SIZES = range(2, 9)
 
 
@@ -82,8 +88,6 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
     Raises:
         InputError: the statement does not have exactly this free constant.
     """
-    from bnverify.theory.decide.decision import answer
-
     direction, name = parse_best(text)
     if name not in names_in(parse(asked.statement, logic=True)):
         raise InputError(f"--best {text}: the statement does not mention {name}")
@@ -153,8 +157,8 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
             from_m=asked.min_m,
             below={str(m): str(at[m]) for m in range(low, asked.min_m) if at.get(m) is not None},
         )
-        if not kept.proved and isinstance(known := number_of(formula), float):
-            around, _ = enclosure(asked, name, direction, known, portfolio, seed, True)
+        if not kept.proved and isinstance(size := number_of(formula), float):
+            around, _ = enclosure(asked, name, direction, size, portfolio, seed, True)
             if around.certified:
                 kept = replace(kept, low=around.low, high=around.high, certified=True)
         return kept, found
@@ -181,8 +185,6 @@ def approaching(
     asked: Conjecture, name: str, value: Node, sign: int, portfolio: Portfolio, seed: int
 ) -> list[dict[str, Any]]:
     """Exact counterexamples to constants a tenth, a hundredth, ... beyond the best one."""
-    from bnverify.theory.decide.decision import answer
-
     found = []
     for power in (1, 2, 3):
         if portfolio.left() < 1:
@@ -200,8 +202,6 @@ def none_serves(
     asked: Conjecture, name: str, direction: str, portfolio: Portfolio, seed: int
 ) -> tuple[Best, Any]:
     """There is no such constant: the statement fails even with a thousand."""
-    from bnverify.theory.decide.decision import answer
-
     most = "-1000" if direction == "max" else "1000"
     found = answer(constant(asked, name, parse(most)), portfolio, seed, detail=False)
     refuted = found if found.answer == "refuted" else None
@@ -212,8 +212,6 @@ def enclosure(
     asked: Conjecture, name: str, direction: str, end: float, portfolio: Portfolio, seed: int, unsure: bool
 ) -> tuple[Best, Any]:
     """Rational ends near the best constant: the statement proved with one and refuted with the other."""
-    from bnverify.theory.decide.decision import answer
-
     sign = 1 if direction == "max" else -1
     holds, good, bad = None, None, None
     finest = max(int(10**8 / (1 + abs(end))), 100)
@@ -374,7 +372,5 @@ def _positive(formula: str) -> bool:
 
 def attaining(asked: Conjecture, name: str, value: Node, portfolio: Portfolio) -> dict[str, Any] | None:
     """An instance at which both sides are equal with the best constant, and not 0."""
-    from bnverify.theory.decide.decision import answer, tightness
-
     found = tightness(answer(constant(asked, name, value), portfolio, detail=False), 0)
     return found.tight_at if found.tight_at is not None and found.tight_at["left"] != "0" else None

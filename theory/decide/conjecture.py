@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from bnverify.theory.grammar import GrammarError, Node, lines, names_in, nodes, parse, put, unparse
-from bnverify.theory.kernel import Claim, Formal, Number, Refused, Vector
+from bnverify.theory.kernel import Claim
 from bnverify.theory.normalisations import (
     Normalisation,
     declared,
@@ -16,6 +16,7 @@ from bnverify.theory.normalisations import (
     two_units,
     units,
 )
+from bnverify.theory.points.case import Case, build
 from bnverify.theory.sorts import Sort, statement
 from bnverify.theory.vocabulary import VOCABULARY
 
@@ -39,24 +40,6 @@ class Conjecture:
     vectors: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     min_m: int = 2
-
-
-@dataclass
-class Case:
-    """One claim of a conjecture: hypotheses in conjunction, one relation, eps zero or positive.
-
-    signs: the formal vectors of signs, and the texts of the vectors whose entries have them. definite: the operators,
-    no single letters, that hypotheses call positive semi-definite.
-    """
-
-    claim: Claim
-    formal: Formal
-    goal: tuple[Number | Vector, str]
-    given: list[tuple[Number | Vector, str]]
-    labels: list[str] = field(default_factory=list)
-    operators: dict[str, str] = field(default_factory=dict)
-    signs: list[tuple[str, str]] = field(default_factory=list)
-    definite: list[str] = field(default_factory=list)
 
 
 def read(conjecture: Conjecture) -> tuple[Normalisation, Node, list[Node], dict[str, Sort]]:
@@ -246,73 +229,3 @@ def _case(
 
 def _chain(node: Node) -> tuple[Node, ...]:
     return node.args if node.head == "@" else (node,)
-
-
-def build(claim: Claim, operators: dict[str, str] | None = None) -> Case:
-    """The case of a claim: its relations in normal form.
-
-    Raises:
-        InputError: the kernel cannot read it, or it divides by what can be 0.
-    """
-    try:
-        formal = Formal(claim)
-        goal = formal.gap(claim.statement)
-    except Refused as reason:
-        raise InputError(_explain(claim, str(reason))) from None
-    kinds = {"H": "symmetric"} | (operators or {})
-    labels, definite = [], []
-    for i, text in enumerate(claim.hypotheses):
-        tree = parse(text)
-        if tree.head == "psd":
-            inside = unparse(tree.args[0])
-            if inside in kinds:
-                kinds[inside] = "psd"
-            else:
-                definite.append(inside)
-            continue
-        labels.append(f"given{i}")
-    labels += [f"need{i}" for i, _ in enumerate(claim.needs)]
-    given = [(formal.names[label], formal.relations[label]) for label in labels]
-    normal = [
-        (formal.normal(gap) if isinstance(gap, Number) else normal_vector(formal, gap), r)
-        for gap, r in (goal, *given)
-    ]
-    made = [name for name in formal.names if name.startswith(("sign'", "top'"))]
-    signs = list(zip(made, signed(claim.definition), strict=True))
-    return Case(claim, formal, normal[0], normal[1:], labels, kinds, signs, definite)
-
-
-def signed(definition: str) -> list[str]:
-    """The vectors of whose entries a definition takes signs, in the order in which it does."""
-    found = []
-    for node in (node for _, tree in lines(definition) for node in nodes(tree)):
-        if node.head == "sign":
-            found.append(unparse(node.args[0]))
-        elif node.head in {"mean", "max"} and len(node.args) == 1 and node.args[0].head == "abs":
-            found.append(unparse(node.args[0].args[0]))
-    return found
-
-
-def normal_vector(formal: Formal, value: Vector) -> Vector:
-    """A formal vector with normal coefficients."""
-    return value.like({key: c for key, x in value.parts.items() if (c := formal.normal(x))})
-
-
-def _explain(claim: Claim, reason: str) -> str:
-    if "divides by what may be 0" in reason:
-        inside = reason.partition(": ")[2]
-        return (
-            f'{claim.statement}: divides by {inside}, which can be 0; exclude it with --given "{inside} != 0"'
-        )
-    if "root of what may be negative" in reason:
-        inside = reason.partition(": ")[2]
-        way = f'--given "{inside} >= 0"'
-        return f"{claim.statement}: the root of {inside}, which can be negative; exclude that with {way}"
-    return f"{claim.statement}: {reason}"
-
-
-def without(case: Case, index: int) -> Case:
-    """The case without one of its hypotheses."""
-    kept = tuple(text for i, text in enumerate(case.claim.hypotheses) if i != index)
-    kinds = {name: "symmetric" if kind == "psd" else kind for name, kind in case.operators.items()}
-    return build(replace(case.claim, hypotheses=kept), kinds)

@@ -34,7 +34,10 @@ BN, LN, RMS, WN = (
     "Zhang and Sennrich 2019",
     "Salimans and Kingma 2016",
 )
+
+
 _FORM = "gamma**2/sigma**2*(v @ H @ v) - gamma/(m*sigma**2)*(g @ yhat)*(v @ v)"
+
 
 CONJECTURES = (
     Tried(

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from bnverify.theory.decide.decision import SIDES, Decision, is_zero
-from bnverify.theory.decide.replay import script
 from bnverify.theory.grammar import GrammarError, Node, lines, parse
 from bnverify.theory.normalisations import normalisation
+from bnverify.theory.points.script import script
 from bnverify.theory.vocabulary import VOCABULARY
 from bnverify.theory.writing.cite import LETTERS
 
@@ -22,7 +22,11 @@ from bnverify.base.errors import InputError
 from bnverify.base.files import require_folder, write_text
 
 _RELATION = {"<=": r"\le", ">=": r"\ge", "<": "<", ">": ">", "==": "=", "!=": r"\ne"}
+
+
 _TIGHT = {"number", "name", "/", "sqrt", "norm", "abs", "mean", "min", "max", "d", "at", "sign"}
+
+
 _OPERATORS = {"H", "B", "X", "T", "D", "HW", "HW_plain"}
 
 
@@ -139,9 +143,6 @@ def instance(point: dict[str, Any]) -> str:
     return r",\quad ".join(parts + ([" = ".join([*zeros, "0"])] if zeros else []))
 
 
-# ---------------------------------------------------------------- the page
-
-
 def markdown(decision: Decision) -> Iterator[str]:
     """The blocks of a decision: statement, hypotheses, answer, and its evidence."""
     yield f"$${formula(decision.statement)}$$"
@@ -215,7 +216,7 @@ def evidence(decision: Decision) -> Iterator[str]:
 def defined(decision: Decision) -> list[tuple[str, Node]]:
     """The lines of the normalisation that was asked about."""
     claims = [outcome.case.claim for outcome in decision.outcomes]
-    return lines(claims[0].definition if claims else normalisation(decision.norm).text)
+    return list(lines(claims[0].definition if claims else normalisation(decision.norm).text))
 
 
 def versions() -> str:

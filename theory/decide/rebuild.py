@@ -11,9 +11,9 @@ from functools import cache
 from math import isqrt
 from typing import Any
 
-from bnverify.theory.decide.conjecture import Case
 from bnverify.theory.decide.reduce import Coordinates, Frame
 from bnverify.theory.kernel import Exact, Number, Refused
+from bnverify.theory.points.case import Case
 
 
 @cache

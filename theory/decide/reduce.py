@@ -14,25 +14,18 @@ from fractions import Fraction
 from math import isqrt
 from typing import Any
 
-from bnverify.theory.decide.conjecture import Case
-from bnverify.theory.kernel import EPS, Formal, Number, Vector, mirror, walk
+from bnverify.theory.certify.unknowns import Irreducible, inner_products, names_of, unknown
+from bnverify.theory.kernel import EPS, Formal, Number, Vector, walk
 from bnverify.theory.kernel import parse as kernel_parse
+from bnverify.theory.points.case import Case
 
 Coordinates = dict[int, Number]
+
+
 Matrix = dict[tuple[int, int], Number]
-UNKNOWN = "number"  # the kind of every atom of a reduced polynomial
-
-
-def unknown(name: str) -> Number:
-    """The polynomial that is one unknown."""
-    return Number.atom((UNKNOWN, name))
 
 
 ZERO, ONE = Number({}), Number.of(1)
-
-
-class Irreducible(Exception):
-    """Why a statement is outside the reach of the reduction."""
 
 
 @dataclass
@@ -65,11 +58,6 @@ class Problem:
         """The scope as far as it concerns the unknowns that occur."""
         known = set(self.unknowns())
         return [(poly, relation) for poly, relation in self.scope if names_of(poly) & known]
-
-
-def names_of(poly: Number) -> set[str]:
-    """The unknowns of a polynomial."""
-    return {atom[1] for atom in poly.atoms()}
 
 
 class Frame:
@@ -299,31 +287,9 @@ class Frame:
 
 SLACK = {"==": "==", "!=": "!=", "<=": ">=", "<": ">"}
 """How right minus left compares with 0."""
+
+
 OPPOSITE = {"==": "!=", "!=": "==", ">=": "<", ">": "<="}
-
-
-def inner_products(value: Number | Vector, formal: Formal) -> set[tuple[str, tuple[str, ...], str]]:
-    """The inner products that a formal number or vector rests on, through roots and parts; a vector brings
-    its own words."""
-    found: set[tuple[str, tuple[str, ...], str]] = set()
-    stack: list[Any] = []
-    if isinstance(value, Vector):
-        for (word, name), c in value.parts.items():
-            found.add((name, word, name) if len(word) < 2 else (name, word[:-1] + mirror(word)[1:], name))
-            stack += c.atoms()
-    else:
-        stack += value.atoms()
-    seen: set[Any] = set()
-    while stack:
-        atom = stack.pop()
-        if atom in seen:
-            continue
-        seen.add(atom)
-        if atom[0] == "dot":
-            found.add(atom[1:])
-        elif atom in formal.meaning:
-            stack += formal.meaning[atom].atoms()
-    return found
 
 
 class Shape:
@@ -380,9 +346,9 @@ class Shape:
             into += [(x, SLACK[relation]) for x in values]
         for operator in (walk(kernel_parse(text), self.case.formal) for text in self.case.definite):
             problem.relaxed = True  # more is demanded of it than on the named vectors
-            for x in (Vector.base(name) for name in self.names):
+            for u in (Vector.base(name) for name in self.names):
                 try:
-                    problem.given.append((frame.value(self.case.formal.normal(x @ operator(x))), ">="))
+                    problem.given.append((frame.value(self.case.formal.normal(u @ operator(u))), ">="))
                 except KeyError:
                     continue
         if size is None:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from bnverify.theory.decide import certify, instances
+from bnverify.theory.certify import proofs
 from bnverify.theory.decide.conjecture import Conjecture, cases
 from bnverify.theory.decide.decision import Decision, combined
-from bnverify.theory.decide.replay import replaced
 from bnverify.theory.decide.settle import Settling, certified, find_example
 from bnverify.theory.decide.solvers import Portfolio
 from bnverify.theory.grammar import Node, names_in, nodes, parse, put, unparse
+from bnverify.theory.points import instances
+from bnverify.theory.points.script import replaced
 
 from bnverify.base.errors import InputError
 
@@ -37,7 +38,11 @@ HYPOTHESES = (
     "m >= 4",
 )
 """Hypotheses that are tried, in this order; then two of them together."""
+
+
 MOST = 3000
+
+
 LOOKS = 250
 """Instances of each batch size that are drawn against a candidate."""
 
@@ -99,7 +104,7 @@ def attempt(candidate: Conjecture, portfolio: Portfolio, seed: int) -> Decision 
             work = Settling(case, short, seed)
             if case.claim.hypotheses and (find_example(work) is not None or work.example is None):
                 return None
-            outcome = certified(work, certify.quick)
+            outcome = certified(work, proofs.quick)
             if outcome is None:
                 return None
             found.append(outcome)

@@ -5,24 +5,27 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import combinations
 from typing import Any
 
-from bnverify.theory.decide import certify, instances, search
-from bnverify.theory.decide.conjecture import Case, build
+from bnverify.theory.certify import proofs
+from bnverify.theory.certify.unknowns import Irreducible, unknown
+from bnverify.theory.decide.pieces import pieces, replace_example
 from bnverify.theory.decide.rebuild import lengths, point
-from bnverify.theory.decide.reduce import Frame, Irreducible, Shape, demanded, violated
-from bnverify.theory.decide.replay import replaced
+from bnverify.theory.decide.reduce import Frame, Shape, demanded, violated
 from bnverify.theory.decide.solvers import Answer, Portfolio, TimeUp, smt
-from bnverify.theory.grammar import Node, nodes, parse, unparse
-from bnverify.theory.kernel import Claim, Number, Refused, Vector, Verified, judge
-
-from bnverify.base.errors import InputError
+from bnverify.theory.grammar import nodes, parse
+from bnverify.theory.kernel import Claim, Number, Refused, Verified, judge
+from bnverify.theory.points import instances, search
+from bnverify.theory.points.batch import size_of
+from bnverify.theory.points.case import Case
+from bnverify.theory.points.maxima import certificate_at
 
 LARGEST = 40
 """The largest batch size at which a counterexample is looked for one by one."""
+
+
 DRAWS = 4000
 
 
@@ -89,7 +92,7 @@ def settle(case: Case, portfolio: Portfolio, seed: int = 0) -> Outcome:
     rooted = any(node.head in {"norm", "sqrt", "abs"} for node in nodes(parse(case.claim.statement)))
     if (case.claim.hypotheses or rooted) and (early := find_example(work)) is not None:
         return early
-    if (proof := certified(work, certify.quick)) is not None:
+    if (proof := certified(work, proofs.quick)) is not None:
         return proof
     reserve = min(3.0, portfolio.left() / 4)
     portfolio.deadline -= reserve
@@ -112,15 +115,15 @@ def certified(work: Settling, finder: Any) -> Outcome | None:
     proof = proved(work.case, finder, work.portfolio)
     if proof is not None:
         return accepted(work, (proof,))
-    for parts in pieces(work.case, finder is certify.thorough):
-        proofs = []
+    for parts in pieces(work.case, finder is proofs.thorough):
+        found = []
         for part in parts:
-            proof = proved(part, certify.quick, work.portfolio)
+            proof = proved(part, proofs.quick, work.portfolio)
             if proof is None:
                 break
-            proofs.append(proof)
+            found.append(proof)
         else:
-            return accepted(work, tuple(proofs))
+            return accepted(work, tuple(found))
     return None
 
 
@@ -139,102 +142,6 @@ def proved(case: Case, finder: Any, portfolio: Portfolio) -> Proof | None:
         except Refused:
             continue
     return None
-
-
-def pieces(case: Case, sizes: bool) -> Iterator[list[Case]]:
-    """Claims that together say the same: both inequalities of an equation, the square of a vector that is 0, a claim
-    for each order of what stands in |x|, Cauchy and Schwarz and what follows; some batch sizes one by one."""
-    claim = case.claim
-    tree = parse(claim.statement)
-    if tree.head == "==" and isinstance(case.goal[0], Number):
-        left, right = map(unparse, tree.args)
-        both = [
-            replace(claim, statement=f"{one} <= {other}") for one, other in ((left, right), (right, left))
-        ]
-        yield [build(each, case.operators) for each in both]
-    if tree.head == "==" and isinstance(case.goal[0], Vector) and claim.hypotheses:
-        left, right = map(unparse, tree.args)
-        gap = left if right == "0" else right if left == "0" else f"({left}) - ({right})"
-        yield [build(replace(claim, statement=f"({gap}) @ ({gap}) <= 0"), case.operators)]
-    yield from by_signs(case)
-    yield from by_cauchy(case, tree)
-    if not sizes:
-        return
-    for start in (claim.min_m + 1, claim.min_m + 2, claim.min_m + 4):
-        parts = []
-        for size in range(claim.min_m, start):
-            given = (*claim.hypotheses, f"m == {size}")
-            at = build(replace(claim, hypotheses=given, min_m=size, example=None), case.operators)
-            drawn = instances.candidates(at, (size,), 2000, 5, broken=False)
-            example = instances.satisfied(at, drawn)
-            if example is None:
-                break
-            parts.append(replace_example(at, example))
-        else:
-            later = build(replace(claim, min_m=start, example=None), case.operators)
-            if claim.hypotheses:
-                drawn = instances.candidates(later, (start, start + 1), 4000, 5, broken=False)
-                example = instances.satisfied(later, drawn)
-                if example is None:
-                    return
-                later = replace_example(later, example)
-            yield [*parts, later]
-
-
-def by_signs(case: Case) -> Iterator[list[Case]]:
-    """The claims without a |x|, or a min or max of two, one for each order of what stands in it."""
-    claim = case.claim
-    tree = parse(claim.statement)
-    inside = next((node for node in nodes(tree) if node.head in {"abs", "min", "max"}), None)
-    if inside is None or (inside.head != "abs" and len(inside.args) != 2):
-        return
-    first, second = inside.args if inside.head != "abs" else (inside.args[0], Node("number", (0,)))
-    above = {"abs": first, "max": first, "min": second}[inside.head]
-    below = {"abs": Node("neg", (first,)), "max": second, "min": first}[inside.head]
-    found = []
-    for relation, value in ((">=", above), ("<=", below)):
-        given = (*claim.hypotheses, f"{unparse(first)} {relation} {unparse(second)}")
-        part = build(
-            replace(claim, statement=unparse(replaced(tree, inside, value)), hypotheses=given, example=None),
-            case.operators,
-        )
-        least = claim.min_m
-        drawn = instances.candidates(part, (max(least, 3), least), 4000, 7, broken=False)
-        example = instances.satisfied(part, drawn)
-        if example is None:
-            return
-        found.append(replace_example(part, example))
-    yield found
-
-
-def by_cauchy(case: Case, tree: Node) -> Iterator[list[Case]]:
-    """Cauchy and Schwarz for the vectors under norms, and the claim from those."""
-    under = [node.args[0] for node in nodes(tree) if node.head == "norm"]
-    vectors = dict.fromkeys(unparse(part) for inside in under for part in parts_of(inside))
-    pairs = list(combinations(vectors, 2))[:3]
-    if not pairs or case.goal[1] not in {"<=", "<"}:
-        return
-    claim = replace(case.claim, example=case.claim.example)
-    lemmas = [f"{sign}(({a}) @ ({b})) <= norm({a})*norm({b})" for a, b in pairs for sign in ("", "-")]
-    try:
-        main = build(replace(claim, hypotheses=(*claim.hypotheses, *lemmas)), case.operators)
-        rest = [build(replace(claim, statement=text, hypotheses=(), example=None)) for text in lemmas]
-    except InputError:
-        return
-    low = claim.min_m
-    example = instances.satisfied(main, instances.candidates(main, (max(low, 3), low), 4000, 7, broken=False))
-    if example is not None:
-        yield [*rest, replace_example(main, example)]
-
-
-def parts_of(node: Node) -> list[Node]:
-    """The vectors of which one is a sum, without their factors."""
-    match node:
-        case Node(head="+" | "-", args=(left, right)):
-            return [*parts_of(left), *parts_of(right)]
-        case Node(head="*", args=(_, inside)) | Node(head="neg", args=(inside,)):
-            return parts_of(inside)
-    return [node]
 
 
 def find_example(work: Settling) -> Outcome | None:
@@ -274,11 +181,6 @@ def find_example(work: Settling) -> Outcome | None:
     return None
 
 
-def replace_example(case: Case, example: dict[str, Any]) -> Case:
-    """The case whose claim has this example."""
-    return replace(case, claim=replace(case.claim, example=example))
-
-
 def satisfiable(work: Settling, shape: Shape, only: str | None = None) -> Iterator[tuple[int | None, Answer]]:
     """Whether the hypotheses can hold, by cases of rank."""
     for size in [*range(work.case.claim.min_m, shape.rank), None]:
@@ -291,9 +193,6 @@ def satisfiable(work: Settling, shape: Shape, only: str | None = None) -> Iterat
                 max(shape.rank, work.case.claim.min_m), max(shape.rank, work.case.claim.min_m) + 3
             ):
                 yield whole, Answer("sat")
-
-
-# ---------------------------------------------------------------- solvers
 
 
 def by_solvers(work: Settling) -> Outcome:
@@ -385,7 +284,7 @@ def ask_size(
         found = convict(work, frame, answer, variant)
         if found is not None:
             return answer, found
-        found = nearby(work, shape, frame, answer, variant)
+        found = nearby(work, frame, answer, variant)
         if found is not None:
             return answer, found
     return answer, None
@@ -400,34 +299,22 @@ def convict(work: Settling, frame: Frame, answer: Answer, variant: int) -> dict[
     return instances.convicted(work.case, [data]) if data is not None else None
 
 
-def nearby(work: Settling, shape: Shape, frame: Frame, answer: Answer, variant: int) -> dict[str, Any] | None:
+def nearby(work: Settling, frame: Frame, answer: Answer, variant: int) -> dict[str, Any] | None:
     """A model with short rational values near the first one: the unknowns are fixed one after the other."""
-    from bnverify.theory.decide.reduce import names_of, unknown
-
-    fixed = [
-        (unknown(name) - type(frame.m).of(Fraction(text)), "==")
-        for name, text in answer.model.items()
-        if " " not in text
-    ]
-    awkward = [name for name, text in answer.model.items() if " " in text]
-    del names_of
-    conditions = [*demanded(frame.problem)]
-    model = answer.model
-    for name in awkward:
+    conditions, model = demanded(frame.problem), answer.model
+    for name in [name for name, text in answer.model.items() if " " in text]:
         near = float(Fraction(_rational(model.get(name, "0"))))
         for bottom in (1, 2, 4, 10, 100):
-            value = Fraction(round(near * bottom), bottom)
-            attempt = [*conditions, (unknown(name) - type(frame.m).of(value), "==")]
-            again = work.portfolio.ask(
-                smt(frame.problem, attempt, violated(frame.problem)), [], min(1.0, work.portfolio.left())
-            )
+            value = Number.of(Fraction(round(near * bottom), bottom))
+            attempt = [*conditions, (unknown(name) - value, "==")]
+            text = smt(frame.problem, attempt, violated(frame.problem))
+            again = work.portfolio.ask(text, [], min(1.0, work.portfolio.left()))
             if again.word == "sat":
                 conditions, model = attempt, again.model
                 break
         found = convict(work, frame, Answer("sat", model), variant)
         if found is not None:
             return found
-    del fixed
     return None
 
 
@@ -451,7 +338,7 @@ def rebuilt(work: Settling, shape: Shape, size: int, goal: bool = True) -> dict[
 def confirmed(work: Settling, shape: Shape, by: set[str], whole_numbers: bool = False) -> Outcome:
     """Unsatisfiable in every case: a certificate if one is found, else what the second solver says."""
     with contextlib.suppress(TimeUp):  # what the solvers said stays said
-        if (proof := certified(work, certify.thorough)) is not None:
+        if (proof := certified(work, proofs.thorough)) is not None:
             return proof
     if len(work.portfolio.names) > 1 and not whole_numbers:
         by = set(work.portfolio.names) if seconded(work, shape) else by
@@ -472,7 +359,7 @@ def seconded(work: Settling, shape: Shape) -> bool:
 
 def lower(work: Settling, shape: Shape, found: dict[str, Any], holds: list[int]) -> dict[str, Any]:
     """A counterexample of a smaller batch size, if the solvers see one; sizes without go into ``holds``."""
-    for smaller in range(work.case.claim.min_m, instances.size_of(found)):
+    for smaller in range(work.case.claim.min_m, size_of(found)):
         if smaller in holds or work.portfolio.left() < 0.3:
             continue
         answer, better = ask_size(work, shape, smaller, 2.0)
@@ -497,9 +384,9 @@ def refuted(
             shape = None
         with contextlib.suppress(TimeUp):  # what is found stays found
             found = lower(work, shape, found, holds) if shape is not None else found
-        smallest = set(range(low, instances.size_of(found))) <= set(holds)
-    smallest = smallest or instances.size_of(found) == low
-    verified = judge(case.claim, instances.certificate_at(case.claim, found))
+        smallest = set(range(low, size_of(found))) <= set(holds)
+    smallest = smallest or size_of(found) == low
+    verified = judge(case.claim, certificate_at(case.claim, found))
     return work.outcome(
         "refuted",
         verified=verified,

@@ -4,11 +4,11 @@ import random
 
 import numpy as np
 import pytest
-from bnverify.theory.decide import replay
 from bnverify.theory.decide.ask import decide
-from bnverify.theory.decide.instances import Batch
 from bnverify.theory.grammar import parse
 from bnverify.theory.kernel import judge
+from bnverify.theory.points import replay
+from bnverify.theory.points.batch import Batch
 from bnverify.theory.room import walk
 
 FIRST = [

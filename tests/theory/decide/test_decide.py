@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from bnverify.theory.decide import replay
 from bnverify.theory.decide.ask import decide
 from bnverify.theory.decide.decision import Decision
 from bnverify.theory.kernel import judge
+from bnverify.theory.points.script import script
 
 from bnverify.base.errors import InputError
 
@@ -385,7 +385,7 @@ def test_autograd_on_a_plain_loss_agrees_with_the_counterexample(row):
     found = ask(row, detail=False)
     (bad,) = [outcome for outcome in found.outcomes if outcome.instance]
     names: dict = {}
-    exec(replay.script(bad.case.claim, bad.instance), names)
+    exec(script(bad.case.claim, bad.instance), names)
     exact = found.counterexample
     for side, float_side in (("left", "left_float"), ("right", "right_float")):
         value = torch.as_tensor(names[side]).detach()
@@ -398,7 +398,7 @@ def test_autograd_on_a_plain_loss_agrees_with_the_counterexample(row):
 def test_the_replay_script_needs_torch_alone(tmp_path):
     pytest.importorskip("torch")
     found = decide("v @ v <= g @ g", detail=False)
-    text = replay.script(found.outcomes[0].case.claim, found.outcomes[0].instance)
+    text = script(found.outcomes[0].case.claim, found.outcomes[0].instance)
     assert len(text.splitlines()) <= 10
     assert "bnverify" not in text
     file = tmp_path / "replay.py"

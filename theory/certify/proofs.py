@@ -13,30 +13,24 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
-from bnverify.theory.decide.algebra import Algebra
-from bnverify.theory.decide.conjecture import Case
-from bnverify.theory.decide.equations import Equations
-from bnverify.theory.decide.reduce import Irreducible
-from bnverify.theory.decide.terms import (
-    Term,
-    attained,
-    binomials,
-    defined,
-    generators,
-    key_of,
-    quotient,
-    spread,
-    squares_by_elimination,
-    times,
-)
-from bnverify.theory.decide.weights import solve_exactly, solved
+from bnverify.theory.certify.algebra import Algebra
+from bnverify.theory.certify.coefficients import solve_exactly, solved
+from bnverify.theory.certify.equations import Equations
+from bnverify.theory.certify.squares import binomials, squares_by_elimination
+from bnverify.theory.certify.terms import Term, attained, defined, generators, key_of, quotient, spread, times
+from bnverify.theory.certify.unknowns import Irreducible
 from bnverify.theory.grammar import Node, nodes, parse, unparse
 from bnverify.theory.kernel import Number, Refused, Vector, comparison, walk
+from bnverify.theory.points.case import Case
 
 MOST = 2000
 """The most terms that are weighed at once."""
+
+
 QUICK, THOROUGH = 0.6, 3.0
 """Seconds of this process for a first and for a second attempt."""
+
+
 Certificate = dict[str, Any]
 
 

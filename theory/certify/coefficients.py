@@ -1,5 +1,6 @@
 """Few terms and exact coefficients: non-negative least squares in float64 chooses, elimination over the
-rationals solves."""
+rationals solves.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from bnverify.theory.decide.terms import Term
+from bnverify.theory.certify.terms import Term
 from bnverify.theory.kernel import Number
 
 

@@ -1,5 +1,6 @@
 """Where algebra does not reach: ascent on the violation in float64 from drawn starts, and exact conviction of what
-it finds. What it does not find stays open, with the effort and the smallest slack seen."""
+it finds. What it does not find stays open, with the effort and the smallest slack seen.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bnverify.theory.decide import instances
-from bnverify.theory.decide.conjecture import Case
-from bnverify.theory.decide.instances import Array, Batch
 from bnverify.theory.kernel import Number
+from bnverify.theory.points import instances
+from bnverify.theory.points.batch import Array, Batch, operator_of, size_of, with_signs
+from bnverify.theory.points.case import Case
 
 STARTS, STEPS = 48, 40
+
+
 PENALTY = 10.0
 """Weight of a broken hypothesis, relative to its terms, against the violation of the statement."""
+
+
 DENOMINATORS = (1, 2, 4, 12, 60, 1000)
 
 
@@ -107,7 +112,7 @@ def meant(case: Case, size: int, data: dict[str, Array]) -> dict[str, Array]:
             psd = case.operators.get(name) == "psd"
             turned = np.transpose(table, (0, 2, 1))
             out[name] = table @ turned if psd else (table + turned) / 2
-    return instances.with_signs(case, size, out)[0]
+    return with_signs(case, size, out)[0]
 
 
 def violation(case: Case, size: int, data: dict[str, Array]) -> tuple[Array, Array]:
@@ -123,7 +128,7 @@ def violation(case: Case, size: int, data: dict[str, Array]) -> tuple[Array, Arr
             short = np.abs(far) if how == "==" else np.maximum(-far, 0.0) if how in {"<=", "<"} else 0.0 * far
             broken = broken + short / (terms + 1e-300)
         for text in case.definite:
-            table = batch.table(instances.operator_of(case, text))
+            table = batch.table(operator_of(case, text))
             table = np.where(np.isfinite(table), table, 0.0)
             least = np.linalg.eigvalsh((table + np.transpose(table, (0, 2, 1))) / 2)[:, 0]
             broken = broken + np.maximum(-least, 0.0)
@@ -164,7 +169,7 @@ def gradient(case: Case, size: int, data: dict[str, Array]) -> dict[str, Array]:
 
 def convicted(case: Case, data: dict[str, Array], row: int) -> dict[str, Any] | None:
     """The first of the points near a start's end, with short rational entries, that the kernel convicts."""
-    size = instances.size_of({name: x[row] for name, x in data.items()})
+    size = size_of({name: x[row] for name, x in data.items()})
     here = {name: x[row : row + 1] for name, x in data.items()}
     for bottom in DENOMINATORS:
         rounded = {name: np.round(x * bottom) / bottom for name, x in here.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from bnverify.theory.decide.algebra import Algebra
+from bnverify.theory.certify.algebra import Algebra
 from bnverify.theory.kernel import Number
 
 

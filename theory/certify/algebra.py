@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from bnverify.theory.decide.conjecture import Case
-from bnverify.theory.decide.reduce import Irreducible, inner_products, unknown
+from bnverify.theory.certify.texts import _is_atom, bracket, is_bracketed, literal, written
+from bnverify.theory.certify.unknowns import Irreducible, inner_products, names_of, unknown
 from bnverify.theory.grammar import nodes, parse, unparse
-from bnverify.theory.kernel import EPS, LARGEST, Number, Refused, Vector, mirror, walk
+from bnverify.theory.kernel import EPS, Number, Refused, Vector, mirror, walk
 from bnverify.theory.kernel import parse as kernel_parse
+from bnverify.theory.points.case import Case
 
 ZERO, ONE = Number({}), Number.of(1)
+
+
 Row = dict[int, Number]
 
 
@@ -388,44 +391,3 @@ class Algebra:
             below = bottom[0] if len(bottom) == 1 else f"({'*'.join(bottom)})"
             return f"{'*'.join(top) or '1'}/{below}"
         return "*".join(top) or "1"
-
-
-def literal(n: int) -> str:
-    """A whole number with the literals that the kernel reads, which go up to 10**9."""
-    return str(n) if n <= LARGEST else f"({literal(n // LARGEST)}*{LARGEST} + {n % LARGEST})"
-
-
-def written(letter: str) -> str:
-    """How texts name an operator, or a transposed one."""
-    name = letter.rstrip("<>!")
-    if name == "X'":
-        return "T" if letter.endswith("<") else "X"
-    if not letter.endswith("<"):
-        return name
-    return f"H_{name[3]}{name[2]}" if name.startswith("H_") and len(name) == 4 else f"{name}_T"
-
-
-def _is_atom(value: Any, atom: Any) -> bool:
-    return isinstance(value, Number) and value.parts == {((atom, 1),): 1}
-
-
-def is_bracketed(text: str) -> bool:
-    """Whether the first bracket closes at the end."""
-    if not (text.startswith("(") and text.endswith(")")):
-        return False
-    depth = 0
-    for i, character in enumerate(text):
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if depth == 0:
-            return i == len(text) - 1
-    return False
-
-
-def bracket(text: str) -> str:
-    """The text as a single factor."""
-    return text if text.isidentifier() or is_bracketed(text) else f"({text})"
-
-
-def names_of(poly: Number) -> set[str]:
-    """The unknowns of a polynomial."""
-    return {atom[1] for atom in poly.atoms()}
