@@ -136,7 +136,6 @@ class Proof:
 
     terms: for an inequality that is no identity, slack = sum of these terms.
     lemma: the named lemma that turns the verified steps into the statement (see `lemmas`).
-    witness: for an existential statement, what is exhibited.
     at: for "there is an instance with ...": an exact point at which the statement holds.
     multiplier: a positive text by which the slack is multiplied before it is the sum of the terms.
     example: a point at which the hypotheses hold, so that something satisfies them.
@@ -145,7 +144,6 @@ class Proof:
     steps: tuple[Step, ...] = ()
     terms: Any = None
     lemma: str | None = None
-    witness: str | None = None
     at: Instance | None = None
     eps: bool = False
     multiplier: str = "1"
@@ -191,13 +189,11 @@ class Refutation:
     smallest, generic: the smallest exact instance (in m, then non-zeros, then height) and the smallest with all
         terms non-zero.
     negation: for "there is": a relation whose certificate for all values contradicts the statement.
-    citation: for a sentence about the paper: (claim id, word) found in that claim's title or quotation.
     """
 
     smallest: Instance | None = None
     generic: Instance | None = None
     negation: Step | None = None
-    citation: tuple[str, str] | None = None
     example: Instance | None = None
 
 

@@ -9,14 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnverify.theory.claim import (
-    Claim,
-    Corrected,
-    Data,
-    Proof,
-    Reading,
-    Refutation,
-)
+from bnverify.theory.claim import Claim, Corrected, Data, Proof, Reading, Refutation
 
 STEP = "the verdict of a line is that of its value; the step is shown beside it"
 SAME_POINT = Data(right_side_at="z = gamma y-hat + beta, where both networks have g and H")
@@ -125,12 +118,7 @@ def equation(
         quotation=quotation,
         readings=readings,
         corrected=corrected,
-        scope=(
-            ("m", ">= 2"),
-            ("gamma", gamma),
-            ("sigma", "> 0"),
-            ("eps", "= 0"),
-        ),
+        scope=(("m", ">= 2"), ("gamma", gamma), ("sigma", "> 0"), ("eps", "= 0")),
         assumptions=() if state else ("sigma > 0", *of_gamma, *assumptions),
         notation=notation,
         why=why,

@@ -53,7 +53,7 @@ PROBE, FRESH = "p'", "q'"  # free vectors with names that no text can spell
 M, EPS = ("number", "m"), ("number", "eps")
 LEMMAS = {
     "composition": "where x is mapped continuously to a local minimum of a function over a set that holds the image "
-    "of the map, x is a local minimum of the function after the map",
+    "of the map, x is a local minimum of the function after the map"
 }
 
 

@@ -187,14 +187,7 @@ PLAIN_NAMES = Names(
         "dW_hat": "ŵ(Ŵ*)",
         "dW_other": "ŵ(X′)",
     },
-    operators={
-        "Dyhat": "∂ŷ/∂y",
-        "Dz": "∂z/∂y",
-        "T": "Xᵀ",
-        "S": "XXᵀ",
-        "HW": "Ĥ",
-        "HW_plain": "H₀",
-    },
+    operators={"Dyhat": "∂ŷ/∂y", "Dz": "∂z/∂y", "T": "Xᵀ", "S": "XXᵀ", "HW": "Ĥ", "HW_plain": "H₀"},
     compounds=frozenset({"yhat_scaled"}),
 )
 

@@ -184,14 +184,7 @@ def _erratum(entry: Stored) -> list[str]:
 def errata(entries: Iterable[Stored]) -> str:
     """notes/errata.md: what is off in the sources, in their order."""
     known = list(entries)
-    lines = [
-        "# Errata",
-        "",
-        GENERATED,
-        "",
-        PREFACE,
-        "",
-    ]
+    lines = ["# Errata", "", GENERATED, "", PREFACE, ""]
     for name, title in SOURCES:
         of_source = in_source_order(entry for entry in known if source_of(entry.id) == name)
         wrong = [entry for entry in of_source if erroneous(entry)]

@@ -129,7 +129,7 @@ POINT = Instance(y=(0, 1, 3), g=(1, 0, 2))
             reading("v @ one == 0", refutation=Refutation(negation=Step("g'g = g'g", says="g @ g == g @ g")))
         ),
         made(reading("v @ one == 0", refutation=Refutation(POINT))),
-        made(reading("v @ one == 0", refutation=Refutation(citation=("lem-4.5", "initialization")))),
+        made(reading("v @ one == 0", refutation=Refutation())),
         made(reading("(v @ v)/(v @ v) == 1", proof=Proof())),
         made(reading("(g @ a)*one == (one @ a)*g", proof=Proof())),
         made(reading("v @ yhat == 0", proof=Proof()), eps=">= 0"),

@@ -2,39 +2,19 @@ r"""The blog's formulas about beta-smoothness and gradient descent."""
 
 from __future__ import annotations
 
-from bnverify.theory.claim import (
-    Claim,
-    Corrected,
-    Data,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-    Step,
-)
+from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Step
 
 MAXIMUM_ATTAINED = "(x0**2 + 1)/(1 + (x0**2 + 1)) <= x0**2/(1 + x0**2)"
-
 GROWS = "x0**2/(1 + x0**2) <= (x0**2 + 1)/(1 + (x0**2 + 1))"
-
 PER_SAMPLE = "(u @ H @ w)**2 <= b_L**2 * (u @ w)**2"
-
 GD_BOUND = "a_L * (x1 - a_L*x1/b_L)**2/2 <= 2*b_L*abs(x1)"
-
 GD_BOUND_SQUARED = "a_L * (x1 - a_L*x1/b_L)**2/2 <= 2*b_L*x1**2"
-
 GUARANTEED_DECREASE = "eta * (1 - lam*eta/2) <= 1/(2*lam)"
-
 BEST_RATE = "a_L * (x1 - a_L*x1/b_L)**2/2 <= a_L * (x1 - eta*a_L*x1)**2/2"
-
 HALVED = "at(2*lam*D0**2/steps, lam, lam/2) == 2*lam*D0**2/steps/2"
-
 RATE_DOUBLED = "at(1/lam, lam, lam/2) == 2 * (1/lam)"
-
 SAME_ITERATES = "scale * (y - eta/scale**2*v) == z - eta*g"
-
 SAME_FACTOR = "scale * (y - eta/scale*v) == z - eta*g"
-
 SADDLE = Instance(
     y=(0, 1),
     g=(0, 0),

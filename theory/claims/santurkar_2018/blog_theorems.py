@@ -12,7 +12,6 @@ LOST_SQUARE = (
     "(W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) @ (W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) <= (W0 "
     "- Wstar) @ (W0 - Wstar) - 1/(Wstar @ Wstar) * (Wstar @ Wstar - Wstar @ W0)"
 )
-
 HALF_WAY = Instance(
     y=(0, 1),
     g=(0, 0),

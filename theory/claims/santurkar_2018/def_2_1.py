@@ -15,19 +15,14 @@ covariate shift (ICS) of activation $i$ at time $t$ to be the difference $||G_{t
 $$G_{t,i} = \nabla_{W_i^{(t)}} \mathcal{L}(W_1^{(t)}, \dots, W_k^{(t)}; x^{(t)}, y^{(t)})$$
 $$G'_{t,i} = \nabla_{W_i^{(t)}} \mathcal{L}(W_1^{(t+1)}, \dots, W_{i-1}^{(t+1)}, W_i^{(t)}, W_{i+1}^{(t)}, \dots,
 W_k^{(t)}; x^{(t)}, y^{(t)}).$$"""
-
 LOSS = "(w2*w1*x1 - t)**2/2"
 G1, G2 = f"d({LOSS}, w1)", f"d({LOSS}, w2)"
 SHIFT = f"(at({G2}, w1, w1 - eta*{G1}) - {G2})"
 RESCALED_SHIFT = f"at(at({SHIFT}, w1, w1/k), w2, k*w2)"
-
 FIRST_LAYER = f"{G1} - {G1} == 0"
-
 MOVED = "d((w2*(w1 - eta*r)*x1 - t)**2/2, w2)"
 RATE_OF_SHIFT = f"{MOVED} - {G2} == -eta*r*d({G2}, w1) + (eta*r)**2/2*d(d({G2}, w1), w1)"
-
 SAME_AFTER_RESCALING = f"{RESCALED_SHIFT} == {SHIFT}"
-
 RESCALED = Instance(
     y=(0, 1),
     g=(0, 0),

@@ -44,20 +44,14 @@ LINE_9 = r"""$$= \frac{\gamma^2}{\sigma^2} \left(\left| \left| \frac{\partial \w
 \right| \right|^2 - \frac{1}{m} \left\langle \mathbf{1}, \frac{\partial \widehat{\mathcal{L}}}{\partial z_j}
 \right\rangle^2 - \frac{1}{\sqrt{m}} \left\langle \frac{\partial \widehat{\mathcal{L}}}{\partial z_j},
 \widehat{\mathbf{y}}_j \right\rangle^2 \right) \tag{9}$$"""
-
-
 FROM_4_TO_5 = (
     "gamma/(m*sigma) * (m*g - (one @ g)*one - (g @ yhat)*yhat) == gamma/sigma * (g - mean(g)*one "
     "- 1/m * ((g - mean(g)*one) @ yhat)*yhat)"
 )
-
-
 FROM_5_TO_6 = (
     "gamma/sigma * (g - mean(g)*one - 1/m * ((g - mean(g)*one) @ yhat)*yhat) == gamma/sigma * (g "
     "- mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ yhat)))"
 )
-
-
 FROM_6_TO_7 = (
     "(gamma/sigma * (g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * "
     "(yhat/sqrt(yhat @ yhat)))) @ (gamma/sigma * (g - mean(g)*one - ((g - mean(g)*one) @ "
@@ -66,38 +60,27 @@ FROM_6_TO_7 = (
     "(g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ "
     "yhat))))"
 )
-
-
 LINE_8_TEXT = (
     "v @ v == gamma**2/sigma**2 * ((g - mean(g)*one) @ (g - mean(g)*one) - ((g - mean(g)*one) @ "
     "(yhat/sqrt(yhat @ yhat)))**2)"
 )
-
-
 FROM_7_TO_8 = (
     "gamma**2/sigma**2 * ((g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * "
     "(yhat/sqrt(yhat @ yhat))) @ (g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ "
     "yhat))) * (yhat/sqrt(yhat @ yhat)))) == gamma**2/sigma**2 * ((g - mean(g)*one) @ (g - "
     "mean(g)*one) - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat)))**2)"
 )
-
-
 FROM_8_TO_9 = (
     "gamma**2/sigma**2 * ((g - mean(g)*one) @ (g - mean(g)*one) - ((g - mean(g)*one) @ "
     "(yhat/sqrt(yhat @ yhat)))**2) == gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ "
     "yhat)**2/sqrt(m))"
 )
-
-
 LINE_9_CORRECTED = "v @ v == gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/m)"
-
-
 FROM_8_TO_9_CORRECTED = (
     "gamma**2/sigma**2 * ((g - mean(g)*one) @ (g - mean(g)*one) - ((g - mean(g)*one) @ "
     "(yhat/sqrt(yhat @ yhat)))**2) == gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ "
     "yhat)**2/m)"
 )
-
 SMALLEST = Instance(
     y=(0, 1), g=(0, 1), note="m = 2: the gradient through BatchNorm is 0, the printed sum is not"
 )

@@ -7,13 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnverify.theory.claim import (
-    Corrected,
-    Data,
-    Instance,
-    Proof,
-    Refutation,
-)
+from bnverify.theory.claim import Corrected, Data, Instance, Proof, Refutation
 from bnverify.theory.equation import equation, step, value
 
 LINE_10 = r"""$$\lambda_0 = \max_{x \in \mathbb{R}^d; ||x||_2 = 1} x^\top M x,\tag{10}$$"""
@@ -28,31 +22,19 @@ LINE_14 = r"""$$\frac{\partial \hat{\mathcal{L}}}{\partial W_{\cdot j}} = \mathb
 LINE_15 = r"""$$\left\| \frac{\partial \hat{\mathcal{L}}}{\partial W_{\cdot j}} \right\|^2 = \left(\frac{\partial
 \hat{\mathcal{L}}}{\partial y_j} \right)^{\top} \mathbf{X} \mathbf{X}^{\top} \left(\frac{\partial
 \hat{\mathcal{L}}}{\partial y_j} \right), \tag{15}$$"""
-
 NO_EIGENVALUE_ABOVE = "mu0 * (x @ x) <= lambda0 * (x @ x)"
-
 LARGEST_VALUE = "x @ A @ x <= lambda0 * (x @ x)"
-
 LINE_12_TEXT = "dW @ u == v @ X @ u"
-
-
 FROM_11_TO_12 = "v @ d(y, W, u) == v @ X @ u"
-
-
 FROM_13_TO_14 = "v @ X @ u == u @ T @ v"
-
-
 FROM_14_TO_15 = "(T @ v) @ (T @ v) == v @ X @ T @ v"
-
 ARBITRARY = "A @ e == lambda0*e"
 LARGEST = "e @ A @ e + f @ A @ f <= 2*lambda0"
 SYMMETRIC = ("M @ x == mu0*x", "psd(lambda0*I - M)", "I @ x == x")
 BY_THE_FORM = Proof(
     terms=("x @ (lambda0*I - M) @ x", "lambda0 * (x @ given2)", "-(x @ given0)"),
     example=Instance(
-        y=(0, 1),
-        g=(0, 0),
-        extra=(("M", ((2, 1), (1, 2))), ("x", (1, -1)), ("mu0", 1), ("lambda0", 3)),
+        y=(0, 1), g=(0, 0), extra=(("M", ((2, 1), (1, 2))), ("x", (1, -1)), ("mu0", 1), ("lambda0", 3))
     ),
 )
 _UNITS: tuple[tuple[str, Any], ...] = (("e", (1, 0)), ("f", (0, 1)), ("x", (1, 1)))

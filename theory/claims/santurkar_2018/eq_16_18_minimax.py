@@ -7,15 +7,7 @@ is read here, with v, y-hat and sigma held fixed as the proof does. (17) takes 1
 
 from __future__ import annotations
 
-from bnverify.theory.claim import (
-    Corrected,
-    Data,
-    Hypothesis,
-    Instance,
-    Proof,
-    Refutation,
-    Step,
-)
+from bnverify.theory.claim import Corrected, Data, Hypothesis, Instance, Proof, Refutation, Step
 from bnverify.theory.claims.santurkar_2018 import thm_4_1, thm_4_4
 from bnverify.theory.claims.santurkar_2018.eq_01_09_gradient import GENERIC, SMALLEST
 from bnverify.theory.equation import equation, step, value
@@ -31,30 +23,19 @@ LINE_17 = r"""$$\hat{g}_j := \max_{\|X\|_2 < \lambda} \left\| \frac{\partial \ha
 \right). \tag{17}$$"""
 LINE_18 = r"""$$g_j := \max_{\|X\|_2 < \lambda} \left\| \frac{\partial \hat{\mathcal{L}}}{\partial W_{\cdot j}}
 \right\|^2 = \lambda^2 \left\| \frac{\partial \mathcal{L}}{\partial \mathbf{y}_j} \right\|^2,\tag{18}$$"""
-
 ATTAINED_INSIDE = "lam**2 * (v @ v) == (K_T @ v) @ (K_T @ v)"
-
 MOVING_INPUT = "at(dW @ dW, X, K) <= lam**2 * (v @ v)"
-
 NORM_BELOW_LAMBDA = "psd(lam**2*I - K @ K_T)"
-
-
 LINE_17_TEXT = (
     "max((T @ v) @ (T @ v), norm(X) <= lam) <= lam**2*gamma**2/sigma**2 * (g @ g - (one @ g)**2/m "
     "- (g @ yhat)**2/sqrt(m))"
 )
-
-
 LINE_17_CORRECTED = (
     "max((T @ v) @ (T @ v), norm(X) <= lam) <= lam**2*gamma**2/sigma**2 * (g @ g - (one @ g)**2/m "
     "- (g @ yhat)**2/m)"
 )
-
-
 LINE_18_CORRECTED = "max((T @ g) @ (T @ g), norm(X) <= lam) == lam**2 * (g @ g)"
-
 BY_THE_THEOREM = ("lam**2*given0",)
-
 THEOREM_AS_PRINTED = Hypothesis(
     "theorem-4.1-as-printed",
     r"\|\nabla_y \widehat{\mathcal{L}}\|^2 is at most the right side of Theorem 4.1 with 1/\sqrt{m}",
@@ -67,11 +48,7 @@ INSIDE = Instance(
 NEVER_INSIDE = Step(
     text="|X'v|^2 <= mu^2 |v|^2 < lambda^2 |v|^2 where ||X|| <= mu < lambda",
     says=ATTAINED_INSIDE,
-    terms=(
-        "v @ (mu0**2*I - K @ K_T) @ v",
-        "mu0**2 * ((v - I @ v) @ (v - I @ v))",
-        "given1 * (v @ v)",
-    ),
+    terms=("v @ (mu0**2*I - K @ K_T) @ v", "mu0**2 * ((v - I @ v) @ (v - I @ v))", "given1 * (v @ v)"),
 )
 FIXED = Data(
     fixed="v, y-hat, sigma, gamma",

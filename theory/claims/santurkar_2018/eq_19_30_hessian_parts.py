@@ -49,75 +49,50 @@ LINE_28 = r"""$$\frac{\partial}{\partial y_j} \left(\frac{\gamma}{\sigma_j} \rig
 LINE_29 = r"""$$= \frac{-1}{2}\gamma\sqrt{m}\left((y_j - \mu_{(y_j)})^{\top}(y_j - \mu_{(y_j)})\right)^{-\frac{3}{2}}
 (2(y_j - \mu_{(y_j)})) \tag{29}$$"""
 LINE_30 = r"""$$=-\frac{\gamma}{m\sigma^2}\hat{\bm{y}}_j \tag{30}$$"""
-
-
 LINE_19_TEXT = "B @ b == d(gamma/(m*sigma) * (m*g - m*mean(g)*one - (g @ yhat)*yhat), y, b)"
-
-
 LINE_20_21 = (
     "B @ b == gamma/(m*sigma)*d(m*g - m*mean(g)*one - (g @ yhat)*yhat, z, d(z, y, b)) + "
     "d(gamma/(m*sigma), y, b) * (m*g - m*mean(g)*one - (g @ yhat)*yhat)"
 )
-
-
 FROM_19 = (
     "d(gamma/(m*sigma) * (m*g - m*mean(g)*one - (g @ yhat)*yhat), y, b) == gamma/(m*sigma)*d(m*g "
     "- m*mean(g)*one - (g @ yhat)*yhat, z, d(z, y, b)) + d(gamma/(m*sigma), y, b) * (m*g - "
     "m*mean(g)*one - (g @ yhat)*yhat)"
 )
-
-
 LINE_21_IN_PRINTED_ORDER = (
     "a @ B @ b == a @ (gamma/(m*sigma)*d(m*g - m*mean(g)*one - (g @ yhat)*yhat, z, d(z, y, b))) + "
     "d(gamma/(m*sigma), y, a) * ((m*g - m*mean(g)*one - (g @ yhat)*yhat) @ b)"
 )
-
-
 LINE_22_23 = (
     "B @ b == gamma/sigma * (H @ d(z, y, b) - d(mean(g)*one, z, d(z, y, b)) - d(1/m * (g @ "
     "yhat)*yhat, z, d(z, y, b))) + d(gamma/sigma, y, b) * (g - mean(g)*one - 1/m * (g @ "
     "yhat)*yhat)"
 )
-
-
 FROM_20_21 = (
     "gamma/(m*sigma)*d(m*g - m*mean(g)*one - (g @ yhat)*yhat, z, d(z, y, b)) + d(gamma/(m*sigma), "
     "y, b) * (m*g - m*mean(g)*one - (g @ yhat)*yhat) == gamma/sigma * (H @ d(z, y, b) - "
     "d(mean(g)*one, z, d(z, y, b)) - d(1/m * (g @ yhat)*yhat, z, d(z, y, b))) + d(gamma/sigma, y, "
     "b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
 )
-
-
 LINE_24_AS_NUMBERS = "d(mean(g), z, b) == 1/m*d(one @ g, z, b)"
-
-
 LINE_24_CORRECTED = "d(mean(g)*one, z, b) == 1/m*d(one @ g, z, b)*one"
-
-
 FROM_25_TO_26 = (
     "d((yhat @ g)*yhat, yhat, b)/gamma == 1/gamma * (g @ yhat)*d(yhat, yhat, b) + (yhat @ H @ "
     "b)*yhat + 1/gamma * (g @ d(yhat, yhat, b))*yhat"
 )
-
-
 FROM_26_TO_27 = (
     "1/gamma * (g @ yhat)*d(yhat, yhat, b) + (yhat @ H @ b)*yhat + 1/gamma * (g @ d(yhat, yhat, "
     "b))*yhat == 1/gamma * (g @ yhat)*b + (yhat @ H @ b)*yhat + 1/gamma * (g @ b)*yhat"
 )
-
-
 FROM_28_TO_29 = (
     "gamma*sqrt(m)*d(1/sqrt((y - mean(y)*one) @ (y - mean(y)*one)), y, b) == "
     "-gamma*sqrt(m)/2/sqrt((y - mean(y)*one) @ (y - mean(y)*one))**3 * ((2 * (y - mean(y)*one)) @ "
     "b)"
 )
-
-
 FROM_29_TO_30 = (
     "-gamma*sqrt(m)/2/sqrt((y - mean(y)*one) @ (y - mean(y)*one))**3 * ((2 * (y - mean(y)*one)) @ "
     "b) == -gamma/(m*sigma**2) * (yhat @ b)"
 )
-
 TRANSPOSED = Instance(
     y=(0, 0, 1),
     g=(0, 1, 0),
@@ -131,7 +106,6 @@ TRANSPOSED_GENERIC = Instance(
     extra=(("a", (0, 0, 1)), ("b", (0, 1, 0))),
     note="the same with every term non-zero",
 )
-
 ROW = "the derivative of a number in y_j is a row here and a column in (28) to (30)"
 
 CLAIMS = (
@@ -205,10 +179,7 @@ CLAIMS = (
         23,
         "The Hessian with the derivative distributed, second term",
         LINE_23,
-        value(
-            LINE_22_23,
-            "the Hessian of L^ in y as the sum (22) + (23), the last factor being a row",
-        ),
+        value(LINE_22_23, "the Hessian of L^ in y as the sum (22) + (23), the last factor being a row"),
         step(FROM_20_21, "from (20)-(21), with the second product in the order of (23)"),
         corrected=Corrected(
             says=LINE_22_23,

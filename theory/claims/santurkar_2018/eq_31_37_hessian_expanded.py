@@ -36,15 +36,11 @@ LINE_36 = r"""$$- \frac{\gamma^{2}}{m \sigma^{2}} \left(\mathbf{H}_{jj} \hat{\ma
 \gamma} \left(\hat{\mathbf{y}}_{j} \hat{\mathbf{g}}_{j}^{\top} \hat{\mathbf{y}}_{j} \hat{\mathbf{y}}_{j}^{\top}
 \right) \right) \tag{36}$$"""
 LINE_37 = r"""$$- \frac{\gamma}{m \sigma^{2}} \left(\hat{\mathbf{g}}_{j} -$$"""
-
-
 LINE_31_32 = (
     "B @ b == gamma/(m*sigma) * (m * (H @ d(z, y, b)) - (one @ H @ d(z, y, b))*one - 1/gamma * (g "
     "@ yhat)*d(z, y, b) - (yhat @ H @ d(z, y, b))*yhat - (g @ d(z, y, b))*yhat/gamma) - "
     "gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
 )
-
-
 FROM_22_23 = (
     "gamma/sigma * (H @ d(z, y, b) - d(mean(g)*one, z, d(z, y, b)) - d(1/m * (g @ yhat)*yhat, z, "
     "d(z, y, b))) + d(gamma/sigma, y, b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat) == "
@@ -52,8 +48,6 @@ FROM_22_23 = (
     "yhat)*d(z, y, b) - (yhat @ H @ d(z, y, b))*yhat - (g @ d(z, y, b))*yhat/gamma) - "
     "gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
 )
-
-
 LINE_34_37 = (
     "B @ b == gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - "
     "(yhat @ H @ b)*yhat - (g @ b)*g/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - (one "
@@ -64,8 +58,6 @@ LINE_34_37 = (
     "b)*yhat))*yhat/(m*gamma)) - gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ "
     "yhat)*yhat)"
 )
-
-
 FROM_31_33 = (
     "gamma/(m*sigma) * (m * (H @ d(z, y, b)) - (one @ H @ d(z, y, b))*one - 1/gamma * (g @ "
     "yhat)*d(z, y, b) - (yhat @ H @ d(z, y, b))*yhat - (g @ d(z, y, b))*yhat/gamma) - "
@@ -78,8 +70,6 @@ FROM_31_33 = (
     "@ b)*yhat) - (yhat @ H @ ((yhat @ b)*yhat))*yhat/m - (g @ ((yhat @ b)*yhat))*yhat/(m*gamma)) "
     "- gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
 )
-
-
 LINE_34_37_CORRECTED = (
     "B @ b == gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - "
     "(yhat @ H @ b)*yhat - (g @ b)*yhat/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - "
@@ -90,8 +80,6 @@ LINE_34_37_CORRECTED = (
     "b)*yhat))*yhat/(m*gamma)) - gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ "
     "yhat)*yhat)"
 )
-
-
 FROM_31_33_CORRECTED = (
     "gamma/(m*sigma) * (m * (H @ d(z, y, b)) - (one @ H @ d(z, y, b))*one - 1/gamma * (g @ "
     "yhat)*d(z, y, b) - (yhat @ H @ d(z, y, b))*yhat - (g @ d(z, y, b))*yhat/gamma) - "
@@ -104,7 +92,6 @@ FROM_31_33_CORRECTED = (
     "@ b)*yhat) - (yhat @ H @ ((yhat @ b)*yhat))*yhat/m - (g @ ((yhat @ b)*yhat))*yhat/(m*gamma)) "
     "- gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
 )
-
 SMALLEST = Instance(
     y=(0, 1),
     g=(0, 1),
@@ -119,7 +106,6 @@ GENERIC = Instance(
     note="m = 3, every term non-zero",
 )
 PRINTED = Refutation(SMALLEST, GENERIC)
-
 WHOLE = "the Hessian of L^ in y as the sum (34) + (35) + (36) + (37)"
 WITH_34 = "the sum (34) to (37) with (34) as printed"
 CORRECTION = Corrected(
@@ -135,7 +121,6 @@ CORRECTION = Corrected(
     r" \frac{1}{\gamma} I \langle\hat{g}_j, \hat{y}_j\rangle - \hat{y}_j \hat{y}_j^\top H_{jj} - \frac{1}{\gamma}"
     r" \hat{y}_j \hat{g}_j^\top\right)$",
 )
-
 RECONSTRUCTION = Corrected(
     says=LINE_34_37_CORRECTED,
     proof=CORRECTION.proof,

@@ -7,9 +7,7 @@ that (40) opens twice: where gamma^2/sigma^2 multiplies both lines the form is t
 from __future__ import annotations
 
 from bnverify.theory.claim import Corrected, Instance, Proof, Refutation
-from bnverify.theory.claims.santurkar_2018.eq_31_37_hessian_expanded import (
-    PRINTED,
-)
+from bnverify.theory.claims.santurkar_2018.eq_31_37_hessian_expanded import PRINTED
 from bnverify.theory.equation import equation, step, value
 
 LINE_38 = r"""$$\frac{\partial \widehat{\mathcal{L}}}{\partial \mathbf{y}_{j} \partial \mathbf{y}_{j}} =
@@ -33,8 +31,6 @@ LINE_42 = r"""$$- \frac{1}{m\gamma} \left(\overline{\hat{\boldsymbol{g}}_j} \hat
 \hat{\boldsymbol{y}}_j \overline{\hat{\boldsymbol{g}}_j}^\top - \frac{3}{m} \hat{\boldsymbol{y}}_j
 \hat{\boldsymbol{g}}_j^\top \hat{\boldsymbol{y}} \hat{\boldsymbol{y}}_j^\top + \langle \hat{\boldsymbol{g}}_j,
 \hat{\boldsymbol{y}}_j \rangle \left(\boldsymbol{I} - \frac{1}{m} \boldsymbol{M} \right) \right) \right] \tag{42}$$"""
-
-
 LINE_38_39 = (
     "B @ b == gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - (yhat @ H @ b)*yhat - H "
     "@ ((one @ b)*one) + (one @ H @ ((one @ b)*one))*one/m + (yhat @ H @ ((one @ b)*one))*yhat/m "
@@ -43,8 +39,6 @@ LINE_38_39 = (
     "@ yhat) * ((yhat @ b)*yhat) + (g @ yhat) * (b - (one @ b)*one/m) + (g @ (b - (one @ "
     "b)*one/m))*yhat)"
 )
-
-
 FROM_34_37 = (
     "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - (yhat @ "
     "H @ b)*yhat - (g @ b)*g/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - (one @ H @ "
@@ -60,8 +54,6 @@ FROM_34_37 = (
     "@ yhat) * ((yhat @ b)*yhat) + (g @ yhat) * (b - (one @ b)*one/m) + (g @ (b - (one @ "
     "b)*one/m))*yhat)"
 )
-
-
 FROM_34_37_CORRECTED = (
     "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - (yhat @ "
     "H @ b)*yhat - (g @ b)*yhat/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - (one @ H "
@@ -77,16 +69,12 @@ FROM_34_37_CORRECTED = (
     "@ yhat) * ((yhat @ b)*yhat) + (g @ yhat) * (b - (one @ b)*one/m) + (g @ (b - (one @ "
     "b)*one/m))*yhat)"
 )
-
-
 LINE_40_42 = (
     "B @ b == gamma**2/sigma**2 * (H @ (b - (yhat @ b)*yhat/m - (one @ b)*one/m) - (yhat @ H @ (b "
     "- (yhat @ b)*yhat/m - (one @ b)*one/m))*yhat/m - (one @ H @ (b - (yhat @ b)*yhat/m - (one @ "
     "b)*one/m))*one/m - ((yhat @ b) * (g - mean(g)*one) + ((g - mean(g)*one) @ b)*yhat - 3/m * (g "
     "@ yhat) * (yhat @ b)*yhat + (g @ yhat) * (b - (one @ b)*one/m))/(m*gamma))"
 )
-
-
 FROM_38_39 = (
     "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - (yhat @ H @ b)*yhat - H @ ((one @ "
     "b)*one) + (one @ H @ ((one @ b)*one))*one/m + (yhat @ H @ ((one @ b)*one))*yhat/m - H @ "
@@ -99,15 +87,12 @@ FROM_38_39 = (
     "b)*yhat - 3/m * (g @ yhat) * (yhat @ b)*yhat + (g @ yhat) * (b - (one @ "
     "b)*one/m))/(m*gamma))"
 )
-
-
 LINE_40_42_CLOSED_EARLY = (
     "B @ b == gamma**2/sigma**2 * (H @ (b - (yhat @ b)*yhat/m - (one @ b)*one/m) - (yhat @ H @ (b "
     "- (yhat @ b)*yhat/m - (one @ b)*one/m))*yhat/m - (one @ H @ (b - (yhat @ b)*yhat/m - (one @ "
     "b)*one/m))*one/m) - ((yhat @ b) * (g - mean(g)*one) + ((g - mean(g)*one) @ b)*yhat - 3/m * "
     "(g @ yhat) * (yhat @ b)*yhat + (g @ yhat) * (b - (one @ b)*one/m))/(m*gamma)"
 )
-
 CLOSED_EARLY = Instance(
     y=(0, 0, 1),
     g=(0, 1, 0),
@@ -122,7 +107,6 @@ CLOSED_EARLY_GENERIC = Instance(
     note="the same with every term non-zero",
 )
 EARLY = Refutation(CLOSED_EARLY, CLOSED_EARLY_GENERIC)
-
 LOST_BAR = (
     r"the sentence before (38) lost the overline of $\overline{\hat{g}_j} = \hat{g}_j - \mu_{(\hat{g}_j)}$"
 )

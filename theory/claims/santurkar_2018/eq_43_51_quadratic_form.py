@@ -40,18 +40,12 @@ LINE_51 = r"""$$\frac{\partial \widehat{\mathcal{L}}}{\partial y_j}^{\top} \cdot
 \frac{\gamma^2}{\sigma^2} \left[\hat{\boldsymbol{g}}_j^{\top} \boldsymbol{H}_{jj} \hat{\boldsymbol{g}}_j -
 \frac{1}{m\gamma} \langle \hat{\boldsymbol{g}}_j, \hat{\boldsymbol{y}}_j \rangle \left\| \frac{\partial
 \widehat{\mathcal{L}}}{\partial y_j} \right\|^2 \right] \tag{51}$$"""
-
-
 LINE_47_TEXT = "v == gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)"
-
-
 LINE_48_49 = (
     "v @ B @ v == gamma**4/sigma**4 * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ H "
     "@ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) - gamma**3/(m*sigma**4) * ((g - "
     "mean(g)*one) @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) * (g @ yhat)"
 )
-
-
 FROM_42_AND_47 = (
     "(gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) @ (gamma**2/sigma**2 * "
     "(H @ (gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) - (yhat @ "
@@ -73,32 +67,23 @@ FROM_42_AND_47 = (
     "gamma**3/(m*sigma**4) * ((g - mean(g)*one) @ (g - mean(g)*one - (yhat @ (g - "
     "mean(g)*one))/m*yhat)) * (g @ yhat)"
 )
-
-
 LINE_48_49_WITHOUT_SIGN = (
     "v @ B @ v == gamma**4/sigma**4 * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ H "
     "@ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) + gamma**3/(m*sigma**4) * ((g - "
     "mean(g)*one) @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) * (g @ yhat)"
 )
-
-
 FROM_48_49 = (
     "gamma**4/sigma**4 * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ H @ (g - "
     "mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) - gamma**3/(m*sigma**4) * ((g - "
     "mean(g)*one) @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) * (g @ yhat) == "
     "gamma**2/sigma**2 * (v @ H @ v) - gamma/(m*sigma**2) * (g @ yhat) * (v @ v)"
 )
-
 WITHOUT_SIGN = Instance(
     y=(0, 0, 1), g=(0, 1, 0), note="m = 3, a linear loss: the second term has the other sign"
 )
 WITHOUT_SIGN_GENERIC = Instance(
-    y=(0, 0, 1),
-    g=(0, 1, 0),
-    H=((1, 0, 0), (0, 0, 0), (0, 0, 0)),
-    note="the same with every term non-zero",
+    y=(0, 0, 1), g=(0, 1, 0), H=((1, 0, 0), (0, 0, 0), (0, 0, 0)), note="the same with every term non-zero"
 )
-
 LOST_SIGN = "this copy lost the minus sign in front of (49); it is printed alone before (51)"
 WHOLE = "the form v'Bv as the difference (48) - (49)"
 

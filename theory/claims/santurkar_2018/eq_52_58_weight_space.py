@@ -7,14 +7,7 @@ order in X, and the maximum is larger wherever the gradient is not 0.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import (
-    Corrected,
-    Data,
-    Instance,
-    Proof,
-    Refutation,
-    Step,
-)
+from bnverify.theory.claim import Corrected, Data, Instance, Proof, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.thm_c_1 import GENERIC as OTHER_INPUT
 from bnverify.theory.equation import equation, step, value
 
@@ -36,58 +29,35 @@ LINE_58 = r"""$$\max_{||X|| \leq \lambda} \beta = \lambda^4 \hat{\mathbf{g}}_j^\
 \hat{\mathbf{y}}_j \hat{\mathbf{y}}_j^\top \right) \frac{\partial \hat{\mathcal{L}}}{\partial \mathbf{y}_j \partial
 \mathbf{y}_j} \left(\mathbf{I} - \frac{1}{m} \hat{\mathbf{y}}_j \hat{\mathbf{y}}_j^\top \right) \hat{\mathbf{g}}_j,
 \tag{58}$$"""
-
-
 LINE_52_PLAIN = "u @ HW @ w == (X @ u) @ H @ (X @ w)"
-
-
 LINE_52_WITH_HATS = "u @ HW @ w == (X @ u) @ (B @ X @ w)"
-
-
 FROM_53_TO_54 = "(X @ u) @ (B @ X @ w) == u @ T @ B @ X @ w"
-
-
 LINE_57_CENTRED = (
     "dW @ HW @ dW == (X @ T @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) @ B @ (X @ T "
     "@ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat))"
 )
-
-
 LINE_57_CORRECTED = (
     "dW @ HW @ dW == gamma**2/sigma**2 * ((X @ T @ (g - mean(g)*one - (yhat @ (g - "
     "mean(g)*one))/m*yhat)) @ B @ (X @ T @ (g - mean(g)*one - (yhat @ (g - "
     "mean(g)*one))/m*yhat)))"
 )
-
-
 LINE_58_WITH_FACTOR = (
     "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) == lam**4 * (gamma**2/sigma**2) * ((g - "
     "(yhat @ g)/m*yhat) @ B @ (g - (yhat @ g)/m*yhat))"
 )
-
-
 LINE_58_CORRECTED = (
     "lam**4 * (gamma**2/sigma**2) * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ B @ "
     "(g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) <= max((X @ T @ v) @ B @ (X @ T @ v), "
     "norm(X) <= lam)"
 )
-
 AT_THE_MULTIPLE = (
     "gamma**2/sigma**2 * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ B @ (g - "
     "mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) == v @ B @ v"
 )
-
 SLOPE_ALONG_YHAT = "yhat @ B @ v == -(v @ v)/sigma"
-
 ORTHOGONAL = "yhat @ v == 0"
-
-
 SMALLEST_57 = Instance(
-    X=((0, 0), (0, 1), (1, 0)),
-    W=(1, 0),
-    y=(0, 0, 1),
-    g=(0, 1, 0),
-    note="m = 3, two inputs, a linear loss",
+    X=((0, 0), (0, 1), (1, 0)), W=(1, 0), y=(0, 0, 1), g=(0, 1, 0), note="m = 3, two inputs, a linear loss"
 )
 CENTRED_57 = Instance(
     X=((0, 0), (0, 1), (1, 0)),
@@ -97,11 +67,8 @@ CENTRED_57 = Instance(
     note="a gradient with sum 0: the factor gamma^2/sigma^2 = 9/2 is missing",
 )
 NEGATIVE = Instance(
-    y=(0, 0, 1),
-    g=(0, -1, 0),
-    note="m = 3, a linear loss: the right side is negative, X = 0 gives 0",
+    y=(0, 0, 1), g=(0, -1, 0), note="m = 3, a linear loss: the right side is negative, X = 0 gives 0"
 )
-
 FIXED = Data(
     fixed="g, H, y-hat, sigma, gamma",
     varies="X, in the chain rule alone",
@@ -151,11 +118,7 @@ CLAIMS = (
             "the BatchNorm network, on arbitrary directions c and d of weights",
             setting="inputs",
         ),
-        step(
-            FROM_53_TO_54,
-            "from (53) with hats: all inputs at once",
-            setting="inputs",
-        ),
+        step(FROM_53_TO_54, "from (53) with hats: all inputs at once", setting="inputs"),
         notation=("the second derivatives lack their squares",),
         why="y_j is linear in W",
     ),

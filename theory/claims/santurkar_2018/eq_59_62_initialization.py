@@ -15,26 +15,20 @@ LINE_60 = r"""$$= \left(\left| |W_0| \right|^2 - k^2 \left| |W^*| \right|^2 \rig
 \left| |W^*| \right|^2 + \left| |W^*| \right|^2 \right) \tag{60}$$"""
 LINE_61 = r"""$$= 2k ||W^*||^2 - k^2 ||W^*||^2 - ||W^*||^2 \tag{61}$$"""
 LINE_62 = r"""$$= -||W^*||^2 \cdot (1-k)^2 \tag{62}$$"""
-
-
 FROM_60_TO_61 = (
     "W0 @ W0 - ((Wstar @ W0)/(Wstar @ Wstar))**2 * (Wstar @ Wstar) - (W0 @ W0 - 2 * ((Wstar @ "
     "W0)/(Wstar @ Wstar)) * (Wstar @ Wstar) + Wstar @ Wstar) == 2 * ((Wstar @ W0)/(Wstar @ "
     "Wstar)) * (Wstar @ Wstar) - ((Wstar @ W0)/(Wstar @ Wstar))**2 * (Wstar @ Wstar) - Wstar @ "
     "Wstar"
 )
-
-
 FROM_61_TO_62 = (
     "2 * ((Wstar @ W0)/(Wstar @ Wstar)) * (Wstar @ Wstar) - ((Wstar @ W0)/(Wstar @ Wstar))**2 * "
     "(Wstar @ Wstar) - Wstar @ Wstar == -(Wstar @ Wstar) * (1 - (Wstar @ W0)/(Wstar @ Wstar))**2"
 )
-
 AS_LEMMA = (
     "-(Wstar @ Wstar) * (1 - (Wstar @ W0)/(Wstar @ Wstar))**2 == -1/(Wstar @ Wstar) * (Wstar @ "
     "Wstar - Wstar @ W0)**2"
 )
-
 VECTORS = Data(
     quantifiers="for all W0 and all W* != 0",
     fixed="nothing",

@@ -6,36 +6,18 @@ nothing is removed, and the additive term of Theorem 4.2 vanishes with it.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import (
-    Claim,
-    Data,
-    Hypothesis,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-    Step,
-)
+from bnverify.theory.claim import Claim, Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
 
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
 WHERE = "beyond the sources: the gradients of gamma and beta"
-
 BETA_GRADIENT = "dbeta == one @ g"
-
 GAMMA_GRADIENT = "dgamma == g @ yhat"
-
 REDUCTIONS = "v @ v == gamma**2/sigma**2 * (g @ g - (dbeta**2 + dgamma**2)/m)"
-
 REDUCTIONS_EPS = "v @ v == gamma**2/s**2 * (g @ g - dbeta**2/m - (2 - rho)/m*dgamma**2)"
-
 CONSERVATION = "g @ g == sigma**2/gamma**2 * (v @ v) + dbeta**2/m + dgamma**2/m"
-
 NO_REDUCTION = "v @ v == gamma**2/sigma**2 * (g @ g)"
-
 CURVATURE = "v @ B @ v == gamma**2/sigma**2 * (v @ H @ v) - gamma*dgamma/(m*sigma**2) * (v @ v)"
-
 NO_DECREASE = "gamma**2/sigma**2 * (v @ H @ v) <= v @ B @ v"
-
 BETA_STATIONARY = Hypothesis(
     "beta-stationary", r"\partial\widehat{\mathcal{L}}/\partial\beta = 0", "dbeta == 0"
 )
@@ -48,14 +30,11 @@ NOT_RISING = Hypothesis(
     r" so too where gamma is stationary",
     "gamma*dgamma <= 0",
 )
-
 STEPS = (
     Step(text="the gradient of beta is <1, g>", says=BETA_GRADIENT),
     Step(text="the gradient of gamma is <g, y-hat>", says=GAMMA_GRADIENT),
 )
-
 REMOVED = ("-gamma**2/(m*sigma**2)*dbeta*given0", "-gamma**2/(m*sigma**2)*dgamma*given1")
-
 ADDED = ("1/(m*sigma**2)*given0 * (v @ v)",)
 
 

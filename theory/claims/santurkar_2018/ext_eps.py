@@ -8,27 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnverify.theory.claim import (
-    Claim,
-    Data,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-    Step,
-)
+from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.fact_c_1 import PRINTED as FACT_C_1
 from bnverify.theory.claims.santurkar_2018.fact_c_2 import LINE_1
 
 SCOPE = (("m", ">= 1"), ("gamma", "any real"), ("sigma", ">= 0"), ("eps", "> 0"))
 ANY_EPS = Data(quantifiers="for all y, gamma, beta, eps > 0 and every twice differentiable L")
-
 GRADIENT = "v == gamma/s * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)"
-
 GRADIENT_NORM = "v @ v == gamma**2/s**2 * (g @ g - (one @ g)**2/m - (2 - rho)/m * (g @ yhat)**2)"
-
 ALONG_YHAT = "yhat @ v == gamma/s * (1 - rho) * (g @ yhat)"
-
 HESSIAN = (
     "B @ b == gamma**2/s**2 * (H @ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat) - mean(H "
     "@ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat))*one - (yhat @ (H @ (b - mean(b)*one "
@@ -37,35 +25,24 @@ HESSIAN = (
     "(yhat @ (g - mean(g)*one))/m*yhat) + ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) "
     "@ b)*yhat + (g @ yhat) * (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat))"
 )
-
 QUADRATIC_FORM = (
     "v @ B @ v == gamma**2/s**2 * ((v - mean(v)*one - (yhat @ (v - mean(v)*one))/m*yhat) @ H @ (v "
     "- mean(v)*one - (yhat @ (v - mean(v)*one))/m*yhat)) - gamma/(m*s**2) * (g @ yhat) * ((3 - "
     "2*rho) * (v @ v) - gamma**2/s**2 * (1 - rho)**2 * (g @ yhat)**2/m)"
 )
-
-
 FACT_C_1_WITH_S = "v == gamma/(m*s) * (m*g - (one @ g)*one - (g @ yhat)*yhat)"
-
-
 FACT_C_2_WITH_S = "d(yhat, y, b) == (b - mean(b)*one - (yhat @ b)/m*yhat)/s"
-
 MAXIMUM = (
     "max((T @ v) @ (T @ v), norm(X) <= lam) == gamma**2/s**2 * (max((T @ g) @ (T @ g), norm(X) <= "
     "lam) - lam**2*m*mean(g)**2 - lam**2 * (2 - rho)/m * (g @ yhat)**2)"
 )
-
 BOUNDED = "eps * (v @ v) <= gamma**2 * ((g - mean(g)*one) @ (g - mean(g)*one))"
-
 SLACK_OF_BOUND = (
     "gamma**2/m * (yhat @ yhat) * ((g - mean(g)*one) @ (g - mean(g)*one))",
     "gamma**2*eps/(m*s**2) * (1 + eps/s**2) * (g @ yhat)**2",
 )
-
 SAME_ACTIVATIONS = "s*yhat + mu*one == y"
-
 SAME_ACTIVATIONS_SIGMA = "sigma*yhat + mu*one == y"
-
 WITH_SIGMA = Instance(
     y=(0, 1),
     g=(0, 1),

@@ -5,30 +5,16 @@ What replaces 1/m in the exact formula is (2 - rho)/m, and sqrt(m) <= 2 - rho le
 
 from __future__ import annotations
 
-from bnverify.theory.claim import (
-    Claim,
-    Corrected,
-    Data,
-    Hypothesis,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-)
+from bnverify.theory.claim import Claim, Corrected, Data, Hypothesis, Instance, Proof, Reading, Refutation
 from bnverify.theory.claims.santurkar_2018 import thm_4_1
 from bnverify.theory.claims.santurkar_2018.ext_eps import ANY_EPS, SCOPE
 
 WHERE = "beyond the sources: BatchNorm with eps > 0"
 SIGMA_KEPT = Data(quantifiers=ANY_EPS.quantifiers, norm="sigma, not s, in the prefactor")
-
 CORRECTED_WITH_S = "v @ v <= gamma**2/s**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/m)"
-
 PRINTED_WITH_S = "v @ v <= gamma**2/s**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/sqrt(m))"
-
 FEW_SAMPLES = Hypothesis("few-samples", r"\sqrt{m} \le 2 - \rho", "sqrt(m) <= 2 - rho")
-
 GAP_S = ("gamma**2*eps/(m*s**4) * (g @ yhat)**2",)
-
 GAP_SIGMA = (
     "gamma**2*eps/(m*sigma**2*s**2) * (g @ yhat)**2",
     (
@@ -36,9 +22,7 @@ GAP_SIGMA = (
         "mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat))"
     ),
 )
-
 GAP_FEW_S = ("gamma**2 * (g @ yhat)**2/(m*s**2)*given0",)
-
 GAP_FEW_SIGMA = (
     "gamma**2 * (g @ yhat)**2/(m*sigma**2)*given0",
     (
@@ -46,11 +30,9 @@ GAP_FEW_SIGMA = (
         "mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat))"
     ),
 )
-
 LARGE_VARIANCE = Instance(
     y=(0, 3), g=(0, 1), eps=1, note="m = 2: rho = 9/13 > 2/3, so sqrt(2) > 2 - rho, and H = 0"
 )
-
 CORRECTED_4_1 = Claim(
     id="ext-eps.thm-4.1",
     title="Theorem 4.1 with 1/m, at eps > 0",
@@ -78,7 +60,6 @@ CORRECTED_4_1 = Claim(
     scope=SCOPE,
     why="an inequality now: with s the slack is gamma^2 eps <g,y-hat>^2 / (m s^4)",
 )
-
 PRINTED_4_1 = Claim(
     id="ext-eps.thm-4.1-printed",
     title="Theorem 4.1 as printed, with 1/sqrt(m), at eps > 0",

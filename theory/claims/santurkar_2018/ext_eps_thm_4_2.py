@@ -6,30 +6,18 @@ the sign of gamma, rho <= 2/3 and damping by P does not raise the form.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import (
-    Claim,
-    Corrected,
-    Hypothesis,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-)
+from bnverify.theory.claim import Claim, Corrected, Hypothesis, Instance, Proof, Reading, Refutation
 from bnverify.theory.claims.santurkar_2018 import thm_4_2_1, thm_4_2_2
 from bnverify.theory.claims.santurkar_2018.ext_eps import ANY_EPS, QUADRATIC_FORM, SCOPE
 from bnverify.theory.claims.santurkar_2018.ext_eps_thm_4_1 import LARGE_VARIANCE, SIGMA_KEPT, WHERE
 
 FIRST_PART_WITH_S = "v @ B @ v <= gamma**2/s**2 * (v @ H @ v) - gamma/(m*s**2) * (g @ yhat) * (v @ v)"
-
 SECOND_PART_WITH_S = "v @ B @ v <= gamma**2/s**2 * (g @ H @ g - 1/(m*gamma) * (g @ yhat) * (v @ v))"
-
 SECOND_PART_CORRECTED = (
     "v @ B @ v <= gamma**2/s**2 * (g @ H @ g - 1/(m*gamma) * (g @ yhat) * ((3 - 2*rho) * (v @ v) "
     "- gamma**2/s**2 * (1 - rho)**2 * (g @ yhat)**2/m))"
 )
-
 SIGN_TEXT = "0 <= gamma * (g @ yhat)"
-
 DAMPING_LOWERS = Hypothesis(
     "damping-lowers",
     r"(Pv)^\top H (Pv) \le v^\top H v",
@@ -48,7 +36,6 @@ DAMPED_NOT_INCREASED = Hypothesis(
 )
 SIGN = Hypothesis("sign", r"\gamma \langle g, \hat{y}\rangle \ge 0", SIGN_TEXT)
 SMALL_VARIANCE = Hypothesis("small-variance", r"\rho \le 2/3, that is \sigma^2 \le 2 \epsilon", "3*rho <= 2")
-
 BY_RELATIVE_NORMS = ("gamma**2/s**2*given0",)
 
 
@@ -148,7 +135,6 @@ FIRST_PART = Claim(
     scope=SCOPE,
     why="at eps > 0 the gradient keeps a part along y-hat, which both terms of the bound ignore",
 )
-
 SECOND_PART = Claim(
     id="ext-eps.thm-4.2.2",
     title="Theorem 4.2, second part, at eps > 0",

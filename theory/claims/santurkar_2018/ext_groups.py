@@ -7,16 +7,7 @@ the reductions vanish where gamma and beta are stationary: these are shared by s
 
 from __future__ import annotations
 
-from bnverify.theory.claim import (
-    Claim,
-    Corrected,
-    Data,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-    Step,
-)
+from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018 import ext_layer
 
 WHERE = "beyond the sources: normalisation within one sample"
@@ -26,29 +17,19 @@ FEATURES = Data(
     fixed="D = diag(gamma_1, ..., gamma_m), beta",
     parameters="the elements of one group of one sample",
 )
-
-
 LAYER_NORM_GRADIENT = (
     "v @ v == ((D @ g) @ (D @ g) - (one @ D @ g)**2/m - (2 - rho)/m * ((D @ g) @ yhat)**2)/s**2"
 )
-
 RMS_NORM_GRADIENT = "v @ v == ((D @ g) @ (D @ g) - (2 - rho)/m * ((D @ g) @ yhat)**2)/s**2"
-
 RMS_NORM_WITH_MEAN = "v @ v <= ((D @ g) @ (D @ g) - (one @ D @ g)**2/m - ((D @ g) @ yhat)**2/m)/s**2"
-
 FORM = "v @ B @ v <= ((D @ v) @ H @ (D @ v) - ((D @ g) @ yhat)/m * (v @ v))/s**2"
-
 SCALE_GRADIENT = "dscale == (D @ g) @ yhat"
-
 SHIFT_GRADIENT = "dshift == one @ D @ g"
-
 WITH_PLAIN_GRADIENT = "v @ v <= largest**2/s**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/m)"
-
 GROUP_GRADIENT = (
     "v_j @ v_j == ((D_j @ g_j) @ (D_j @ g_j) - (one @ D_j @ g_j)**2/m - (2 - rho_j)/m * ((D_j @ "
     "g_j) @ yhat_j)**2)/s_j**2"
 )
-
 GROUP_CROSS_BLOCK = (
     "B_jk @ b == (D_j @ H_jk @ D_k @ (b - mean(b)*one - (yhat_k @ b)/m*yhat_k) - mean(D_j @ H_jk "
     "@ D_k @ (b - mean(b)*one - (yhat_k @ b)/m*yhat_k))*one - (yhat_j @ D_j @ H_jk @ D_k @ (b - "
@@ -57,13 +38,7 @@ GROUP_CROSS_BLOCK = (
 
 
 def _formula(
-    slug: str,
-    title: str,
-    says: str,
-    setting: str,
-    why: str,
-    steps: tuple[Step, ...] = (),
-    eps: bool = True,
+    slug: str, title: str, says: str, setting: str, why: str, steps: tuple[Step, ...] = (), eps: bool = True
 ) -> Claim:
     return Claim(
         id=f"ext-groups.{slug}",

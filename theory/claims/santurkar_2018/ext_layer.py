@@ -7,38 +7,25 @@ units: they are named j and k, all others are held fixed.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import (
-    Claim,
-    Data,
-    Hypothesis,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-    Step,
-)
+from bnverify.theory.claim import Claim, Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018 import ext_weight_fixed_x
 
 WHERE = "beyond the sources: a whole layer"
 SCOPE = (("m", ">= 2"), ("gamma", "any real, one for each unit"), ("sigma", "> 0"), ("eps", "= 0"))
 UNITS = ("j", "k")
 LAYER = Data(parameters="activations of all units of a layer", varies="y_j of every unit, L")
-
 GRADIENT_OF_UNIT = (
     "v_j @ v_j == (gamma_j/s_j)**2 * (g_j @ g_j - (one @ g_j)**2/m - (2 - rho_j)/m * (g_j @ yhat_j)**2)"
 )
-
 GRADIENT = (
     "v_j @ v_j + v_k @ v_k == (gamma_j/s_j)**2 * (g_j @ g_j - (one @ g_j)**2/m - (g_j @ "
     "yhat_j)**2/m) + (gamma_k/s_k)**2 * (g_k @ g_k - (one @ g_k)**2/m - (g_k @ yhat_k)**2/m)"
 )
-
 CROSS_BLOCK = (
     "B_jk @ b == gamma_j/s_j * (gamma_k/s_k) * (H_jk @ (b - mean(b)*one - (yhat_k @ b)/m*yhat_k) "
     "- mean(H_jk @ (b - mean(b)*one - (yhat_k @ b)/m*yhat_k))*one - (yhat_j @ H_jk @ (b - "
     "mean(b)*one - (yhat_k @ b)/m*yhat_k))/m*yhat_j)"
 )
-
 OWN_BLOCK = (
     "B_jj @ b == (gamma_j/s_j)**2 * (H_jj @ (b - mean(b)*one - (yhat_j @ b)/m*yhat_j) - mean(H_jj "
     "@ (b - mean(b)*one - (yhat_j @ b)/m*yhat_j))*one - (yhat_j @ H_jj @ (b - mean(b)*one - "
@@ -46,7 +33,6 @@ OWN_BLOCK = (
     "mean(g_j)*one - (yhat_j @ g_j)/m*yhat_j) + ((g_j - mean(g_j)*one - (yhat_j @ g_j)/m*yhat_j) "
     "@ b)*yhat_j + (g_j @ yhat_j) * (b - mean(b)*one - (yhat_j @ b)/m*yhat_j))"
 )
-
 FIRST_PART = (
     "v_j @ B_jj @ v_j + v_j @ B_jk @ v_k + v_k @ B_kj @ v_j + v_k @ B_kk @ v_k <= "
     "(gamma_j/s_j*v_j) @ H_jj @ (gamma_j/s_j*v_j) + (gamma_j/s_j*v_j) @ H_jk @ (gamma_k/s_k*v_k) "
@@ -54,7 +40,6 @@ FIRST_PART = (
     "(gamma_k/s_k*v_k) - (gamma_j/s_j/(m*s_j) * (g_j @ yhat_j) * (v_j @ v_j) + "
     "gamma_k/s_k/(m*s_k) * (g_k @ yhat_k) * (v_k @ v_k))"
 )
-
 SECOND_PART = (
     "v_j @ B_jj @ v_j + v_j @ B_jk @ v_k + v_k @ B_kj @ v_j + v_k @ B_kk @ v_k <= "
     "(gamma_j/s_j*g_j) @ H_jj @ (gamma_j/s_j*g_j) + (gamma_j/s_j*g_j) @ H_jk @ (gamma_k/s_k*g_k) "
@@ -62,8 +47,6 @@ SECOND_PART = (
     "(gamma_k/s_k*g_k) - (gamma_j/s_j/(m*s_j) * (g_j @ yhat_j) * (v_j @ v_j) + "
     "gamma_k/s_k/(m*s_k) * (g_k @ yhat_k) * (v_k @ v_k))"
 )
-
-
 EACH_UNIT = tuple(
     Hypothesis(
         f"relative-norms-{unit}",
@@ -83,9 +66,7 @@ WHOLE_LAYER = Hypothesis(
         "H_kk @ (gamma_k/s_k*g_k)"
     ),
 )
-
 BY_WHOLE_LAYER = ("given0",)
-
 CROSS_ONLY = Instance(
     y=(0, 1, 0, 1),
     g=(0, 1, 0, 1),

@@ -10,58 +10,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnverify.theory.claim import (
-    Claim,
-    Corrected,
-    Data,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-)
+from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation
 
 QUOTATION = r"""we study schemes that fix the first order moment of the activations, as BatchNorm does, and then
 normalizes them by the average of their $\ell_p$-norm (*before* shifting the mean), for $p = 1, 2, \infty$. ... Also,
 all these techniques result in an improved smoothness of the landscape that is similar to the effect of BatchNorm."""
 WHERE = "beyond the sources: Theorem 4.1 for the l_p normalisations of Section 3.3"
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("n", "> 0"), ("eps", ">= 0"))
-
 REDUCTION = "v @ v <= gamma**2/n**2 * ((g - mean(g)*one) @ (g - mean(g)*one))"
-
 REDUCTION_OF_A_PAIR = (
     "v_j @ v_j + v_k @ v_k <= scale**2/n**2 * ((g_j - mean(g_j)*one) @ (g_j - mean(g_j)*one) + "
     "(g_k - mean(g_k)*one) @ (g_k - mean(g_k)*one))"
 )
-
 REDUCTION_OF_A_LAYER = "v @ v <= gamma**2/n**2 * ((C @ g) @ (C @ g))"
-
 GRADIENT_NORM = (
     "v @ v == gamma**2/n**2 * ((g - mean(g)*one) @ (g - mean(g)*one) - 2 * (g @ yhat) * (nu @ (g "
     "- mean(g)*one)) + (nu @ nu) * (g @ yhat)**2)"
 )
-
 GRADIENT_NORM_OF_A_LAYER = (
     "v @ v == gamma**2/n**2 * ((C @ g) @ (C @ g) - 2 * (g @ yhat) * (nu @ C @ g) + (nu @ nu) * (g @ yhat)**2)"
 )
-
 GRADIENT_NORM_L1 = (
     "v @ v == gamma**2/n**2 * (g @ g - (one @ g)**2/m - 2/m * (g @ yhat) * (sgn @ (g - "
     "mean(g)*one)) + (g @ yhat)**2/m)"
 )
-
 GRADIENT_NORM_L2 = "v @ v == gamma**2/n**2 * (g @ g - (one @ g)**2/m - (1 + eps/n**2)/m * (g @ yhat)**2)"
-
 GRADIENT_NORM_LINF = (
     "v @ v == gamma**2/n**2 * (g @ g - (one @ g)**2/m - 2 * (g @ yhat) * d(n, y, g - mean(g)*one) "
     "+ (g @ yhat)**2)"
 )
-
 L1_CONDITION = "(g @ yhat)**2 <= 2 * (g @ yhat) * (sgn @ (g - mean(g)*one))"
 LINF_CONDITION = "(g @ yhat)**2 <= 2 * (g @ yhat) * d(n, y, g - mean(g)*one)"
 SHARED_CONDITION = "(nu @ nu) * (g @ yhat)**2 <= 2 * (g @ yhat) * (nu @ C @ g)"
-
 L2_TERMS = ("gamma**2/(m*n**2) * (1 + eps/n**2) * (g @ yhat)**2",)
-
 AVERAGES = {
     "unit": "per unit: the power mean of |y| over the batch (a constant factor, as of |y|_p/m, is one in gamma)",
     "layer": "one divisor for the layer: the mean over its units of their power means",

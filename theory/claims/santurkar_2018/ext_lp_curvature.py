@@ -7,70 +7,45 @@ Hessian N of n. Where n(t y) = t n(y) the loss is constant along y, and B is ind
 
 from __future__ import annotations
 
-from bnverify.theory.claim import (
-    Claim,
-    Corrected,
-    Data,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-    Step,
-)
+from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.ext_lp import GRADIENT_NORM, GRADIENT_NORM_OF_A_LAYER, WHERE
 
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("n", "> 0"), ("eps", "= 0"))
 ANY_NORM = Data(
     quantifiers="for all y, gamma, beta, every twice differentiable L and n > 0", norm="any divisor n"
 )
-
 GRADIENT = "v == gamma/n * (g - mean(g)*one - (g @ yhat)*nu)"
-
 GRADIENT_OF_A_LAYER = "v == gamma/n * (C @ g - (g @ yhat)*nu)"
-
 HESSIAN = (
     "B @ b == gamma**2/n**2 * (H @ (b - mean(b)*one - (nu @ b)*yhat) - mean(H @ (b - mean(b)*one "
     "- (nu @ b)*yhat))*one - (yhat @ H @ (b - mean(b)*one - (nu @ b)*yhat))*nu) - ((nu @ b)*v + "
     "(v @ b)*nu)/n - gamma/n * (g @ yhat) * (N @ b)"
 )
-
 HESSIAN_OF_A_LAYER = (
     "B @ b == gamma**2/n**2 * (C @ H @ (C @ b - (nu @ b)*yhat) - (yhat @ H @ (C @ b - (nu @ "
     "b)*yhat))*nu) - ((nu @ b)*v + (v @ b)*nu)/n - gamma/n * (g @ yhat) * (N @ b)"
 )
-
 FORM = (
     "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one - (nu @ v)*yhat) @ H @ (v - mean(v)*one - (nu "
     "@ v)*yhat)) - 2/n * (nu @ v) * (v @ v) - gamma/n * (g @ yhat) * (v @ N @ v)"
 )
-
 FORM_L1 = (
     "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one - ((sgn/m) @ v)*yhat) @ H @ (v - mean(v)*one "
     "- ((sgn/m) @ v)*yhat)) - 2/n * ((sgn/m) @ v) * (v @ v)"
 )
-
 FORM_LINF = (
     "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one - d(n, y, v)*yhat) @ H @ (v - mean(v)*one - "
     "d(n, y, v)*yhat)) - 2/n*d(n, y, v) * (v @ v)"
 )
-
-
 FORM_L2 = (
     "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one) @ H @ (v - mean(v)*one)) - gamma/(m*n**2) * "
     "(g @ yhat) * (v @ v)"
 )
-
-
 FIRST_PART_L2 = "v @ B @ v <= gamma**2/n**2 * (v @ H @ v) - gamma/(m*n**2) * (g @ yhat) * (v @ v)"
-
 ALONG_Y = "y @ v == 0"
-
 HESSIAN_OF_Y = "B @ y == -v"
-
 MINOR = "(y @ B @ y) * (v @ B @ v) - (v @ B @ y)**2 == -(v @ v)**2"
-
 SUM_OF_GRADIENT = "one @ v == -gamma/n * (g @ yhat) * (one @ nu)"
-
 NO_SUM = "one @ v == 0"
 
 
@@ -166,10 +141,7 @@ CLAIMS = (
             ),
         ),
         corrected=Corrected(
-            says=FORM_L2,
-            proof=Proof(),
-            text="an equality with H at v minus its mean",
-            setting="l2-norm",
+            says=FORM_L2, proof=Proof(), text="an equality with H at v minus its mean", setting="l2-norm"
         ),
         scope=SCOPE,
         why="the norm is taken before the shift, so v has a mean, which the shift removes",

@@ -23,20 +23,14 @@ WHERE = "beyond the sources: the eigenvalues of the Hessian in y"
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
 ANY_EPS = (*SCOPE[:3], ("eps", "> 0"))
 IN_Y = Data(quantifiers="for all y, gamma, beta and every twice differentiable L", varies="the direction")
-
 OF_ONE = "B @ one == 0"
-
 OF_YHAT = "B @ yhat == -1/sigma*v"
-
 OF_Y = "B @ y == -v"
-
 FLAT_ALONG_YHAT = "yhat @ B @ yhat == 0"
-
 OF_V = (
     "B @ v == gamma**2/sigma**2 * (H @ v - mean(H @ v)*one - (yhat @ (H @ v - mean(H @ "
     "v)*one))/m*yhat) - gamma * (g @ yhat)/(m*sigma**2)*v - (v @ v)/(m*sigma)*yhat"
 )
-
 DECOMPOSITION = (
     "B @ b == gamma**2/sigma**2 * (H @ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat) - "
     "mean(H @ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat))*one - (yhat @ (H @ (b - "
@@ -44,15 +38,10 @@ DECOMPOSITION = (
     "mean(b)*one))/m*yhat))*one))/m*yhat) - gamma * (g @ yhat)/(m*sigma**2) * (b - mean(b)*one - "
     "(yhat @ (b - mean(b)*one))/m*yhat) - ((yhat @ b)*v + (v @ b)*yhat)/(m*sigma)"
 )
-
 MINOR = "(yhat @ B @ yhat) * (v @ B @ v) - (yhat @ B @ v)**2 == -(v @ v)**2/sigma**2"
-
 MINOR_NOT_POSITIVE = "(yhat @ B @ yhat) * (v @ B @ v) - (yhat @ B @ v)**2 < 0"
-
 BOTH_SIGNS = "(v + t*yhat) @ B @ (v + t*yhat) == v @ B @ v - 2*t/sigma * (v @ v)"
-
 CONVEXITY_KEPT = "0 <= b @ B @ b"
-
 LINEAR_LOSS_EIGENVECTOR = (
     "B @ (m*sigma * ((-gamma * (g @ yhat)/(m*sigma**2) + sqrt((-gamma * (g @ "
     "yhat)/(m*sigma**2))**2 + 4 * (v @ v)/(m*sigma**2)))/2)*v - (v @ v)*yhat) == (-gamma * (g @ "
@@ -60,7 +49,6 @@ LINEAR_LOSS_EIGENVECTOR = (
     "v)/(m*sigma**2)))/2 * (m*sigma * ((-gamma * (g @ yhat)/(m*sigma**2) + sqrt((-gamma * (g @ "
     "yhat)/(m*sigma**2))**2 + 4 * (v @ v)/(m*sigma**2)))/2)*v - (v @ v)*yhat)"
 )
-
 EIGENVALUE = (
     "(-gamma * (g @ yhat)/(m*sigma**2) + sqrt((-gamma * (g @ yhat)/(m*sigma**2))**2 "
     "+ 4 * (v @ v)/(m*sigma**2)))/2"
@@ -70,21 +58,16 @@ CURVATURE_LEFT_OUT = (
     f"-gamma**2*m/sigma * ({EIGENVALUE}) * ((one @ given0)/m) * one",
     f"-gamma**2*m/sigma * ({EIGENVALUE}) * ((yhat @ given0)/m) * yhat",
 )
-
 OF_YHAT_EPS = (
     "B @ yhat == gamma**2/s**2 * (1 - rho) * (H @ yhat - mean(H @ yhat)*one - (yhat @ (H @ yhat - "
     "mean(H @ yhat)*one))/m*yhat) - rho/s*v - 2*gamma/(m*s**2) * (1 - rho) * (g @ yhat)*yhat"
 )
-
 ALONG_YHAT_EPS = (
     "yhat @ B @ yhat == gamma**2/s**2 * (1 - rho)**2 * (yhat @ H @ yhat) - 3*gamma/s**2*rho * (1 "
     "- rho) * (g @ yhat)"
 )
-
 POSITIVE_ALONG_YHAT = "0 < yhat @ B @ yhat"
-
 GRADIENT_NOT_ZERO = "0 < v @ v"
-
 NOT_ZERO = Hypothesis("gradient-not-zero", r"\|v\| > 0", GRADIENT_NOT_ZERO)
 CONVEX = Hypothesis("convex", r"b^\top H b \ge 0", "0 <= b @ H @ b")
 
@@ -265,7 +248,6 @@ CLAIMS = (
                 hypotheses=(NOT_ZERO,),
                 proof=Proof(
                     steps=(Step(text="B maps the vector of ones to 0", says=OF_ONE),),
-                    witness="y = (0, 1), g = (1, 0), H = I, eps = 1",
                     at=Instance(y=(0, 1), g=(1, 0), H=((1, 0), (0, 1)), eps=1, note="m = 2, H = I, eps = 1"),
                     eps=True,
                 ),

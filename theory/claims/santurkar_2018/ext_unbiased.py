@@ -22,16 +22,10 @@ from bnverify.theory.claims.santurkar_2018 import fact_c_1, fact_c_2, thm_4_1, t
 WHERE = "beyond the sources: BatchNorm with the unbiased variance"
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
 UNBIASED = Data(fixed="gamma, beta; sigma is the unbiased standard deviation")
-
 JACOBIAN = "d(yhat, y, b) == (b - mean(b)*one - (yhat @ b)/(m - 1)*yhat)/sigma"
-
 GRADIENT = "v == gamma/(m*sigma) * (m*g - (one @ g)*one - m/(m - 1) * (g @ yhat)*yhat)"
-
 GRADIENT_NORM = "v @ v == gamma**2/s**2 * (g @ g - (one @ g)**2/m - (2 - rho)/(m - 1) * (g @ yhat)**2)"
-
-
 GRADIENT_NORM_EPS_0 = "v @ v == gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/(m - 1))"
-
 HESSIAN = (
     "B @ b == gamma**2/sigma**2 * (H @ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/(m - "
     "1)*yhat) - mean(H @ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/(m - 1)*yhat))*one - (yhat "
@@ -41,22 +35,15 @@ HESSIAN = (
     "((g - mean(g)*one - (yhat @ (g - mean(g)*one))/(m - 1)*yhat) @ b)*yhat + (g @ yhat) * (b - "
     "mean(b)*one - (yhat @ (b - mean(b)*one))/(m - 1)*yhat))"
 )
-
 QUADRATIC_FORM = (
     "v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v) - gamma/((m - 1)*sigma**2) * (g @ yhat) * (v @ v)"
 )
-
 SIGN_TEXT = "0 <= gamma * (g @ yhat)"
-
 SIGN = Hypothesis("sign", r"\gamma \langle g, \hat{y}\rangle \ge 0", SIGN_TEXT)
 SAMPLES = Hypothesis("samples", r"1/m \le 1/(m-1), that is m \ge 2", "1/m <= 1/(m - 1)")
-
 PAIR = Hypothesis("pair", r"1/\sqrt{m} \le 1/(m-1), that is m = 2", "1/sqrt(m) <= 1/(m - 1)")
-
 GAP_PAIR = ("gamma**2 * (g @ yhat)**2/sigma**2*given0",)
-
 GAP_GRADIENT = ("gamma**2 * (g @ yhat)**2/sigma**2*given0",)
-
 GAP_FORM = ("1/sigma**2*given1*given0 * (v @ v)",)
 
 
@@ -102,10 +89,7 @@ def _fact(slug: str, title: str, printed: str, corrected: str, quotation: str) -
             ),
         ),
         corrected=Corrected(
-            says=corrected,
-            proof=Proof(),
-            text="1/(m - 1) in the term of y-hat",
-            setting="unbiased",
+            says=corrected, proof=Proof(), text="1/(m - 1) in the term of y-hat", setting="unbiased"
         ),
         scope=SCOPE,
         why="the term of y-hat needs 1/(m - 1)",
@@ -120,20 +104,8 @@ SMALLEST = Instance(y=(0, 0, 1), g=(0, 0, 1), note="m = 3, the right side is neg
 GENERIC = Instance(y=(0, 0, 1), g=(0, 1, 0), note="m = 3, every term non-zero")
 
 CLAIMS = (
-    _fact(
-        "fact-C.1",
-        "Fact C.1 with the unbiased variance",
-        fact_c_1.PRINTED,
-        GRADIENT,
-        fact_c_1.QUOTATION,
-    ),
-    _fact(
-        "fact-C.2",
-        "Fact C.2 with the unbiased variance",
-        fact_c_2.LINE_1,
-        JACOBIAN,
-        fact_c_2.QUOTATION,
-    ),
+    _fact("fact-C.1", "Fact C.1 with the unbiased variance", fact_c_1.PRINTED, GRADIENT, fact_c_1.QUOTATION),
+    _fact("fact-C.2", "Fact C.2 with the unbiased variance", fact_c_2.LINE_1, JACOBIAN, fact_c_2.QUOTATION),
     _formula(
         "gradient",
         "The gradient norm with the unbiased variance",
@@ -227,10 +199,7 @@ CLAIMS = (
             ),
         ),
         corrected=Corrected(
-            says=QUADRATIC_FORM,
-            proof=Proof(),
-            text="with 1/(m - 1) an equality",
-            setting="unbiased",
+            says=QUADRATIC_FORM, proof=Proof(), text="with 1/(m - 1) an equality", setting="unbiased"
         ),
         scope=SCOPE,
         why="with 1/m it holds exactly where gamma <g, y-hat> >= 0 or v = 0",

@@ -22,16 +22,12 @@ from bnverify.theory.claim import (
 WHERE = "beyond the sources: weight space at the actual input"
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
 AT_X = Data(fixed="X, gamma, beta", varies="W, L", parameters="weights of one unit")
-
 CHAIN_RULE = "dW == T @ v"
-
 GRADIENT_NORM = (
     "dW @ dW == gamma**2/s**2 * ((T @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) @ (T "
     "@ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))"
 )
-
 HESSIAN = "HW @ u == T @ B @ X @ u"
-
 QUADRATIC_FORM = (
     "dW @ HW @ dW == gamma**2/s**2 * ((X @ dW - mean(X @ dW)*one - (yhat @ (X @ dW - mean(X @ "
     "dW)*one))/m*yhat) @ H @ (X @ dW - mean(X @ dW)*one - (yhat @ (X @ dW - mean(X @ "
@@ -39,30 +35,18 @@ QUADRATIC_FORM = (
     "mean(g)*one))/m*yhat) @ X @ dW) * (yhat @ X @ dW) + (g @ yhat) * ((X @ dW) @ (X @ dW - "
     "mean(X @ dW)*one - (yhat @ (X @ dW - mean(X @ dW)*one))/m*yhat)))"
 )
-
 ALONG_W = "W @ dW == 0"
-
 ALONG_W_EPS = "W @ dW == gamma * (1 - rho) * (g @ yhat)"
-
 HESSIAN_OF_W = "HW @ W == -dW"
-
 FLAT_ALONG_W = "W @ HW @ W == 0"
-
 MINOR = "(W @ HW @ W) * (dW @ HW @ dW) - (W @ HW @ dW)**2 == -(dW @ dW)**2"
-
 NO_LARGER = "dW @ dW <= gamma**2/sigma**2 * ((T @ g) @ (T @ g))"
-
-
 LARGER = "gamma**2/sigma**2 * ((T @ g) @ (T @ g)) < dW @ dW"
-
 FIRST_PART = (
     "dW @ HW @ dW <= gamma**2/sigma**2 * ((X @ dW) @ H @ (X @ dW)) - gamma/(m*sigma**2) * (g @ "
     "yhat) * ((X @ dW) @ (X @ dW))"
 )
-
 CENTRED = Hypothesis("centred", r"X^\top \mathbf{1} = 0", "T @ one == 0")
-
-
 CHAIN = Step(text="the gradient in W is X'v", says=CHAIN_RULE)
 
 
@@ -105,11 +89,7 @@ ORIGIN = Instance(
     note="X'g = 0: the plain gradient is 0, X'X = I, but X is not centred",
 )
 FIRST_PART_ORIGIN = Instance(
-    X=((0, 0), (0, 1), (1, 0)),
-    W=(1, 0),
-    y=(0, 0, 1),
-    g=(0, 1, 0),
-    note="H = 0, X'X = I, X is not centred",
+    X=((0, 0), (0, 1), (1, 0)), W=(1, 0), y=(0, 0, 1), g=(0, 1, 0), note="H = 0, X'X = I, X is not centred"
 )
 
 CLAIMS = (
@@ -201,7 +181,7 @@ CLAIMS = (
                 data=AT_X,
                 hypotheses=(CENTRED,),
                 assumptions=("X'1 = 0",),
-                proof=Proof(steps=(CHAIN,), witness="X with columns of sum 0", at=OPPOSITE),
+                proof=Proof(steps=(CHAIN,), at=OPPOSITE),
                 setting="weight-space",
             ),
         ),

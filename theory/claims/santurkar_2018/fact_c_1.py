@@ -13,7 +13,6 @@ a batch of size $m$ and variance $\sigma^2$ is
 $$\frac{\partial f}{\partial A^{(b)}} = \frac{\gamma}{m\sigma} \left(m \frac{\partial f}{\partial C^{(b)}} -
 \sum_{k=1}^m \frac{\partial f}{\partial C^{(k)}} - B^{(b)} \sum_{k=1}^m \frac{\partial f}{\partial C^{(k)}} B^{(k)}
 \right)$$"""
-
 PRINTED = "v == gamma/(m*sigma) * (m*g - (one @ g)*one - (g @ yhat)*yhat)"
 
 CLAIM = Claim(

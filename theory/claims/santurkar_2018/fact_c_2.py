@@ -13,11 +13,7 @@ $$\frac{\partial \hat{y}^{(b)}}{\partial y^{(k)}} = \frac{1}{\sigma} \left(\math
 and thus
 $$\frac{\partial z_j^{(b)}}{\partial y^{(k)}} = \frac{\gamma}{\sigma} \left(\mathbf{I}[b=k] - \frac{1}{m} -
 \frac{1}{m} \hat{y}^{(b)} \hat{y}^{(k)} \right),\tag{2}$$"""
-
-
 LINE_1 = "d(yhat, y, b) == (b - mean(b)*one - (yhat @ b)/m*yhat)/sigma"
-
-
 LINE_2 = "d(z, y, b) == gamma/sigma * (b - mean(b)*one - (yhat @ b)/m*yhat)"
 
 CLAIM = Claim(

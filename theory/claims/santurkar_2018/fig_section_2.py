@@ -5,10 +5,7 @@ from __future__ import annotations
 from bnverify.theory.empirical import empirical
 
 _PAIR = "VGG with and without BatchNorm"
-_NOISE = (
-    "r_sigma is a standard deviation",
-    "the noise comes after gamma and beta, fresh at every step",
-)
+_NOISE = ("r_sigma is a standard deviation", "the noise comes after gamma and beta, fresh at every step")
 _MOVES = "all parameters of a layer count in G, gamma, beta and bias among them"
 
 CLAIMS = (

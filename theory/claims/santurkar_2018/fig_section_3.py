@@ -64,10 +64,7 @@ CLAIMS = (
         "training. [...] Again, we observe consistent differences between these networks.",
         f"{_BETA}, over the whole training",
         _PAIR,
-        assumptions=(
-            _CLEAR,
-            _ALONG,
-        ),
+        assumptions=(_CLEAR, _ALONG),
     ),
     empirical(
         "fig-5.vgg",

@@ -12,7 +12,6 @@ _SIGMA = (
     "the relative "
     '"flatness" we see in the effective Lipschitz constant.'
 )
-
 _PREDICTED = "deep linear networks of 5 to 20 layers with a normalisation"
 _LIPSCHITZ = (
     "Without any assumptions on the specific weights or the loss being used, we show that the batch-normalized "

@@ -29,22 +29,15 @@ $$\left\| W_0 - \widehat{W}^* \right\|^2 \leq \left\| W_0 - W^* \right\|^2 - \fr
 \left(\left\| W^* \right\|^2 - \left\langle W^*, W_0 \right\rangle \right)^2,$$
 if $\langle W_0, W^* \rangle > 0$, where $\widehat{W}^*$ and $W^*$ are closest optima for BN and standard network,
 respectively."""
-
 ON_THE_RAY = (
     "(W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) @ (W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) <= (W0 "
     "- Wstar) @ (W0 - Wstar) - 1/(Wstar @ Wstar) * (Wstar @ Wstar - Wstar @ W0)**2"
 )
-
 CLOSEST = "(W0 - What) @ (W0 - What) <= (W0 - W) @ (W0 - W) - 1/(W @ W) * (W @ W - W @ W0)**2"
-
 SCALE_INVARIANCE = "at(yhat, y, alpha*y) == yhat"
-
 IS_OPTIMUM = "dW @ dW == 0"
-
 BN_OPTIMUM = "at(dW @ dW, W, What) == 0"
-
 CLOSEST_ON_ITS_RAY = "What @ (W0 - What) == 0"
-
 CORRELATED = Hypothesis("correlated", r"\langle W_0, W^* \rangle > 0", "0 < W0 @ Wstar")
 NO_BIAS_HYPOTHESES = (
     *PLAIN_MINIMUM,
@@ -54,7 +47,6 @@ NO_BIAS_HYPOTHESES = (
         "closest-on-its-ray", r"\langle \widehat{W}, W_0 - \widehat{W} \rangle = 0", CLOSEST_ON_ITS_RAY
     ),
 )
-
 _REGRESSION: dict[str, Any] = {
     "X": ((0, 0), (1, 0), (0, 1)),
     "W": (1, 0),
@@ -84,7 +76,6 @@ OTHER_GAMMA = Instance(
     beta=1,
     note="a layer with a bias, gamma = 2 sigma: the plain gradient at y is 0, the BatchNorm gradient is not",
 )
-
 PROOF = Proof(
     steps=(
         Step(

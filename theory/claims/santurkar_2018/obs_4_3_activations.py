@@ -10,7 +10,6 @@ from bnverify.theory.claim import Claim, Data, Proof, Reading
 
 QUOTATION = r"""For any input data $X$ and network configuration $W$, there exists a BN configuration $(W, \gamma,
 \beta)$ that results in the same activations $y_j$, and where $\gamma = \sigma_j$."""
-
 MATCHED = "sigma*yhat + mu*one == y"
 
 CLAIM = Claim(
@@ -30,7 +29,7 @@ CLAIM = Claim(
                 varies="gamma, beta",
                 parameters="gamma and beta of one unit",
             ),
-            proof=Proof(witness="gamma = sigma_j, beta = mu_j"),
+            proof=Proof(),
         ),
     ),
     scope=(("m", ">= 2"), ("gamma", "= sigma"), ("sigma", "> 0"), ("eps", "= 0")),

@@ -21,25 +21,15 @@ from bnverify.theory.claim import (
 )
 
 QUOTATION = r"""Consequently, all of the minima of the normal landscape are preserved in the BN landscape."""
-
 SAME_ACTIVATIONS = "z == y"
-
 STATIONARY_IN_W = "dW @ dW == 0"
-
 STATIONARY_IN_BETA = "one @ g == 0"
-
 STRICT_IN_W = "0 < W @ HW @ W"
-
 PLAIN_STATIONARY = "dW_plain @ dW_plain == 0"
-
 PLAIN_CURVED_ALONG_W = "0 < W @ HW_plain @ W"
-
 PLAIN_DETERMINANT = "0 < (W @ HW_plain @ W) * (u @ HW_plain @ u) - (W @ HW_plain @ u)**2"
-
 AFFINE_MAP = "z == gamma/sigma*y + (beta - gamma*mu/sigma)*one"
-
 G_ZERO = "g @ g == 0"
-
 PLAIN_MINIMUM = (
     Hypothesis("plain-stationary", r"\nabla_W \mathcal{L} = 0 at W^*", PLAIN_STATIONARY),
     Hypothesis("plain-curved", r"W^{*\top} \nabla^2_W \mathcal{L}\, W^* > 0", PLAIN_CURVED_ALONG_W),
@@ -49,7 +39,6 @@ PLAIN_MINIMUM = (
         PLAIN_DETERMINANT,
     ),
 )
-
 NO_BIAS = Instance(
     X=((1, 0), (0, 0), (0, 1)),
     W=(0, 1),
@@ -82,7 +71,6 @@ WITH_BIAS = Instance(
     extra=(("u", (0, 1)),),
     note="with a bias column W* is a minimum of both, but L^ is constant along the ray a W*",
 )
-
 EXAMPLE = Instance(y=(0, 1, 0), g=(0, 0, 0), X=((0, 1), (1, 1), (0, 1)), W=(1, 0), gamma="s", beta="mu")
 PROOF_IN_Y = Proof(lemma="composition", example=EXAMPLE)
 PROOF_WITH_BIAS = Proof(

@@ -6,45 +6,24 @@ factor gamma^2/sigma^2 can exceed what the reduction takes away.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import (
-    Claim,
-    Corrected,
-    Data,
-    Hypothesis,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-)
+from bnverify.theory.claim import Claim, Corrected, Data, Hypothesis, Instance, Proof, Reading, Refutation
 
 SHORTER = "v @ v <= g @ g"
-
 SCALE_AT_MOST_SIGMA = "gamma**2 <= sigma**2"
-
 SCALE = Hypothesis("scale", r"\gamma^2 \le \sigma^2", SCALE_AT_MOST_SIGMA)
-
 SHORTER_TERMS = (
     "(g @ g)/sigma**2*given0",
     "gamma**2/(sigma**2*m) * (one @ g)**2",
     "gamma**2/(sigma**2*m) * (g @ yhat)**2",
 )
-
 SHORTER_IN_WEIGHT_SPACE = "max((T @ v) @ (T @ v), norm(X) <= lam) <= max((T @ g) @ (T @ g), norm(X) <= lam)"
-
 ADDITIVE = "gamma**2/sigma**2 * (g @ g) - v @ v == gamma**2/sigma**2 * ((one @ g)**2/m + (g @ yhat)**2/m)"
-
 ALWAYS_EFFECTIVE = "v @ v < gamma**2/sigma**2 * (g @ g)"
-
 AT_MOST_QUADRATIC = "(one @ g)**2 <= m * (g @ g)"
-
 QUADRATIC_IN_M = "(one @ g)**2 == m**2*mean(g)**2"
-
 MEAN_TERM_POSITIVE = "0 < (one @ g)**2"
-
 CORRELATION_POSITIVE = "0 < (g @ yhat)**2"
-
 BEATEN = "v @ v < g @ g"
-
 STRETCH = Instance(
     y=(0, 0, 1), g=(0, 1, 0), note="gamma = 1 exceeds sigma = sqrt(2)/3: |v|^2 = 9/4, |g|^2 = 1"
 )
@@ -59,7 +38,6 @@ CONSTANT_GRADIENT = Instance(
 MATCHED = Instance(
     y=(0, 0, 1), g=(1, 0, 0), gamma="s", beta="mu", note="gamma = sigma: |v|^2 < |g|^2 all the same"
 )
-
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
 
 CLAIMS = (
@@ -110,7 +88,7 @@ CLAIMS = (
                 summary="there are gradients for which it is a reduction at gamma = sigma",
                 says=BEATEN,
                 data=Data(quantifiers="there are y, g with gamma = sigma", fixed="gamma = sigma"),
-                proof=Proof(at=MATCHED, witness="an exact point"),
+                proof=Proof(at=MATCHED),
             ),
             Reading(
                 slug="always-has-effect",

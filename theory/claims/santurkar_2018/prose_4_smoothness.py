@@ -22,30 +22,16 @@ from bnverify.theory.claims.santurkar_2018.thm_4_2_1 import PRINTED as FIRST_PAR
 from bnverify.theory.claims.santurkar_2018.thm_4_2_2 import NOT_INCREASED
 
 DECREASED = "v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v)"
-
 PREDICTIVE = "v @ B @ v <= g @ H @ g"
-
 POSITIVE_CORRELATION = "0 <= gamma * (g @ yhat)"
-
 STRICTLY_POSITIVE_CORRELATION = "0 < gamma * (g @ yhat)"
-
 NO_SECOND_ORDER = "g @ H @ g == 0"
-
 CONVEX_ALONG = "0 <= u @ B @ u"
-
 TOWARDS = "0 < g @ (z - zstar)"
-
 TOWARDS_BETA = "0 <= g @ (z - beta*one)"
-
 CORRELATED = Hypothesis("correlated", r"\gamma \langle g, \hat y \rangle \ge 0", POSITIVE_CORRELATION)
 PSD_ALONG_V = Hypothesis("psd-along-v", r"v^\top H v \ge 0", "0 <= v @ H @ v")
-
-PREDICTIVE_TERMS = (
-    "given2",
-    "1/sigma**2*given0*given3",
-    "1/(m*sigma**2)*given1 * (v @ v)",
-)
-
+PREDICTIVE_TERMS = ("given2", "1/sigma**2*given0*given3", "1/(m*sigma**2)*given1 * (v @ v)")
 NEGATIVE = Instance(y=(0, 0, 1), g=(1, 0, 0), note="a linear loss; gamma <g, y-hat> is negative")
 NEGATIVE_GENERIC = Instance(
     y=(0, 0, 1), g=(1, 0, 0), H=((1, 0, 0), (0, 0, 0), (0, 0, 0)), note="the same with every term non-zero"
@@ -272,7 +258,7 @@ CLAIMS = (
                 summary="there are instances with gamma = sigma and a smaller gradient",
                 says=BEATEN,
                 data=Data(quantifiers="there are y, g with gamma = sigma"),
-                proof=Proof(at=MATCHED, witness="an exact point"),
+                proof=Proof(at=MATCHED),
             ),
         ),
         scope=SCOPE,

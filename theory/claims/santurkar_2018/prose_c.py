@@ -7,13 +7,9 @@ from bnverify.theory.claims.santurkar_2018.lem_4_5 import SCALE_INVARIANCE
 from bnverify.theory.claims.santurkar_2018.obs_4_3_minima import NO_BIAS, PLAIN_MINIMUM, STATIONARY_IN_W
 
 SCALED_EQUAL = "(at(yhat, y, alpha*y) - yhat) @ (at(yhat, y, alpha*y) - yhat) == 0"
-
 MEAN_ZERO = "one @ yhat == 0"
-
 VARIANCE_ONE = "yhat @ yhat == m"
-
 SAME_JACOBIAN = "d(z, y, b) == gamma*d(yhat, y, b)"
-
 FLIPPED = Instance(
     y=(0, 1), g=(0, 0), extra=(("alpha", -1),), note="alpha = -1 turns y-hat into its negative"
 )
@@ -93,12 +89,7 @@ CLAIMS = (
         kind="prose",
         quotation="and thus",
         readings=(
-            Reading(
-                slug="chain-rule",
-                summary="dz/dy = gamma dy-hat/dy",
-                says=SAME_JACOBIAN,
-                proof=Proof(),
-            ),
+            Reading(slug="chain-rule", summary="dz/dy = gamma dy-hat/dy", says=SAME_JACOBIAN, proof=Proof()),
         ),
         scope=SCOPE,
         why="gamma and beta are constants",

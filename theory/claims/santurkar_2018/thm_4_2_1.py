@@ -14,13 +14,10 @@ $$\left(\nabla_{y_{j}}\widehat{\mathcal{L}}\right)^{\top} \frac{\partial \wideha
 \left(\frac{\partial \widehat{\mathcal{L}}}{\partial y_{j}}\right)^{\top} H_{j j} \left(\frac{\partial
 \widehat{\mathcal{L}}}{\partial y_{j}}\right) - \frac{\gamma}{m \sigma^{2}} \left\langle \hat{g}_{j}, \hat{y}_{j}
 \right\rangle \left\|\frac{\partial \widehat{\mathcal{L}}}{\partial y_{j}}\right\|^{2}$$"""
-
 PRINTED = "v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v) - gamma/(m*sigma**2) * (g @ yhat) * (v @ v)"
-
 PRINTED_OWN_GRADIENT = (
     "v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v) - gamma/(m*sigma**2) * (g_own @ yhat) * (v @ v)"
 )
-
 OWN_POINT = Instance(
     y=(0, 0, 1),
     g=(0, 1, 0),
@@ -28,10 +25,7 @@ OWN_POINT = Instance(
     note="the plain network's gradient at y differs from g by H(y - z)",
 )
 OWN_POINT_GENERIC = Instance(
-    y=(0, 0, 1),
-    g=(0, 1, 0),
-    H=((-1, 0, 0), (0, 0, 0), (0, 0, 0)),
-    note="the same with every term non-zero",
+    y=(0, 0, 1), g=(0, 1, 0), H=((-1, 0, 0), (0, 0, 0), (0, 0, 0)), note="the same with every term non-zero"
 )
 
 CLAIM = Claim(

@@ -27,9 +27,7 @@ $$\left(\nabla_{y_j} \widehat{\mathcal{L}}\right)^\top \frac{\partial \widehat{\
 y_j} \left(\nabla_{y_j} \widehat{\mathcal{L}}\right) \leq \frac{\gamma^2}{\sigma^2} \left(\hat{g}_j^\top H_{jj}
 \hat{g}_j - \frac{1}{m\gamma} \langle \hat{g}_j, \hat{y}_j \rangle \left\|\frac{\partial
 \widehat{\mathcal{L}}}{\partial y_j}\right\|^2\right)$$"""
-
 PRINTED = "v @ B @ v <= gamma**2/sigma**2 * (g @ H @ g - 1/(m*gamma) * (g @ yhat) * (v @ v))"
-
 NOT_INCREASED = Hypothesis("relative-norms", r"v^\top H v \le g^\top H g", "v @ H @ v <= g @ H @ g")
 ORDER = Hypothesis(
     "order-of-norms",
@@ -46,7 +44,6 @@ IMAGES = Hypothesis(
     r"\|Hv\| / \|Hg\| = \|v\| / \|g\|",
     "((H @ v) @ (H @ v)) * (g @ g) == ((H @ g) @ (H @ g)) * (v @ v)",
 )
-
 NO_HYPOTHESIS = Instance(
     y=(0, 1), g=(0, 1), H=((0, 0), (0, -1)), note="m = 2: the left side is 0, g'Hg is negative"
 )
@@ -74,11 +71,8 @@ IMAGES_KEPT = Instance(
     H=((0, 0, 0), (0, 1, 0), (0, 0, 1)),
     note="H keeps the norms of both; gamma > sigma makes v longer than g",
 )
-
 IDENTITY_OF_THE_FIRST_PART = Step(text="the first part, an equality", says=FIRST_PART)
-
 BY_HYPOTHESIS = ("gamma**2/sigma**2*given0",)
-
 PROOF = Proof(steps=(IDENTITY_OF_THE_FIRST_PART,), terms=BY_HYPOTHESIS)
 
 CLAIM = Claim(

@@ -7,50 +7,34 @@ where they move with X the left side has no maximum.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import (
-    Claim,
-    Corrected,
-    Data,
-    Hypothesis,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-)
+from bnverify.theory.claim import Claim, Corrected, Data, Hypothesis, Instance, Proof, Reading, Refutation
 
 QUOTATION = r"""For a BatchNorm network with loss $\widehat{\mathcal{L}}$ and an identical non-BN network (with
 identical loss $\mathcal{L}$), if
 $$g_j = \max_{\|X\| \leq \lambda} \left\| \nabla_W \mathcal{L} \right\|^2, \qquad \hat{g}_j = \max_{\|X\| \leq
 \lambda} \left\|\nabla_W \widehat{\mathcal{L}}\right\|^2 \implies \hat{g}_j \leq \frac{\gamma^2}{\sigma_j^2}
 \left(g_j^2 - m \mu_{g_j}^2 - \lambda^2 \left\langle \nabla_{y_j} \mathcal{L}, \hat{y}_j \right\rangle^2\right).$$"""
-
 PRINTED = (
     "max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
     "norm(X) <= lam)**2 - m*mean(g)**2 - lam**2 * (g @ yhat)**2)"
 )
-
 SQUARED_ONCE = (
     "max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
     "norm(X) <= lam) - m*mean(g)**2 - lam**2 * (g @ yhat)**2)"
 )
-
 WEIGHT_SPACE_MEAN = (
     "max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
     "norm(X) <= lam) - lam**2*m*mean(g)**2 - lam**2 * (g @ yhat)**2)"
 )
-
 VARYING_INPUT = (
     "at(dW @ dW, X, K) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), norm(X) <= lam)**2 - "
     "m*mean(g)**2 - lam**2 * (g @ yhat)**2)"
 )
-
 CORRECTED = (
     "max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
     "norm(X) <= lam) - lam**2*m*mean(g)**2 - lam**2/m * (g @ yhat)**2)"
 )
-
 NORM_BELOW_LAMBDA = "psd(lam**2*I - K @ K_T)"
-
 SMALLEST = Instance(y=(0, 1), g=(0, 1), note="m = 2: the left side is 0, the printed right side negative")
 GENERIC = Instance(y=(0, 0, 1), g=(0, 1, 0), lam="1/2", note="m = 3, every term non-zero")
 OTHER_INPUT_SMALLEST = Instance(

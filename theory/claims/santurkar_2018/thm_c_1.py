@@ -31,32 +31,26 @@ $$\max_{||X||\leq \lambda}\left(\frac{\partial \widehat{\mathcal{L}}}{\partial W
 W_{\cdot j} \partial W_{\cdot j}}\left(\frac{\partial \mathcal{L}}{\partial W_{\cdot j}}\right)-\lambda^4
 \kappa\right],$$
 where $\kappa$ is the separation given in the previous theorem."""
-
 PRINTED = (
     "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) < gamma**2/sigma**2 * (max((X @ T @ g) @ "
     "H @ (X @ T @ g), norm(X) <= lam) - lam**4 * ((g @ yhat) * (v @ v)/(m*gamma)))"
 )
-
 NOT_STRICT = (
     "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((X @ T @ g) @ "
     "H @ (X @ T @ g), norm(X) <= lam) - lam**4 * ((g @ yhat) * (v @ v)/(m*gamma)))"
 )
-
 OTHER_SEPARATION = (
     "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((X @ T @ g) @ "
     "H @ (X @ T @ g), norm(X) <= lam) - lam**4 * (gamma * (g @ yhat) * (v @ v)/(m*sigma**2)))"
 )
-
 VARYING_INPUT = (
     "at(dW @ HW @ dW, X, K) <= gamma**2/sigma**2 * (max((X @ T @ g) @ H @ (X @ T @ g), "
     "norm(X) <= lam) - lam**4 * ((g @ yhat) * (v @ v)/(m*gamma)))"
 )
-
 CORRECTED = (
     "lam**4 * (v @ B @ v) <= gamma**2/sigma**2 * (lam**4 * (g @ H @ g) - lam**4 * ((g @ yhat) * "
     "(v @ v)/(m*gamma)))"
 )
-
 EQUAL_AT_TWO = Instance(y=(0, 1), g=(0, 1), note="m = 2: both sides are 0, and 0 < 0 is false")
 BOUND = {"of": "max((X @ T @ g) @ H @ (X @ T @ g), norm(X) <= lam)", "bound": "119/40", "multiplier": "7/5"}
 GENERIC = Instance(
@@ -134,10 +128,7 @@ CLAIM = Claim(
                 bias="none",
                 parameters="weights of one unit",
             ),
-            hypotheses=(
-                NOT_INCREASED,
-                Hypothesis("norm", r"\|X'\| \le \lambda", NORM_BELOW_LAMBDA),
-            ),
+            hypotheses=(NOT_INCREASED, Hypothesis("norm", r"\|X'\| \le \lambda", NORM_BELOW_LAMBDA)),
             refutation=Refutation(OTHER_INPUT, OTHER_INPUT),
             setting="two-inputs",
         ),
