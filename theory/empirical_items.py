@@ -46,6 +46,7 @@ def item_of(claim: Claim, found: tuple[Empirical, ...]) -> dict[str, Any]:
         "counterexample": None,
         "lemmas": [],
         "quotation": claim.quotation,
+        "witnesses": {},
     }
 
 

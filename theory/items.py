@@ -21,6 +21,7 @@ from bnverify.theory.claim import (
 from bnverify.theory.grammar import Node, nodes, parse, unparse
 from bnverify.theory.judged import written as exact_text
 from bnverify.theory.latex import PLAIN, as_data, legend, written
+from bnverify.theory.witness import witnesses_of
 
 PROMISED = (
     "id",
@@ -37,6 +38,7 @@ PROMISED = (
     "counterexample",
     "lemmas",
     "quotation",
+    "witnesses",
 )
 
 
@@ -67,6 +69,7 @@ def item_of(claim: Claim, evidence: tuple[Evidence, ...]) -> dict[str, Any]:
         "counterexample": next((x["counterexample"] for x in admitted if x["counterexample"]), None),
         "lemmas": list(dict.fromkeys(lemmas)),
         "quotation": claim.quotation,
+        "witnesses": witnesses_of(claim, evidence),
     }
 
 

@@ -187,9 +187,8 @@ def prove(
 def _prove_in_rocq(folder: Path, chosen: list[str]) -> None:
     from bnverify.theory.rocq.check import check
 
-    if not check(
-        folder, lambda line: print(line, flush=True), lambda line: print(line, file=sys.stderr), chosen
-    ):
+    say, complain = lambda line: print(line, flush=True), lambda line: print(line, file=sys.stderr)
+    if check(folder, say, complain, chosen) is None:
         raise typer.Exit(1)
 
 

@@ -27,6 +27,7 @@ FIELDS = {
     "title",
     "verdict",
     "where",
+    "witnesses",
 }
 EMPIRICAL = {
     "mixed",

@@ -154,6 +154,24 @@ Proof.
     rewrite dot_zero_r, (dot_sym w). ring.
 Qed.
 
+(* ---- rates: d(f, x, u), the derivative as x moves along u; put: f at another point ---- *)
+Definition rate (f : vec -> R) (x u : vec) : R := Derive (fun t => f (line x u t)) 0.
+Definition vrate (f : vec -> vec) (x u : vec) : vec := fun i => Derive (fun t => f (line x u t) i) 0.
+Definition put {A C : Type} (f : A -> C) (a : A) : C := f a.
+Lemma rate_is f x u (l : R) : is_derive (fun t => f (line x u t)) 0 l -> rate f x u = l.
+Proof. apply is_derive_unique. Qed.
+Lemma vrate_is f x u w : dcurve (fun t => f (line x u t)) w 0 -> vrate f x u = w.
+Proof. intros D. apply functional_extensionality. intros i. apply is_derive_unique, D. Qed.
+Lemma grad_rate L x g u : has_grad L x g -> rate L x u = g @ u.
+Proof. intros A. exact (rate_is L x u _ (A _ _ 0 (line_0 x u) (d_line x u 0))). Qed.
+Lemma second_rate L z g H w : second_order L z g H -> rate (fun x => rate L x w) z w = w @ H w.
+Proof.
+  intros (G & _ & [T1 T2 T3]). apply rate_is. apply (is_derive_ext_loc (fun t => G (line z w t) @ w)).
+  - apply (near_curve z (fun x => G x @ w = rate L x w) (line z w) w 0); [|apply line_0|apply d_line].
+    apply (filter_imp (fun x => has_grad L x (G x))); [|exact T1]. intros x X. symmetry. now apply grad_rate.
+  - eapply deq; [exact (d_dot _ _ _ _ _ (T2 _ _ _ (line_0 z w) (d_line z w 0)) (d_const w 0))|]. rewrite dot_zero_r, (dot_sym w). ring.
+Qed.
+
 (* ---- a symmetric operator is linear and reads the coordinates of the batch alone ---- *)
 Definition self_adjoint (A : vec -> vec) : Prop := forall u w, u @ A w = A u @ w.
 Lemma sa_ext A u w : self_adjoint A -> u == w -> A u == A w.

@@ -1,28 +1,10 @@
-(** Local minima, in activations and in the weights of a layer y = X W. *)
-From BN Require Export Points.
+(** Local minima, in activations and in the weights of a layer y = X W without a bias. *)
+From BN Require Export Points Weights.
 
 Definition local_min {batch : Batch} (F : vec -> R) (z : vec) : Prop := near z (fun x => F z <= F x).
 (** L is a function on R^m: it reads the coordinates of the batch alone. *)
 Definition respects {batch : Batch} (L : vec -> R) : Prop := forall z z', z == z' -> L z = L z'.
-(** A layer without a bias: X has a row for each element of the batch and d + 1 columns. *)
-Definition times (d : nat) (X : nat -> vec) (W : vec) : vec := fun i => @dot d (X i) W.
 
-(* ---- maps between spaces of different dimension ---- *)
-Lemma near_map (d n : Batch) (f : vec -> vec) z P :
-  (forall i, (i <= @final n)%nat -> @cont d (fun x => f x i) z) -> @near n (f z) P -> @near d z (fun x => P (f x)).
-Proof.
-  intros C [e E]. apply (filter_imp (fun x => forall i, (i <= @final n)%nat -> Rabs (f x i - f z i) < e)).
-  - intros x X. now apply E.
-  - apply (filter_all (@near d z) (@final n) (fun i x => Rabs (f x i - f z i) < e)). intros i I.
-    apply (C i I (fun v => Rabs (v - f z i) < e)). exists e. trivial.
-Qed.
-Lemma c_map (d n : Batch) (f : vec -> vec) (h : vec -> R) z :
-  (forall i, (i <= @final n)%nat -> @cont d (fun x => f x i) z) -> @cont n h (f z) -> @cont d (fun x => h (f x)) z.
-Proof. intros C K P Q. exact (near_map d n f z (fun x => P (h x)) C (K P Q)). Qed.
-Lemma c_times (d : nat) X z i : @cont d (fun W => times d X W i) z.
-Proof. unfold times. apply (@c_dot d); intros j J; [apply c_const|now apply c_coord]. Qed.
-Lemma times_line (d : nat) X W e t : times d X (line W e t) = line (times d X W) (times d X e) t.
-Proof. apply functional_extensionality. intros i. unfold times, line, vplus, vscale. rewrite <- (@dot_scale_r d), <- (@dot_plus_r d). reflexivity. Qed.
 Section Minima.
 Context {batch : Batch}.
 

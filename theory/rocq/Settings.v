@@ -130,12 +130,13 @@ Qed.
 End Open.
 
 Ltac seen_out := unfold seen_c, seen_through_c, seen_p, seen_through_p; cbv beta.
+Ltac cross := idtac.
 Ltac gram :=
   rewrite ?dot_one_one;
   repeat match goal with
   | O : one @ ?yhat = 0 |- _ => progress (rewrite ?(dot_sym yhat one), ?O)
   | F : ?yhat @ ?yhat = _ |- _ => progress (rewrite ?F)
-  end.
+  end; cross.
 (** What v is orthogonal to: 1 where the mean is taken out, y-hat where eps = 0. *)
 Ltac orthogonal :=
   match goal with V : forall u, ?v @ u = _ |- _ =>
@@ -150,35 +151,36 @@ Ltac eliminate_eps :=
     tryif is_var eps then (assert (eps = s ^ 2 - sigma ^ 2) by lra; subst eps; clear E)
     else (clear E; match goal with F : ?a @ ?a = ?k * (1 - 0 / s ^ 2) |- _ =>
       replace (k * (1 - 0 / s ^ 2)) with k in F by (field; lra) end) end.
+Ltac known P :=
+  let Q := fresh "Q" in pose proof P as Q; cbv zeta in *;
+  repeat match goal with K : _ /\ _ |- _ => let a := fresh "K" in let b := fresh "K" in destruct K as [a b] end.
+Ltac divided y Yhat S eps :=
+  call Yhat yhat; call (sqrt (S ^ 2 - eps)) sigma; call S s; match goal with Y : y = _ |- _ => subst y end; eliminate_eps.
+Ltac centred y c Yhat S eps Mu := match goal with C : c = _ |- _ => rewrite ?C in *; clear C end; call Mu mu; divided y Yhat S eps.
 Ltac open_layer :=
   cbv zeta; intros;
   unfold BatchNorm.z, Unbiased.z, LayerNorm.z, RMSNorm.z, RMSNormElementwise.z, ScaleNorm.z in *;
   match goal with
   | St : batch_norm ?eps ?gamma ?beta ?y ?g ?v ?H ?B |- _ =>
-      pose proof (batch_norm_facts _ _ _ _ _ _ _ _ St) as (M & S & (G & E) & SH & SB & C & Y & O & F & V & W); cbv zeta in *; clear St;
-      rewrite ?C in *; clear C; call (BatchNorm.yhat eps y) yhat; call (sqrt (BatchNorm.s eps y ^ 2 - eps)) sigma;
-      call (BatchNorm.s eps y) s; call (BatchNorm.mu y) mu; subst y; eliminate_eps
+      known (batch_norm_facts _ _ _ _ _ _ _ _ St); clear St;
+      centred y (BatchNorm.c y) (BatchNorm.yhat eps y) (BatchNorm.s eps y) eps (BatchNorm.mu y)
   | St : unbiased ?eps ?gamma ?beta ?y ?g ?v ?H ?B |- _ =>
-      pose proof (unbiased_facts _ _ _ _ _ _ _ _ St) as (M & S & (G & E) & SH & SB & C & Y & O & F & V & W); cbv zeta in *; clear St;
-      rewrite ?C in *; clear C; call (Unbiased.yhat eps y) yhat; call (sqrt (Unbiased.s eps y ^ 2 - eps)) sigma;
-      call (Unbiased.s eps y) s; call (Unbiased.mu y) mu; subst y; eliminate_eps
+      known (unbiased_facts _ _ _ _ _ _ _ _ St); clear St;
+      centred y (Unbiased.c y) (Unbiased.yhat eps y) (Unbiased.s eps y) eps (Unbiased.mu y)
   | St : layer_norm ?eps ?D ?bias ?y ?g ?v ?H ?B |- _ =>
-      pose proof (layer_norm_facts _ _ _ _ _ _ _ _ St) as (M & S & (G & E) & SH & SB & C & Y & O & F & SD & V & W); cbv zeta in *; clear St;
-      rewrite ?C in *; clear C; call (LayerNorm.yhat eps y) yhat; call (sqrt (LayerNorm.s eps y ^ 2 - eps)) sigma;
-      call (LayerNorm.s eps y) s; call (LayerNorm.mu y) mu; subst y; eliminate_eps
+      known (layer_norm_facts _ _ _ _ _ _ _ _ St); clear St;
+      centred y (LayerNorm.c y) (LayerNorm.yhat eps y) (LayerNorm.s eps y) eps (LayerNorm.mu y)
   | St : rms_norm ?eps ?gamma ?y ?g ?v ?H ?B |- _ =>
-      pose proof (rms_norm_facts _ _ _ _ _ _ _ St) as (M & S & (G & E) & SH & SB & Y & F & V & W); cbv zeta in *; clear St;
-      call (RMSNorm.yhat eps y) yhat; call (sqrt (RMSNorm.s eps y ^ 2 - eps)) sigma; call (RMSNorm.s eps y) s; subst y; eliminate_eps
+      known (rms_norm_facts _ _ _ _ _ _ _ St); clear St; divided y (RMSNorm.yhat eps y) (RMSNorm.s eps y) eps
   | St : rms_norm_elementwise ?eps ?D ?bias ?y ?g ?v ?H ?B |- _ =>
-      pose proof (rms_norm_elementwise_facts _ _ _ _ _ _ _ _ St) as (M & S & (G & E) & SH & SB & Y & F & SD & V & W); cbv zeta in *; clear St;
-      call (RMSNormElementwise.yhat eps y) yhat; call (sqrt (RMSNormElementwise.s eps y ^ 2 - eps)) sigma;
-      call (RMSNormElementwise.s eps y) s; subst y; eliminate_eps
+      known (rms_norm_elementwise_facts _ _ _ _ _ _ _ _ St); clear St;
+      divided y (RMSNormElementwise.yhat eps y) (RMSNormElementwise.s eps y) eps
   | St : scale_norm ?gamma ?y ?g ?v ?H ?B |- _ =>
-      pose proof (scale_norm_facts _ _ _ _ _ _ St) as (M & S & SH & SB & Y & F & V & W); cbv zeta in *; clear St;
-      call (ScaleNorm.yhat y) yhat; call (ScaleNorm.n y) n; subst y
-  | M : 2 <= m |- _ => idtac
+      known (scale_norm_facts _ _ _ _ _ _ St); clear St;
+      call (ScaleNorm.yhat y) yhat; call (ScaleNorm.n y) n; match goal with Y : y = _ |- _ => subst y end
+  | _ => idtac
   end;
-  assert (0 < m) by lra; assert (0 < m - 1) by lra; try orthogonal.
+  pose proof m_pos; try assert (0 < m - 1) by lra; try orthogonal.
 
 (** Takes v and B out of every inner product of the goal. *)
 Ltac take_out :=
@@ -193,12 +195,15 @@ Ltac take_out :=
   | V : forall u, ?v @ u = _ |- context [?u @ ?v] => rewrite (dot_sym u v), (V u)
   | SA : self_adjoint ?A, V : forall u, ?v @ u = _ |- context [?u @ ?A ?v] => rewrite (SA u v)
   | SA : self_adjoint ?A, SA' : self_adjoint ?A' |- context [?u @ ?A (?A' ?w)] => rewrite (SA u (A' w))
+  | SA : self_adjoint ?A |- context [?u @ ?A (?A ?w)] => rewrite (SA u (A w))
   | SA : self_adjoint ?A, V : forall u, ?v @ u = _ |- context [?A ?v @ ?u] => rewrite <- (SA v u)
+  | SA : self_adjoint ?A, V : forall u, ?v @ u = _ |- context [?A (?A' ?v) @ ?u] => rewrite <- (SA (A' v) u)
+  | SA : self_adjoint ?A, V : forall u, ?v @ u = _ |- context [?A (?A' (?A'' ?v)) @ ?u] => rewrite <- (SA (A' (A'' v)) u)
   end; seen_out.
 Ltac reduce := unfold norm, mean, vminus, vdiv, vopp; expand_op; repeat (progress take_out); orient; gram.
 (** The root of |y - mu|^2 is sqrt(m) s; then m is written as the square of its root, where a goal speaks of the root. *)
 Ltac root_m :=
-  try match goal with S : 0 < ?s, F : ?yhat @ ?yhat = m |- context [sqrt ?x] =>
+  repeat match goal with S : 0 < ?s, F : ?yhat @ ?yhat = m |- context [sqrt ?x] =>
     lazymatch x with m => fail | _ => idtac end;
     replace x with (s ^ 2 * m) by (field; nonzero); rewrite (sqrt_mult_alt (s ^ 2) m), (sqrt_pow2 s) by (first [lra | apply pow2_ge_0]) end;
   try match goal with |- context [sqrt m] =>
@@ -217,6 +222,7 @@ Ltac positive :=
   | |- 0 < _ * _ => apply Rmult_lt_0_compat; positive
   | |- 0 < _ / _ => apply Rdiv_lt_0_compat; positive
   | |- 0 < / _ => apply Rinv_0_lt_compat; positive
+  | |- 0 < _ ^ 2 => apply pow2_gt_0; assumption
   | |- 0 < _ ^ _ => apply pow_lt; positive
   | |- 0 < sqrt _ => apply sqrt_lt_R0; positive
   | |- 0 < _ + _ => apply Rplus_lt_le_0_compat; [positive|nonneg]

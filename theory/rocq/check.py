@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bnverify.theory.cases import cases
 from bnverify.theory.registry import registry
+from bnverify.theory.rocq.compare import misread
 from bnverify.theory.rocq.compile import ALLOWED, Compiled, assumptions, compile_files, compiler, theorems
-from bnverify.theory.rocq.generate import Written, write
+from bnverify.theory.rocq.generate import POINT, Written, write
 from bnverify.theory.rocq.library import library
 
 
@@ -25,14 +25,20 @@ def check(
     say: Callable[[str], None],
     complain: Callable[[str], None],
     ids: Iterable[str] | None = None,
-) -> bool:
-    """Compile all files in ``folder``; whether each is accepted, on the axioms of the standard library's reals alone.
+) -> tuple[str, ...] | None:
+    """Compile all files in ``folder``: the axioms that all theorems rest on, or None where one is not accepted.
+
+    Accepted: it states what the registry says, compiles, and rests on the standard library's reals alone.
 
     Raises:
         InputError: Rocq is absent, or ``folder`` cannot be written.
     """
     began, version, made = time.perf_counter(), compiler(), generated(ids)
     sources = library() | made.files
+    if wrong := misread(sources, made):
+        for line in wrong:
+            complain(line)
+        return None
     number = 0
 
     def progress(done: Compiled) -> None:
@@ -45,13 +51,13 @@ def check(
     for done in broken:
         complain(f"{made.claim_at(done)} does not compile: {done.error}")
     if broken:
-        return False
+        return None
     rest = assumptions(sources, folder)
     if strange := rest - ALLOWED:
         complain(f"theorems rest on {', '.join(sorted(strange))}")
-        return False
-    for reason, times in Counter(made.outside.values()).most_common():
-        say(f"not written in Rocq: {times} {'proof' if times == 1 else 'proofs'}, since {reason}")
+        return None
+    for line in left_out(made):
+        say(line)
     count = sum(len(theorems(source)) for source in sources.values())
     own = {(file, name) for file, name, _ in made.theorems.values()}
     say(
@@ -59,4 +65,14 @@ def check(
         f"certificates ({len(made.theorems)} proofs of the registry), on {len(rest)} axioms of the standard library's "
         f"reals alone; {time.perf_counter() - began:.0f} s"
     )
-    return True
+    return tuple(sorted(rest))
+
+
+def left_out(made: Written) -> list[str]:
+    """What is not written in Rocq: a line a reason, with the claims; a counterexample stays the kernel's alone."""
+    by_reason: dict[str, list[str]] = {}
+    for (claim, label), reason in made.outside.items():
+        by_reason.setdefault(reason, []).append(f"{claim} ({label})")
+    points = by_reason.pop(POINT, [])
+    lines = [f"not in Rocq: {', '.join(claims)}: {reason}" for reason, claims in by_reason.items()]
+    return lines + [f"not in Rocq: {len(points)} counterexamples: {POINT}"] * bool(points)

@@ -9,9 +9,11 @@ from typing import Any, Protocol
 
 from bnverify.theory import kernel
 from bnverify.theory.rocq.compile import Compiled
-from bnverify.theory.rocq.proof import script
+from bnverify.theory.rocq.proof import opening, script
 from bnverify.theory.rocq.statement import Outside, Statement, statement_of
 from bnverify.theory.rocq.writer import proposition
+
+POINT = "an exact point, which needs no prover; the printed theorems of the paper are denied by hand"
 
 
 class Question(Protocol):
@@ -55,13 +57,13 @@ def identifier(*words: str) -> str:
     return re.sub(r"\W+", "_", "__".join(word for word in words if word)).strip("_")
 
 
-def file_of(claim: str) -> str:
-    """The generated file of a claim; claims of one block share one."""
+def file_of(claim: str, needs: str = "Settings") -> str:
+    """The generated file of a claim that needs a file of the library; claims of one block share one."""
     block = re.match(r"(eq-\d+|[a-z]+-[^.]*)", claim)
     name = block[1] if block else claim
     if number := re.fullmatch(r"eq-(\d+)", name):
-        name = f"eq-{int(number[1]) // 5 * 5}"
-    return "Certified_" + identifier(name)
+        name = f"eq-{int(number[1]) // 10 * 10}"
+    return f"Certified_{identifier(name)}" + (f"_{needs}" if needs != "Settings" else "")
 
 
 def write(questions: Iterable[Question]) -> Written:
@@ -73,18 +75,25 @@ def write(questions: Iterable[Question]) -> Written:
     for question in questions:
         key = (question.claim, question.label)
         if "terms" not in question.certificate:
-            outside[key] = "an exact point"
+            outside[key] = POINT
             continue
         try:
             found = statement_of(question.asked, bool(question.certificate.get("negation", False)))
             says, proof = proposition(found), script(found, question.certificate)
+            needs, _ = opening(found, question.certificate)
         except Outside as reason:
             outside[key] = str(reason)
             continue
         if says not in seen:
-            file, name = file_of(question.claim), identifier(*key)
+            file, name = file_of(question.claim, needs), identifier(*key)
             seen[says] = (file, name)
             bodies.setdefault(file, []).append(f"Theorem {name} : {says}.\nProof.\n{proof}\nQed.\n")
         theorems[key] = (*seen[says], found)
-    head = "(** Generated from the registry's certificates. *)\nFrom BN Require Import Settings.\n\n"
-    return Written({file: head + "\n".join(body) for file, body in bodies.items()}, theorems, outside)
+    files = {}
+    for file, body in bodies.items():
+        needs = next(
+            (name for name in ("Claims", "Norms", "Weights") if file.endswith(f"_{name}")), "Settings"
+        )
+        head = f"(** Generated from the registry's certificates. *)\nFrom BN Require Import {needs}.\n\n"
+        files[file] = head + "\n".join(body)
+    return Written(files, theorems, outside)

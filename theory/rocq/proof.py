@@ -5,24 +5,67 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnverify.theory.grammar import Node, names_in, parse
-from bnverify.theory.rocq.statement import Outside, Statement, sorts_of, substituted
+from bnverify.theory.grammar import Node, names_in, nodes, parse
+from bnverify.theory.rocq.statement import (
+    SETTINGS,
+    ZERO,
+    Outside,
+    Statement,
+    is_vector,
+    sorts_of,
+    substituted,
+)
 from bnverify.theory.rocq.writer import Writer, abbreviations
+
+OPENS = {
+    "batch_norm_weights": ("Weights", "open_weights; open_layer"),
+    "plain_weights": ("Weights", "open_weights"),
+    **dict.fromkeys(
+        ("l2_norm", "l1_norm", "linf_norm", "smooth_norm", "shared_smooth_norm"), ("Norms", "open_norm")
+    ),
+}
+"""The file of the library that a proof in a setting needs, and the tactic that opens the statement there."""
+
+
+def opening(found: Statement, certificate: dict[str, Any]) -> tuple[str, str]:
+    """The file of the library that a proof needs, the smallest that serves, and the tactic that opens the statement."""
+    setting = SETTINGS[found.norm]
+    heads = {node.head for tree in (*found.given, found.says) for node in nodes(tree)}
+    gap = any(is_vector(side, sorts_of(found)) for tree in found.given for side in tree.args if side != ZERO)
+    if heads & {"d", "at", "maximum"} or {"dgamma", "L"} & set(setting.names) or "lemma" in certificate:
+        return "Claims", "open_claim"
+    if certificate["terms"] and (gap or found.says.head == "=="):
+        return "Claims", "open_claim"
+    return OPENS.get(setting.predicate, ("Settings", "open_layer"))
 
 
 def script(found: Statement, certificate: dict[str, Any]) -> str:
-    """The proof of a statement by a certificate of the kernel."""
-    if strange := certificate.keys() - {"terms", "multiplier", "negation"}:
+    """The proof of a statement by a certificate of the kernel.
+
+    Raises:
+        Outside: the library has no tactic for a certificate of this kind.
+    """
+    if strange := certificate.keys() - {"terms", "multiplier", "negation", "lemma"}:
         raise Outside(f"a certificate with {', '.join(sorted(strange))}")
+    if found.says.head == "psd":
+        raise Outside("it states that an operator is psd")
     head, (left, right) = found.says.head, found.says.args
-    terms = [substituted(parse(text), found) for text in certificate["terms"]]
-    writer = Writer(sorts_of(found))
+    known, (_, opens) = sorts_of(found), opening(found, certificate)
+    trees = [parse(text) for text in certificate["terms"]]
+    terms = [substituted(tree, found) for tree in trees]
+    writer = Writer(found)
     if not terms:
         if head not in ("==", "<="):
             raise Outside(f"an identity that proves {head}")
-        return "  open_layer. " + ("apply Req_le. " if head == "<=" else "") + "settle."
-    if head == "!=" or any(writer.vector(side) for side in (left, right) if side != Node("number", (0,))):
+        ending = "apply Req_le. " if head == "<=" else ""
+        return f"  {opens}. {ending}{'matched; ' if certificate.get('lemma') else ''}settle."
+    if head == "!=" or any(is_vector(side, known) for side in (left, right) if side != ZERO):
         raise Outside("terms that prove an equation of vectors, or that numbers differ")
+    vectors = {
+        f"given{number}"
+        for number, gap in enumerate(found.given)
+        if any(is_vector(side, known) for side in gap.args if side != ZERO)
+    }
     factor = substituted(parse(certificate.get("multiplier", "1")), found)
     stated = abbreviations(found)
     meant = abbreviations(found, found.names().union(names_in(factor), *map(names_in, terms)))
@@ -33,18 +76,24 @@ def script(found: Statement, certificate: dict[str, Any]) -> str:
     lines = ["  intros."]
     lines += [f"  pose ({name} := {value})." for name, value in meant if (name, value) not in stated]
     lines += [f"  assert (Gap : {gap} = {' + '.join(writer.write(term, 2) for term in terms)})"]
-    lines += [f"    by ({unfold}open_layer; settle)."]
+    lines += [f"    by ({unfold}{opens}; settle)."]
     sign = {"==": "= 0", "<=": "0 <=", "<": "0 <="}[head]
-    for number, term in enumerate(terms):
+    for number, (tree, term) in enumerate(zip(trees, terms, strict=True)):
         written = writer.write(term, 2)
         says = f"{written} = 0" if head == "==" else f"{sign} {written}"
-        how = f"{unfold}open_layer; " + ("vanishes" if head == "==" else "nonneg")
+        how = "vanishes" if head == "==" else f"{unfold}{opens}; nonneg"
+        if opens == "open_claim" and head != "==":
+            how = how.replace("nonneg", "psd_terms; nonneg")
+        if vectors & names_in(tree):
+            how = "no_gap"
+        elif tree.head == "-" and tree.args[0].head == "maximum":
+            how = "above"
         if head == "<" and number == 0:
-            says, how = f"0 < {written}", f"{unfold}open_layer; positive"
+            says, how = f"0 < {written}", f"{unfold}{opens}; positive"
         lines.append(f"  assert (Term{number} : {says}) by ({how}).")
     if factor == Node("number", (1,)):
         lines.append("  lra.")
     else:
-        lines.append(f"  assert (Factor : 0 < {writer.write(factor, 2)}) by ({unfold}open_layer; positive).")
+        lines.append(f"  assert (Factor : 0 < {writer.write(factor, 2)}) by ({unfold}{opens}; positive).")
         lines.append("  apply Rmult_eq_reg_l with (1 := Factor)." if head == "==" else "  nra.")
     return "\n".join(lines)

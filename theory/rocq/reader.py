@@ -12,9 +12,14 @@ from fractions import Fraction
 from bnverify.theory.grammar import Node
 from bnverify.theory.rocq.compile import without_comments
 
-_TOKEN = re.compile(r"\s*(->|<=|<>|==|:=|[A-Za-z_][\w'.]*|\d+|[-+*/^@()=<:,~])")
+_TOKEN = re.compile(r"\s*(->|=>|<=|<>|==\[d\]|==|:=|@\[d\]|[A-Za-z_][\w'.]*|\d+|[-+*/^@()=<:,~])")
 _FUNCTIONS = {"sqrt": "sqrt", "Rabs": "abs", "Rmin": "min", "Rmax": "max", "norm": "norm", "mean": "mean"}
-_RELATIONS = {"=": "==", "==": "==", "<>": "!=", "<=": "<=", "<": "<"}
+_WHOLE = {"signs": "sign", "smooth": "smooth"}
+_RELATIONS = {"=": "==", "==": "==", "==[d]": "==", "<>": "!=", "<=": "<=", "<": "<"}
+_MOVES = ("rate", "vrate", "Derive", "put", "maximum")
+
+Spaces = tuple[tuple[Node, bool], ...]
+Places = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 
 class Unread(Exception):
@@ -26,7 +31,8 @@ class Theorem:
     """What a theorem says, in parts.
 
     binders: names and type. premises: Rocq text, before the names that abbreviate. abbreviations: name, Rocq text.
-    given, says: trees. denied: it is ~ (all that).
+    given, says: trees. denied: it is ~ (all that). spaces: the left operand of every inner product and equation of
+    vectors, and whether it is one of weights. moved: what moves in a function, and what the names inside abbreviate.
     """
 
     name: str
@@ -36,6 +42,8 @@ class Theorem:
     given: tuple[Node, ...]
     says: Node
     denied: bool
+    spaces: Spaces = ()
+    moved: Places = ()
 
 
 def propositions(source: str) -> dict[str, str]:
@@ -69,6 +77,12 @@ def read(name: str, text: str) -> Theorem:
     premises: list[str] = []
     abbreviations: list[tuple[str, str]] = []
     given: list[Node] = []
+    readers: list[_Reader] = []
+
+    def relation(part: str) -> Node:
+        readers.append(_Reader(part))
+        return readers[-1].relation()
+
     while True:
         body = body.strip()
         if match := re.match(r"let (\w+) := ", body):
@@ -82,13 +96,25 @@ def read(name: str, text: str) -> Theorem:
             break
         part = " ".join(left.split())
         if abbreviations or not _is_premise(part):
-            given.append(_Reader(part).relation())
+            given.append(relation(part))
         else:
             premises.append(part)
         body = rest
-    return Theorem(
-        name, binders, tuple(premises), tuple(abbreviations), tuple(given), _Reader(body).relation(), denied
-    )
+    says = relation(body)
+    spaces = tuple(pair for reader in readers for pair in reader.spaces)
+    moved = tuple(place for reader in readers for place in reader.moved)
+    parts = (binders, tuple(premises), tuple(abbreviations), tuple(given), says, denied, spaces, moved)
+    return Theorem(name, *parts)
+
+
+def conclusion(text: str) -> Node:
+    """The relation that a proposition ends with, in whatever form it begins.
+
+    Raises:
+        Unread: its end is in other notations.
+    """
+    last = re.split(r"->|/\\", text.strip().removesuffix(")") if text.startswith("~") else text)[-1]
+    return _Reader(last.strip()).relation()
 
 
 def definitions(source: str, module: str) -> dict[str, Node]:
@@ -105,7 +131,9 @@ def definitions(source: str, module: str) -> dict[str, Node]:
 
 def _is_premise(part: str) -> bool:
     """A setting of a layer, or what operators and numbers are assumed to be."""
-    return bool(re.match(r"(0 < eps|2 <= m|self_adjoint \w+|[a-z]+_norm\w* .*|unbiased .*)$", part))
+    return bool(
+        re.match(r"(0 < eps|2 <= m|self_adjoint \w+|[a-z]\w*_(norm|weights)\w* .*|unbiased .*)$", part)
+    )
 
 
 def _split(text: str, mark: str, missing_ok: bool = False) -> tuple[str, str]:
@@ -124,7 +152,9 @@ class _Reader:
     """One expression or relation; products and @ bind alike and to the left, as Rocq reads them."""
 
     def __init__(self, text: str) -> None:
-        self.text = text.replace("%V", "")
+        self.text = text.replace("%V", "").replace("%R", "")
+        self.spaces: list[tuple[Node, bool]] = []
+        self.moved: list[tuple[str, tuple[tuple[str, str], ...]]] = []
         self.tokens, place = [], 0
         while place < len(self.text.rstrip()):
             match = _TOKEN.match(self.text, place)
@@ -151,8 +181,12 @@ class _Reader:
         left = self.sum()
         if self.peek() not in _RELATIONS:
             raise Unread(f"no relation in {self.text[:80]!r}")
-        head = _RELATIONS[self.take()]
-        return self._end(Node(head, (left, self.sum())))
+        sign = self.take()
+        right = self.sum()
+        if sign.startswith("=="):
+            zero = left == Node("number", (0,))
+            self.spaces.append((right if zero else left, sign == "==[d]"))
+        return self._end(Node(_RELATIONS[sign], (left, right)))
 
     def whole(self) -> Node:
         return self._end(self.sum())
@@ -171,10 +205,11 @@ class _Reader:
 
     def product(self) -> Node:
         node = self.signed()
-        while self.peek() in ("*", "/", "@"):
+        while self.peek() in ("*", "/", "@", "@[d]"):
             head = self.take()
             right = self.signed()
-            if head == "@":
+            if head.startswith("@"):
+                self.spaces.append((node, head == "@[d]"))
                 node = Node(
                     "@", (node, *(right.args if right.head == "@" and right.column == -1 else (right,)))
                 )
@@ -200,11 +235,19 @@ class _Reader:
         if not re.match(r"[A-Za-z_]", token):
             return self.atom()
         head = self.take()
+        if head in _MOVES:
+            return self._function(head)
         arguments = []
-        while re.match(r"[A-Za-z_0-9(]", self.peek()):
+        while re.match(r"[A-Za-z_0-9(]", self.peek()) and self.peek() != "in":
             arguments.append(self.atom())
         if not arguments:
             return self._name(head)
+        if head == "L" and arguments == [Node("name", ("z",))]:
+            return Node("name", ("L",))
+        if head == "vmax" and arguments[0].head == "vabs":
+            return Node("max", (Node("abs", arguments[0].args),))
+        if head in _WHOLE or head == "vabs":
+            return Node(_WHOLE.get(head, head), tuple(arguments))
         if head in _FUNCTIONS:
             return Node(_FUNCTIONS[head], tuple(arguments))
         if len(arguments) != 1:
@@ -212,6 +255,40 @@ class _Reader:
         (inside,) = arguments
         chained = inside.args if inside.head == "@" and inside.column == -1 else (inside,)
         return Node("@", (Node("name", (head,)), *chained), -1)  # -1: an operator applied, no inner product
+
+    def _function(self, head: str) -> Node:
+        """rate (fun y => let yhat := ... in value) y b and its like, as d(value, y, b), at(...) or max(...)."""
+        bound = Node("number", (1,))
+        if head == "maximum":
+            self.take("d")
+            bound = self.atom()
+        self.take("(")
+        self.take("fun")
+        name = self.take()
+        self.take("=>")
+        names = []
+        while self.peek() == "let":
+            self.take()
+            word = self.take()
+            self.take(":=")
+            value = []
+            while self.peek() != "in":
+                value.append(self.take())
+            self.take()
+            names.append((word, " ".join(value)))
+        body = self.sum()
+        self.take(")")
+        self.moved.append((name, tuple(names)))
+        if head == "maximum":
+            return Node("maximum", (body, Node("name", ("X",)), bound))
+        place = self.atom()
+        if head == "put":
+            return Node("at", (body, Node("name", (name,)), place))
+        if place != Node("name", (name,)):
+            raise Unread(f"{head} as {name} moves from another place in {self.text[:80]!r}")
+        if head == "Derive":
+            return Node("d", (body, place))
+        return Node("d", (body, place, self.atom()))
 
     def atom(self) -> Node:
         token = self.take()

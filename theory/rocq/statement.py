@@ -9,8 +9,8 @@ from typing import Any
 
 from bnverify.theory import kernel, sorts
 from bnverify.theory.grammar import Node, lines, names_in, nodes, parse, put
-from bnverify.theory.normalisations import NORMALISATIONS, Normalisation, declared, names_of
-from bnverify.theory.sorts import NUMBER, Sort
+from bnverify.theory.normalisations import NORMALISATIONS, Normalisation, declared, in_weights, names_of
+from bnverify.theory.sorts import NUMBER, Sort, operator
 
 NUMBER_FUNCTIONS = {"sqrt": "sqrt", "abs": "Rabs", "min": "Rmin", "max": "Rmax"}
 """The functions of numbers, with their names in Rocq."""
@@ -25,30 +25,79 @@ class Outside(Exception):
 
 @dataclass(frozen=True)
 class Setting:
-    """How Rocq names a normalisation: its setting and its module; ``eps`` and ``beta`` where it has them.
+    """How Rocq names a normalisation: the module of its definition, its setting, and the arguments of that in order.
 
-    scalars, maps, vectors: the arguments of the setting before y, each with what it is.
+    text: the definition. arguments: ``names : type`` in groups; eps is 0 where a claim is stated for eps = 0.
     """
 
+    text: str
     module: str
     predicate: str
-    eps: bool
-    numbers: tuple[str, ...]
-    operators: tuple[str, ...] = ()
-    vectors: tuple[str, ...] = ()
+    arguments: str
+
+    def groups(self) -> list[tuple[tuple[str, ...], str]]:
+        """The arguments: names and their type."""
+        parts = [group.partition(" : ") for group in self.arguments.split("; ")]
+        return [(tuple(names.split()), sort) for names, _, sort in parts]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The arguments' names in order."""
+        return tuple(name for names, _ in self.groups() for name in names)
 
 
+def _setting(norm: str, module: str, predicate: str, before: str, text: str = "") -> Setting:
+    text = text or NORMALISATIONS[norm].text
+    return Setting(text, module, predicate, f"{before}; y g v : vec; H B : vec -> vec")
+
+
+_BATCH = NORMALISATIONS["batch-norm"].text
+_DIVISOR = "eps gamma beta : R"
+_ELEMENTWISE = "eps : R; D : vec -> vec; bias : vec"
+_WEIGHTS = "d : nat; rows : nat -> vec; W g v : vec; H B : vec -> vec; dW : vec; HW : vec -> vec"
 SETTINGS = {
-    "batch-norm": Setting("BatchNorm", "batch_norm", True, ("gamma", "beta")),
-    "unbiased": Setting("Unbiased", "unbiased", True, ("gamma", "beta")),
-    "layer-norm": Setting("LayerNorm", "layer_norm", True, (), ("D",), ("bias",)),
-    "rms-norm": Setting("RMSNorm", "rms_norm", True, ("gamma",)),
-    "rms-norm-elementwise": Setting(
-        "RMSNormElementwise", "rms_norm_elementwise", True, (), ("D",), ("bias",)
+    "batch-norm": _setting("batch-norm", "BatchNorm", "batch_norm", _DIVISOR),
+    "batch-norm gains": Setting(
+        _BATCH,
+        "BatchNorm",
+        "batch_norm_gains",
+        f"{_DIVISOR}; y g v : vec; H B : vec -> vec; dgamma dbeta : R",
     ),
-    "scale-norm": Setting("ScaleNorm", "scale_norm", False, ("gamma",)),
+    "batch-norm along": Setting(
+        _BATCH,
+        "BatchNorm",
+        "batch_norm_along",
+        f"{_DIVISOR}; L : vec -> R; G : vec -> vec; y g v : vec; H B : vec -> vec",
+    ),
+    "batch-norm in weights": Setting(
+        in_weights(_BATCH), "BatchNorm", "batch_norm_weights", f"{_DIVISOR}; {_WEIGHTS}"
+    ),
+    "plain weights": Setting("y = X @ W; z = y", "", "plain_weights", _WEIGHTS),
+    "unbiased": _setting("unbiased", "Unbiased", "unbiased", _DIVISOR),
+    "layer-norm": _setting("layer-norm", "LayerNorm", "layer_norm", _ELEMENTWISE),
+    "rms-norm": _setting("rms-norm", "RMSNorm", "rms_norm", "eps gamma : R"),
+    "rms-norm-elementwise": _setting(
+        "rms-norm-elementwise", "RMSNormElementwise", "rms_norm_elementwise", _ELEMENTWISE
+    ),
+    "scale-norm": _setting("scale-norm", "ScaleNorm", "scale_norm", "gamma : R"),
+    "l2-norm": _setting("l2-norm", "L2Norm", "l2_norm", _DIVISOR),
+    "l1-norm": _setting("l1-norm", "L1Norm", "l1_norm", "gamma beta : R"),
+    "linf-norm": _setting("linf-norm", "LInfNorm", "linf_norm", "gamma beta : R"),
+    "smooth-norm": _setting(
+        "smooth-norm",
+        "SmoothNorm",
+        "smooth_norm",
+        "smooth : vec -> R; gamma beta : R; nu : vec; N : vec -> vec",
+    ),
+    "shared-smooth-norm": _setting(
+        "shared-smooth-norm",
+        "SharedSmoothNorm",
+        "shared_smooth_norm",
+        "smooth : vec -> R; C : vec -> vec; gamma : R; nu : vec; N : vec -> vec",
+    ),
+    "identity": Setting(NORMALISATIONS["identity"].text, "", "", ""),
 }
-"""The normalisations that the library defines, by their names in the registry; ``identity`` needs no setting."""
+"""The definitions that the library has, with what is assumed of each; ``identity`` assumes nothing."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +118,20 @@ class Statement:
     def names(self) -> frozenset[str]:
         """Every name that the statement uses."""
         return frozenset().union(*(names_in(tree) for tree in (*self.given, self.says)))
+
+    def maxima(self) -> bool:
+        """Whether it speaks of a maximum over inputs."""
+        return any(node.head == "maximum" for tree in (*self.given, self.says) for node in nodes(tree))
+
+
+def bare(declared: str) -> str:
+    """The name of a declared vector, ``W0`` of ``W0 in weights``."""
+    return declared.partition(" in ")[0].strip()
+
+
+def space_of(declared: str) -> str:
+    """The space of a declared vector."""
+    return declared.partition(" in ")[2].strip() or "batch"
 
 
 def canonical(node: Node) -> Node:
@@ -92,17 +155,30 @@ def canonical(node: Node) -> Node:
     return Node(head, args)
 
 
-def norm_of(definition: str) -> Normalisation:
-    """The normalisation of the registry whose lines these are.
+def setting_of(claim: kernel.Claim) -> str:
+    """The setting whose definition a claim has and whose names it uses.
 
     Raises:
-        Outside: there is none that the library defines.
+        Outside: the library has no such definition.
     """
-    wanted = list(lines(definition))
-    for norm in NORMALISATIONS.values():
-        if list(lines(norm.text)) == wanted and norm.name in (*SETTINGS, "identity"):
-            return norm
-    raise Outside(f"the library has no definition {definition}")
+    wanted = list(lines(claim.definition))
+    trees = [parse(text) for text in (claim.statement, *claim.hypotheses)]
+    used = frozenset().union(*map(names_in, trees))
+    for name, setting in SETTINGS.items():
+        if list(lines(setting.text)) == wanted:
+            if setting.predicate == "batch_norm" and used & {"dgamma", "dbeta"}:
+                return "batch-norm gains"
+            moved = [inside.args[0] for tree in trees for inside in nodes(tree) if inside.head == "d"]
+            if setting.predicate == "batch_norm" and any(names_in(tree) & {"g", "L"} for tree in moved):
+                return "batch-norm along"
+            return name
+    raise Outside(_undefined(claim.definition))
+
+
+def _undefined(definition: str) -> str:
+    if "y_j" in definition:
+        return "it is about two units"
+    return f"the library has no definition {definition}"
 
 
 def statement_of(claim: kernel.Claim, negation: bool = False) -> Statement:
@@ -111,38 +187,39 @@ def statement_of(claim: kernel.Claim, negation: bool = False) -> Statement:
     Raises:
         Outside: it names something that the library does not define.
     """
-    norm = norm_of(claim.definition)
+    setting = setting_of(claim)
+    own = SETTINGS[setting].names
     if claim.quantifier != "all":
         raise Outside("it states that something exists")
     for text in claim.operators:
-        if not text.isidentifier() and text not in norm.operators:
+        if not text.isidentifier() and text.removeprefix("projector ") not in own:
             raise Outside(f"the operator {text} is not symmetric, or not of the batch")
-    operators = tuple(name for name in claim.operators if name not in norm.operators)
-    own = set(norm.vectors)
-    vectors = tuple(text.partition(" in ")[0].strip() for text in claim.vectors if text not in own)
-    spaces = {text.partition(" in ")[2].strip() or "batch" for text in claim.vectors if text not in own}
+    operators = tuple(name for name in claim.operators if name.removeprefix("projector ") not in own)
+    vectors = tuple(text for text in claim.vectors if text not in own)
+    spaces = {space_of(text) for text in vectors}
     says, *given = (canonical(parse(text)) for text in (claim.statement, *claim.hypotheses))
-    given += [canonical(parse(text)) for text in claim.needs if text not in norm.needs]
+    met = {
+        need for norm in NORMALISATIONS.values() if norm.text == SETTINGS[setting].text for need in norm.needs
+    }
+    given += [canonical(parse(text)) for text in claim.needs if text not in met]
     if claim.min_m > 2:
         given.append(canonical(parse(f"{claim.min_m} <= m")))
     if negation:
         left, right = says.args
         says = Node(OPPOSITE[says.head], (left, right) if says.head in ("==", "!=") else (right, left))
-    found = Statement(norm.name, claim.eps, vectors, claim.numbers, operators, tuple(given), says)
-    if norm.name == "identity" and (
-        bad := found.names() & {"y", "z", "g", "v", "H", "B", "gamma", "beta", "eps", "L"}
-    ):
-        raise Outside(f"without a normalisation, {sorted(bad)[0]}")
-    words = {"one", "m", "gamma", "beta", "eps", "y", "g", "v", "H", "B", "sigma", "rho"}
-    words |= {name for name, _ in lines(norm.text)} | {*norm.vectors, *norm.operators}
-    if strange := sorted(found.names() - words - {*vectors, *claim.numbers, *operators}):
+    found = Statement(setting, claim.eps, vectors, claim.numbers, operators, tuple(given), says)
+    words = {"one", "m", "sigma", "rho", *own}
+    words |= {"X", "T"} if "rows" in own or found.maxima() else set()
+    words |= {name for name, _ in lines(SETTINGS[setting].text)} - {"smooth"}
+    if setting == "identity":
+        words = {"one", "m"}
+    if strange := sorted(found.names() - words - {*map(bare, vectors), *claim.numbers, *operators}):
         raise Outside(f"it names {strange[0]}")
-    if len(spaces) > 1 or (spaces - {"batch"} and (norm.name != "identity" or found.names() & {"m", "one"})):
+    if "rows" not in own and (
+        len(spaces) > 1 or (spaces - {"batch"} and (setting != "identity" or found.names() & {"m", "one"}))
+    ):
         raise Outside("it has vectors of two spaces")
-    for tree in (*found.given, found.says):
-        for inside in nodes(tree):
-            if inside.head in ("d", "at", "maximum", "sign", "smooth", "or", "iff"):
-                raise Outside(f"it says {inside.head}(...)")
+    _check_moves(found)
     known = sorts_of(found)
     first = tuple(number_first(tree, known) for tree in found.given)
     divided = tuple(Node("!=", (factor, ZERO)) for factor in divisors(found))
@@ -151,9 +228,34 @@ def statement_of(claim: kernel.Claim, negation: bool = False) -> Statement:
     return replace(found, given=(*first, *more), says=number_first(found.says, known))
 
 
+MOVES = {"y": {"g", "L"}, "z": {"g"}, "yhat": {"g"}, "W": set()}
+"""What may follow, beside the lines of the definition, as a vector moves."""
+
+
+def _check_moves(found: Statement) -> None:
+    """Refuses d(...) and at(...) of what does not follow in Rocq, and functions that have no word there."""
+    own = set(SETTINGS[found.norm].names)
+    for tree in (*found.given, found.says):
+        for inside in nodes(tree):
+            if inside.head in ("sign", "smooth", "or", "iff"):
+                raise Outside(f"it says {inside.head}(...)")
+            if inside.head not in ("d", "at"):
+                continue
+            moved = inside.args[1].args[0]
+            still = names_in(inside.args[0]) - {moved}
+            if moved in MOVES:
+                bad = still & {"v", "B", "H", "L", "g", "dW", "HW"} - (
+                    MOVES[moved] if inside.head == "d" else set()
+                )
+            else:
+                bad = {moved} & own or still & {"v", "B"}
+            if bad:
+                raise Outside(f"it says {inside.head}(...) of {sorted(bad)[0]} as {moved} moves")
+
+
 def divisors(found: Statement) -> Iterator[Node]:
     """What a statement divides by that no definition makes non-zero: free numbers, gamma, products of free vectors."""
-    numbers, vectors = {*found.numbers, "gamma"}, set(found.vectors)
+    numbers, vectors = {*found.numbers, "gamma"}, set(map(bare, found.vectors))
     for tree in (*found.given, found.says):
         for inside in nodes(tree):
             for factor in _factors(inside.args[1]) if inside.head == "/" else ():
@@ -183,22 +285,31 @@ def number_first(node: Node, known: dict[str, Sort]) -> Node:
 
 def sorts_of(found: Statement) -> dict[str, Sort]:
     """The sorts of the names of a statement."""
-    norm = NORMALISATIONS[found.norm]
+    text = SETTINGS[found.norm].text
+    norm = next((norm for norm in NORMALISATIONS.values() if norm.text == text), Normalisation("it", text))
     extra = declared(found.vectors, found.numbers, found.operators)
-    return names_of(norm, extra) | {"lam": NUMBER}
+    inputs = {"X": operator("weights", "batch"), "T": operator("batch", "weights")} if found.maxima() else {}
+    return inputs | names_of(norm, extra) | {"lam": NUMBER}
 
 
 def substituted(tree: Node, found: Statement) -> Node:
-    """A term of a certificate with the gaps given0, need0, ... spelt out as right minus left."""
-    known, gaps = sorts_of(found), {}
-    for number, relation in enumerate(found.given):
-        name = f"given{number}"
-        if name in names_in(tree) and any(is_vector(side, known) for side in relation.args if side != ZERO):
-            raise Outside("a term with the gap of two vectors")
-        gaps[name] = Node("-", relation.args[::-1])
+    """A term of a certificate with the gaps given0, given1, ... spelt out as right minus left.
+
+    Raises:
+        Outside: it uses what an instance needs.
+    """
+    known = sorts_of(found)
     if any(name.startswith("need") for name in names_in(tree)):
         raise Outside("a term with what an instance needs")
+    gaps = {f"given{number}": _gap(gap) for number, gap in enumerate(found.given) if gap.head != "psd"}
+    if found.eps == "zero":
+        gaps["eps"] = ZERO
     return number_first(canonical(put(tree, gaps)), known)
+
+
+def _gap(relation: Node) -> Node:
+    left, right = relation.args
+    return Node("neg", (left,)) if right == ZERO else Node("-", (right, left))
 
 
 def is_vector(tree: Node, known: dict[str, Sort]) -> bool:

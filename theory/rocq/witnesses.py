@@ -1,51 +1,103 @@
-"""Which theorems of Rocq stand behind a claim, as a small file that `show` reads without Rocq.
+"""Which theorems of Rocq stand behind a claim, as a small file that is read without Rocq.
 
-``python -m bnverify.theory.rocq`` writes it once everything compiled; a test compares it with what would be generated.
+``python -m bnverify.theory.rocq`` writes it once everything compiled, each claim with a digest of the theorems' names,
+of its text and of all that makes a ``.v`` file of it. Where the digest differs the claim has no witness.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bnverify.theory.rocq.library import HERE, library
+
 if TYPE_CHECKING:
+    from bnverify.theory.claim import Claim
     from bnverify.theory.rocq.generate import Written
 
-FILE = Path(__file__).parent / "witnesses.json"
+FILE = HERE / "witnesses.json"
 
-BY_HAND: dict[str, dict[str, tuple[str, ...]]] = {
-    "fact-C.2": {"Fact_C_2": ("fact_C_2_line_1", "fact_C_2_line_2")},
-    "eq-1": {"Fact_C_2": ("fact_C_2_line_1",)},
-    "eq-2": {"Fact_C_2": ("fact_C_2_line_2",)},
-    "thm-4.1": {"Thm_4_1": ("thm_4_1_corrected", "thm_4_1_printed_false", "thm_4_1_printed_too_small")},
-    "thm-4.2.1": {"Thm_4_2": ("thm_4_2_1", "thm_4_2_1_along_the_gradient")},
-    "thm-4.2.2": {"Thm_4_2": ("thm_4_2_2", "thm_4_2_2_only_if", "thm_4_2_2_printed_false")},
-    "obs-4.3.activations": {"Obs_4_3": ("obs_4_3_activations",)},
-    "obs-4.3.minima": {
-        "Obs_4_3": (
-            "obs_4_3_minima_in_activations",
-            "obs_4_3_minima_with_bias",
-            "obs_4_3_minima_no_bias_false",
-        )
-    },
-    "thm-4.4": {
-        "Thm_4_4": ("thm_4_4_corrected", "thm_4_4_printed_false", "thm_4_4_without_1_over_m_false"),
-        "Inputs": ("max_transposed",),
-    },
-    "lem-4.5": {"Lem_4_5": ("lem_4_5_with_bias", "lem_4_5_no_bias_false")},
-    "thm-C.1": {"Thm_C_1": ("thm_C_1_printed_false", "thm_C_1_not_strict_false")},
-}
-"""The theorems that are proved by hand, by claim and file."""
+
+@dataclass(frozen=True)
+class ByHand:
+    """A theorem proved by hand, and the statement of the registry that it is compared with.
+
+    reading: the slug of a reading (or ``corrected``) whose text it states, or denies; empty where it says more than the
+    grammar can, and then ``says`` is what a reader should know. equation: it is ``=`` where the text has ``<=``.
+    renamed: names of the text that are others in Rocq.
+    """
+
+    claim: str
+    file: str
+    name: str
+    reading: str = ""
+    says: str = ""
+    equation: bool = False
+    renamed: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def full(self) -> str:
+        """The name with its file."""
+        return f"{self.file}.{self.name}"
+
+
+_JACOBIAN = "the derivative along every differentiable curve through y, not along lines alone"
+_WSTAR = (("W", "Wstar"),)
+BY_HAND = (
+    ByHand("fact-C.2", "Fact_C_2", "fact_C_2_line_1", says=_JACOBIAN),
+    ByHand("fact-C.2", "Fact_C_2", "fact_C_2_line_2", says=_JACOBIAN),
+    ByHand("thm-4.1", "Thm_4_1", "thm_4_1_corrected", "corrected", equation=True),
+    ByHand("thm-4.1", "Thm_4_1", "thm_4_1_printed_false", "same-point"),
+    ByHand(
+        "thm-4.1",
+        "Thm_4_1",
+        "thm_4_1_printed_too_small",
+        says="the printed bound fails at every batch where gamma and <g, yhat> are not 0",
+    ),
+    ByHand("thm-4.2.1", "Thm_4_2", "thm_4_2_1", "same-point", equation=True),
+    ByHand(
+        "thm-4.2.1",
+        "Thm_4_2",
+        "thm_4_2_1_along_the_gradient",
+        says="the same number is the second derivative of the composed loss along its own gradient",
+    ),
+    ByHand("thm-4.2.2", "Thm_4_2", "thm_4_2_2", "quadratic-form-not-increased"),
+    ByHand("thm-4.2.2", "Thm_4_2", "thm_4_2_2_only_if", says="the bound implies v'Hv <= g'Hg"),
+    ByHand("thm-4.2.2", "Thm_4_2", "thm_4_2_2_printed_false", "no-hypothesis"),
+    ByHand(
+        "obs-4.3.activations",
+        "Obs_4_3",
+        "obs_4_3_activations",
+        says="some gamma and beta give BatchNorm's outputs the values y",
+    ),
+    ByHand("obs-4.3.minima", "Obs_4_3", "obs_4_3_minima_in_activations", "in-activations"),
+    ByHand("obs-4.3.minima", "Obs_4_3", "obs_4_3_minima_with_bias", "in-weights-with-bias"),
+    ByHand(
+        "obs-4.3.minima",
+        "Obs_4_3",
+        "obs_4_3_minima_no_bias_false",
+        says="not every minimum in W is one of the BatchNorm network, if the layer has no bias",
+    ),
+    ByHand("thm-4.4", "Thm_4_4", "thm_4_4_printed_false", "to-the-letter"),
+    ByHand("thm-4.4", "Thm_4_4", "thm_4_4_without_1_over_m_false", "mean-in-weight-space"),
+    ByHand("lem-4.5", "Lem_4_5", "lem_4_5_with_bias", "no-bias", renamed=_WSTAR),
+    ByHand("lem-4.5", "Lem_4_5", "lem_4_5_no_bias_false", "no-bias", renamed=_WSTAR),
+    ByHand("thm-C.1", "Thm_C_1", "thm_C_1_printed_false", "strict"),
+    ByHand("thm-C.1", "Thm_C_1", "thm_C_1_not_strict_false", "not-strict"),
+)
+"""The theorems that are proved by hand."""
 
 
 def listed(made: Written) -> dict[str, list[str]]:
     """The theorems behind each claim, as ``File.theorem``: those by hand first."""
-    found = {
-        claim: [f"{file}.{name}" for file, names in files.items() for name in names]
-        for claim, files in BY_HAND.items()
-    }
+    found: dict[str, list[str]] = {}
+    for theorem in BY_HAND:
+        found.setdefault(theorem.claim, []).append(theorem.full)
     for (claim, _), (file, name, _) in made.theorems.items():
         entry = found.setdefault(claim, [])
         if f"{file}.{name}" not in entry:
@@ -53,19 +105,61 @@ def listed(made: Written) -> dict[str, list[str]]:
     return dict(sorted(found.items()))
 
 
-def text(version: str, made: Written) -> str:
-    """The file for what ``version`` of Rocq checked; one claim a line."""
-    lines = [f"{json.dumps(claim)}: {json.dumps(names)}" for claim, names in listed(made).items()]
-    return f'{{"rocq": {json.dumps(version)}, "claims": {{\n' + ",\n".join(lines) + "\n}}\n"
+@cache
+def _makers() -> str:
+    """What makes a ``.v`` file of a claim: the library, the theorems by hand, and the modules that write them."""
+    modules = [*sorted(HERE.glob("*.py")), HERE.parent / "cases.py", HERE.parent / "normalisations.py"]
+    texts = [*library().values(), *(path.read_text(encoding="utf-8") for path in modules)]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+
+
+def digest(claim: Claim, names: list[str]) -> str:
+    """A digest of the theorems, of the text of their claim, and of all that makes a ``.v`` file of it."""
+    said = repr((names, claim.id, claim.scope, claim.readings, claim.corrected))
+    return hashlib.sha256(f"{_makers()}\0{said}".encode()).hexdigest()[:16]
+
+
+def text(version: str, axioms: Iterable[str], made: Written) -> str:
+    """The file for what ``version`` of Rocq checked, on which axioms; one claim a line."""
+    from bnverify.theory.registry import registry
+
+    lines = [
+        f"{json.dumps(claim)}: {json.dumps([digest(registry()[claim], names), *names])}"
+        for claim, names in listed(made).items()
+    ]
+    head = f'{{"rocq": {json.dumps(version)}, "axioms": {json.dumps(list(axioms))}, "claims": {{\n'
+    return head + ",\n".join(lines) + "\n}}\n"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What Rocq checked of a claim: its version, the axioms that its theorems rest on, the theorems."""
+
+    version: str
+    axioms: tuple[str, ...]
+    theorems: tuple[str, ...]
 
 
 @cache
-def _stored() -> tuple[str, dict[str, list[str]]]:
-    data = json.loads(FILE.read_text(encoding="utf-8"))
-    return data["rocq"], data["claims"]
+def _stored(file: Path) -> tuple[str, tuple[str, ...], dict[str, list[str]]]:
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        claims = {str(claim): list(map(str, names)) for claim, names in data["claims"].items()}
+        return str(data["rocq"]), tuple(map(str, data["axioms"])), claims
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "", (), {}
 
 
-def witnesses(claim: str) -> tuple[str, tuple[str, ...]]:
-    """The version of Rocq and the theorems that it checked of a claim; none where it checked none."""
-    version, claims = _stored()
-    return version, tuple(claims.get(claim, ()))
+def witnesses(claim: str, file: Path = FILE) -> Checked:
+    """What Rocq checked of a claim; nothing where its text, or what writes it in Rocq, has changed since.
+
+    A damaged file is no witness of anything.
+    """
+    from bnverify.theory.registry import registry
+
+    version, axioms, claims = _stored(file)
+    key, *names = claims.get(claim) or [""]
+    known = registry()
+    if not names or claim not in known or key != digest(known[claim], names):
+        return Checked(version, axioms, ())
+    return Checked(version, axioms, tuple(names))

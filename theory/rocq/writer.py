@@ -4,30 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bnverify.theory.grammar import RELATIONS, Node, lines
-from bnverify.theory.normalisations import NORMALISATIONS
-from bnverify.theory.rocq.statement import NUMBER_FUNCTIONS, SETTINGS, Outside, Statement, sorts_of
-from bnverify.theory.sorts import Sort, sort_of
+from bnverify.theory.grammar import RELATIONS, Node, lines, names_in, nodes
+from bnverify.theory.rocq.statement import (
+    MOVES,
+    NUMBER_FUNCTIONS,
+    SETTINGS,
+    Outside,
+    Statement,
+    bare,
+    sorts_of,
+    space_of,
+)
+from bnverify.theory.sorts import sort_of
 
-KEYWORDS = {
-    *(
-        "as",
-        "at",
-        "cofix",
-        "else",
-        "end",
-        "exists",
-        "exists2",
-        "fix",
-        "for",
-        "forall",
-        "fun",
-        "if",
-        "in",
-        "let",
-    ),
-    *("match", "mod", "return", "then", "using", "where", "with"),
-}
+_WORDS = """
+as at cofix else end exists exists2 fix for forall fun if in let match mod return then using where with
+"""
+KEYWORDS = frozenset(_WORDS.split())
 """Names that Rocq keeps for itself."""
 
 _SUM, _PRODUCT, _POWER, _APPLIED, _ATOM = range(1, 6)
@@ -35,14 +28,19 @@ _SUM, _PRODUCT, _POWER, _APPLIED, _ATOM = range(1, 6)
 
 
 class Writer:
-    """Writes trees whose names have known sorts."""
+    """Writes trees whose names have known sorts, about a statement."""
 
-    def __init__(self, known: dict[str, Sort]) -> None:
-        self.known = known
+    def __init__(self, found: Statement) -> None:
+        self.found, self.known = found, sorts_of(found)
 
     def vector(self, node: Node) -> bool:
         """Whether a tree is a vector."""
         return sort_of(node, self.known).kind == "vector"
+
+    def weights(self, node: Node) -> str:
+        """The mark of an inner product of weights, in a statement that knows both spaces."""
+        inside = "X" in self.known and self.vector(node) and sort_of(node, self.known).space == "weights"
+        return "[d]" if inside else ""
 
     def relation(self, node: Node) -> str:
         """A relation between numbers, an equation of vectors, or psd of an operator."""
@@ -55,7 +53,7 @@ class Writer:
             if node.head != "==":
                 raise Outside("vectors that differ")
             left, right = ("zero" if side == zero else self.argument(side) for side in node.args)
-            return f"{left} == {right}"
+            return f"{left} =={self.weights(next(side for side in node.args if side != zero))} {right}"
         sign = {"==": "=", "!=": "<>"}.get(node.head, node.head)
         return f"{self.write(node.args[0])} {sign} {self.write(node.args[1])}"
 
@@ -85,8 +83,10 @@ class Writer:
                 return f"{self.write(args[0], _APPLIED)} ^ {args[1]}", _POWER
             case "@":
                 return self._chain(args)
-            case "norm" | "mean" if self.vector(args[0]):
+            case "norm" | "mean" if self.vector(args[0]) and not self.weights(args[0]):
                 return f"{head} {self.argument(args[0])}", _APPLIED
+            case "d" | "at" | "maximum":
+                return self._moved(node), _APPLIED
         if head in NUMBER_FUNCTIONS and all(isinstance(inside, Node) for inside in args):
             return f"{NUMBER_FUNCTIONS[head]} {' '.join(self.write(x, _ATOM) for x in args)}", _APPLIED
         raise Outside(f"it says {head} of something that has no word in the library")
@@ -102,75 +102,146 @@ class Writer:
             if operator.head != "name":
                 raise Outside("a sum of operators")
             value = f"{operator.args[0]} {value if not place else f'({value})'}"
-        return (value, _APPLIED) if row is None else (f"{self.argument(row)} @ {value}", _SUM)
+        return (
+            (value, _APPLIED) if row is None else (f"{self.argument(row)} @{self.weights(row)} {value}", _SUM)
+        )
+
+    def _moved(self, node: Node) -> str:
+        """A rate, a value elsewhere, or a maximum over inputs: the function of what moves, and where."""
+        inside, name = node.args[0], node.args[1].args[0]
+        loss = inside == Node("name", ("L",))
+        vector = not loss and self.vector(inside)
+        if node.head == "maximum":
+            name = "rows"
+        names = [f"let {word} := {value} in" for word, value in moving(self.found, inside, name)]
+        value = "L z" if loss else self.write(inside)
+        body = " ".join(["fun", name, "=>", *names, f"({value}){'%V' if vector else '%R'}"])
+        if node.head == "maximum":
+            return f"maximum d {self.write(node.args[2], _ATOM)} ({body})"
+        if node.head == "d" and len(node.args) == 2:
+            if vector:
+                raise Outside("the rate of a vector in a number")
+            return f"Derive ({body}) {name}"
+        place = (
+            self.write(node.args[2], _ATOM) if not self.vector(node.args[2]) else self.argument(node.args[2])
+        )
+        if node.head == "at":
+            return f"put ({body}) {place}"
+        return f"{'vrate' if vector else 'rate'} ({body}) {name} {place}"
 
 
-def proposition(found: Statement) -> str:
-    """The statement in Rocq: names and setting, what the names abbreviate, the hypotheses, the conclusion.
+def proposition(found: Statement, denied: bool = False) -> str:
+    """A statement in Rocq: names and setting, what names abbreviate, hypotheses, the conclusion; or its denial.
 
     Raises:
         Outside: something in it has no word in the library.
     """
-    known = sorts_of(found)
-    writer = Writer(known)
-    for name in (*found.vectors, *found.numbers, *found.operators):
-        if name in KEYWORDS:
-            raise Outside(f"the name {name} is a word of Rocq")
+    writer = Writer(found)
+    for name in (*map(bare, found.vectors), *found.numbers, *found.operators):
+        if name in KEYWORDS or name in ("d", "rows", "batch"):
+            raise Outside(f"the name {name} has another meaning in Rocq")
     text = [f"forall {binders(found)},"]
     text += [f"  {part} ->" for part in premises(found)]
     text += [f"  let {name} := {value} in" for name, value in abbreviations(found)]
     text += [f"  {writer.relation(tree)} ->" for tree in found.given]
     text += [f"  {writer.relation(found.says)}"]
-    return "\n".join(text)
+    written = "\n".join(text)
+    return f"~ ({written})" if denied else written
+
+
+def _zero_eps(found: Statement) -> bool:
+    return found.eps == "zero"
+
+
+def _arguments(found: Statement, names: Iterable[str]) -> str:
+    """Arguments of a setting or definition, eps as 0 where it is."""
+    return " ".join("0" if name == "eps" and _zero_eps(found) else name for name in names)
 
 
 def binders(found: Statement) -> str:
     """The names that a statement is for all of."""
-    groups: list[tuple[tuple[str, ...], str]] = [(("batch",), "Batch")]
-    if found.norm != "identity":
-        setting = SETTINGS[found.norm]
-        eps = ("eps",) if setting.eps and found.eps == "positive" else ()
-        groups += [((*eps, *setting.numbers), "R"), (setting.operators, "vec -> vec")]
-        groups += [((*setting.vectors, "y", "g", "v"), "vec"), (("H", "B"), "vec -> vec")]
-    groups += [(found.numbers, "R"), (found.vectors, "vec"), (found.operators, "vec -> vec")]
-    return " ".join(f"({' '.join(names)} : {sort})" for names, sort in groups if names)
+    groups = [("batch", "Batch")]
+    for names, sort in SETTINGS[found.norm].groups() if SETTINGS[found.norm].arguments else ():
+        groups.append((" ".join(name for name in names if name != "eps" or not _zero_eps(found)), sort))
+    if found.maxima() and "d" not in SETTINGS[found.norm].names:
+        groups.append(("d", "nat"))
+    groups += [(" ".join(found.numbers), "R"), (" ".join(map(bare, found.vectors)), "vec")]
+    groups += [(" ".join(found.operators), "vec -> vec")]
+    return " ".join(f"({names} : {sort})" for names, sort in groups if names)
 
 
 def premises(found: Statement) -> list[str]:
     """What is assumed of the names: the setting of the normalisation, and that declared operators are symmetric."""
-    result = []
-    if found.norm != "identity":
-        setting = SETTINGS[found.norm]
-        if setting.eps and found.eps == "positive":
-            result.append("0 < eps")
-        eps = ("eps" if found.eps == "positive" else "0",) if setting.eps else ()
-        arguments = (*eps, *setting.numbers, *setting.operators, *setting.vectors)
-        result.append(f"{setting.predicate} {' '.join((*arguments, 'y', 'g', 'v', 'H', 'B'))}")
-    else:
+    setting, result = SETTINGS[found.norm], []
+    if "eps" in setting.names and not _zero_eps(found):
+        result.append("0 < eps")
+    if setting.predicate:
+        result.append(f"{setting.predicate} {_arguments(found, setting.names)}")
+    elif {"batch"} >= set(map(space_of, found.vectors)):
         result.append("2 <= m")
     return result + [f"self_adjoint {name}" for name in found.operators]
 
 
 def abbreviations(found: Statement, used: Iterable[str] | None = None) -> list[tuple[str, str]]:
     """The names that the definition gives, as far as the statement (or ``used``) has them, and their meanings."""
-    if found.norm == "identity":
+    return _meanings(found, set(found.names() if used is None else used), at_top=True)
+
+
+def moving(found: Statement, inside: Node, moved: str) -> list[tuple[str, str]]:
+    """The names whose meaning changes in an expression as something moves, and their meanings there."""
+    used = set(names_in(inside))
+    rates = [node.args[1].args[0] for node in nodes(inside) if node.head in ("d", "at")]
+    if moved in MOVES and any(other != moved for other in rates):
+        raise Outside("it says a rate of a rate along something else")
+    if moved == "rows":
+        own = {"X": "times d rows", "T": "transposed rows"}
+        return [(name, own[name]) for name in own if name in used]
+    if moved == "z":
+        own = {"yhat": "((z - beta * one) / gamma)%V", "g": "G z"}
+        return [(name, own[name]) for name in own if name in used]
+    if moved == "yhat":
+        own = {"z": "(gamma * yhat + beta * one)%V", "g": "G z"}
+        return [(name, own[name]) for name in own if name in used or (name == "z" and "g" in used)]
+    if moved == "W":
+        return [("y", "X W")] if "y" in used else []
+    if moved != "y":
         return []
-    setting, used = SETTINGS[found.norm], set(found.names() if used is None else used)
-    eps = "eps" if found.eps == "positive" else "0"
+    follows = [("g", "G z")] if "g" in used else []
+    if used & {"g", "L"}:
+        used.add("z")
+    return _meanings(found, used, at_top=False) + follows
+
+
+def _meanings(found: Statement, used: set[str], at_top: bool) -> list[tuple[str, str]]:
+    setting = SETTINGS[found.norm]
+    if not setting.predicate:
+        return []
     if "rho" in used:
         used |= {"sigma", "s"}
     if "sigma" in used and found.eps == "positive":
         used.add("s")
-    before = {"mu": (), "c": (), "n": (), "s": (eps,), "yhat": (eps,)}
-    before["z"] = (eps, *setting.numbers, *setting.operators, *setting.vectors)
-    result = []
-    for name, _ in lines(NORMALISATIONS[found.norm].text):
-        if name in used:
-            own = [word for word in before[name] if setting.eps or word != eps]
-            result.append((name, f"{setting.module}.{name} {' '.join((*own, 'y'))}"))
+    result, own = [], dict(lines(setting.text))
+    in_space = "rows" in setting.names and at_top
+    rows = in_space and (used & {"X", "T", "y"} or used & own.keys())
+    if rows:
+        result += [("X", "times d rows")] if used & {"X", "y"} or used & own.keys() else []
+        result += [("T", "transposed rows")] if "T" in used else []
+        result += [("y", "X W")] if used & own.keys() or "sigma" in used else []
+    for name in own:
+        if name in used and name not in ("y", *(("z",) if not setting.module else ())):
+            before = _context(name, own)
+            words = [word for word in setting.names if word in before and word not in ("y", "g", "v")]
+            result.append((name, f"{setting.module}.{name} {_arguments(found, [*words, 'y'])}"))
     if "sigma" in used:
-        zero = f"{setting.module}.s 0 y"
-        result.append(("sigma", zero if found.eps == "zero" else "sqrt (s ^ 2 - eps)"))
+        result.append(("sigma", f"{setting.module}.s 0 y" if _zero_eps(found) else "sqrt (s ^ 2 - eps)"))
     if "rho" in used:
         result.append(("rho", "sigma ^ 2 / s ^ 2"))
     return result
+
+
+def _context(name: str, own: dict[str, Node]) -> set[str]:
+    """What a line of a definition rests on, through the lines before it."""
+    found = set(names_in(own[name])) | {node.head for node in nodes(own[name]) if node.head == "smooth"}
+    for other in names_in(own[name]) & own.keys() - {"y"}:
+        found |= _context(other, own)
+    return found

@@ -299,16 +299,24 @@ def certificate(entry: Stored) -> Iterator[Block]:
     items = [
         json.dumps(one, ensure_ascii=False) for (name, _), one in shelf.load().items() if name == entry.id
     ]
-    version, theorems = witnesses(entry.id)
-    rows = [
-        (
-            "judged by",
-            "`theory/kernel.py`, from the definition of the layer: `bnverify prove " + entry.id + "`",
-        ),
-        ("second witness", "SymPy, which differentiates the composed loss at small m, in the tests"),
-    ]
-    if theorems:
-        rows.append((f"Rocq {version}", ", ".join(theorems) + ": `make rocq`"))
+    found = entry.item["witnesses"]
+    rows = []
+    if "kernel" in found:
+        judge = f"from the definition of the layer: `bnverify prove {entry.id}`"
+        rows.append(("kernel", f"{', '.join(found['kernel'])}: `theory/kernel.py`, for every m, {judge}"))
+    if "exact point" in found:
+        rows.append(("exact point", f"{', '.join(found['exact point'])}: the kernel, in exact arithmetic"))
+    if "SymPy" in found:
+        compared = (
+            "v and B of the layer, every entry, by differentiating the composed loss at small m, in the tests"
+        )
+        rows.append(("second witness", f"SymPy, {', '.join(found['SymPy'])}: {compared}"))
+    if "Rocq" in found:
+        rocq = witnesses(entry.id)
+        axioms = f"on {len(rocq.axioms)} axioms, those of the standard library's reals: `make rocq`"
+        rows.append(("third witness", f"Rocq {rocq.version}, {', '.join(rocq.theorems)}; {axioms}"))
+    if "random batches" in found:
+        rows.append(("random batches", f"{', '.join(found['random batches'])}: `bnverify check {entry.id}`"))
     yield Facts(tuple(rows))
     if items:
         yield Fold(

@@ -5,19 +5,13 @@ import sympy as sp
 from bnverify.theory import kernel
 from bnverify.theory.normalisations import NORMALISATIONS
 from bnverify.theory.symbols.plain import Entries, derived
+from bnverify.theory.witness import COMPARED
 
 SCALE_NORM = "n = sqrt(y @ y); z = gamma*y/n"
 PROGRAMS = {
-    "batch-norm": (NORMALISATIONS["batch-norm"].text, (0, 1, 3), 0),
-    "batch-norm, eps": (NORMALISATIONS["batch-norm"].text, (0, 2), "1/3"),
-    "unbiased": (NORMALISATIONS["unbiased"].text, (1, 3), 0),
-    "layer-norm": (NORMALISATIONS["layer-norm"].text, (0, 1), 0),
-    "rms-norm": (NORMALISATIONS["rms-norm"].text, (1, 2, 4), 0),
-    "scale-norm, typed": (SCALE_NORM, (1, 2, 4), 0),
-    "l1-norm": (NORMALISATIONS["l1-norm"].text, (1, -2, 4), 0),
-    "l2-norm": (NORMALISATIONS["l2-norm"].text, (1, 2, 4), "1/2"),
-    "linf-norm": (NORMALISATIONS["linf-norm"].text, (1, 2, -4), 0),
-}
+    name: (NORMALISATIONS[name.removesuffix(", eps")].text, y, eps if ", eps" in name else 0)
+    for name, (y, eps) in COMPARED.items()
+} | {"scale-norm, typed": (SCALE_NORM, (1, 2, 4), 0)}
 
 
 def point(text, y, eps, g, H, gamma):

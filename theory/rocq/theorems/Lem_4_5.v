@@ -1,21 +1,11 @@
 (** Lemma 4.5, the distance from an initialisation to the closest optimum: true for a layer with a bias whose gamma and beta match W*,
     false without a bias. *)
-From BN Require Import Minima Obs_4_3.
+From BN Require Import Minima Rates Obs_4_3.
 Import ListNotations.
 
-(** y-hat does not change when y is multiplied by k > 0. *)
-Lemma batch_norm_scale_invariant {batch : Batch} gamma beta k y : 0 < k -> 0 < BatchNorm.s 0 y ->
-  BatchNorm.z 0 gamma beta (k * y)%V = BatchNorm.z 0 gamma beta y.
-Proof.
-  intros K S.
-  assert (M : BatchNorm.mu (k * y)%V = k * BatchNorm.mu y) by (unfold BatchNorm.mu; rewrite dot_scale_r; unfold Rdiv; ring).
-  assert (C : BatchNorm.c (k * y)%V = (k * BatchNorm.c y)%V) by (unfold BatchNorm.c; rewrite M; vec_ext; ring).
-  assert (E : BatchNorm.s 0 (k * y)%V = k * BatchNorm.s 0 y).
-  { unfold BatchNorm.s. rewrite C, dot_scale_l, dot_scale_r.
-    replace (k * (k * (BatchNorm.c y @ BatchNorm.c y)) / m + 0) with (k * k * (BatchNorm.c y @ BatchNorm.c y / m + 0)) by (unfold Rdiv; ring).
-    rewrite sqrt_mult_alt by nra. rewrite sqrt_square by lra. reflexivity. }
-  unfold BatchNorm.z, BatchNorm.yhat. rewrite C, E. set (s := BatchNorm.s 0 y) in *. vec_ext. field. lra.
-Qed.
+(** BatchNorm does not change when y is multiplied by k > 0. *)
+Lemma batch_norm_scale_invariant {batch : Batch} gamma beta k y : 0 < k -> BatchNorm.z 0 gamma beta (k * y)%V = BatchNorm.z 0 gamma beta y.
+Proof. intros K. unfold BatchNorm.z. now rewrite batch_norm_scaled. Qed.
 
 (** For every W0 with <W0, W*> > 0 and every closest optimum of the BatchNorm network. *)
 Theorem lem_4_5_with_bias : forall (batch : Batch) (d : nat) (L : vec -> R) (X : nat -> vec) (W0 Wstar What e : vec),
@@ -24,36 +14,35 @@ Theorem lem_4_5_with_bias : forall (batch : Batch) (d : nat) (L : vec -> R) (X :
   let gamma := BatchNorm.s 0 y in
   let beta := BatchNorm.mu y in
   let optimum := @local_min d (fun W => L (BatchNorm.z 0 gamma beta (times d X W))) in
-  let dist2 := fun u w => @dot d (u - w) (u - w) in
   @local_min d (fun W => L (times d X W)) Wstar -> 0 < @dot d W0 Wstar ->
-  optimum What -> (forall W, optimum W -> dist2 W0 What <= dist2 W0 W) ->
-  dist2 W0 What <= dist2 W0 Wstar - 1 / @dot d Wstar Wstar * (@dot d Wstar Wstar - @dot d Wstar W0) ^ 2.
+  optimum What -> (forall W, optimum W -> (W0 - What)%V @[d] (W0 - What)%V <= (W0 - W)%V @[d] (W0 - W)%V) ->
+  (W0 - What)%V @[d] (W0 - What)%V
+    <= (W0 - Wstar)%V @[d] (W0 - Wstar)%V - 1 / (Wstar @[d] Wstar) * (Wstar @[d] Wstar - Wstar @[d] W0) ^ 2.
 Proof.
-  intros batch d L X W0 Wstar What e RL B y C gamma beta optimum dist2 M P _ Closest.
+  intros batch d L X W0 Wstar What e RL B y C gamma beta optimum M P _ Closest.
   pose proof (root_pos _ m 0 m_pos (Rle_refl 0) C) as S. change (0 < gamma) in S.
   assert (OW : optimum Wstar) by exact (obs_4_3_minima_with_bias batch d L X Wstar e RL B C M).
   assert (PW : 0 < @dot d Wstar Wstar).
   { destruct (Rle_lt_or_eq_dec _ _ (@dot_sq_pos d Wstar)) as [|Z]; [assumption|exfalso].
     pose proof (@cauchy_schwarz d W0 Wstar) as Q. rewrite <- Z in Q. nra. }
   set (k := @dot d W0 Wstar / @dot d Wstar Wstar). assert (K : 0 < k) by now apply Rdiv_lt_0_compat.
-  assert (TS : forall U, times d X (k * U)%V = (k * times d X U)%V).
-  { intros U. apply functional_extensionality. intros i. unfold times, vscale at 2. apply (@dot_scale_r d). }
+  pose proof (fun U => times_scale d X k U) as TS.
   assert (OK : optimum (k * Wstar)%V).
   { assert (N : @near d Wstar (fun U => L (BatchNorm.z 0 gamma beta (times d X Wstar)) <= L (BatchNorm.z 0 gamma beta (times d X U))
         /\ 0 < BatchNorm.s 0 (times d X U))).
     { apply (@filter_and _ (@near d Wstar) (@near_filter d Wstar)); [exact OW|].
       apply (near_map d batch (times d X) Wstar (fun x => 0 < BatchNorm.s 0 x)); [intros i _; apply c_times|].
       exact (near_s centre m 0 centre_projection y S). }
-    unfold optimum, local_min. rewrite TS, (batch_norm_scale_invariant gamma beta k (times d X Wstar) K S).
+    unfold optimum, local_min. rewrite TS, (batch_norm_scale_invariant gamma beta k (times d X Wstar) K).
     assert (E : (/ k * (k * Wstar))%V = Wstar) by (vec_ext; field; lra).
     apply (@filter_imp _ (@near d (k * Wstar)%V) (@near_filter d _) (fun U => L (BatchNorm.z 0 gamma beta (times d X Wstar))
       <= L (BatchNorm.z 0 gamma beta (times d X (/ k * U)%V)) /\ 0 < BatchNorm.s 0 (times d X (/ k * U)%V))).
-    - intros U [Q SU]. rewrite <- (batch_norm_scale_invariant gamma beta k _ K SU), <- TS in Q.
+    - intros U [Q SU]. rewrite <- (batch_norm_scale_invariant gamma beta k (times d X (/ k * U)%V) K), <- TS in Q.
       replace (k * (/ k * U))%V with U in Q; [exact Q|vec_ext; field; lra].
     - apply (near_map d d (fun U => / k * U)%V (k * Wstar)%V (fun U => L (BatchNorm.z 0 gamma beta (times d X Wstar))
         <= L (BatchNorm.z 0 gamma beta (times d X U)) /\ 0 < BatchNorm.s 0 (times d X U))); [|now rewrite E].
       intros i I. unfold vscale. apply (@c_mult d); [apply c_const|now apply c_coord]. }
-  pose proof (Closest _ OK) as Q. eapply Rle_trans; [exact Q|]. right. unfold dist2, vminus, vopp, k.
+  pose proof (Closest _ OK) as Q. eapply Rle_trans; [exact Q|]. right. unfold vminus, vopp, k.
   rewrite !(@dot_plus_l d), !(@dot_plus_r d), !(@dot_scale_l d), !(@dot_scale_r d), (@dot_sym d Wstar W0). field. lra.
 Qed.
 
@@ -65,10 +54,9 @@ Theorem lem_4_5_no_bias_false : ~ (forall (batch : Batch) (d : nat) (L : vec -> 
   let gamma := BatchNorm.s 0 y in
   let beta := BatchNorm.mu y in
   let optimum := @local_min d (fun W => L (BatchNorm.z 0 gamma beta (times d X W))) in
-  let dist2 := fun u w => @dot d (u - w) (u - w) in
   @local_min d (fun W => L (times d X W)) Wstar -> 0 < @dot d W0 Wstar ->
-  exists What, optimum What /\
-    dist2 W0 What <= dist2 W0 Wstar - 1 / @dot d Wstar Wstar * (@dot d Wstar Wstar - @dot d Wstar W0) ^ 2).
+  exists What, optimum What /\ (W0 - What)%V @[d] (W0 - What)%V
+    <= (W0 - Wstar)%V @[d] (W0 - Wstar)%V - 1 / (Wstar @[d] Wstar) * (Wstar @[d] Wstar - Wstar @[d] W0) ^ 2).
 Proof.
   intros T. pose (X := mat_of [[0; 0]; [1; 0]; [0; 1]]). pose (W := vec_of [1; 0]). pose (y := vec_of [0; 1; 0]).
   pose (A := mat_of [[1; 0; 0]; [0; 1; 0]; [0; 0; 1]]). pose (g := vec_of [1; 0; 0]). pose (L := @loss 2%nat y g A).

@@ -1,5 +1,5 @@
 (** Theorem C.1, the minimax smoothness bound: refuted, strict as printed at m = 2, and with <= in place of < at m = 3. *)
-From BN Require Import Inputs.
+From BN Require Import Points Claims.
 Import ListNotations.
 
 (** (dL/dW)' (d2L/dW2) (dL/dW) for the weights of y = X W, where the gradient in y is u and the Hessian in y is A. *)
@@ -24,14 +24,16 @@ Proof.
 Qed.
 
 (** m = 2: v is 0, so are both sides, and 0 < 0 is false. *)
-Theorem thm_C_1_printed_false : ~ (forall (batch : Batch) (d : nat) (gamma beta lam : R) (y g v : vec) (H B : vec -> vec),
+Theorem thm_C_1_printed_false : ~ (forall (batch : Batch) (gamma beta : R) (y g v : vec) (H B : vec -> vec) (d : nat) (lam : R),
   batch_norm 0 gamma beta y g v H B ->
-  let sigma := BatchNorm.s 0 y in
   let yhat := BatchNorm.yhat 0 y in
-  let kappa := 1 / (m * gamma) * (g @ yhat) * (v @ v) in
-  gamma <> 0 -> v @ H v <= g @ H g ->
-  forall plain normalised, is_max d lam (form d H g) plain -> is_max d lam (form d B v) normalised ->
-  normalised < gamma ^ 2 / sigma ^ 2 * (plain - lam ^ 4 * kappa)).
+  let sigma := BatchNorm.s 0 y in
+  v @ H v <= g @ H g ->
+  gamma <> 0 ->
+  0 <= lam ->
+  maximum d lam (fun rows => let X := times d rows in let T := transposed rows in ((X (T v))%V @ B (X (T v)))%R) < gamma ^ 2 / sigma ^ 2 *
+    (maximum d lam (fun rows => let X := times d rows in let T := transposed rows in ((X (T g))%V @ H (X (T g)))%R)
+      - lam ^ 4 * (g @ yhat * (v @ v) / (m * gamma)))).
 Proof.
   intros T.
   destruct (@batch_norm_met 1%nat 0 1 0 (vec_of [0; 1]) (vec_of [0; 1]) (fun _ => zero)) as (v & B & X);
@@ -40,32 +42,36 @@ Proof.
   { assert (K : @dot 1%nat v v <> 0 -> False); [|destruct (Req_dec (@dot 1%nat v v) 0); [assumption|exfalso; exact (K H)]].
     intros K. at_point X K. assert (s = / 2) by nra. subst s. apply K. field. }
   assert (VZ : @eqv 1%nat v zero) by now apply dot_sq_zero.
-  specialize (T _ 1%nat 1 0 1 _ _ v _ B X). cbv zeta in T. rewrite Z in T. specialize (T R1_neq_R0).
-  rewrite !mat_zero, !dot_zero_r in T. specialize (T (Rle_refl 0) 0 0 (zero_loss_max _ _ _) (zero_gradient_max _ _ _ _ VZ)).
-  rewrite !Rmult_0_r, Rminus_0_r, Rmult_0_r in T. lra.
+  specialize (T _ 1 0 _ _ v _ B 1%nat 1 X). cbv zeta in T. rewrite Z, !mat_zero, !dot_zero_r in T.
+  specialize (T (Rle_refl 0) R1_neq_R0 Rle_0_1).
+  rewrite (maximum_is 1 1 _ 0 (zero_loss_max 1 1 _) : maximum 1 1 (fun rows => _) = 0), (maximum_is 1 1 _ 0 (zero_gradient_max 1 1 B v VZ) : maximum 1 1 (fun rows => _) = 0) in T.
+  unfold Rdiv in T. rewrite !Rmult_0_r, !Rmult_0_l, !Rmult_0_r, Rminus_0_r, Rmult_0_r in T. lra.
 Qed.
 
 (** With <= in place of <: m = 3, y = (0, 0, 1), g = (-1, 2, 1), a linear loss. The input X = 0 gives 0 on the left, and the right side is
     negative. *)
-Theorem thm_C_1_not_strict_false : ~ (forall (batch : Batch) (d : nat) (gamma beta lam : R) (y g v : vec) (H B : vec -> vec),
+Theorem thm_C_1_not_strict_false : ~ (forall (batch : Batch) (gamma beta : R) (y g v : vec) (H B : vec -> vec) (d : nat) (lam : R),
   batch_norm 0 gamma beta y g v H B ->
-  let sigma := BatchNorm.s 0 y in
   let yhat := BatchNorm.yhat 0 y in
-  let kappa := 1 / (m * gamma) * (g @ yhat) * (v @ v) in
-  gamma <> 0 -> v @ H v <= g @ H g ->
-  forall plain, is_max d lam (form d H g) plain -> forall X, bounded d X lam ->
-  form d B v X <= gamma ^ 2 / sigma ^ 2 * (plain - lam ^ 4 * kappa)).
+  let sigma := BatchNorm.s 0 y in
+  v @ H v <= g @ H g ->
+  gamma <> 0 ->
+  0 <= lam ->
+  maximum d lam (fun rows => let X := times d rows in let T := transposed rows in ((X (T v))%V @ B (X (T v)))%R) <= gamma ^ 2 / sigma ^ 2 *
+    (maximum d lam (fun rows => let X := times d rows in let T := transposed rows in ((X (T g))%V @ H (X (T g)))%R)
+      - lam ^ 4 * (g @ yhat * (v @ v) / (m * gamma)))).
 Proof.
   intros T.
   destruct (@batch_norm_met 2%nat 0 1 0 (vec_of [0; 0; 1]) (vec_of [-1; 2; 1]) (fun _ => zero)) as (v & B & X);
     [unfold final; lia|lra|check_point|intros i j; reflexivity|].
-  specialize (T _ 1%nat 1 0 1 _ _ v _ B X). cbv zeta in T. specialize (T R1_neq_R0).
-  rewrite !mat_zero, !dot_zero_r in T.
-  specialize (T (Rle_refl 0) 0 (zero_loss_max _ _ _) _ (bounded_zero _ _)).
-  unfold form in T. rewrite transposed_zero, times_zero, dot_zero_l in T. rename T into K.
+  specialize (T _ 1 0 _ _ v _ B 1%nat 1 X). cbv zeta in T. rewrite !mat_zero, !dot_zero_r in T.
+  specialize (T (Rle_refl 0) R1_neq_R0 Rle_0_1).
+  rewrite (maximum_is 1 1 _ 0 (zero_loss_max 1 1 (vec_of [-1; 2; 1])) : maximum 1 1 (fun rows => _) = 0) in T.
+  destruct (layer_symmetric _ _ _ _ _ _ (proj2 (proj2 (proj2 X)))) as [_ SB].
+  pose proof (Rle_trans _ _ _ (maximum_form_pos 1 1 B v SB) T) as K. clear T SB.
   at_point X K. assert (J : / s * / s = 9 / 2) by (rewrite <- Rinv_mult; replace (s * s) with (2 / 9) by lra; field).
   assert (0 < / s) by now apply Rinv_0_lt_compat.
-  unfold Rdiv in K. rewrite !Rinv_mult in K. set (r := / s) in *. ring_simplify in K.
+  unfold Rdiv in K. rewrite ?Rinv_mult in K. set (r := / s) in *. ring_simplify in K.
   replace (r ^ 9) with (r * (r * r) ^ 4) in K by ring. replace (r ^ 7) with (r * (r * r) ^ 3) in K by ring.
   replace (r ^ 5) with (r * (r * r) ^ 2) in K by ring. rewrite J in K. lra.
 Qed.

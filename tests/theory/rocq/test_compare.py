@@ -1,0 +1,51 @@
+"""What a `.v` file states is what the registry says: read back and compared, and seen where it was changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from bnverify.theory.rocq.compare import misread
+from bnverify.theory.rocq.generate import Written
+from bnverify.theory.rocq.library import library
+from bnverify.theory.rocq.witnesses import BY_HAND
+
+
+def test_every_theorem_states_what_the_registry_says(made: Written) -> None:
+    assert len(made.theorems) > 290
+    assert misread(library() | made.files, made) == []
+
+
+CHANGES = [
+    ("Thm_4_1", "(g @ yhat) ^ 2 / sqrt m)).", "(g @ yhat) ^ 2 / m))."),
+    ("Thm_4_1", "~ (forall (batch", "(forall (batch"),
+    ("Thm_4_2", "v @ H v <= g @ H g ->", "v @ H v < g @ H g ->"),
+    ("Thm_4_2", "let sigma := BatchNorm.s 0 y in", "let sigma := BatchNorm.s 1 y in"),
+    ("Thm_4_4", "0 <= lam ->", "0 < lam ->"),
+    ("Thm_4_4", "let T := transposed rows in", "let T := times d rows in"),
+    ("Thm_4_4", "T v @[d] T v", "T v @ T v"),
+    ("Thm_C_1", "batch_norm 0 gamma beta y g v H B ->", "batch_norm 0 gamma beta y v g H B ->"),
+    ("Thm_C_1", "< gamma ^ 2 / sigma ^ 2", "<= gamma ^ 2 / sigma ^ 2"),
+    ("Lem_4_5", "(Wstar @[d] Wstar - Wstar @[d] W0) ^ 2.", "(Wstar @[d] Wstar - Wstar @[d] W0)."),
+    ("Lem_4_5", "let gamma := BatchNorm.s 0 y in", "let gamma := 1 in"),
+    ("Obs_4_3", "let beta := BatchNorm.mu y in", "let beta := 0 in"),
+    ("Certified_eq_20_Claims", "let g := G z in", "let g := G y in"),
+    ("Certified_eq_20_Claims", "(z - beta * one) / gamma", "(z - one) / gamma"),
+    ("Certified_eq_50_Weights", "@[d]", "@"),
+    ("Certified_thm_4", "v @ v", "v @ g"),
+    ("Certified_ext_lp_Norms", "(smooth : vec -> R)", "(smooth : vec -> vec)"),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new"), CHANGES)
+def test_a_changed_statement_is_seen(made: Written, file: str, old: str, new: str) -> None:
+    sources = library() | made.files
+    assert old in sources[file]
+    sources[file] = sources[file].replace(old, new)
+    own = {key: entry for key, entry in made.theorems.items() if entry[0] == file}
+    assert misread(sources, replace(made, theorems=own))
+
+
+def test_a_theorem_by_hand_that_is_not_compared_says_what_it_is() -> None:
+    for theorem in BY_HAND:
+        assert bool(theorem.reading) != bool(theorem.says), theorem.full
