@@ -197,7 +197,8 @@ def statement_of(claim: kernel.Claim, negation: bool = False) -> Statement:
     operators = tuple(name for name in claim.operators if name.removeprefix("projector ") not in own)
     vectors = tuple(text for text in claim.vectors if text not in own)
     spaces = {space_of(text) for text in vectors}
-    says, *given = (canonical(parse(text)) for text in (claim.statement, *claim.hypotheses))
+    zero = {"eps": ZERO} if claim.eps == "zero" else {}
+    says, *given = (canonical(put(parse(text), zero)) for text in (claim.statement, *claim.hypotheses))
     met = {
         need for norm in NORMALISATIONS.values() if norm.text == SETTINGS[setting].text for need in norm.needs
     }

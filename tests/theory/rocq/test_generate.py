@@ -15,7 +15,7 @@ from bnverify.theory import kernel
 from bnverify.theory.grammar import Node, nodes
 from bnverify.theory.normalisations import NORMALISATIONS
 from bnverify.theory.rocq.compile import PACKAGES, Compiled, compile_files
-from bnverify.theory.rocq.generate import file_of, identifier, write
+from bnverify.theory.rocq.generate import POINT, file_of, identifier, write
 from bnverify.theory.rocq.library import library
 from bnverify.theory.rocq.reader import propositions, read
 
@@ -71,7 +71,8 @@ QUESTIONS = [
 
 def test_names_are_names_of_rocq() -> None:
     assert identifier("ext-eps.thm-4.2.1", "sigma read, step 1") == "ext_eps_thm_4_2_1__sigma_read_step_1"
-    assert file_of("eq-42") == "Certified_eq_40"
+    assert file_of("eq-47") == "Certified_eq_40"
+    assert file_of("eq-47", "Claims") == "Certified_eq_40_Claims"
     assert file_of("thm-4.2.1") == file_of("thm-4.2.2")
 
 
@@ -91,10 +92,10 @@ def test_questions_that_state_the_same_share_a_theorem() -> None:
 
 
 def test_what_is_outside_has_a_reason() -> None:
-    strange = [replace(QUESTIONS[0], certificate={"point": {}}), question("rate", "d(yhat, y, y) == 0")]
+    strange = [replace(QUESTIONS[0], certificate={"point": {}}), question("rate", "d(v, y, y) == 0")]
     assert write(strange).outside == {
-        ("thm-4.1", "formula"): "an exact point",
-        ("rate", "formula"): "it says d(...)",
+        ("thm-4.1", "formula"): POINT,
+        ("rate", "formula"): "it says d(...) of v as y moves",
     }
 
 
