@@ -2,11 +2,13 @@
 
 A compact run is a run folder like any other, read, judged and sealed alike; its rows hold ``series`` (statistic ->
 value, four digits) for what the whole run holds layer by layer, and losses are geometric means over hundredths of the
-training. The whole run can be trained again from its recipe; ``whole`` in the result is the hash of its metrics.
+training, packed by gzip. The whole run can be trained again from its recipe; ``whole`` in the result is the hash of its
+metrics.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from pathlib import Path
@@ -47,13 +49,14 @@ def compact(run: Run, folder: Path) -> None:
         lines.append(line)
     write_text(folder / "recipe.json", recipe)
     write_text(folder / "environment.json", json.dumps(run.environment, indent=1) + "\n")
-    write_bytes(folder / "metrics.jsonl", b"".join(lines))
+    metrics = b"".join(lines)
+    write_bytes(folder / "metrics.jsonl.gz", gzip.compress(metrics, mtime=0))
     kept = {k: v for k, v in run.result.items() if k not in ("metrics_bytes", "metrics_hash", *record.SEALED)}
     result = {
         **kept,
         "whole": run.result["metrics_hash"],
         "alone": [{name: _short(statistic(name, view)) for name in OVER_RUN} for view in seeds],
-        "metrics_bytes": (folder / "metrics.jsonl").stat().st_size,
+        "metrics_bytes": len(metrics),
         "metrics_hash": before,
         **{name: seal.digest((folder / name).read_bytes()) for name in record.SEALED},
     }

@@ -9,6 +9,7 @@ the hashes of `seal`.
 from __future__ import annotations
 
 import fcntl
+import gzip
 import io
 import json
 import math
@@ -17,6 +18,7 @@ import pickle
 import platform
 import subprocess
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -134,22 +136,33 @@ def read(folder: Path) -> Run:
     """
     if not (folder / "recipe.json").is_file():
         raise InputError(f"{folder} holds no run (no recipe.json); name a folder that bnverify train wrote")
-    described, metrics = folder / "environment.json", folder / "metrics.jsonl"
+    described = folder / "environment.json"
+    metrics, data = _metrics(folder)
     result = seal.read_document(folder / "result.json") if (folder / "result.json").exists() else None
     for name in SEALED:
         if result is not None and name in result and result[name] != _file_digest(folder / name):
             raise InputError(f"{folder / name} has another hash than was written; {seal.AGAIN}")
     recipe = recipes.from_json(_read_json(folder / "recipe.json"))
-    size, whole = metrics.stat().st_size if metrics.exists() else 0, (result or {}).get("metrics_bytes", 0)
+    size, whole = len(data), (result or {}).get("metrics_bytes", 0)
     if size < whole:
         raise InputError(
             f"{metrics} has {size} bytes, the finished run wrote {whole}; run it again in a fresh folder"
         )
-    lines = metrics.read_bytes().splitlines(keepends=True) if metrics.exists() else []
-    rows = seal.rows(lines, _start(folder), metrics)
-    if result is not None and result["metrics_hash"] != seal.last(metrics, _start(folder)):
+    rows = seal.rows(data.splitlines(keepends=True), _start(folder), metrics)
+    if result is not None and result["metrics_hash"] != seal.last(data, _start(folder)):
         raise InputError(f"{metrics} is not that of result.json beside it; {seal.AGAIN}")
     return Run(folder, recipe, rows, result, _read_json(described) if described.exists() else {})
+
+
+def _metrics(folder: Path) -> tuple[Path, bytes]:
+    """The metrics of a run, as they grew or packed as `measure.compact` leaves them, and their file."""
+    plain, packed = folder / "metrics.jsonl", folder / "metrics.jsonl.gz"
+    if not packed.exists():
+        return plain, plain.read_bytes() if plain.exists() else b""
+    try:
+        return packed, gzip.decompress(packed.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{packed} cannot be unpacked ({error}); {seal.AGAIN}") from None
 
 
 def _start(folder: Path) -> str:
@@ -184,7 +197,7 @@ class Log:
     def append(self, row: Row) -> None:
         """Add one line to the metrics."""
         if self._hash is None:
-            self._hash = seal.last(self.metrics, _start(self.folder))
+            self._hash = seal.last(_metrics(self.folder)[1], _start(self.folder))
         line, after = seal.line(self._hash, finite(row))
         self._append(self.metrics, line)
         self._hash = after
@@ -249,7 +262,7 @@ class Log:
         whole = {
             **finite(result),
             "metrics_bytes": self.metrics.stat().st_size,
-            "metrics_hash": seal.last(self.metrics, _start(self.folder)),
+            "metrics_hash": seal.last(_metrics(self.folder)[1], _start(self.folder)),
             **{name: _file_digest(self.folder / name) for name in SEALED},
         }
         write_text(self.folder / "result.json", seal.document(whole))

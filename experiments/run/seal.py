@@ -66,10 +66,9 @@ def rows(lines: Iterable[bytes], start: str, path: Path) -> list[Row]:
     return found
 
 
-def last(path: Path, start: str) -> str:
-    """The hash of the last whole line of a metrics file, without checking it; ``start`` where there is none."""
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    whole = [text for text in lines if text.endswith(b"\n")]
+def last(metrics: bytes, start: str) -> str:
+    """The hash of the last whole line of metrics, without checking it; ``start`` where there is none."""
+    whole = [text for text in metrics.splitlines(keepends=True) if text.endswith(b"\n")]
     return whole[-1].rpartition(_KEY)[2][:-3].decode() if whole else start
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -66,11 +67,15 @@ def test_every_statistic_of_a_compact_run_is_that_of_the_whole_one(
 def test_a_changed_byte_a_run_on_its_way_and_a_full_folder_are_refused(tmp_path: Path) -> None:
     train.run(DLN, tmp_path / "runs" / "a")
     (place,) = compact_all(tmp_path / "runs", tmp_path / "small")
-    metrics = place / "metrics.jsonl"
-    text = metrics.read_bytes()
-    metrics.write_bytes(text.replace(b'"step": 199', b'"step": 198'))
+    metrics = place / "metrics.jsonl.gz"
+    packed = metrics.read_bytes()
+    metrics.write_bytes(gzip.compress(gzip.decompress(packed).replace(b'"step": 199', b'"step": 198')))
     with pytest.raises(InputError, match="another hash"):
         record.read(place)
+    for at in (1, len(packed) // 2, len(packed) - 2):
+        metrics.write_bytes(packed[:at] + bytes([packed[at] ^ 1]) + packed[at + 1 :])
+        with pytest.raises(InputError, match=r"metrics.jsonl.gz.*(unpacked|another hash)"):
+            record.read(place)
     with pytest.raises(InputError, match="is not empty"):
         compact_all(tmp_path / "runs", tmp_path / "small")
     (tmp_path / "runs" / "a" / "result.json").unlink()
