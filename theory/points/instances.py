@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from bnverify.theory import kernel
 from bnverify.theory.kernel import (
     EPS,
     Claim,
@@ -151,9 +152,7 @@ def stationary(case: Case, size: int, data: dict[str, Array], rest: Array, rng: 
 
 def expected(claim: Claim) -> tuple[dict[str, str], list[tuple[str, str, str, str]], list[str]]:
     """What a point of a claim holds: vectors with their spaces, operators with kind, source and target, numbers."""
-    blank = object.__new__(Point)
-    blank.claim, blank.formal = claim, Formal(replace(claim, hypotheses=(), needs=()))
-    return blank.expected()
+    return kernel.expected(claim, Formal(replace(claim, hypotheses=(), needs=())))
 
 
 def texts(data: dict[str, Array], row: int) -> dict[str, Any]:
