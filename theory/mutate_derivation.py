@@ -1,7 +1,8 @@
-"""Mutants of the derivation itself: one node of the definition of BatchNorm, the jets or the chain rule changed.
+"""Mutants of the derivation itself: one node of BatchNorm's definition, of the calculus or of the chain rule changed.
 
-They are generated from the source of the three modules that derive v, B and the Jacobians for every m. Each must
-be caught by the cross-check against plain differentiation (`crosscheck`), or derive the same formal vectors.
+The chain rule and the calculus are functions of the kernel, and are changed in its source; the definition is text. Each
+mutant must be caught by plain differentiation of the composed loss (`symbols.plain`), which shares no derivative with
+the kernel, or derive the same formal vectors.
 """
 
 from __future__ import annotations
@@ -11,89 +12,105 @@ import copy
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from unittest import mock
 
 import sympy as sp
-from bnverify.theory.claim import Instance
-from bnverify.theory.crosscheck import first_difference
-from bnverify.theory.exact import Exact
-from bnverify.theory.observe import Gram, simplified
+from bnverify.theory import kernel
+from bnverify.theory.grammar import lines, unparse
+from bnverify.theory.mutate import OTHER, everywhere
+from bnverify.theory.normalisations import NORMALISATIONS
+from bnverify.theory.symbols.plain import derived
 
 TARGETS = {
-    "batchnorm": ("standardise", "affine"),
-    "gram": ("batch_facts", "__add__", "__neg__", "__mul__", "taylor", "inverse", "sqrt"),
-    "observe": ("input", "_through", "_plain", "_loss"),
+    "Sum": ("__add__", "__neg__"),
+    "Number": ("atom", "times", "__mul__", "power"),
+    "Vector": ("__mul__", "__matmul__", "inner"),
+    "Formal": (
+        "derived",
+        "moves",
+        "following",
+        "loss_rate",
+        "change",
+        "moved",
+        "change_of_atom",
+        "riesz",
+        "inverse",
+        "root",
+        "name",
+        "normal",
+    ),
 }
-"""The functions that make up the derivation, by module of this package, in the order of their imports."""
-
-SKIPPED = {"GramVector"}
-"""Linear algebra of formal vectors, which the statements exercise, is no part of the derivation."""
-
-POINT = Instance(
-    y=(1, 2, 4),
-    g=(2, -1, 3),
-    H=((1, 2, -1), (2, -1, 1), (-1, 1, 3)),
-    gamma="3/2",
-    beta="1/3",
-    eps="1/2",
-)
+"""The functions of the kernel that make up the derivation, by class."""
+DEFINITION = NORMALISATIONS["batch-norm"].text
+ASKED = "v @ v == v @ B @ v"
+POINT = {
+    "y": ["1", "2", "4"],
+    "g": ["2", "-1", "3"],
+    "H": [["1", "2", "-1"], ["2", "-1", "1"], ["-1", "1", "3"]],
+    "gamma": "3/2",
+    "beta": "1/3",
+    "eps": "1/2",
+}
 
 
 @dataclass(frozen=True)
 class DerivationMutant:
-    """One node of one function of the derivation, changed. ``tree`` is the whole module."""
+    """One node changed: of a function of the kernel (``tree`` is the function), or of the ``definition``."""
 
     module: str
     function: str
     number: int
     text: str
-    tree: ast.Module
+    tree: ast.FunctionDef | None = None
+    definition: str = DEFINITION
 
     @property
     def name(self) -> str:
         return f"{self.module}.{self.function}#{self.number}"
 
-    def room(self) -> Any:
-        """The Gram room that this derivation gives, at any eps > 0."""
-        return _rebuilt(self.module, self.tree).Gram(True)
+
+# ---------------------------------------------------------------- the kernel with one part changed
 
 
-def _path(module: str) -> str:
-    return f"{__package__}.{module}"
+@cache
+def _parts() -> tuple[ast.stmt, ...]:
+    """The kernel's top-level statements, without what runs it as a program."""
+    return tuple(ast.parse(Path(kernel.__file__).read_text(encoding="utf-8")).body[:-1])
 
 
-def _source(module: str) -> ast.Module:
-    return ast.parse(Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8"))
+@cache
+def _code(place: int) -> Any:
+    return _compiled(_parts()[place])
 
 
-def _rebuilt(changed: str, tree: ast.Module) -> ModuleType:
-    """The module ``observe`` over fresh copies of the three modules, one of them changed."""
-    package = sys.modules[str(__package__)]
-    fresh: dict[str, ModuleType] = {}
-    with mock.patch.dict(sys.modules), mock.patch.multiple(package, create=True, **dict.fromkeys(TARGETS)):
-        for name in TARGETS:
-            module = fresh[name] = ModuleType(_path(name))
-            sys.modules[_path(name)] = module
-            setattr(package, name, module)
-            code = tree if name == changed else _source(name)
-            exec(compile(code, f"<{name}, changed>", "exec"), module.__dict__)
-    return fresh["observe"]
+def _compiled(part: ast.stmt) -> Any:
+    future = ast.ImportFrom("__future__", [ast.alias("annotations")], 0)
+    return compile(ast.fix_missing_locations(ast.Module([future, part], [])), "<kernel, changed>", "exec")
 
 
-def _functions(tree: ast.Module, names: tuple[str, ...]) -> Iterator[ast.FunctionDef]:
-    for top in tree.body:
-        bodies = [top] if isinstance(top, ast.FunctionDef) else getattr(top, "body", [])
-        for node in bodies:
-            if (
-                isinstance(node, ast.FunctionDef)
-                and node.name in names
-                and getattr(top, "name", "") not in SKIPPED
-            ):
-                yield node
+def _rebuilt(name: str, changed: ast.FunctionDef) -> Any:
+    """A kernel of its own whose class ``name`` has another function."""
+    module: Any = ModuleType("changed_kernel")
+    sys.modules[module.__name__] = module  # where dataclasses look
+    try:
+        for place, part in enumerate(_parts()):
+            code = _code(place)
+            if isinstance(part, ast.ClassDef) and part.name == name:
+                body = [changed if getattr(x, "name", "") == changed.name else x for x in part.body]
+                code = _compiled(
+                    ast.ClassDef(part.name, part.bases, part.keywords, body, part.decorator_list)
+                )
+            exec(code, module.__dict__)
+    finally:
+        del sys.modules[module.__name__]
+    return module
+
+
+# ---------------------------------------------------------------- changes
 
 
 def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
@@ -109,17 +126,14 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
             yield "first factor dropped", right
             yield "second factor dropped", left
-        case ast.BinOp(left=left, op=ast.Div()):
-            yield "divisor dropped", left
-        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(k))):
-            yield f"exponent {k} made {k + 1}", ast.BinOp(left, ast.Pow(), ast.Constant(k + 1))
+        case ast.BinOp(left=left, op=ast.MatMult(), right=right):
+            yield "operator dropped", right
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             yield "sign dropped", operand
         case ast.Constant(value=int(k)) if not isinstance(k, bool):
             yield f"{k} made {k + 1}", ast.Constant(k + 1)
-        case ast.Attribute(value=value, attr="c1" | "c2" as attr, ctx=ast.Load()):
-            other = "c2" if attr == "c1" else "c1"
-            yield f"{attr} made {other}", ast.Attribute(value, other, ast.Load())
+        case ast.Call(func=ast.Name(id="mirror"), args=[inside]):
+            yield "mirror dropped", inside
 
 
 class _Replace(ast.NodeTransformer):
@@ -133,63 +147,114 @@ class _Replace(ast.NodeTransformer):
 def derivation_mutants() -> tuple[DerivationMutant, ...]:
     """Every single change of every node of the derivation."""
     found: list[DerivationMutant] = []
-    for module, names in TARGETS.items():
-        tree = _source(module)
-        for function in _functions(tree, names):
+    parts = tuple(lines(DEFINITION))
+    for place, (name, tree) in enumerate(parts):
+        for number, (_, text, new) in enumerate(everywhere(tree, OTHER), 1):
+            changed = [*parts[:place], (name, new), *parts[place + 1 :]]
+            said = "; ".join(f"{line} = {unparse(right)}" for line, right in changed)
+            found.append(
+                DerivationMutant("definition", name, number, f"{text} in {unparse(tree)}", definition=said)
+            )
+    for part in _parts():
+        if not isinstance(part, ast.ClassDef) or part.name not in TARGETS:
+            continue
+        for function in part.body:
+            if not isinstance(function, ast.FunctionDef) or function.name not in TARGETS[part.name]:
+                continue
             number = 0
             for node in list(ast.walk(function)):
                 for text, new in _changes(node):
                     number += 1
-                    changed = _Replace(node, new).visit(_branch(tree, node))
+                    changed = _Replace(node, new).visit(copy.deepcopy(function, {id(node): node}))
                     line = f"line {getattr(node, 'lineno', 0)}: {text} in {ast.unparse(node)}"
-                    found.append(
-                        DerivationMutant(
-                            module, function.name, number, line, ast.fix_missing_locations(changed)
-                        )
-                    )
+                    found.append(DerivationMutant(part.name, function.name, number, line, changed))
     return tuple(found)
 
 
-def _branch(tree: ast.Module, node: ast.AST) -> ast.Module:
-    """A copy of the tree in which ``node`` is still the same object."""
-    return copy.deepcopy(tree, {id(node): node})
+# ---------------------------------------------------------------- verdicts
 
 
 @cache
-def _point() -> Exact:
-    return Exact(POINT)
+def _plain() -> tuple[list[Any], list[list[Any]]]:
+    """v and B at `POINT` by plain differentiation, as {root: coefficient}."""
+    found = derived(DEFINITION, POINT["y"], POINT["eps"], POINT)
+    return [_roots(x) for x in found.v], [[_roots(x) for x in row] for row in found.B]
+
+
+def _roots(value: Any) -> dict[int, Fraction]:
+    parts = sp.expand(sp.radsimp(sp.expand(value))).as_coefficients_dict()
+    return {int(root**2): Fraction(int(c.p), int(c.q)) for root, c in parts.items() if c}
+
+
+def _claim(judging: Any, definition: str) -> Any:
+    return judging.Claim(definition, ASKED, eps="positive")
+
+
+def first_difference(judging: Any, definition: str) -> str | None:
+    """The first entry of v or B at `POINT` in which a kernel and plain differentiation differ."""
+    place = judging.Point(_claim(judging, definition), dict(POINT))
+    v, B = place.look("v"), place.look("B")
+    columns = [B @ judging.column([int(i == j) for j in range(3)]) for i in range(3)]
+    plain_v, plain_B = _plain()
+    for i in range(3):
+        if _entry(v, i) != plain_v[i]:
+            return f"v row {i + 1}"
+        for j in range(3):
+            if _entry(columns[j], i) != plain_B[i][j]:
+                return f"B[.,{j + 1}] row {i + 1}"
+    return None
+
+
+def _entry(column: Any, place: int) -> dict[int, Fraction]:
+    return dict(column.parts[place].parts) if place in column.parts else {}
+
+
+def _formal(judging: Any, definition: str) -> tuple[Any, Any]:
+    """The formal v, and the formal B on a probe."""
+    room = judging.Formal(_claim(judging, definition))
+    image = room.look("B") @ judging.Vector.base("b")
+    v, B = ({key: _opened(room, c) for key, c in u.parts.items()} for u in (room.look("v"), image))
+    return v, B
+
+
+def _opened(room: Any, number: Any) -> dict[Any, Any]:
+    """The monomials of a formal number, where what is named is opened: roots, and divisors of one monomial."""
+    total: dict[Any, Any] = {}
+    for monomial, c in number.parts.items():
+        powers: dict[Any, int] = {}
+        for atom, power in monomial:
+            inside = room.meaning[atom].parts if atom[0] == "part" else {}
+            ((opened, factor),) = inside.items() if len(inside) == 1 else [(((atom, 1),), Fraction(1))]
+            c = c * factor**power
+            for one, times in opened:
+                if one[0] == "root":
+                    one = ("root", *sorted(_opened(room, room.meaning[one]).items(), key=repr))
+                powers[one] = powers.get(one, 0) + times * power
+        key = tuple(sorted((item for item in powers.items() if item[1]), key=repr))
+        total[key] = total.get(key, 0) + c
+    return total
 
 
 @cache
-def _formal() -> dict[str, dict[Any, sp.Expr]]:
-    return _vectors(Gram(True))
-
-
-def _vectors(room: Any) -> dict[str, dict[Any, sp.Expr]]:
-    made = {"v": room.vec("v")} | {name: room.op(name, room.base("b")) for name in ("B", "Dyhat", "Dz")}
-    return {name: vector.terms for name, vector in made.items()}
-
-
-def _same_formally(room: Any) -> bool:
-    for name, terms in _vectors(room).items():
-        expected = _formal()[name]
-        for basis in terms.keys() | expected.keys():
-            if simplified(terms.get(basis, 0) - expected.get(basis, 0)) != 0:
-                return False
-    return True
+def _unchanged() -> tuple[Any, Any]:
+    return _formal(kernel, DEFINITION)
 
 
 def derivation_verdict(mutant: DerivationMutant) -> tuple[str, str]:
     """(``caught`` | ``equivalent`` | ``survived``, where or why).
 
-    caught: an entry of v, B or a Jacobian differs from plain differentiation at `POINT`, or nothing is derived.
-    equivalent: the same formal vectors for every m.
+    caught: an entry of v or B differs from plain differentiation at `POINT`, or nothing is derived. equivalent: the
+    same formal vectors for every m.
     """
+    judging = kernel if mutant.tree is None else _rebuilt(mutant.module, mutant.tree)
+    judging.Work.done, judging.Work.judging = 0, True
     try:
-        room = mutant.room()
-        entry = first_difference(room, _point())
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        entry = first_difference(judging, mutant.definition)
+        same = entry is None and _formal(judging, mutant.definition) == _unchanged()
+    except Exception as error:
         return "caught", f"derives nothing: {type(error).__name__}"
+    finally:
+        judging.Work.judging = False
     if entry is not None:
         return "caught", entry
-    return ("equivalent", "the same formal vectors") if _same_formally(room) else ("survived", "")
+    return ("equivalent", "the same formal vectors") if same else ("survived", "")

@@ -12,7 +12,7 @@ from bnverify.base.errors import InputError
 
 if TYPE_CHECKING:
     from bnverify.numerics.tester.mutants import Row
-    from bnverify.theory.claim import Claim, Instance, Reading
+    from bnverify.theory.claim import Claim, Reading
 
 Seed = Annotated[int, typer.Option(help="The same seed gives the same instances everywhere.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -221,9 +221,9 @@ def falsify(
         )
     by_slug = {item.slug: item for item in claim.readings}
     chosen = select([reading] if reading else (), by_slug, f"reading of {name}")
-    found = [_searched(by_slug[slug], seed, trials) for slug in chosen]
+    found = [_searched(claim, by_slug[slug], seed, trials) for slug in chosen]
     if as_json:
-        print(json.dumps([_as_item(item) for item in found], ensure_ascii=False, indent=2))
+        print(json.dumps(found, ensure_ascii=False, indent=2))
     else:
         for item in found:
             _tell(item)
@@ -231,37 +231,21 @@ def falsify(
         raise typer.Exit(1)
 
 
-def _searched(reading: Reading, seed: int, trials: int) -> dict[str, Any]:
+def _searched(claim: Claim, reading: Reading, seed: int, trials: int) -> dict[str, Any]:
     from bnverify.numerics.tester.falsify import falsify as search
-    from bnverify.numerics.tester.falsify import target_of, universal
-    from bnverify.theory.exact import tidy
-    from bnverify.theory.prove import compare
-    from bnverify.theory.rooms import point
+    from bnverify.numerics.tester.falsify import sides_at, target_of, universal
 
     item: dict[str, Any] = {"reading": reading.slug, "summary": reading.summary, "instance": None}
-    item |= {"why_not": universal(reading) or "", "contradiction": False}
+    item |= {"why_not": universal(claim, reading) or "", "contradiction": False}
     if item["why_not"]:
         return item
-    instance = search(target_of(reading), seed, trials)
+    target = target_of(claim, reading)
+    instance = search(target, seed, trials)
     if instance is not None:
-        room = point(reading.setting, instance)
-        _, lhs, rhs = compare(reading.says(room), room)
-        item |= {"instance": instance, "lhs": str(tidy(lhs)), "rhs": str(tidy(rhs))}
+        lhs, rhs = sides_at(target, instance)
+        item |= {"instance": instance, "lhs": lhs, "rhs": rhs}
         item["contradiction"] = reading.proof is not None and reading.refutation is None
     return item
-
-
-def _spoken(instance: Instance) -> dict[str, Any]:
-    from bnverify.theory.export import instance_data
-
-    data = instance_data(instance)
-    plain = {name: value for name, value in data.items() if value not in (None, [])}
-    return {name: value for name, value in plain.items() if (name, value) not in (("eps", "0"), ("lam", "1"))}
-
-
-def _as_item(item: dict[str, Any]) -> dict[str, Any]:
-    instance = item["instance"]
-    return item | {"instance": None if instance is None else _spoken(instance)}
 
 
 def _tell(item: dict[str, Any]) -> None:
@@ -277,7 +261,7 @@ def _tell(item: dict[str, Any]) -> None:
         verdict = (
             "violated although proved: the kernel contradicts itself" if item["contradiction"] else "violated"
         )
-        values = ", ".join(f"{name} = {_flat(value)}" for name, value in _spoken(item["instance"]).items())
+        values = ", ".join(f"{name} = {_flat(value)}" for name, value in item["instance"].items())
         out.print(f"  {verdict} at {values}", markup=False)
         out.print(f"  left side {item['lhs']}, right side {item['rhs']}", markup=False)
 

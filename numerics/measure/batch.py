@@ -384,6 +384,8 @@ class Batch(Room):
             whole = self._gradient(moved)
             return whole if along_ is None else whole @ along_
         names = self._moving(moved)
+        if strange := names_in(inside) - names.keys():
+            raise Absent(f"a batch does not differentiate {', '.join(sorted(strange))}")
         value = walk(inside, RawRoom(names))
         leaf = names[moved]
         point = leaf.x if isinstance(leaf, Vec) else leaf

@@ -1,135 +1,126 @@
-"""Exact instances as a room of floats: many `bnverify.theory.claim.Instance` of one shape in one `Batch`.
+"""Exact points as a room of floats: the data of many `bnverify.theory.kernel.Point` of one shape in one `Batch`.
 
-Floats search, exact arithmetic convicts: the numbers of an instance become tensors, its downstream loss the
-quadratic with gradient g and Hessian H at z, and every derivative is autograd's.
+Floats search, exact arithmetic convicts: the loss downstream is the quadratic with gradient g and Hessian H at z, and
+every derivative is autograd's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 import torch
-from bnverify.numerics.measure.derivatives import standardise
+from bnverify.numerics.measure.batch import Batch, Given
 from bnverify.numerics.measure.downstream import DenseQuadratic
-from bnverify.numerics.measure.observe import Batch
-from bnverify.theory.claim import Instance
+from bnverify.theory import kernel
+from bnverify.theory.grammar import lines
 from torch import Tensor
+
+Data = Mapping[str, Any]
 
 
 @lru_cache(maxsize=65_536)
-def number(value: Any) -> float:
-    """The nearest float of an exact number."""
-    return float(Fraction(value))
+def number(text: str) -> float:
+    """The nearest float of an exact text such as ``sqrt(2)/3 - 1``, up to a few roundings where it holds roots."""
+    try:
+        return float(Fraction(text))
+    except ValueError:
+        return approximate(kernel.exact(text))
+
+
+def approximate(exact: kernel.Exact) -> float:
+    """The float of an exact number."""
+    return sum((float(c) * math.sqrt(root) for root, c in exact.parts.items()), 0.0)
 
 
 def _tensor(rows: Sequence[Any]) -> Tensor:
     def plain(value: Any) -> Any:
-        return [plain(item) for item in value] if isinstance(value, tuple | list) else number(value)
+        return [plain(item) for item in value] if isinstance(value, list) else number(str(value))
 
     return torch.tensor([plain(row) for row in rows], dtype=torch.float64)
 
 
-def shape(instance: Instance) -> tuple[Any, ...]:
-    """What instances must share to stand in one room."""
-    names = tuple(name for name, _ in instance.extra)
-    return instance.m, instance.X is not None and len(instance.X[0]), instance.gamma == "s", names
+def shape(data: Data) -> tuple[Any, ...]:
+    """What points must share to stand in one room."""
+    return tuple(
+        (name, len(value), len(value[0]) if isinstance(value[0], list) else 0)
+        if isinstance(value, list)
+        else (name, 0, 0)
+        for name, value in sorted(data.items())
+    )
 
 
 @dataclass(frozen=True)
 class Around(DenseQuadratic):
-    """The quadratic of an exact instance, whose u - z is formed from u and z wherever it is evaluated."""
+    """The quadratic of an exact point, whose u - z is formed from u and z wherever it is evaluated."""
 
     def scales(self, z: Tensor) -> tuple[Tensor, Tensor]:
         curvature = self.H.flatten(1).norm(dim=1)
         return self.g.norm(dim=1) + curvature * (z.norm(dim=1) + self.at.norm(dim=1)), curvature
 
 
-def _affine(values: Sequence[Any], special: str, ready: Tensor) -> Tensor:
-    plain = [0.0 if value == special else number(value) for value in values]
-    chosen = torch.tensor([value == special for value in values])
-    return torch.where(chosen, ready, torch.tensor(plain, dtype=torch.float64))
-
-
-def batch_of(instances: Sequence[Instance]) -> Batch:
-    """The room of these instances, in order.
+def batch_of(definition: str, points: Sequence[Data]) -> Batch:
+    """The room of these points, in order.
 
     Args:
-        instances: of one `shape`; a Hessian that is None is zero.
+        definition: the lines of the normalisation.
+        points: of one `shape`; a Hessian that is not there is zero, gamma is then 1 and beta 0.
     """
-    first = instances[0]
-    y = _tensor([i.y for i in instances])
-    zero = tuple((0,) * first.m for _ in range(first.m))
-    H = _tensor([zero if i.H is None else i.H for i in instances])
-    eps = torch.tensor([number(i.eps) for i in instances], dtype=torch.float64)
-    stats = standardise(y, eps.unsqueeze(-1))
-    gamma = _affine([i.gamma for i in instances], "s", stats.s.squeeze(-1))
-    beta = _affine([i.beta for i in instances], "mu", stats.mu.squeeze(-1))
-    z = stats.yhat * gamma.unsqueeze(-1) + beta.unsqueeze(-1)
-    loss = Around(g=_tensor([i.g for i in instances]), H=H, at=z)
-    vectors: dict[str, Tensor] = {}
-    symbols: dict[str, Tensor] = {}
-    other = None
-    for name, value in first.extra:
-        known = name not in (
-            "inputs",
-            "maxima",
-        )  # these are evidence for the kernel, not part of the instance
-        given = _tensor([dict(i.extra)[name] for i in instances]) if known else None
-        if name == "X_other":
-            other = given
-        elif given is not None:
-            (vectors if isinstance(value, tuple | list) else symbols)[name] = given
-    weights = first.X is not None
-    return Batch(
-        y,
-        gamma,
-        beta,
-        loss,
-        eps=eps,
-        X=_tensor([i.X for i in instances]) if weights else None,
-        W=_tensor([i.W for i in instances]) if weights else None,
-        X_other=other,
-        lam=_tensor([i.lam for i in instances]),
-        vectors=vectors,
-        symbols=symbols,
-    )
+    first = points[0]
+    units = ("_j", "_k") if "z_j" in definition else ("",)
+    held = {name: _tensor([point[name] for point in points]) for name in first}
+    like = next(value for value in held.values())
+    count = len(like)
+    vectors = {name: t for name, t in held.items() if t.dim() == 2 and not re.fullmatch(r"g(_\w)?", name)}
+    numbers = {name: t for name, t in held.items() if t.dim() == 1}
+    operators = {name: t for name, t in held.items() if t.dim() == 3 and not re.fullmatch(r"H(_\w\w)?", name)}
+    rows = next((t.shape[-1] for name, t in vectors.items() if name[0] == "y"), 0)
+    rows = rows or (operators["X"].shape[1] if "X" in operators else like.shape[-1] if like.dim() > 1 else 2)
+    if "z = y" in definition and not any(name[0] == "y" for name in vectors) and "X" not in operators:
+        vectors["y"] = torch.zeros(count, rows, dtype=torch.float64)
+    ones, none = torch.ones(count, dtype=torch.float64), torch.zeros(count, rows, dtype=torch.float64)
+    for unit in units:
+        numbers.setdefault(f"gamma{unit}", ones)
+        numbers.setdefault(f"beta{unit}", 0 * ones)
+    numbers.setdefault("eps", 0 * ones)
+    operators.setdefault("I", torch.ones_like(none))
+    g = torch.cat([held.get(f"g{unit}", none) for unit in units], dim=1)
+    empty = torch.zeros(count, rows, rows, dtype=torch.float64)
+    H = held.get("H", empty)
+    if len(units) == 2:
+        mixed = held.get("H_jk", empty)
+        upper = torch.cat([held.get("H_jj", empty), mixed], dim=2)
+        H = torch.cat([upper, torch.cat([mixed.transpose(1, 2), held.get("H_kk", empty)], dim=2)], dim=1)
+    given, parts = Given(vectors, numbers, operators), tuple(lines(definition))
+    flat = DenseQuadratic(0 * g, 0 * H, 0 * g)
+    return Batch(parts, given, Around(g, H, Batch(parts, given, flat).z.detach()))
 
 
-def numbers(instance: Instance) -> list[Fraction]:
-    """Every number of an instance, H once above and on its diagonal; the batch's own s and mu count as 1."""
-    found: list[Fraction] = []
-
-    def collect(value: Any) -> None:
-        if isinstance(value, tuple | list):
-            for item in value:
-                collect(item)
-        elif value is not None:
-            found.append(Fraction(1) if value in ("s", "mu") else Fraction(value))
-
-    parts = (instance.g, instance.gamma, instance.beta, instance.eps, instance.X, instance.W)
-    for part in (*parts, None if instance.X is not None else instance.y):
-        collect(part)
-    for i, row in enumerate(instance.H or ()):
-        collect(tuple(row[i:]))
-    for _, value in instance.extra:
-        collect(value)
-    return found
+def numbers_in(value: Any) -> list[Fraction]:
+    """Every number of exact data; a root counts as 1, which has the least height."""
+    if isinstance(value, list):
+        return [x for item in value for x in numbers_in(item)]
+    try:
+        return [Fraction(str(value))]
+    except ValueError:
+        return [Fraction(1)]
 
 
-def measure(instance: Instance) -> tuple[Any, ...]:
-    """The order of instances: m, then non-zeros, then height, then the sum of heights, then fewer signs."""
-    values = numbers(instance)
+def measure(data: Data) -> tuple[Any, ...]:
+    """The order of points: m, then non-zeros, then height, then the sum of heights, then fewer signs.
+
+    Of a symmetric table the entries on and above the diagonal count.
+    """
+    values: list[Fraction] = []
+    for name, value in data.items():
+        if name[0] == "H" and isinstance(value, list) and "_jk" not in name:
+            value = [row[i:] for i, row in enumerate(value)]
+        values += numbers_in(value)
     heights = [max(abs(x.numerator), x.denominator) for x in values if x]
-    negative = sum(x < 0 for x in values)
-    lam = Fraction(instance.lam)
-    return (
-        instance.m,
-        len(heights),
-        max(heights, default=0),
-        sum(heights) + max(lam.numerator, lam.denominator),
-        negative,
-    )
+    size = next((len(value) for name, value in data.items() if name in ("y", "y_j", "X")), 0)
+    return size, len(heights), max(heights, default=0), sum(heights), sum(x < 0 for x in values)

@@ -1,65 +1,33 @@
-"""Equalities at random exact points: every m from 2 to 12, rational y, g and H, gamma in Q(sqrt d).
-
-Statements are evaluated on coordinates (`coordinates.coordinates`), whose derivatives are dual numbers.
-"""
+"""Statements at exact points of the kernel, and equalities at random ones: every m from 2 to 12, gamma in Q(sqrt d)."""
 
 from __future__ import annotations
 
 import itertools
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
 from functools import lru_cache
 from typing import Any
 
-from bnverify.numerics.measure.coordinates import ROOMS, Coordinates, coordinates
-from bnverify.numerics.measure.drawing import (
-    OWN_SYMBOLS,
-    OWN_VECTORS,
-    WEIGHT_OPERATORS,
-    Needs,
-    activations,
-    draw,
-    family_of,
-    gradient,
-    hessian,
-    needs_of,
-    scale,
-    whole,
-)
-from bnverify.numerics.measure.dual import Dual
-from bnverify.theory.claim import Instance
+from bnverify.numerics.tester.drawing import Data, draw, varied
+from bnverify.theory import kernel
+from bnverify.theory.grammar import Node, unparse
 from bnverify.theory.mutate import Statement
-from bnverify.theory.observe import Syntax
-from bnverify.theory.prove import additive_terms
-from bnverify.theory.surds import Surd
-from bnverify.theory.syntax import Scalar, evaluate, scalar
 
 SIZES = tuple(range(2, 13))
-_NO_NAMES: frozenset[str] = frozenset()
-NOTHING = Needs(_NO_NAMES, _NO_NAMES, _NO_NAMES, _NO_NAMES, _NO_NAMES, vector=False, stationary=False)
-"""Of settings with rooms of their own every point holds all names."""
-PAIRED = {"layer", "group-norm"}
-"""Settings of two units, one below the other."""
+SHOWN = ("X", "W", "y", "y_j", "y_k", "g", "g_j", "g_k")
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """An exact point of a setting: BatchNorm's own where the setting has no other room.
+class Value(Enum):
+    """What a statement is at an exact point. void: a division by 0, the sign of 0, or a rate that means nothing;
+    undecided: a root of roots, a maximum without a certificate, or a rate of which nothing is known."""
 
-    gamma: a number of Q(sqrt d) in the place of the instance's rational one, or None.
-    """
-
-    setting: str
-    instance: Instance
-    gamma: Surd | None = None
-
-    @property
-    def m(self) -> int:
-        """The size of a batch, or of a group."""
-        return self.instance.m // 2 if self.setting in PAIRED else self.instance.m
+    TRUE = auto()
+    FALSE = auto()
+    VOID = auto()
+    UNDECIDED = auto()
 
 
 @dataclass(frozen=True)
@@ -74,149 +42,104 @@ class Tested:
     sizes: tuple[tuple[int, int], ...]
     telling: int
     redrawn: tuple[tuple[str, int], ...]
-    differs: Drawn | None
+    differs: Data | None
 
 
-def _own(rng: random.Random, m: int, setting: str, eps: bool) -> Instance:
-    """A point of a setting with rooms of its own: all that its rooms can ask for."""
-    paired = setting in PAIRED
-    size = 2 * m if paired else m
-    y: list[Fraction] = []
-    while len(y) < size:
-        y += activations(rng, m)
-    width = m if setting in {"layer", "group-norm"} else size
-    extra = {name: whole(rng, width, 3) for name in ("a", "b")}
-    extra["scale"] = tuple(scale(rng) for _ in range(size))
-    extra["gammas"] = (scale(rng), scale(rng))
-    H = hessian(rng, size)
-    if paired:  # blocks between the units are what statements about two of them are about
-        H = tuple(tuple(H[i][j] + (i + j) % 3 - (i * j) % 2 for j in range(size)) for i in range(size))
-    given: list[tuple[str, Any]] = [(name, tuple(map(str, values))) for name, values in extra.items()]
-    return Instance(
-        y=tuple(map(str, y)),
-        g=tuple(map(str, gradient(rng, tuple(y)))),
-        H=tuple(tuple(map(str, line)) for line in H),
-        gamma=str(scale(rng)),
-        beta=str(rng.choice((0, 1, -1))),
-        eps=str(Fraction(rng.choice((1, 2, 4)), rng.choice((1, 2, 8)))) if eps else 0,
-        extra=(*given, ("units", 2 if paired else 1)),
-    )
+@lru_cache(maxsize=4096)
+def _text(tree: Node) -> str:
+    return unparse(tree)
 
 
-def shared(needs: Needs) -> Needs:
-    """The same needs for all statements that the same points serve."""
-    if family_of(needs)[0] != "batches" or "yhat_scaled" in needs.vectors:
-        return needs
-    vectors, symbols = needs.vectors - OWN_VECTORS, needs.symbols - OWN_SYMBOLS
-    return replace(needs, vectors=vectors, symbols=symbols, operators=frozenset(), heads=frozenset())
+def value(tree: Node, place: kernel.Point) -> Value:
+    """A statement at an exact point."""
+    try:
+        return Value.TRUE if place.holds(_text(tree))[0] else Value.FALSE
+    except kernel.Refused as reason:
+        void = str(reason).startswith("outside the scope") or "is not said" in str(reason)
+        return Value.VOID if void else Value.UNDECIDED
+    except (TypeError, KeyError):
+        return Value.UNDECIDED
 
 
-def drawn(rng: random.Random, m: int, setting: str, eps: bool, needs: Needs) -> Drawn:
-    """A random point of a setting; every other gamma is p + q sqrt(d)."""
-    instance = _own(rng, m, setting, eps) if setting in ROOMS else draw(rng, m, needs, eps, setting)
-    gamma = None
-    if rng.random() < 0.5 and instance.gamma != "s":
-        root = Surd({rng.choice((2, 3, 5)): Fraction(rng.choice((-1, 1, 2)), rng.choice((1, 2)))})
-        gamma = root + Fraction(instance.gamma)
-    return Drawn(setting, instance, gamma)
+def point(claim: kernel.Claim, data: Data) -> kernel.Point | None:
+    """The exact point of these data, with needs and hypotheses satisfied; None where they are not."""
+    try:
+        place = kernel.Point(claim, data)
+        inside = all(place.holds(text)[0] for text in (*claim.needs, *claim.hypotheses))
+    except kernel.Refused:
+        return None
+    return place if inside else None
+
+
+def with_root(rng: random.Random, data: Data) -> Data:
+    """Every other time with gammas of the form p + q sqrt(d)."""
+    roots = {
+        name: f"{text} + {rng.choice((-1, 1, 2))}*sqrt({rng.choice((2, 3, 5))})"
+        for name, text in data.items()
+        if name.startswith("gamma") and "sqrt" not in text
+    }
+    return data | roots if rng.random() < 0.5 else data
 
 
 class Points:
-    """Random points of a setting without end, the batch sizes in turn, each with its room; kept for the next reader."""
+    """Random points of a claim inside its hypotheses, the batch sizes in turn; where drawing finds none, its example's
+    neighbours."""
 
-    def __init__(self, setting: str, eps: bool, needs: Needs, seed: int) -> None:
-        self.setting, self.eps, self.needs = setting, eps, needs
+    def __init__(self, claim: kernel.Claim, sizes: tuple[int, ...], seed: int) -> None:
+        self.claim, self.sizes = claim, sizes
         self.rng = random.Random(seed)
-        self.found: list[tuple[Drawn, Coordinates]] = []
+        self.found: list[kernel.Point] = []
+        self.known: Iterator[Data] = varied(self.rng, claim, 40)
 
-    def __iter__(self) -> Iterator[tuple[Drawn, Coordinates]]:
+    def __iter__(self) -> Iterator[kernel.Point]:
         for number in itertools.count():
             if number == len(self.found):
-                m = SIZES[number % len(SIZES)]
-                point = drawn(self.rng, m, self.setting, self.eps, self.needs)
-                self.found.append((point, coordinates(point.setting, point.instance, point.gamma)))
+                place = self._next(self.sizes[number % len(self.sizes)])
+                if place is None:
+                    return
+                self.found.append(place)
             yield self.found[number]
 
-
-_points = lru_cache(maxsize=6)(Points)
-
-
-def points_of(statement: Statement, seed: int = 0) -> Points:
-    """The points of a statement's setting."""
-    if statement.setting in ROOMS:
-        return _points(statement.setting, statement.proof.eps, NOTHING, seed)
-    needs = shared(plain(needs_of(statement.says)))
-    return _points(
-        statement.setting, statement.proof.eps, replace(needs, vectors=needs.vectors | {"a", "b"}), seed
-    )
+    def _next(self, m: int) -> kernel.Point | None:
+        for _ in range(24):
+            place = point(
+                self.claim, with_root(self.rng, draw(self.rng, self.claim, max(m, self.claim.min_m)))
+            )
+            if place is not None:
+                return place
+        return next((place for data in self.known if (place := point(self.claim, data)) is not None), None)
 
 
-def plain(needs: Needs) -> Needs:
-    """The names alone, whatever kinds of expression they stand in."""
-    return replace(needs, heads=frozenset(), operators=needs.operators & WEIGHT_OPERATORS)
-
-
-def cornered(rng: random.Random, point: Drawn) -> Drawn:
-    """The same batch in a corner: g at right angles to 1, to y-hat or to both, other sizes of gamma and of eps.
-
-    Points of weight space, and of norms that are not the root of a mean square, are left as they are.
-    """
-    instance = point.instance
-    if instance.X is not None or point.setting not in {"activations", "linear-loss", "affine", "unbiased"}:
-        return point
-    y, g = ([Fraction(value) for value in values] for values in (instance.y, instance.g))
-    mean = sum(y, Fraction(0)) / len(y)
-    ones, centred = [Fraction(1)] * len(y), [value - mean for value in y]
-    square = sum((value * value for value in centred), Fraction(0))
-    for direction in rng.choice(((), (ones,), (centred,), (ones, centred))):
-        along = sum((a * b for a, b in zip(g, direction, strict=True)), Fraction(0))
-        along /= sum((b * b for b in direction), Fraction(0))
-        g = [a - along * b for a, b in zip(g, direction, strict=True)]
-    made = replace(instance, g=tuple(map(str, g)))
-    if instance.gamma != "s":
-        made = replace(made, gamma=str(Fraction(instance.gamma) * Fraction(2) ** rng.randint(-6, 6)))
-    if Fraction(instance.eps):
-        made = replace(made, eps=str(square / len(y) * Fraction(rng.randint(1, 64), 16)))
-    return replace(point, instance=made, gamma=None)
-
-
-def _terms(statement: Statement) -> list[Scalar]:
-    syntax = Syntax()
-    both = (additive_terms(scalar(side)) for side in statement.says(syntax).sides(syntax))
-    return [term for side in both for term in side]
-
-
-def on_coordinates(statement: Statement, point: Drawn, room: Coordinates) -> tuple[Surd, bool]:
-    """Right side minus left side on coordinates, and whether a term is not 0."""
-    lhs, rhs = map(Dual.of, statement.says(room).sides(room))
-    telling = bool(lhs.a.terms) or any(evaluate(term, room).a.terms for term in _terms(statement))
-    return (rhs - lhs).a, telling
-
-
-def at_points(
-    statement: Statement,
-    points: int = 100,
-    seed: int = 0,
-    difference: Callable[[Statement, Drawn, Coordinates], tuple[Surd, bool]] = on_coordinates,
-) -> Tested:
+def at_points(statement: Statement, points: int = 100, seed: int = 0) -> Tested:
     """Both sides of an equality at ``points`` exact points, the batch sizes in turn.
 
-    Points without a value (a division by zero, a norm without a derivative, a root outside Q(sqrt d1, ...)) are
-    drawn again, three times at most.
+    Points without a value are drawn again, three times at most.
     """
     sizes: Counter[int] = Counter()
     again: Counter[str] = Counter()
     telling = 0
-    for point, room in points_of(statement, seed):
+    differs: Any = None
+    for place in Points(statement.asked, SIZES, seed):
         if sizes.total() == points or sizes.total() + again.total() == 4 * points:
             break
-        try:
-            gap, tells = difference(statement, point, room)
-        except (ZeroDivisionError, NotImplementedError) as reason:
-            again["a division by 0" if str(reason).startswith("Fraction(") else str(reason)] += 1
+        found = value(statement.tree, place)
+        if found in (Value.VOID, Value.UNDECIDED):
+            again[found.name.lower()] += 1
             continue
-        sizes[point.m] += 1
-        telling += tells
-        if gap.terms:
-            return Tested(sizes.total(), tuple(sizes.items()), telling, tuple(again.items()), point)
-    return Tested(sizes.total(), tuple(sorted(sizes.items())), telling, tuple(again.items()), None)
+        sizes[place.size] += 1
+        telling += any(place.live)
+        if found is Value.FALSE:
+            differs = place.data
+            break
+    return Tested(sizes.total(), tuple(sorted(sizes.items())), telling, tuple(again.items()), differs)
+
+
+def spoken(data: Data) -> str:
+    """A point in words: y, or X and W, and g."""
+    names = [name for name in SHOWN if name in data] or list(data)
+    return f"fails at {', '.join(f'{name} = {compact(data[name])}' for name in names)}"
+
+
+def compact(value: Any) -> str:
+    """Exact data on one line."""
+    return f"({', '.join(map(compact, value))})" if isinstance(value, list) else str(value)

@@ -1,31 +1,28 @@
-"""Search for a violation of a statement, shrink it, and let exact arithmetic convict.
+"""Search for a violation of a statement, shrink it, and let the kernel convict.
 
-Random instances with small rational numbers fill a room of floats; where a statement is violated beyond rounding
-the instance is shrunk in the order m, non-zeros, height, each step judged by floats and the result by plain SymPy
-differentiation. `smallest` enumerates in that order instead of drawing.
+Random points with small rational numbers fill a room of floats; where a statement is violated beyond rounding the point
+is shrunk in the order m, non-zeros, height, each step judged by floats and the result by the kernel.
 """
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import torch
-from bnverify.numerics.measure.drawing import Needs, draw, family_of, needs_of
+from bnverify.numerics.measure.batch import Absent
 from bnverify.numerics.measure.points import batch_of, measure, shape
-from bnverify.numerics.tester.judged import Finding, judge, met, sides, terms
-from bnverify.theory.claim import Corrected, Hypothesis, Instance, Reading, Says
-from bnverify.theory.exact import Exact
-from bnverify.theory.prove import compare, terms_nonzero
-from bnverify.theory.rooms import FORMAL, POINTS, point
-from bnverify.theory.said import WITNESSED
-
-DRAWN = {"linear-loss", "weights-at-X", "weights-centred", "weights-eigen"}
-"""Settings with a formal room of their own whose instances are BatchNorm's, drawn to satisfy what it assumes."""
+from bnverify.numerics.measure.sides import Finding, judge, met, sides
+from bnverify.numerics.tester.drawing import Data, draw, settled, texts
+from bnverify.numerics.tester.exact_points import point
+from bnverify.theory import kernel
+from bnverify.theory.cases import asked
+from bnverify.theory.claim import Claim, Corrected, Reading
+from bnverify.theory.grammar import Node, additive_terms, names_in, parse, unparse
 
 SIZES = (2, 3, 4)
 """Batch sizes that are searched; a smaller counterexample is a better one."""
@@ -33,117 +30,121 @@ SIZES = (2, 3, 4)
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be falsified: a statement under hypotheses, in a setting, at eps = 0 or eps > 0.
+    """What is to be falsified. generic: ask for a point at which every additive term of both sides is non-zero."""
 
-    generic: ask for an instance at which every additive term of both sides is non-zero.
-    signed: multiples alpha of the activations may be negative.
-    """
-
-    says: Says
-    hypotheses: tuple[Hypothesis, ...] = ()
-    setting: str = "activations"
-    eps: bool = False
+    claim: kernel.Claim
     generic: bool = False
-    signed: bool = False
 
-    @property
-    def needs(self) -> Needs:
-        """The names that an instance must hold."""
-        return needs_of(self.says, self.hypotheses)
+    @cached_property
+    def tree(self) -> Node:
+        return parse(self.claim.statement)
+
+    @cached_property
+    def hypotheses(self) -> list[Node]:
+        """The hypotheses, and what an instance must satisfy."""
+        return [parse(text) for text in (*self.claim.needs, *self.claim.hypotheses)]
 
 
-def target_of(stated: Reading | Corrected, generic: bool = False) -> Target:
+def target_of(claim: Claim, stated: Reading | Corrected, generic: bool = False) -> Target:
     """The target of a reading or a corrected statement; eps > 0 where its evidence is about that."""
-    proof = stated.proof
     refutation = stated.refutation if isinstance(stated, Reading) else None
     points = (refutation.smallest, refutation.generic) if refutation is not None else ()
-    eps = (proof is not None and proof.eps) or any(p is not None and Fraction(p.eps) != 0 for p in points)
-    return Target(stated.says, stated.hypotheses, stated.setting, eps, generic, signed=refutation is not None)
+    eps = any(p is not None and str(p.eps) != "0" for p in points)
+    eps = eps or (stated.proof is not None and stated.proof.eps)
+    return Target(asked(stated, claim, eps=eps), generic)
 
 
-def universal(stated: Reading | Corrected) -> str | None:
+def universal(claim: Claim, stated: Reading | Corrected) -> str | None:
     """None for a statement about all instances that points can test, otherwise what it is instead."""
-    if stated.proof is not None and stated.proof.at is not None:
+    if getattr(stated, "quantifier", "all") == "exists" or (stated.proof is not None and stated.proof.at):
         return "it says that there is an instance, and one is exhibited"
-    if stated.setting not in WITNESSED:
-        return f"the setting {stated.setting} is the kernel's alone"
     refutation = stated.refutation if isinstance(stated, Reading) else None
     if refutation is not None and refutation.smallest is None:
-        return "it is refuted by a certificate or a citation, not by a point"
-    return searchable(target_of(stated))
+        return "it is refuted by a certificate, not by a point"
+    return searchable(target_of(claim, stated))
 
 
 def searchable(target: Target) -> str | None:
-    """None where the search knows how to draw instances of the setting, otherwise why it does not."""
-    if target.setting not in WITNESSED:
-        return f"the setting {target.setting} is the kernel's alone"
-    if target.setting in POINTS or (target.setting in FORMAL and target.setting not in DRAWN):
-        return f"the setting {target.setting} has its own rooms"
-    return family_of(target.needs)[1]
-
-
-def convicted_in(room: Exact, says: Says, hypotheses: Sequence[Hypothesis]) -> bool:
-    """Whether every hypothesis holds exactly in the room and the statement fails there."""
+    """None where the search can draw instances and see them in floats, otherwise why it cannot."""
+    if "smooth(" in target.claim.definition:
+        return "its divisor is any smooth function"
     try:
-        inside = all(compare(h.says(room), room)[0] == 1 for h in hypotheses)
-        return inside and compare(says(room), room)[0] == -1
-    except ArithmeticError:
-        return False
-
-
-def convicted(target: Target, instance: Instance) -> bool:
-    """Whether every hypothesis holds exactly at the instance and the statement fails there."""
-    room = point(target.setting, instance)
-    fails = convicted_in(room, target.says, target.hypotheses)
-    return fails and (not target.generic or terms_nonzero(target.says, room))
-
-
-def suspects(target: Target, instances: Sequence[Instance]) -> list[Instance]:
-    """Those of the instances at which the numbers may violate the statement inside its hypotheses, in order.
-
-    A strict inequality is also suspect where its sides agree to rounding.
-    """
-    found: dict[int, Instance] = {}
-    groups: dict[Any, list[int]] = {}
-    for number, instance in enumerate(instances):
-        groups.setdefault(shape(instance), []).append(number)
-    for numbers in groups.values():
-        room = batch_of([instances[i] for i in numbers])
-        relation = sides(target.says, room)
-        codes = judge(relation, room)
-        fails = codes == Finding.VIOLATED
-        if relation.op == "lt":
-            fails = fails | (codes == Finding.WITHIN_ROUNDOFF)
-        if target.hypotheses:
-            fails = fails & met(target.hypotheses, room)
-        if target.generic:
-            fails = fails & terms(target.says, room).nonzero.all(0)
-        for position in torch.nonzero(fails.expand(len(numbers))).flatten().tolist():
-            found[numbers[position]] = instances[numbers[position]]
-    return [found[i] for i in sorted(found)]
-
-
-def _draw(rng: random.Random, m: int, target: Target) -> Instance:
-    return draw(rng, m, target.needs, target.eps, target.setting, target.signed)
-
-
-def find(
-    target: Target, rng: random.Random, trials: int = 600, sizes: Iterable[int] = SIZES
-) -> Instance | None:
-    """A convicted instance among ``trials`` random ones of each size, the smallest size first; None if none is."""
-    for m in sizes:
-        drawn = [_draw(rng, m, target) for _ in range(trials)]
-        for instance in sorted(suspects(target, drawn), key=measure)[:4]:
-            if convicted(target, instance):
-                return instance
+        points = [draw(random.Random(0), target.claim, max(3, target.claim.min_m))]
+        room = batch_of(target.claim.definition, points)
+        sides(target.tree, room)
+        met(target.hypotheses, room)
+    except (Absent, NotImplementedError) as error:
+        return str(error)
     return None
 
 
-def _simpler(value: Any) -> Iterator[Any]:
-    """Simpler numbers, the simplest first; the batch's own s and mu stay."""
-    if value in ("s", "mu"):
+def convicted(target: Target, data: Data) -> bool:
+    """Whether the kernel sees every hypothesis hold at the point and the statement fail there."""
+    try:
+        if kernel.judge(target.claim, {"point": data}).verdict != "refuted":
+            return False
+    except kernel.Refused:
+        return False
+    return not target.generic or every_term_counts(target, data)
+
+
+def every_term_counts(target: Target, data: Data) -> bool:
+    """Whether no additive term of either side is 0 at the point."""
+    place = point(target.claim, data)
+    terms = [term for side in target.tree.args for term in additive_terms(side)]
+    return place is not None and all(bool(kernel.walk(kernel.parse(unparse(t)), place)) for t in terms)
+
+
+def sides_at(target: Target, data: Data) -> tuple[str, str]:
+    """Both sides at a convicted point, exactly."""
+    found = kernel.judge(target.claim, {"point": data}).sides
+    assert found is not None
+    return found
+
+
+def suspects(target: Target, points: Sequence[Data]) -> list[Data]:
+    """Those of the points at which the numbers may violate the statement inside its hypotheses, in order.
+
+    A strict inequality is also suspect where its sides agree to rounding.
+    """
+    found: dict[int, Data] = {}
+    groups: dict[Any, list[int]] = {}
+    for number, data in enumerate(points):
+        groups.setdefault(shape(data), []).append(number)
+    for numbers in groups.values():
+        room = batch_of(target.claim.definition, [points[i] for i in numbers])
+        relation = sides(target.tree, room)
+        codes = judge(relation, room)
+        fails = codes == Finding.VIOLATED
+        if relation.op == "<":
+            fails = fails | (codes == Finding.WITHIN_ROUNDOFF)
+        for hypothesis in target.hypotheses:
+            held = judge(sides(hypothesis, room), room)
+            fails = fails & (held != Finding.VIOLATED) & (held != Finding.ERROR)
+        for place in torch.nonzero(fails.expand(len(numbers))).flatten().tolist():
+            found[numbers[place]] = points[numbers[place]]
+    return [found[i] for i in sorted(found)]
+
+
+def find(target: Target, rng: random.Random, trials: int = 600, sizes: Iterable[int] = SIZES) -> Data | None:
+    """A convicted point among ``trials`` random ones of each size, the smallest size first; None if none is."""
+    for m in sizes:
+        if m < target.claim.min_m:
+            continue
+        drawn = [draw(rng, target.claim, m) for _ in range(trials)]
+        for data in sorted(suspects(target, drawn), key=measure)[: 40 if target.generic else 12]:
+            if convicted(target, data):
+                return data
+    return None
+
+
+def _simpler(text: str) -> Iterator[str]:
+    """Simpler numbers, the simplest first."""
+    try:
+        x = Fraction(text)
+    except ValueError:
+        yield from ("0", "1")
         return
-    x = Fraction(value)
     sign = -1 if x < 0 else 1
     for y in (Fraction(0), Fraction(1), Fraction(-1), Fraction(sign * (abs(x) // 2)), Fraction(round(x))):
         if (max(abs(y.numerator), y.denominator), y < 0, y != 0) < (
@@ -154,86 +155,82 @@ def _simpler(value: Any) -> Iterator[Any]:
             yield str(y)
 
 
-def _row(values: Sequence[Any], position: int, new: Any) -> tuple[Any, ...]:
-    return (*values[:position], new, *values[position + 1 :])
+def _spaces(claim: kernel.Claim) -> dict[str, tuple[str, ...]]:
+    """The space of every vector, and target and source of every operator, that data may hold."""
+    found: dict[str, tuple[str, ...]] = {name: (space,) for name, space in claim.declared_vectors().items()}
+    found |= {name: (target, source) for name, _, source, target in claim.declared_operators()}
+    for unit in ("", "_j", "_k"):
+        found |= {f"y{unit}": ("batch",), f"g{unit}": ("batch",)}
+    found |= dict.fromkeys(("H", "H_jj", "H_jk", "H_kk", "N"), ("batch", "batch"))
+    return found | {"nu": ("batch",), "X": ("batch", "weights"), "W": ("weights",)}
 
 
-def _without(instance: Instance, k: int) -> Instance | None:
-    """The instance without sample k; None where something else depends on the number of samples."""
-    if instance.X is not None or any(isinstance(value, tuple | list) for _, value in instance.extra):
+def _without(claim: kernel.Claim, data: Data, k: int) -> Data | None:
+    """The point without sample k; None where a projector depends on how many there are."""
+    if "C" in data:
         return None
-
-    def cut(row: Sequence[Any]) -> tuple[Any, ...]:
-        return (*row[:k], *row[k + 1 :])
-
-    H = None if instance.H is None else tuple(cut(row) for row in cut(instance.H))
-    return replace(instance, y=cut(instance.y), g=cut(instance.g), H=H)
-
-
-def _weights(instance: Instance, X: Any, W: Any) -> Instance:
-    y = tuple(
-        str(sum((Fraction(x) * Fraction(w) for x, w in zip(row, W, strict=True)), Fraction(0))) for row in X
-    )
-    return replace(instance, X=X, W=W, y=y)
+    spaces, found = _spaces(claim), dict(data)
+    for name, value in data.items():
+        if isinstance(value, list):
+            if spaces[name][0] == "batch":
+                value = [*value[:k], *value[k + 1 :]]
+            if spaces[name][1:] == ("batch",):
+                value = [[*row[:k], *row[k + 1 :]] for row in value]
+            found[name] = value
+    return found
 
 
-def neighbours(instance: Instance) -> Iterator[Instance]:
-    """Instances with one number made simpler, or one sample fewer."""
-    if instance.m > 2:
-        for k in range(instance.m):
-            smaller = _without(instance, k)
+def _put(value: list[Any], place: int, new: Any) -> list[Any]:
+    return [*value[:place], new, *value[place + 1 :]]
+
+
+def neighbours(target: Target, data: Data) -> Iterator[Data]:
+    """Points with one number made simpler, or one sample fewer."""
+    size = measure(data)[0]
+    if size > max(2, target.claim.min_m):
+        for k in range(size):
+            smaller = _without(target.claim, data, k)
             if smaller is not None:
                 yield smaller
-    if instance.X is None:
-        for k, value in enumerate(instance.y):
+    for name, value in data.items():
+        if isinstance(value, str):
             for new in _simpler(value):
-                yield replace(instance, y=_row(instance.y, k, new))
-    else:
-        X, W = instance.X, instance.W or ()
-        for i, row in enumerate(X):
-            for j, value in enumerate(row):
-                for new in _simpler(value):
-                    yield _weights(instance, _row(X, i, _row(row, j, new)), W)
-        for j, value in enumerate(W):
-            for new in _simpler(value):
-                yield _weights(instance, X, _row(W, j, new))
-    for k, value in enumerate(instance.g):
-        for new in _simpler(value):
-            yield replace(instance, g=_row(instance.g, k, new))
-    H = instance.H or ()
-    for i in range(len(H)):
-        for j in range(i, len(H)):
-            for new in _simpler(H[i][j]):
-                changed = _row(H, i, _row(H[i], j, new))
-                yield replace(instance, H=_row(changed, j, _row(changed[j], i, new)))
-    for name in ("gamma", "beta", "lam", "eps"):
-        for new in _simpler(getattr(instance, name)):
-            if new != "0" or name == "beta":
-                yield replace(instance, **{name: new})
-    for k, (name, value) in enumerate(instance.extra):
-        if isinstance(value, tuple | list) and not isinstance(value[0], tuple | list):
-            for i, entry in enumerate(value):
+                if new != "0" or not name.startswith(("eps", "lam", "gamma")):
+                    yield data | {name: new}
+        elif isinstance(value[0], str):
+            for k, entry in enumerate(value):
                 for new in _simpler(entry):
-                    yield replace(instance, extra=_row(instance.extra, k, (name, _row(value, i, new))))
+                    yield data | {name: _put(value, k, new)}
+        elif name != "C":
+            yield from (
+                data | {name: table}
+                for table in _tables(value, symmetric=name not in ("X", "K", "A", "H_jk"))
+            )
 
 
-def _constant(instance: Instance) -> bool:
-    return len({Fraction(y) for y in instance.y}) == 1
+def _tables(table: list[list[str]], symmetric: bool) -> Iterator[list[list[str]]]:
+    for i, row in enumerate(table):
+        for j in range(i if symmetric else 0, len(row)):
+            for new in _simpler(row[j]):
+                changed = _put(table, i, _put(row, j, new))
+                yield _put(changed, j, _put(changed[j], i, new)) if symmetric and i != j else changed
 
 
-def shrink(target: Target, instance: Instance, steps: int = 60) -> Instance:
-    """A convicted instance that none of its `neighbours` beats, or the best after ``steps`` steps."""
+def shrink(target: Target, data: Data, steps: int = 60) -> Data:
+    """A convicted point that none of its `neighbours` beats, or the best after ``steps`` steps."""
+    names = frozenset().union(*(names_in(parse(text)) for text in texts(target.claim)))
     for _ in range(steps):
-        closer = [n for n in neighbours(instance) if measure(n) < measure(instance) and not _constant(n)]
+        changed = (settled(near, target.claim, names) for near in neighbours(target, data))
+        closer = [near for near in changed if measure(near) < measure(data)]
         better = sorted(suspects(target, closer), key=measure) if closer else []
-        best = next((n for n in better if convicted(target, n)), None)
+        best = next((near for near in better if convicted(target, near)), None)
         if best is None:
-            return instance
-        instance = best
-    return instance
+            return data
+        data = best
+    return data
 
 
-def falsify(target: Target, seed: int = 0, trials: int = 600) -> Instance | None:
+def falsify(target: Target, seed: int = 0, trials: int = 600) -> Data | None:
     """Find, shrink and convict; None where nothing was found.
 
     Raises:
@@ -244,84 +241,3 @@ def falsify(target: Target, seed: int = 0, trials: int = 600) -> Instance | None
         raise ValueError(reason)
     found = find(target, random.Random(seed), trials)
     return None if found is None else shrink(target, found)
-
-
-def heights(limit: int) -> tuple[Fraction, ...]:
-    """The non-zero rationals p/q with max(|p|, q) <= limit, the smallest height first, positive first."""
-    found = {Fraction(p, q) for p in range(-limit, limit + 1) for q in range(1, limit + 1) if p}
-    return tuple(sorted(found, key=lambda x: (max(abs(x.numerator), x.denominator), x < 0, x)))
-
-
-@dataclass(frozen=True)
-class Smallest:
-    """The outcome of an enumeration.
-
-    instance: the first convicted instance in the order m, non-zeros, height; None if there is none.
-    searched: (m, non-zeros, height) of every stage that was searched to its end, with the number of instances.
-    """
-
-    instance: Instance | None
-    searched: tuple[tuple[int, int, int, int], ...]
-
-
-def _stage(m: int, nonzero: int, limit: int, eps: bool) -> Iterator[Instance]:
-    """All instances of y, g, H, gamma, beta with that many non-zeros and largest height exactly ``limit``.
-
-    Samples can be renumbered, so y is taken in ascending order.
-    """
-    pairs = [(i, j) for i in range(m) for j in range(i, m)]
-    places = 2 * m + len(pairs) + 2
-    values = heights(limit)
-    tallest = {x for x in values if max(abs(x.numerator), x.denominator) == limit}
-    for chosen in itertools.combinations(range(places), nonzero):
-        if 2 * m + len(pairs) not in chosen and nonzero > 0:
-            continue
-        for entries in itertools.product(values, repeat=nonzero):
-            if not tallest.intersection(entries):
-                continue
-            filled = [Fraction(0)] * places
-            for place, entry in zip(chosen, entries, strict=True):
-                filled[place] = entry
-            y = filled[:m]
-            if y[0] == y[-1] or any(a > b for a, b in itertools.pairwise(y)):
-                continue
-            H = [[Fraction(0)] * m for _ in range(m)]
-            for (i, j), entry in zip(pairs, filled[2 * m : -2], strict=True):
-                H[i][j] = H[j][i] = entry
-            yield Instance(
-                y=tuple(map(str, y)),
-                g=tuple(map(str, filled[m : 2 * m])),
-                H=tuple(tuple(map(str, row)) for row in H),
-                gamma=str(filled[-2]),
-                beta=str(filled[-1]),
-                eps="1" if eps else 0,
-            )
-
-
-def smallest(
-    target: Target, sizes: Iterable[int] = (2, 3), limit: int = 2, most: int = 400_000, chunk: int = 4096
-) -> Smallest:
-    """Enumerate instances with gamma != 0 in the order m, non-zeros, height up to ``limit``.
-
-    A stage with more than ``most`` instances is left unfinished and ends the search.
-    """
-    searched: list[tuple[int, int, int, int]] = []
-    for m in sizes:
-        places = 2 * m + m * (m + 1) // 2 + 2
-        for nonzero in range(1, places + 1):
-            for height in range(1, limit + 1):
-                count = 0
-                for block in _blocks(_stage(m, nonzero, height, target.eps), chunk):
-                    count += len(block)
-                    for instance in suspects(target, block):
-                        if convicted(target, instance):
-                            return Smallest(instance, tuple(searched))
-                    if count > most:
-                        return Smallest(None, tuple(searched))
-                searched.append((m, nonzero, height, count))
-    return Smallest(None, tuple(searched))
-
-
-def _blocks(instances: Iterator[Instance], size: int) -> Iterator[list[Instance]]:
-    while block := list(itertools.islice(instances, size)):
-        yield block

@@ -9,7 +9,6 @@ import torch
 from bnverify.numerics.tester.exact_points import at_points
 from bnverify.numerics.tester.kills import MOST, NAMED, POINTS, Killed, digest
 from bnverify.numerics.tester.mutants import Row, judge_statement
-from bnverify.theory.export import instance_data
 from bnverify.theory.mutate import Statement, mutants, spread, statements, unmutated
 from bnverify.theory.registry import registry
 from bnverify.theory.store import files
@@ -54,12 +53,10 @@ def _true(row: Row) -> list[list[str]]:
 
 
 def _points(statement: Statement, points: int, seed: int) -> dict[str, Any] | None:
-    if statement.op != "eq" or statement.at is not None:
+    if statement.op != "==" or statement.at is not None:
         return None
     tested = at_points(statement, points, seed)
-    found = asdict(tested) | {
+    return asdict(tested) | {
         "sizes": {str(m): count for m, count in tested.sizes},
         "redrawn": dict(tested.redrawn),
     }
-    differs = tested.differs
-    return found | {"differs": None if differs is None else instance_data(differs.instance)}

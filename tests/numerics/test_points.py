@@ -1,4 +1,4 @@
-"""An exact instance and its room of floats are the same point."""
+"""An exact point and its room of floats are the same."""
 
 from __future__ import annotations
 
@@ -6,87 +6,87 @@ import random
 
 import pytest
 import torch
-from bnverify.numerics.measure.drawing import draw, needs_of
-from bnverify.numerics.measure.points import batch_of
-from bnverify.numerics.tester.exact_points import at_points
-from bnverify.numerics.tester.judged import Finding, judge, sides
-from bnverify.theory.claim import Instance
-from bnverify.theory.exact import Exact
-from bnverify.theory.mutate import Statement, mutants, statements
+from bnverify.numerics.measure.points import approximate, batch_of, measure, number
+from bnverify.numerics.measure.sides import Finding, judge, sides
+from bnverify.numerics.tester.drawing import draw
+from bnverify.numerics.tester.exact_points import Value, value
+from bnverify.theory import kernel
+from bnverify.theory.cases import asked, definition_of
+from bnverify.theory.grammar import parse
+from bnverify.theory.mutate import statements
 from bnverify.theory.registry import registry
 
 torch.set_num_threads(1)
 
-WEIGHTS = Instance(
-    X=((1, 2), (0, 1), (3, -1)),
-    W=(1, "1/2"),
-    y=(2, "1/2", "5/2"),
-    g=(1, -2, 3),
-    H=((1, 2, 0), (2, 0, 1), (0, 1, -1)),
-    gamma=2,
-    lam=3,
-    extra=(("What", (1, 1)), ("X_other", ((1, 0), (0, 1), (2, 2)))),
-)
+WEIGHTS = {
+    "X": [["1", "2"], ["0", "1"], ["3", "-1"]],
+    "W": ["1", "1/2"],
+    "g": ["1", "-2", "3"],
+    "H": [["1", "2", "0"], ["2", "0", "1"], ["0", "1", "-1"]],
+    "gamma": "2",
+    "What": ["1", "1"],
+}
+CLAIM = kernel.Claim(definition_of("weights"), "What @ What == dW @ dW", vectors=("What in weights",))
 
 
-@pytest.mark.parametrize("name", ["yhat", "z", "g", "v", "g_own", "dW", "dW_plain", "dW_hat", "dW_other"])
-def test_vectors_agree_with_exact_differentiation(name: str) -> None:
-    exact = [float(x) for x in Exact(WEIGHTS).vec(name)]
-    assert batch_of([WEIGHTS]).vec(name).value[0].tolist() == pytest.approx(exact, rel=1e-12, abs=1e-12)
+def floats(column: kernel.Column, size: int) -> list[float]:
+    return [approximate(column.parts.get(i, kernel.Exact({}))) for i in range(size)]
 
 
-@pytest.mark.parametrize("gamma", [2, "s"])
-def test_curvature_agrees_with_exact_differentiation(gamma: object) -> None:
-    point = Instance(y=(0, 1, 3), g=(1, 2, 0), H=((1, 0, 2), (0, 1, 0), (2, 0, 0)), gamma=gamma, beta="mu")
-    room, exact = batch_of([point, point]), Exact(point)
-    found = room.op("B", room.vec("v")).value[1].tolist()
-    assert found == pytest.approx([float(x) for x in exact.B_ * exact.v_], rel=1e-10, abs=1e-12)
+@pytest.mark.parametrize("name", ["yhat", "z", "g", "v", "g_own", "dW", "dW_plain"])
+def test_vectors_are_those_of_the_exact_point(name: str) -> None:
+    exact = floats(kernel.Point(CLAIM, dict(WEIGHTS)).look(name), 2 if name[:2] == "dW" else 3)
+    room = batch_of(CLAIM.definition, [WEIGHTS])
+    assert room.names[name].value[0].tolist() == pytest.approx(exact, rel=1e-12, abs=1e-12)
 
 
-def equality(identifier: str) -> Statement:
-    return next(s for s in statements(registry()[identifier]) if s.op == "eq")
-
-
-@pytest.mark.parametrize("identifier", ["thm-4.1", "thm-4.2.1", "fact-C.1", "ext-eps.gradient"])
-def test_an_equality_holds_at_exact_points(identifier: str) -> None:
-    found = at_points(equality(identifier), 11)
-    assert found.points == 11
-    assert found.differs is None
-
-
-def test_a_false_equality_differs_at_the_first_generic_point() -> None:
-    statement = equality("thm-4.1")
-    wrong = mutants(statement)[-1]
-    changed = Statement(**{**statement.__dict__, "lhs": wrong.lhs, "rhs": wrong.rhs})
-    assert at_points(changed, 11).differs is not None
+@pytest.mark.parametrize("setting", ["activations", "unbiased", "rms-norm", "l1-norm", "linf-norm", "layer"])
+def test_curvature_is_that_of_the_exact_point(setting: str) -> None:
+    text = "v_j @ B_jk @ v_k == one @ v_j" if setting == "layer" else "v @ B @ v == one @ v"
+    extra = {"vectors": ("bias",), "operators": ("D",)} if setting == "rms-norm" else {}
+    claim = kernel.Claim(definition_of(setting), text, **extra)
+    points = [draw(random.Random(seed), claim, 3) for seed in range(6)]
+    left, right = sides(parse(text), batch_of(claim.definition, points)), []
+    for data in points:
+        place = kernel.Point(claim, data)
+        right.append(approximate(kernel.walk(kernel.parse(text.partition(" == ")[0]), place)))
+    assert left.low.value.tolist() == pytest.approx(right, rel=1e-10, abs=1e-11)
 
 
 def test_numbers_and_exact_points_judge_alike() -> None:
-    reading = registry()["thm-4.1"].readings[0]
-    rng = random.Random(5)
-    drawn = [draw(rng, 3, needs_of(reading.says)) for _ in range(12)]
-    room = batch_of(drawn)
-    codes = judge(sides(reading.says, room), room).tolist()
-    from bnverify.theory.prove import compare
-
-    for instance, code in zip(drawn, codes, strict=True):
-        q = Exact(instance)
-        verdict = compare(reading.says(q), q)[0]
-        assert (code == Finding.VIOLATED) <= (verdict == -1)
-        assert (code == Finding.HOLDS) <= (verdict == 1)
+    claim = registry()["thm-4.1"]
+    question = asked(claim.readings[0], claim)
+    rng, tree = random.Random(5), parse(question.statement)
+    drawn = [draw(rng, question, 3) for _ in range(40)]
+    room = batch_of(question.definition, drawn)
+    for data, code in zip(drawn, judge(sides(tree, room), room).tolist(), strict=True):
+        exact = value(tree, kernel.Point(question, data))
+        assert (code == Finding.VIOLATED) <= (exact is Value.FALSE)
+        assert (code == Finding.HOLDS) <= (exact is Value.TRUE)
 
 
 def test_rounding_in_y_does_not_convict_where_the_gradient_is_zero() -> None:
-    reading = registry()["ext-weight-fixed-X.scale-invariance-eps"].readings[0]
-    instance = Instance(
-        X=((0, "-2/3"), (1, "-2/3"), (-1, "4/3")),
-        W=(1, 2),
-        y=("-4/3", "-1/3", "5/3"),
-        g=(0, 0, 0),
-        H=((-1, 0, 0), (0, -1, 0), (0, 0, -1)),
-        gamma=-1,
-        beta=1,
-        eps="1/2",
-    )
-    room = batch_of([instance])
-    assert Finding.VIOLATED not in judge(sides(reading.says, room), room).tolist()
+    (statement, *_) = statements(registry()["ext-weight-fixed-X.scale-invariance-eps"])
+    point = {
+        "X": [["0", "-2/3"], ["1", "-2/3"], ["-1", "4/3"]],
+        "W": ["1", "2"],
+        "g": ["0", "0", "0"],
+        "H": [["-1", "0", "0"], ["0", "-1", "0"], ["0", "0", "-1"]],
+        "gamma": "-1",
+        "beta": "1",
+        "eps": "1/2",
+    }
+    room = batch_of(statement.asked.definition, [point])
+    assert Finding.VIOLATED not in judge(sides(statement.tree, room), room).tolist()
+
+
+def test_points_are_ordered_by_size_then_non_zeros_then_height() -> None:
+    small, tall = {"y": ["0", "1"], "gamma": "1"}, {"y": ["0", "1"], "gamma": "3"}
+    long = {"y": ["0", "0", "1"], "gamma": "1"}
+    full = {"y": ["2", "1"], "gamma": "1"}
+    assert sorted([long, full, tall, small], key=measure) == [small, tall, full, long]
+
+
+def test_an_exact_text_becomes_the_nearest_float() -> None:
+    assert number("1/3") == 1 / 3
+    assert number("2 - 1/2*sqrt(6)") == pytest.approx(2 - 6**0.5 / 2, rel=1e-15)

@@ -86,19 +86,27 @@ class Derived:
     B: list[Column]
 
 
-def derived(definition: str, y: Sequence[Any], eps: Any = 0) -> Derived:
-    """v and B of a definition in one batch, at rational y; operators that it declares are diagonal."""
+def derived(
+    definition: str, y: Sequence[Any], eps: Any = 0, given: Mapping[str, Any] | None = None
+) -> Derived:
+    """v and B of a definition in one batch, at rational y; operators that it declares are diagonal.
+
+    given: exact g, H, gamma and beta in the place of symbols.
+    """
     m = len(y)
     free = sp.symbols(f"y:{m}", real=True)
     near = dict(zip(free, map(sp.Rational, y), strict=True))
-    g = Entries(sp.symbols(f"g:{m}", real=True))
+    known = given or {}
+    g = Entries(tuple(map(sp.Rational, known["g"])) if "g" in known else sp.symbols(f"g:{m}", real=True))
     H = [[sp.Symbol(f"h{min(i, j)}_{max(i, j)}", real=True) for j in range(m)] for i in range(m)]
+    if "H" in known:
+        H = [[sp.Rational(entry) for entry in row] for row in known["H"]]
     base: dict[str, Any] = {
         "one": Entries((sp.Integer(1),) * m),
         "m": sp.Integer(m),
         "y": Entries(free),
-        "gamma": sp.Symbol("gamma", real=True),
-        "beta": sp.Symbol("beta", real=True),
+        "gamma": sp.Rational(known["gamma"]) if "gamma" in known else sp.Symbol("gamma", real=True),
+        "beta": sp.Rational(known["beta"]) if "beta" in known else sp.Symbol("beta", real=True),
         "eps": sp.sympify(eps),
     }
     names = _defined(definition, base, near, m)
