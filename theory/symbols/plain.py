@@ -114,8 +114,9 @@ def derived(
     d = names["z"] - z0
     operator = Entries(tuple(map(tuple, H)), rows=True)
     loss = g @ d + d @ (operator @ d) / 2
-    v = [sp.diff(loss, entry).subs(near) for entry in free]
-    B = [[sp.diff(loss, a, b).subs(near) for b in free] for a in free]
+    first = [sp.diff(loss, entry) for entry in free]
+    v = [slope.subs(near) for slope in first]
+    B = [[sp.diff(slope, entry).subs(near) for entry in free] for slope in first]
     at = {name: _placed(value, near) for name, value in names.items()}
     return Derived({**at, "g": g, "H": operator}, v, B)
 
