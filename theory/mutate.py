@@ -175,8 +175,11 @@ def _changes(node: Node, other_vector: Mapping[str, str]) -> Iterator[tuple[str,
             yield "root", "sqrt dropped", args[0]
         case "**":
             for power in (args[1] + 1, args[1] - 1):
-                instead = Node("**", (args[0], power)) if power else _number(1)
-                yield "exponent", f"^{args[1]} -> ^{power}", instead
+                yield (
+                    "exponent",
+                    f"^{args[1]} -> ^{power}",
+                    Node("**", (args[0], power)) if power else _number(1),
+                )
         case "+" | "-":
             left, right = args
             yield "sign", "+ <-> -", Node("-" if head == "+" else "+", args)

@@ -47,7 +47,7 @@ TARGETS = {
 """The functions of the kernel that make up the derivation, by class."""
 DEFINITION = NORMALISATIONS["batch-norm"].text
 ASKED = "v @ v == v @ B @ v"
-POINT = {
+POINT: dict[str, Any] = {
     "y": ["1", "2", "4"],
     "g": ["2", "-1", "3"],
     "H": [["1", "2", "-1"], ["2", "-1", "1"], ["-1", "1", "3"]],
@@ -150,8 +150,8 @@ def derivation_mutants() -> tuple[DerivationMutant, ...]:
     parts = tuple(lines(DEFINITION))
     for place, (name, tree) in enumerate(parts):
         for number, (_, text, new) in enumerate(everywhere(tree, OTHER), 1):
-            changed = [*parts[:place], (name, new), *parts[place + 1 :]]
-            said = "; ".join(f"{line} = {unparse(right)}" for line, right in changed)
+            around = [*parts[:place], (name, new), *parts[place + 1 :]]
+            said = "; ".join(f"{line} = {unparse(right)}" for line, right in around)
             found.append(
                 DerivationMutant("definition", name, number, f"{text} in {unparse(tree)}", definition=said)
             )
@@ -163,9 +163,9 @@ def derivation_mutants() -> tuple[DerivationMutant, ...]:
                 continue
             number = 0
             for node in list(ast.walk(function)):
-                for text, new in _changes(node):
+                for text, instead in _changes(node):
                     number += 1
-                    changed = _Replace(node, new).visit(copy.deepcopy(function, {id(node): node}))
+                    changed = _Replace(node, instead).visit(copy.deepcopy(function, {id(node): node}))
                     line = f"line {getattr(node, 'lineno', 0)}: {text} in {ast.unparse(node)}"
                     found.append(DerivationMutant(part.name, function.name, number, line, changed))
     return tuple(found)

@@ -238,7 +238,8 @@ def _optimum(given: Data, names: frozenset[str]) -> Data:
     With gamma, beta fixed that loss falls with <y-hat, t>, which is largest where the centred X w is the projection of
     t: one ray. Here t = y - r, r at right angles to the range of X, so that W is the plain optimum.
     """
-    X, W, W0 = given["X"], given["W"], given.get("W0", given["W"])
+    X, W = given["X"], given["W"]
+    W0: Any = given.get("W0", W)
     off = projected_off(X, given["g"])
     if off is None:
         return {}

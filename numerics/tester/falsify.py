@@ -48,9 +48,8 @@ class Target:
 def target_of(claim: Claim, stated: Reading | Corrected, generic: bool = False) -> Target:
     """The target of a reading or a corrected statement; eps > 0 where its evidence is about that."""
     refutation = stated.refutation if isinstance(stated, Reading) else None
-    points = (refutation.smallest, refutation.generic) if refutation is not None else ()
-    eps = any(p is not None and str(p.eps) != "0" for p in points)
-    eps = eps or (stated.proof is not None and stated.proof.eps)
+    point_ = None if refutation is None else refutation.smallest
+    eps = "" if point_ is None else "zero" if str(point_.eps) == "0" else "positive"
     return Target(asked(stated, claim, eps=eps), generic)
 
 
