@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -55,6 +56,14 @@ def shares(steps: Sequence[int], total: int, window: Window, weights: Weights = 
     ]
     low, high = (scale(share * total) for share in window)
     return [max(0.0, min(b, high) - max(a, low)) for a, b in itertools.pairwise(edges)]
+
+
+@functools.lru_cache(maxsize=256)
+def support(steps: tuple[int, ...], total: int, window: Window, weights: Weights) -> tuple[int, list[float]]:
+    """`shares` without the zeros before and after them, and the place of the first; many seeds ask for the same."""
+    lengths = shares(steps, total, window, weights)
+    inside = [i for i, length in enumerate(lengths) if length > 0]
+    return (inside[0], lengths[inside[0] : inside[-1] + 1]) if inside else (0, [])
 
 
 def average(values: Sequence[float], lengths: Sequence[float], over: Over) -> float:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from bnverify.experiments.measure.averages import WHOLE, Over, Weights, Window, average, shares
+from bnverify.experiments.measure.averages import WHOLE, Over, Weights, Window, average, support
 from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
 from bnverify.experiments.run.record import Row, Run
 
@@ -34,7 +34,9 @@ class View:
     losses: list[float | None]
     rows: list[Row]
     final: Row
-    seen: dict[str, tuple[list[int], list[float]]] = field(default_factory=dict, repr=False, compare=False)
+    seen: dict[str, tuple[tuple[int, ...], list[float]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def lost_at(self) -> int | None:
@@ -270,14 +272,14 @@ def at_step(name: str, row: Row) -> float:
         return math.nan
 
 
-def series(name: str, view: View) -> tuple[list[int], list[float]]:
+def series(name: str, view: View) -> tuple[tuple[int, ...], list[float]]:
     """Steps at which ``name`` was measured, and its values; a run that diverged is +inf at the step it did."""
     if name not in view.seen:
         view.seen[name] = _series(name, view)
     return view.seen[name]
 
 
-def _series(name: str, view: View) -> tuple[list[int], list[float]]:
+def _series(name: str, view: View) -> tuple[tuple[int, ...], list[float]]:
     if name == "loss":
         known = [(step, number(loss)) for step, loss in enumerate(view.losses) if loss is not None]
     else:
@@ -287,7 +289,7 @@ def _series(name: str, view: View) -> tuple[list[int], list[float]]:
         known = [(s, v) for s, v in known if s < view.lost_at]
         if name not in BOUNDED:
             known.append((view.lost_at, CHANCE if "accuracy" in name else math.inf))
-    return [step for step, _ in known], [value for _, value in known]
+    return tuple(step for step, _ in known), [value for _, value in known]
 
 
 def statistic(
@@ -318,7 +320,8 @@ def statistic(
     if name not in ALONE:
         raise KeyError(name)
     steps, values = series(name, view)
-    return average(values, shares(steps, view.recipe.steps, window, weights), over)
+    first, lengths = support(steps, view.recipe.steps, window, weights)
+    return average(values[first : first + len(lengths)], lengths, over)
 
 
 def _swing(view: View) -> float:

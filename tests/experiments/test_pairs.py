@@ -89,7 +89,7 @@ def test_a_band_is_as_wide_as_the_losses_are_apart_and_infinite_where_one_is_los
 def test_a_run_that_diverged_is_infinite_from_there_on_and_at_chance() -> None:
     rows = [{"step": s, "ray": ray(1.0, 2.0), "accuracy": {"as_trained": 0.9}} for s in (0, 10)]
     lost = view([2.0] * 20 + [None], rows)
-    assert series("beta_max", lost) == ([0, 10, 20], [pytest.approx(1.0), pytest.approx(1.0), math.inf])
+    assert series("beta_max", lost) == ((0, 10, 20), [pytest.approx(1.0), pytest.approx(1.0), math.inf])
     assert statistic("beta_max", lost, (0.0, 0.1)) == pytest.approx(1.0)
     assert statistic("beta_max", lost) == math.inf
     assert statistic("beta_max", lost, over="median") == math.inf
