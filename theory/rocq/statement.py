@@ -245,11 +245,11 @@ def _check_moves(found: Statement) -> None:
             moved = inside.args[1].args[0]
             still = names_in(inside.args[0]) - {moved}
             if moved in MOVES:
-                bad = still & {"v", "B", "H", "L", "g", "dW", "HW"} - (
+                bad: frozenset[str] = still & {"v", "B", "H", "L", "g", "dW", "HW"} - (
                     MOVES[moved] if inside.head == "d" else set()
                 )
             else:
-                bad = {moved} & own or still & {"v", "B"}
+                bad = frozenset({moved} & own) or still & {"v", "B"}
             if bad:
                 raise Outside(f"it says {inside.head}(...) of {sorted(bad)[0]} as {moved} moves")
 

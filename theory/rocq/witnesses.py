@@ -1,7 +1,7 @@
 """Which theorems of Rocq stand behind a claim, as a small file that is read without Rocq.
 
-``python -m bnverify.theory.rocq`` writes it once everything compiled, each claim with a digest of the theorems' names,
-of its text and of all that makes a ``.v`` file of it. Where the digest differs the claim has no witness.
+``python -m bnverify.theory.rocq`` writes it once everything compiled, each claim with digests of the theorems' names,
+of its text and of the ``.v`` text that it gives. Where these differ the claim has no witness.
 """
 
 from __future__ import annotations
@@ -109,24 +109,36 @@ def listed(made: Written) -> dict[str, list[str]]:
 def _makers() -> str:
     """What makes a ``.v`` file of a claim: the library, the theorems by hand, and the modules that write them."""
     modules = [*sorted(HERE.glob("*.py")), HERE.parent / "cases.py", HERE.parent / "normalisations.py"]
-    texts = [*library().values(), *(path.read_text(encoding="utf-8") for path in modules)]
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+    return _short(*library().values(), *(path.read_text(encoding="utf-8") for path in modules))
 
 
-def digest(claim: Claim, names: list[str]) -> str:
-    """A digest of the theorems, of the text of their claim, and of all that makes a ``.v`` file of it."""
-    said = repr((names, claim.id, claim.scope, claim.readings, claim.corrected))
-    return hashlib.sha256(f"{_makers()}\0{said}".encode()).hexdigest()[:16]
+def _short(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def asked(claim: Claim, names: Iterable[str]) -> str:
+    """A digest of the names of theorems, of their claim, and of what makes a ``.v`` file of it: quick to compare."""
+    return _short(_makers(), *names, repr((claim.id, claim.scope, claim.readings, claim.corrected)))
+
+
+def written(claim: Claim, names: Iterable[str]) -> str:
+    """A digest of the names of theorems, of the ``.v`` text that their claim generates, and of the library."""
+    from bnverify.theory.cases import cases
+    from bnverify.theory.rocq.generate import write
+
+    return _short(
+        *names, *library().values(), *(text for _, text in sorted(write(cases(claim)).files.items()))
+    )
 
 
 def text(version: str, axioms: Iterable[str], made: Written) -> str:
     """The file for what ``version`` of Rocq checked, on which axioms; one claim a line."""
     from bnverify.theory.registry import registry
 
-    lines = [
-        f"{json.dumps(claim)}: {json.dumps([digest(registry()[claim], names), *names])}"
-        for claim, names in listed(made).items()
-    ]
+    known, lines = registry(), []
+    for claim, names in listed(made).items():
+        entry = [asked(known[claim], names), written(known[claim], names), *names]
+        lines.append(f"{json.dumps(claim)}: {json.dumps(entry)}")
     head = f'{{"rocq": {json.dumps(version)}, "axioms": {json.dumps(list(axioms))}, "claims": {{\n'
     return head + ",\n".join(lines) + "\n}}\n"
 
@@ -144,22 +156,24 @@ class Checked:
 def _stored(file: Path) -> tuple[str, tuple[str, ...], dict[str, list[str]]]:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-        claims = {str(claim): list(map(str, names)) for claim, names in data["claims"].items()}
+        claims = {
+            str(claim): list(map(str, names)) for claim, names in data["claims"].items() if len(names) > 2
+        }
         return str(data["rocq"]), tuple(map(str, data["axioms"])), claims
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "", (), {}
 
 
 def witnesses(claim: str, file: Path = FILE) -> Checked:
-    """What Rocq checked of a claim; nothing where its text, or what writes it in Rocq, has changed since.
+    """What Rocq checked of a claim; nothing where what it states in Rocq, or its proof, has changed since.
 
     A damaged file is no witness of anything.
     """
     from bnverify.theory.registry import registry
 
     version, axioms, claims = _stored(file)
-    key, *names = claims.get(claim) or [""]
-    known = registry()
-    if not names or claim not in known or key != digest(known[claim], names):
-        return Checked(version, axioms, ())
-    return Checked(version, axioms, tuple(names))
+    quick, exact, *names = claims.get(claim) or ["", ""]
+    known = registry().get(claim)
+    if names and known and (quick == asked(known, names) or exact == written(known, names)):
+        return Checked(version, axioms, tuple(names))
+    return Checked(version, axioms, ())

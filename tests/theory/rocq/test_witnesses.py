@@ -11,12 +11,12 @@ from bnverify.theory.registry import registry
 from bnverify.theory.rocq.compile import ALLOWED, theorems
 from bnverify.theory.rocq.generate import Written
 from bnverify.theory.rocq.library import library
-from bnverify.theory.rocq.witnesses import BY_HAND, FILE, digest, listed, text, witnesses
+from bnverify.theory.rocq.witnesses import BY_HAND, FILE, asked, listed, text, witnesses, written
 
 
 def test_the_stored_list_claims_no_more_than_is_generated(made: Written) -> None:
     stored = json.loads(FILE.read_text(encoding="utf-8"))
-    assert {claim: names for claim, (_, *names) in stored["claims"].items()} == listed(made), (
+    assert {claim: names for claim, (_, _, *names) in stored["claims"].items()} == listed(made), (
         "run `make rocq` and commit theory/rocq/witnesses.json"
     )
     assert set(stored["axioms"]) <= ALLOWED
@@ -52,7 +52,7 @@ def test_a_claim_that_nothing_is_proved_of_has_none(stored: Path) -> None:
 def test_a_theorem_that_a_hand_added_is_not_believed(stored: Path) -> None:
     data = json.loads(stored.read_text(encoding="utf-8"))
     data["claims"]["thm-4.1"].append("Thm_4_1.thm_4_1_printed_true")
-    data["claims"]["fig-1a"] = [data["claims"]["thm-4.1"][0], "Thm_4_1.thm_4_1_corrected"]
+    data["claims"]["fig-1a"] = [*data["claims"]["thm-4.1"][:2], "Thm_4_1.thm_4_1_corrected"]
     other = stored.with_name("other.json")
     other.write_text(json.dumps(data), encoding="utf-8")
     assert witnesses("thm-4.1", other).theorems == ()
@@ -62,8 +62,21 @@ def test_a_theorem_that_a_hand_added_is_not_believed(stored: Path) -> None:
 
 def test_a_claim_that_changed_has_no_witness_until_it_is_checked_again() -> None:
     claim = registry()["thm-4.1"]
-    changed = replace(claim, readings=claim.readings[::-1])
-    assert digest(claim, ["a"]) != digest(changed, ["a"]) != digest(changed, ["b"])
+    changed = replace(claim, corrected=None)
+    for digest in (asked, written):
+        assert len({digest(claim, ["a"]), digest(changed, ["a"]), digest(changed, ["b"])}) == 3
+
+
+def test_a_change_that_leaves_the_theorems_alone_keeps_the_witness(stored: Path) -> None:
+    data = json.loads(stored.read_text(encoding="utf-8"))
+    data["claims"]["thm-4.1"][0] = "0" * 16
+    other = stored.with_name("other.json")
+    other.write_text(json.dumps(data), encoding="utf-8")
+    assert witnesses("thm-4.1", other).theorems
+    data["claims"]["thm-4.1"][1] = "0" * 16
+    third = stored.with_name("third.json")
+    third.write_text(json.dumps(data), encoding="utf-8")
+    assert witnesses("thm-4.1", third).theorems == ()
 
 
 @pytest.mark.parametrize(
