@@ -236,10 +236,6 @@ def _step(case: Case, check: Check) -> dict[str, Any]:
     }
 
 
-def _both(node: Node) -> dict[str, str]:
-    return {"latex": notation.LATEX.write(node), "plain": notation.PLAIN.write(node)}
-
-
 def _said(case: Case) -> Says:
     from bnverify.theory.said import Said
 

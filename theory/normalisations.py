@@ -249,18 +249,3 @@ def names_of(norm: Normalisation, extra: dict[str, Sort] | None = None) -> dict[
         for name in ("sigma", "rho"):
             found.pop(name, None)
     return found
-
-
-def with_scale(text: str, eps: str, used: Iterable[str]) -> str:
-    """The definition followed by the lines of sigma and rho, in every unit, where a statement uses them.
-
-    sigma is s where eps = 0 and sqrt(s**2 - eps) where eps > 0; rho is sigma**2/s**2.
-    """
-    used = frozenset(used)
-    added = []
-    for unit in units(text):
-        if {f"sigma{unit}", f"rho{unit}"} & used:
-            added.append(f"sigma{unit} = " + (f"s{unit}" if eps == "zero" else f"sqrt(s{unit}**2 - eps)"))
-        if f"rho{unit}" in used:
-            added.append(f"rho{unit} = sigma{unit}**2/s{unit}**2")
-    return "; ".join([text, *added])

@@ -148,10 +148,7 @@ def save(identifiers: Iterable[str], folder: Path | None = None) -> tuple[Path, 
         if wanted.isdisjoint(claim.id for claim in stated):
             continue
         lines = [
-            json.dumps(item_of(renewed(case)), ensure_ascii=True)
-            for claim in stated
-            if not claim.measured
-            for case in cases(claim)
+            json.dumps(item) for claim in stated if not claim.measured for item in items_of(claim).values()
         ]
         if lines:
             path = (folder or FOLDER) / f"{name}.json"

@@ -9,7 +9,6 @@ from bnverify.theory.normalisations import (
     names_of,
     normalisation,
     two_units,
-    with_scale,
 )
 from bnverify.theory.sorts import statement
 from bnverify.theory.vocabulary import VOCABULARY
@@ -36,13 +35,6 @@ def test_two_units_are_the_lines_of_both(name):
 def test_in_weight_space_the_outputs_are_given_by_the_weights():
     names = names_of(Normalisation("weights", in_weights(NORMALISATIONS["batch-norm"].text)))
     assert statement("dW @ HW @ dW == (X @ dW) @ B @ (X @ dW)", names)
-
-
-def test_sigma_is_the_divisor_where_eps_is_zero_and_less_elsewhere():
-    text = NORMALISATIONS["batch-norm"].text
-    assert with_scale(text, "zero", {"sigma"}) == f"{text}; sigma = s"
-    assert with_scale(text, "positive", {"rho"}) == f"{text}; sigma = sqrt(s**2 - eps); rho = sigma**2/s**2"
-    assert with_scale(text, "zero", {"s"}) == text
 
 
 @pytest.mark.parametrize(

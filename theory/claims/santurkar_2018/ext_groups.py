@@ -23,8 +23,6 @@ LAYER_NORM_GRADIENT = (
 RMS_NORM_GRADIENT = "v @ v == ((D @ g) @ (D @ g) - (2 - rho)/m * ((D @ g) @ yhat)**2)/s**2"
 RMS_NORM_WITH_MEAN = "v @ v <= ((D @ g) @ (D @ g) - (one @ D @ g)**2/m - ((D @ g) @ yhat)**2/m)/s**2"
 FORM = "v @ B @ v <= ((D @ v) @ H @ (D @ v) - ((D @ g) @ yhat)/m * (v @ v))/s**2"
-SCALE_GRADIENT = "dscale == (D @ g) @ yhat"
-SHIFT_GRADIENT = "dshift == one @ D @ g"
 WITH_PLAIN_GRADIENT = "v @ v <= largest**2/s**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/m)"
 GROUP_GRADIENT = (
     "v_j @ v_j == ((D_j @ g_j) @ (D_j @ g_j) - (one @ D_j @ g_j)**2/m - (2 - rho_j)/m * ((D_j @ "

@@ -29,7 +29,6 @@ PLAIN_STATIONARY = "dW_plain @ dW_plain == 0"
 PLAIN_CURVED_ALONG_W = "0 < W @ HW_plain @ W"
 PLAIN_DETERMINANT = "0 < (W @ HW_plain @ W) * (u @ HW_plain @ u) - (W @ HW_plain @ u)**2"
 AFFINE_MAP = "z == gamma/sigma*y + (beta - gamma*mu/sigma)*one"
-G_ZERO = "g @ g == 0"
 PLAIN_MINIMUM = (
     Hypothesis("plain-stationary", r"\nabla_W \mathcal{L} = 0 at W^*", PLAIN_STATIONARY),
     Hypothesis("plain-curved", r"W^{*\top} \nabla^2_W \mathcal{L}\, W^* > 0", PLAIN_CURVED_ALONG_W),

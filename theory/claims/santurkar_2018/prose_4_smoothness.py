@@ -28,7 +28,6 @@ STRICTLY_POSITIVE_CORRELATION = "0 < gamma * (g @ yhat)"
 NO_SECOND_ORDER = "g @ H @ g == 0"
 CONVEX_ALONG = "0 <= u @ B @ u"
 TOWARDS = "0 < g @ (z - zstar)"
-TOWARDS_BETA = "0 <= g @ (z - beta*one)"
 CORRELATED = Hypothesis("correlated", r"\gamma \langle g, \hat y \rangle \ge 0", POSITIVE_CORRELATION)
 PSD_ALONG_V = Hypothesis("psd-along-v", r"v^\top H v \ge 0", "0 <= v @ H @ v")
 PREDICTIVE_TERMS = ("given2", "1/sigma**2*given0*given3", "1/(m*sigma**2)*given1 * (v @ v)")
