@@ -346,6 +346,13 @@ def status_of(claim: Claim, evidence: tuple[Evidence, ...]) -> Status:
     return found.pop() if len(found) == 1 else Status.CONDITIONAL
 
 
+def reason_of(claim: Claim, evidence: tuple[Evidence, ...]) -> str:
+    """Why the verdict is what it is: the claim's own words, which count only where its evidence holds."""
+    if claim.state or claim.measured or status_of(claim, evidence) is not Status.OPEN:
+        return claim.why
+    return "its certificates settle nothing: `bnverify prove` says why"
+
+
 def rational(value: Rational) -> Fraction:
     """An exact number from an int or a string; floats are refused.
 

@@ -16,6 +16,7 @@ from bnverify.theory.claim import (
     Instance,
     Reading,
     Says,
+    reason_of,
     status_of,
 )
 from bnverify.theory.grammar import Node, nodes, parse, unparse
@@ -137,7 +138,7 @@ def detail_of(claim: Claim, evidence: tuple[Evidence, ...]) -> dict[str, Any]:
     by_slug = {item.reading: item for item in evidence}
     corrected = claim.corrected
     return {
-        "why": claim.why,
+        "why": reason_of(claim, evidence),
         "remarks": list(claim.remarks),
         "part_of": claim.part_of,
         "readings": [_reading_detail(claim, reading, by_slug[reading.slug]) for reading in claim.readings],

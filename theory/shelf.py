@@ -36,6 +36,8 @@ def load(folder: Path | None = None) -> dict[tuple[str, str], dict[str, Any]]:
     for path in sorted((folder or FOLDER).rglob("*.json")):
         try:
             items = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(items, list) or not items:
+                raise ValueError("no list of items, or an empty one")
             for item in items:
                 key = (item["claim"], item["reading"])
                 if item["claim"] not in registry():

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bnverify.theory import empirical, empirical_items, judged, shelf, verdicts
-from bnverify.theory.claim import Claim, Evidence, status_of
+from bnverify.theory.claim import Claim, Evidence, reason_of, status_of
 from bnverify.theory.registry import files as registered
 from bnverify.theory.registry import registry
 
@@ -55,6 +55,11 @@ class Stored:
     @property
     def verdict(self) -> str:
         return str(self.item["verdict"]) if self.claim.measured else str(status_of(self.claim, self.evidence))
+
+    @property
+    def why(self) -> str:
+        """The reason in a line."""
+        return self.claim.why if self.claim.measured else reason_of(self.claim, self.evidence)
 
     @property
     def tight(self) -> bool:

@@ -47,7 +47,7 @@ def claims_table(entries: list[Stored]) -> Table:
             verdict,
             "yes" if entry.tight else "",
             Text(scope_text(scope)),
-            Text(plain(entry.claim.why)),
+            Text(plain(entry.why)),
         )
     return table
 
@@ -59,8 +59,8 @@ def short_table(entries: list[Stored]) -> Table:
     table.add_column(min_width=max((len(entry.verdict) for entry in entries), default=0), no_wrap=True)
     table.add_column(no_wrap=True, overflow="ellipsis")
     for entry in entries:
-        tight = ", an equality" if entry.tight and "equality" not in entry.claim.why else ""
-        table.add_row(Text(entry.id), verdict_text(entry.verdict), Text(plain(entry.claim.why) + tight))
+        tight = ", an equality" if entry.tight and "equality" not in entry.why else ""
+        table.add_row(Text(entry.id), verdict_text(entry.verdict), Text(plain(entry.why) + tight))
     return table
 
 

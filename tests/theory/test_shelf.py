@@ -19,6 +19,7 @@ from bnverify.theory.claim import (
     Reading,
     Refutation,
     Step,
+    reason_of,
     status_of,
 )
 from bnverify.theory.derive import derive, failures_of
@@ -85,7 +86,11 @@ def test_no_certificate_proves_nothing():
     with pytest.raises(kernel.Refused, match="no certificate"):
         shelf.judge(case_of("thm-4.2.1", "same-point"), None)
     claim = registry()["thm-4.2.1"]
-    assert str(status_of(claim, judged.evidence_of(claim, {}))) == "open"
+    nothing = judged.evidence_of(claim, {})
+    assert str(status_of(claim, nothing)) == "open"
+    assert "holds" in claim.why
+    assert reason_of(claim, nothing) == "its certificates settle nothing: `bnverify prove` says why"
+    assert reason_of(claim, judged.evidence_of(claim)) == claim.why
 
 
 def test_another_point_that_refutes_is_as_good():
@@ -237,7 +242,8 @@ def test_the_kernel_alone_checks_every_file():
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[3]", "[{}]", "\x00", "null", '[{"claim": "thm-4.9", "reading": "corrected"}]']
+    "text",
+    ["{", "{}", "[]", "3", "[3]", "[{}]", "\x00", "null", '[{"claim": "thm-4.9", "reading": "corrected"}]'],
 )
 def test_a_damaged_certificate_file_is_an_input_error(tmp_path, text):
     (tmp_path / "thm_4_1.json").write_text(text)
