@@ -68,11 +68,18 @@ def joined(parts: Sequence[Groups]) -> Groups:
     if len(parts) == 1:
         return parts[0]
     runs = [part.running for part in parts if part.running is not None]
+
+    def whole(tensors: list[Tensor]) -> Tensor:
+        return torch.cat(tensors, min(1, tensors[0].dim() - 1))
+
     return Groups(
-        torch.cat([part.index for part in parts]),
-        *(torch.cat([getattr(part, name) for part in parts], 1) for name in ("y", "raw", "g", "v")),
-        torch.cat([part.gamma for part in parts]),
-        (torch.cat([mean for mean, _ in runs]), torch.cat([var for _, var in runs])) if runs else None,
+        whole([part.index for part in parts]),
+        whole([part.y for part in parts]),
+        whole([part.raw for part in parts]),
+        whole([part.g for part in parts]),
+        whole([part.v for part in parts]),
+        whole([part.gamma for part in parts]),
+        (whole([mean for mean, _ in runs]), whole([var for _, var in runs])) if runs else None,
     )
 
 
