@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bnverify.base.errors import InputError
     from bnverify.numerics.audit.findings.audit import audit
-    from bnverify.numerics.audit.known.recognise import register
+    from bnverify.numerics.audit.known.register import register
     from bnverify.numerics.audit.loop.auditor import Auditor
     from bnverify.numerics.audit.report import AuditReport
     from bnverify.theory.decide.ask import decide
@@ -24,7 +24,7 @@ _HOMES = {
     "InputError": "bnverify.base.errors",
     "audit": "bnverify.numerics.audit.findings.audit",
     "decide": "bnverify.theory.decide.ask",
-    "register": "bnverify.numerics.audit.known.recognise",
+    "register": "bnverify.numerics.audit.known.register",
     "registry": "bnverify.theory.registry",
 }
 

@@ -210,7 +210,7 @@ def _contrasted(
 
     from bnverify.commands import display_contrast
     from bnverify.numerics.audit.passes import fresh
-    from bnverify.numerics.audit.run import converted, converted_loss
+    from bnverify.numerics.audit.subject import converted, converted_loss
 
     double = torch.float64 if dtype == "float64" else None
     if double is not None or device is not None:

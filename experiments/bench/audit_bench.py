@@ -23,11 +23,12 @@ import torch.nn.functional as F
 from bnverify.experiments.bench import sections as bench
 from bnverify.experiments.bench.audit_networks import resnet, vgg
 from bnverify.experiments.bench.sections import Conditions, Section, fitted_slope, timed
-from bnverify.numerics.audit.capture import Capture, covered_layers
-from bnverify.numerics.audit.curvature import Point, exact_groups, points, whole
+from bnverify.numerics.audit.capture.capture import Capture
+from bnverify.numerics.audit.capture.selection import covered_layers
 from bnverify.numerics.audit.loop.auditor import Auditor
 from bnverify.numerics.audit.passes import measure, setting, twice_differentiable
 from bnverify.numerics.audit.run import audit
+from bnverify.numerics.audit.table.curvature import Point, exact_groups, points, whole
 from torch import Tensor, nn
 
 MODELS: dict[str, Callable[[], nn.Module]] = {"ResNet-18": resnet, "VGG-16": vgg}

@@ -29,8 +29,9 @@ import torch.nn.functional as F
 from bnverify.numerics.audit.factory import Subject, with_data
 from bnverify.numerics.audit.library import from_library, imported
 from bnverify.numerics.audit.passes import loss_of
-from bnverify.numerics.audit.run import Subject as Audited
-from bnverify.numerics.audit.run import audit, cast
+from bnverify.numerics.audit.run import audit
+from bnverify.numerics.audit.subject import Subject as Audited
+from bnverify.numerics.audit.subject import cast
 from torch import Tensor, nn
 
 TIMM = (

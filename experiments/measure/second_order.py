@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import torch
 from bnverify.experiments.measure.landscape import LossFn
-from bnverify.numerics.audit.capture import Capture, choose, covered_layers
-from bnverify.numerics.audit.curvature import Point, points, whole
+from bnverify.numerics.audit.capture.capture import Capture
+from bnverify.numerics.audit.capture.selection import choose, covered_layers
 from bnverify.numerics.audit.passes import loss_of, setting, shared_loss, twice_differentiable
-from bnverify.numerics.audit.run import converted
+from bnverify.numerics.audit.subject import converted
+from bnverify.numerics.audit.table.curvature import Point, points, whole
 from torch import Tensor, nn
 
 

@@ -18,7 +18,7 @@ from bnverify.numerics.audit.findings.fault import Fault
 from bnverify.numerics.audit.findings.words import verdict
 from bnverify.numerics.audit.layers import Family
 from bnverify.numerics.audit.report import AuditReport, LayerAudit, StatementRows
-from bnverify.numerics.audit.statements import Asked, Finding, Statement, statements
+from bnverify.numerics.audit.table.statements import Asked, Finding, Statement, statements
 from bnverify.theory.latex import written
 from bnverify.theory.registry import registry
 from markupsafe import Markup, escape

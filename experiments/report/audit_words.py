@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from bnverify.numerics.audit.report import LayerAudit, SecondOrder, StatementRows
-from bnverify.numerics.audit.statements import Finding
+from bnverify.numerics.audit.table.statements import Finding
 
 PRINTED, CORRECTED = "thm-4.1:printed", "ext-eps.thm-4.1:sigma-read-as-s"
 TIGHT = 0.01

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from bnverify.numerics.audit.passes import LossFn, fresh, loss_of, setting
-from bnverify.numerics.audit.run import converted, converted_loss
+from bnverify.numerics.audit.subject import converted, converted_loss
 from torch import nn
 
 

@@ -189,7 +189,7 @@ def raised_by_subject(error: BaseException) -> bool:
     ours = [
         Path(f.filename).stem for f in traceback.extract_tb(error.__traceback__) if _in_bnverify(f.filename)
     ]
-    return bool(ours) and ours[-1] in ("passes", "functions")
+    return bool(ours) and ours[-1] in ("passes", "functions", "watching")
 
 
 def _in_bnverify(filename: str) -> bool:

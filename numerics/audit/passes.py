@@ -11,12 +11,14 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from bnverify.numerics.audit.capture import Call, Capture
-from bnverify.numerics.audit.functions import differentiating
-from bnverify.numerics.audit.layers import Family, NotCovered, Unit, shares_statistics
-from bnverify.numerics.audit.lean import LeanConvolutions
-from bnverify.numerics.audit.reductions import first_order
+from bnverify.numerics.audit.capture.call import Call
+from bnverify.numerics.audit.capture.capture import Capture
+from bnverify.numerics.audit.capture.lean import LeanConvolutions
+from bnverify.numerics.audit.capture.watching import differentiating
+from bnverify.numerics.audit.layers import Family, Unit, shares_statistics
 from bnverify.numerics.audit.restore import untouched
+from bnverify.numerics.audit.table.reductions import first_order
+from bnverify.numerics.audit.uncovered import NotCovered
 from bnverify.numerics.measure.norms import SyncBatchNorm as ProjectSyncBatchNorm
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel

@@ -14,8 +14,8 @@ from typing import Any
 from bnverify.numerics.audit.findings.fault import Fault
 from bnverify.numerics.audit.findings.words import verdict
 from bnverify.numerics.audit.gradient.backward import Backward
-from bnverify.numerics.audit.layers import NotCovered
-from bnverify.numerics.audit.statements import Finding
+from bnverify.numerics.audit.table.statements import Finding
+from bnverify.numerics.audit.uncovered import NotCovered
 
 from bnverify.base.errors import InputError
 
@@ -24,7 +24,7 @@ from bnverify.base.errors import InputError
 class StatementRows:
     """One statement at every row of a layer.
 
-    id, form, text, op, asserted: as in `bnverify.numerics.audit.statements.Statement`; op is le, lt or eq.
+    id, form, text, op, asserted: as in `bnverify.numerics.audit.table.statements.Statement`; op is le, lt or eq.
     lhs, rhs: actual and bound. residual: |lhs - rhs| relative to the scale before cancellations.
     """
 

@@ -347,7 +347,8 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(bnverify, file, tmp
 
 
 def test_a_contradicted_proof_is_exit_code_1(bnverify, file, monkeypatch):
-    from bnverify.numerics.audit import passes, reductions
+    from bnverify.numerics.audit import passes
+    from bnverify.numerics.audit.table import reductions
 
     def off(spec, y, g, v):
         return {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from bnverify.numerics.audit.lean import LeanConvolutions
+from bnverify.numerics.audit.capture.lean import LeanConvolutions
 from torch import Tensor
 
 OPTIONS: list[dict[str, Any]] = [

@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from bnverify.numerics.audit.capture import choose, covered_layers
-from bnverify.numerics.audit.layers import Family, Kind, not_covered
+from bnverify.numerics.audit.capture.selection import choose, covered_layers
+from bnverify.numerics.audit.layers import Family, Kind
 from bnverify.numerics.audit.passes import (
     LossFn,
     loss_of,
@@ -26,6 +26,7 @@ from bnverify.numerics.audit.passes import (
     twice_differentiable,
     unwrap,
 )
+from bnverify.numerics.audit.uncovered import not_covered
 from torch import Tensor, nn
 
 from bnverify.base.errors import InputError

@@ -20,8 +20,8 @@ from bnverify.numerics.audit.findings.ranking import RULES, examined, from_rules
 from bnverify.numerics.audit.findings.tables import from_tables
 from bnverify.numerics.audit.passes import LossFn, batch_of, environment, unwrap
 from bnverify.numerics.audit.report import AuditReport
-from bnverify.numerics.audit.run import Subject, cast
 from bnverify.numerics.audit.run import audit as measured
+from bnverify.numerics.audit.subject import Subject, cast
 from torch import nn
 
 from bnverify.base.errors import InputError

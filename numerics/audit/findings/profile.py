@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from bnverify.numerics.audit.capture.names import modules_of
 from bnverify.numerics.audit.findings.graph import POINTWISE, Feed, Graph, ends, feed, trunk_points
 from bnverify.numerics.audit.findings.watch import NormCall, Point, Watch, watching
-from bnverify.numerics.audit.functions import modules_of
 from bnverify.numerics.audit.passes import LossFn, fresh, run, setting, twice_differentiable
 from torch import Tensor, nn
 

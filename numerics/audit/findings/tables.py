@@ -8,7 +8,7 @@ from statistics import median
 from bnverify.numerics.audit.findings.fault import Fault
 from bnverify.numerics.audit.findings.kinds import KINDS
 from bnverify.numerics.audit.report import LayerAudit
-from bnverify.numerics.audit.statements import Finding
+from bnverify.numerics.audit.table.statements import Finding
 
 OPEN = 0.5
 """Share of the rows of Theorem 4.1 that rounding has to leave open in a layer."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from bnverify.numerics.audit.reductions import all_finite, mean_and_variance, norms
+from bnverify.numerics.audit.table.reductions import all_finite, mean_and_variance, norms
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 

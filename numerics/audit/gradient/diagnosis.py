@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from bnverify.numerics.audit.capture import Call
+from bnverify.numerics.audit.capture.call import Call
 from bnverify.numerics.audit.gradient.backward import Alone, Backward, alone, examined
 from bnverify.numerics.audit.gradient.reproduction import script
 from bnverify.numerics.audit.gradient.sample import comparable, errors, groups
 from bnverify.numerics.audit.layers import Unit
 from bnverify.numerics.audit.report import LayerAudit
-from bnverify.numerics.audit.rows import without_theory
+from bnverify.numerics.audit.table.rows import without_theory
 from bnverify.numerics.measure.norms import NoisyBatchNorm, per_unit
 from bnverify.numerics.measure.tolerance import roundings, unit_roundoff
 from torch import Tensor

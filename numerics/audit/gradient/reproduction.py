@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from bnverify.numerics.audit.capture import Call
+from bnverify.numerics.audit.capture.call import Call
 from bnverify.numerics.audit.gradient.backward import Backward
 from bnverify.numerics.audit.layers import Family, Spec, Unit
 from torch import Tensor, nn

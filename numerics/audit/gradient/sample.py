@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from bnverify.numerics.audit.capture import Call
+from bnverify.numerics.audit.capture.call import Call
 from bnverify.numerics.audit.layers import Family, Spec
 from bnverify.numerics.measure.tolerance import roundings, unit_roundoff
 from torch import Tensor

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from bnverify.numerics.audit.layers import Family, Unit
+from bnverify.numerics.audit.layers import Family, Spec, Unit
 from bnverify.numerics.measure.raw import Vec, define
 from bnverify.theory.grammar import lines, names_in
 from torch import Tensor
@@ -151,3 +151,61 @@ def spread_out(values: Tensor, axis: str, like: Tensor) -> Tensor:
     return (
         values.view(1, -1, *[1] * (like.dim() - 2)) if axis == "channel" else values.view(1, *like.shape[1:])
     )
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What a module is. scale, shift: a and b, along ``axis`` (last, channel, element).
+
+    parameters: weight and bias -> the module's own names. slopes: da/d(weight), db/d(bias). dtype: in whose rounding
+    its output is explained. text: the definition where the layer is none of the usual ones.
+    """
+
+    name: str
+    form: Form
+    family: Family
+    eps: float
+    axis: str
+    scale: Tensor
+    shift: Tensor
+    residual: float
+    dtype: torch.dtype
+    parameters: dict[str, str] = field(default_factory=dict)
+    slopes: dict[str, float] = field(default_factory=dict)
+    text: str = ""
+
+    @property
+    def words(self) -> str:
+        inside = "" if self.dtype is torch.float64 else f" in {str(self.dtype).removeprefix('torch.')}"
+        return f"recognised as {self.name}, eps = {self.eps:.3g}, residual {self.residual:.0e}{inside}"
+
+    def spec(self, y: Tensor) -> Spec:
+        """How a call of the module reads its input."""
+        form = next(
+            form
+            for form in forms(y.shape, (self.form.place,))
+            if self.form.place != "group" or form.label_shape[1] == self.form.label_shape[1]
+        )
+        wide = torch.float64 if y.dtype is torch.float64 else torch.float32
+        view = form.view(y)
+        count, scale = view.shape[1], self.scale.to(dtype=wide, device=y.device)
+        gamma, fold = torch.ones(count, dtype=wide, device=y.device), None
+        if self.axis == "channel" and form.unit in (Unit.CHANNEL, Unit.SAMPLE_CHANNEL):
+            gamma = scale.repeat(count // scale.numel())
+        elif self.axis == "channel":
+            fold = scale.view(1, -1, *[1] * (y.dim() - 2))
+        else:
+            fold = scale
+        return Spec(
+            family=self.family,
+            unit=form.unit,
+            view=form.view,
+            groups=count,
+            size=y.numel() // count,
+            label_shape=form.label_shape,
+            eps=self.eps,
+            gamma=gamma,
+            fold=fold,
+            normalise=from_text(self.text, self.eps) if self.family is Family.DEFINED else None,
+            restore=form.restore,
+        )

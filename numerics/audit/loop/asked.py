@@ -8,10 +8,10 @@ from fractions import Fraction
 from typing import Any
 
 import torch
-from bnverify.numerics.audit.capture import Call
+from bnverify.numerics.audit.capture.call import Call
 from bnverify.numerics.audit.layers import Family
-from bnverify.numerics.audit.rows import layer_setting
-from bnverify.numerics.audit.setting import Combination, LayerSetting, NotMeasured
+from bnverify.numerics.audit.table.rows import layer_setting
+from bnverify.numerics.audit.table.setting import Combination, LayerSetting, NotMeasured
 from bnverify.numerics.measure.tolerance import Measured, allowance, roundings, unit_roundoff
 from bnverify.theory import sorts
 from bnverify.theory.grammar import Node, names_in

@@ -26,10 +26,11 @@ from types import TracebackType
 from typing import Any
 
 import torch
-from bnverify.numerics.audit.capture import Call, choose, covered_layers
+from bnverify.numerics.audit.capture.call import Call
+from bnverify.numerics.audit.capture.selection import choose, covered_layers
 from bnverify.numerics.audit.findings.fault import Fault
 from bnverify.numerics.audit.findings.rules.statistics import divergence
-from bnverify.numerics.audit.layers import Family, not_covered
+from bnverify.numerics.audit.layers import Family
 from bnverify.numerics.audit.loop import trend
 from bnverify.numerics.audit.loop.asked import asked, statements
 from bnverify.numerics.audit.loop.hooks import SafeCapture
@@ -38,7 +39,8 @@ from bnverify.numerics.audit.loop.sinks import Sink, sinks_of
 from bnverify.numerics.audit.loop.weights import weights_before
 from bnverify.numerics.audit.passes import environment, measure, numbered, unwrap
 from bnverify.numerics.audit.report import AuditReport
-from bnverify.numerics.audit.rows import first_order_answers, first_order_rows
+from bnverify.numerics.audit.table.rows import first_order_answers, first_order_rows
+from bnverify.numerics.audit.uncovered import not_covered
 from torch import Tensor, nn
 
 from bnverify.base.errors import InputError

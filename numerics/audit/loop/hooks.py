@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from bnverify.numerics.audit.capture import Arrived, Call, Capture
+from bnverify.numerics.audit.capture.call import Arrived, Call
+from bnverify.numerics.audit.capture.capture import Capture
 from bnverify.numerics.audit.layers import Kind
 from torch import Tensor, nn
 

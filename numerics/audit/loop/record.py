@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from bnverify.numerics.audit.capture import Call
+from bnverify.numerics.audit.capture.call import Call
 from bnverify.numerics.audit.layers import Family
 from bnverify.numerics.audit.report import AuditReport
 from torch import Tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bnverify.numerics.audit.capture import Call
+from bnverify.numerics.audit.capture.call import Call
 from torch import Tensor, nn
 
 MAPS = ("Convolution", "Addmm", "Mm", "Bmm", "MkldnnConvolution", "Linear")

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from bnverify.numerics.audit.capture import _unviewed, covered_layers
+from bnverify.numerics.audit.capture.capture import _unviewed
+from bnverify.numerics.audit.capture.selection import covered_layers
 from bnverify.numerics.audit.report import LayerAudit
 from bnverify.numerics.audit.run import audit
 from bnverify.numerics.measure.norms import LpNorm, Noise, NoisyBatchNorm, SyncBatchNorm
@@ -304,7 +305,8 @@ def test_a_layer_whose_output_is_off_is_outside_the_theory(case: Any) -> None:
 def test_a_failing_identity_is_blamed_on_the_tool_where_the_output_is_right(
     case: Any, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    from bnverify.numerics.audit import passes, reductions
+    from bnverify.numerics.audit import passes
+    from bnverify.numerics.audit.table import reductions
 
     def off(*args: Any) -> dict[str, Tensor]:
         return {

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from bnverify.numerics.audit.curvature import extremes
-from bnverify.numerics.audit.run import Clock, Request, audit
+from bnverify.numerics.audit.run import audit
+from bnverify.numerics.audit.subject import Request
+from bnverify.numerics.audit.table.curvature import extremes
+from bnverify.numerics.audit.table.second import Clock
 from torch import Tensor, nn
 
 from bnverify.base.errors import InputError

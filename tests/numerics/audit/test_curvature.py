@@ -227,8 +227,9 @@ def test_the_whole_layer_agrees_with_curvlinops(name: str) -> None:
 
 def test_the_estimate_is_unbiased_over_all_signs() -> None:
     """With as many probes as there are sign patterns, the mean over all of them is the exact block."""
-    from bnverify.numerics.audit import curvature
-    from bnverify.numerics.audit.capture import Capture, covered_layers
+    from bnverify.numerics.audit.capture.capture import Capture
+    from bnverify.numerics.audit.capture.selection import covered_layers
+    from bnverify.numerics.audit.table import curvature
 
     model, x, t = small(NORMS["batch"]())
     with Capture(covered_layers(model), retain=True).attached() as capture:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from bnverify.numerics.audit.known import recognise
+from bnverify.numerics.audit.known import recognise, register
 from bnverify.numerics.audit.report import LayerAudit
 from bnverify.numerics.audit.run import audit
 from torch import Tensor, nn
@@ -236,15 +236,15 @@ def test_a_definition_of_ones_own_is_audited() -> None:
 @pytest.fixture
 def registered() -> Iterator[None]:
     yield
-    recognise.REGISTERED.clear()
+    register.REGISTERED.clear()
 
 
 @pytest.mark.usefixtures("registered")
 def test_a_class_may_be_registered() -> None:
-    recognise.register(Llama, "rms-norm")
+    register.register(Llama, "rms-norm")
     assert asked(Llama(6), False).recognised.startswith("recognised as RMSNorm")
     with pytest.raises(InputError, match="expected a class"):
-        recognise.register(Llama(6), "rms-norm")  # type: ignore[arg-type]
+        register.register(Llama(6), "rms-norm")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

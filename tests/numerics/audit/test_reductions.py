@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from bnverify.numerics.audit import reductions
 from bnverify.numerics.audit.layers import kind_of
+from bnverify.numerics.audit.table import reductions
 from bnverify.numerics.measure.norms import LpNorm
 from torch import Tensor, nn
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from bnverify.numerics.audit.functions import Watching
+from bnverify.numerics.audit.capture.watching import Watching
 from torch import Tensor
 
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+
 _PLAIN = {torch.conv1d: 1, torch.conv2d: 2, torch.conv3d: 3}
 
 

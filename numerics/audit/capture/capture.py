@@ -11,155 +11,22 @@ normalisation function, under the name of the module whose method called it; nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
-from fnmatch import fnmatchcase
+from dataclasses import replace
 from typing import Any
 
 import torch
-from bnverify.numerics.audit.functions import FunctionCalls, Names, Seen, first, looking_away
+from bnverify.numerics.audit.capture.call import Arrived, Call, _Alias, _Parameter, _Quotient
+from bnverify.numerics.audit.capture.functions import FunctionCalls, Seen, first
+from bnverify.numerics.audit.capture.names import Names
+from bnverify.numerics.audit.capture.watching import looking_away
+from bnverify.numerics.audit.known.forms import Recognised
 from bnverify.numerics.audit.known.inline import Inline
-from bnverify.numerics.audit.known.recognise import Recognised
-from bnverify.numerics.audit.layers import Kind, NotCovered, Spec, Unit, kind_of, looks_like_norm
+from bnverify.numerics.audit.layers import Kind, Spec, Unit
+from bnverify.numerics.audit.uncovered import looks_like_norm
 from torch import Tensor, nn
 from torch.func import functional_call
-
-from bnverify.base.errors import InputError
-
-
-@dataclass
-class Call:
-    """One call of one layer during a forward pass.
-
-    y, z: the alias of the input and the output, kept only where a capture retains them.
-    parameters, grads: the weight and the bias of the call, and the gradient that its own backward pass gives each.
-    again: the layer alone, from an input and parameters by name, hooks of its module included.
-    sampled, references: what `bnverify.numerics.audit.gradient` kept while the backward pass ran; compared, lost: what
-    it found in that afterwards.
-    slopes: d(factor of y-hat)/d(parameter), 1 where the parameter is that factor.
-    arrivals: how many gradients came through the call. twice: one of them is part of a loss, so that the loss sees the
-    input otherwise than through the output.
-    borrowed: parameters of the module that stand aside while it runs.
-    recognised: how a hand-written layer was known, in words; "" for one of PyTorch's.
-    """
-
-    name: str
-    kind: Kind
-    order: int
-    module: nn.Module | None
-    dtype: torch.dtype
-    spec: Spec | None = None
-    measured: dict[str, Tensor] = field(default_factory=dict)
-    y: Tensor | None = None
-    z: Tensor | None = None
-    g: Tensor | None = None
-    fingerprint: Tensor | None = None
-    parameters: dict[str, Tensor] = field(default_factory=dict)
-    grads: dict[str, Tensor] = field(default_factory=dict)
-    again: Callable[..., Tensor] | None = None
-    sampled: Any = None
-    compared: dict[str, tuple[float, float]] = field(default_factory=dict)
-    references: dict[str, Tensor] = field(default_factory=dict)
-    slopes: dict[str, float] = field(default_factory=dict)
-    lost: dict[str, dict[str, float]] = field(default_factory=dict)
-    borrowed: dict[str, Tensor] = field(default_factory=dict)
-    arrivals: int = 0
-    twice: bool = False
-    recognised: str = ""
-
-
-Arrived = Callable[[Call, Tensor, Tensor, Tensor], None]
-
-
-class _Alias(torch.autograd.Function):
-    """The identity, with a view of its own; in the backward pass it hands (y, g, v) to ``arrived``."""
-
-    @staticmethod
-    def forward(ctx: Any, y: Tensor, anchor: Tensor, call: Call, arrived: Arrived | None) -> Tensor:
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(y)
-        ctx.call, ctx.arrived = call, arrived
-        return y.view_as(y)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, None, None, None]:
-        (v,) = grads
-        call: Call = ctx.call
-        if torch.is_grad_enabled():
-            # A derivative that is differentiated again becomes part of a loss.
-            call.twice = True
-            return v, None, None, None
-        call.arrivals += v is not None
-        if v is not None and ctx.arrived is not None and call.g is not None:
-            with torch.no_grad(), looking_away():
-                ctx.arrived(call, ctx.saved_tensors[0].detach(), call.g, v.detach())
-        call.g = None
-        return v, None, None, None
-
-
-class _Quotient(torch.autograd.Function):
-    """The identity on the output z of a layer without a module or a function of its own, whose input y is in the graph.
-
-    In the backward pass the part of the graph between the two gives v at the g that arrived.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, z: Tensor, anchor: Tensor, y: Tensor, call: Call, arrived: Arrived | None
-    ) -> Tensor:
-        ctx.ends, ctx.call, ctx.arrived = (y, z), call, arrived
-        return z.view_as(z)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (g,) = grads
-        call: Call = ctx.call
-        if torch.is_grad_enabled():
-            call.twice = True
-            return g, None, None, None, None
-        call.arrivals += g is not None
-        if g is not None and ctx.arrived is not None:
-            (y, z), ctx.ends = ctx.ends, None
-            with looking_away():
-                (v,) = torch.autograd.grad(z, y, g, retain_graph=True)
-                with torch.no_grad():
-                    ctx.arrived(call, y.detach(), g.detach(), v.detach())
-        return g, None, None, None, None
-
-
-class _Parameter(torch.autograd.Function):
-    """The identity on a weight or a bias; in the backward pass it keeps the gradient of this call alone."""
-
-    @staticmethod
-    def forward(ctx: Any, weight: Tensor, anchor: Tensor, call: Call, key: str) -> Tensor:
-        ctx.call, ctx.key = call, key
-        return weight.view_as(weight)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None, None]:
-        (grad,) = grads
-        if grad is not None and not torch.is_grad_enabled():
-            ctx.call.grads[ctx.key] = grad.detach()
-        return grad, None, None, None
-
-
-def covered_layers(model: nn.Module, prefix: str = "") -> dict[str, tuple[nn.Module, Kind]]:
-    """Name -> module and kind of every covered layer, outermost where one contains another.
-
-    A model that is itself a layer is called by its class, or by the prefix that all names get.
-    """
-    found: dict[str, tuple[nn.Module, Kind]] = {}
-    for name, module in model.named_modules():
-        kind = kind_of(module)
-        whole = ".".join(part for part in (prefix, name) if part) or type(model).__name__
-        if kind is None or any(whole.startswith(f"{outer}.") for outer in found):
-            continue
-        found[whole] = (module, kind)
-        if not name:
-            break
-    return found
 
 
 class Capture:
@@ -493,59 +360,3 @@ def _input_of(
         name = key
         return kwargs[name], lambda new: (args, {**kwargs, name: new})
     return None, lambda new: (args, kwargs)
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Layers by exact names or shell patterns; every one where there are none."""
-
-    patterns: tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        if self.patterns is not None and not self.patterns:
-            raise InputError("layers is empty; name at least one, or leave it out for all of them")
-
-    def __call__(self, name: str) -> bool:
-        return self.patterns is None or any(_hits(pattern, name) for pattern in self.patterns)
-
-    def require(self, names: Iterable[str], others: Iterable[NotCovered] = ()) -> None:
-        """Raises InputError where a pattern selects none of the layers; ``others`` are named where they are meant."""
-        known = list(names)
-        for pattern in self.patterns or ():
-            if not known or any(_hits(pattern, name) for name in known):
-                continue
-            other = next((item for item in others if item.name == pattern), None)
-            if other is not None:
-                raise InputError(f"layer {pattern} ({other.what}) is not covered: it {other.why}")
-            near = get_close_matches(pattern, known, n=1, cutoff=0.0)
-            raise InputError(
-                f"no normalisation layer is called {pattern!r}; did you mean {near[0]!r}? "
-                f"The model has {', '.join(known)}"
-            )
-
-
-def _hits(pattern: str, name: str) -> bool:
-    return name == pattern or fnmatchcase(name, pattern)
-
-
-def choose(
-    layers: dict[str, tuple[nn.Module, Kind]], names: list[str] | None, others: Iterable[NotCovered] = ()
-) -> dict[str, tuple[nn.Module, Kind]]:
-    """The layers that ``names`` (exact names or shell patterns) select; all of them where it is None.
-
-    Args:
-        others: what else looks like normalisation, to be named where nothing is selected.
-
-    Raises:
-        InputError: the model has no covered layer, or a name selects none.
-    """
-    if not layers:
-        seen = "; ".join(f"{item.name or 'the model'} ({item.what}) {item.why}" for item in others)
-        raise InputError(
-            "the model has no normalisation layer that can be audited; expected BatchNorm1d/2d/3d, SyncBatchNorm, "
-            "LayerNorm, GroupNorm, InstanceNorm1d/2d/3d, RMSNorm or a layer of bnverify.numerics.measure.norms"
-            + (f"; not covered: {seen}" if seen else "")
-        )
-    selection = Selection(None if names is None else tuple(names))
-    selection.require(layers, others)
-    return {name: layer for name, layer in layers.items() if selection(name)}

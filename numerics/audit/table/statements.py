@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from bnverify.numerics.audit.layers import Family, Spec
-from bnverify.numerics.audit.setting import LayerSetting, NotMeasured
+from bnverify.numerics.audit.table.setting import LayerSetting, NotMeasured
 from bnverify.numerics.measure.tolerance import Measured, allowance, roundings, unit_roundoff
 from bnverify.theory.claim import Claim, Hypothesis, Relation, Says, eq
 from bnverify.theory.claims.santurkar_2018.ext_eps import ALONG_YHAT
@@ -153,16 +153,22 @@ def curvature_fixed(q: Setting) -> Relation:
 
 
 _ALONG = "<v, yhat> = gamma/s (1 - rho) <g, yhat>"
+
 _MEAN = Statement("fact-C.1", "mean", "<1, v> = 0: the mean of the gradient is removed", mean_free)
+
 _YHAT = Statement("ext-eps.gradient", "yhat", _ALONG, Said(ALONG_YHAT))
+
 _BEND = Statement("ext-groups.rms-norm-form", "eps", "v'Bv from H and <g, yhat>, at any eps", curvature_rms)
+
 _SHARED = Statement("ext-lp.shared", "unit", "|v|^2 of one unit of a layer with one divisor", gradient_shared)
+
 _RUNNING = (
     Statement("running", "gradient", "|v|^2 = gamma^2/s^2 |g|^2: scaling and nothing else", gradient_fixed),
     Statement("running", "curvature", "v'Bv = (Jv)'H(Jv): the layer does not bend", curvature_fixed),
 )
 
 THEOREMS = ("thm-4.1", "thm-4.2.1", "thm-4.2.2")
+
 AT_EPS = (
     "ext-eps.gradient",
     "ext-eps.thm-4.1",
@@ -170,7 +176,9 @@ AT_EPS = (
     "ext-eps.thm-4.2.1",
     "ext-eps.thm-4.2.2",
 )
+
 LAYER_NORM = ("ext-groups.layer-norm", "ext-groups.layer-norm-form", *AT_EPS[1:])
+
 RMS_NORM = ("ext-groups.rms-norm", "ext-groups.rms-norm-form")
 
 

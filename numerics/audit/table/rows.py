@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 import torch
-from bnverify.numerics.audit.capture import Call
-from bnverify.numerics.audit.curvature import Groups2, Layer2
+from bnverify.numerics.audit.capture.call import Call
 from bnverify.numerics.audit.gradient.backward import Backward
 from bnverify.numerics.audit.layers import Family
 from bnverify.numerics.audit.report import LayerAudit, SecondOrder, StatementRows
-from bnverify.numerics.audit.setting import LayerSetting, Word, together
-from bnverify.numerics.audit.statements import Answer, Asked, Finding, ask, statements
+from bnverify.numerics.audit.table.curvature import Groups2, Layer2
+from bnverify.numerics.audit.table.setting import LayerSetting, Word, together
+from bnverify.numerics.audit.table.statements import Answer, Asked, Finding, ask, statements
 from bnverify.numerics.measure.tolerance import roundings, unit_roundoff
 from torch import Tensor
 
@@ -206,6 +206,7 @@ OUTSIDE_TWICE = (
     "the loss sees its input otherwise than through its output: a derivative through the layer is part of the loss, as "
     "in a gradient penalty"
 )
+
 OUTSIDE_SEVERAL = (
     "several gradients came through this call, one for each of several losses; the last is shown"
 )

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from bnverify.numerics.audit.capture import Call
-from bnverify.numerics.audit.functions import differentiating
+from bnverify.numerics.audit.capture.call import Call
+from bnverify.numerics.audit.capture.watching import differentiating
 from bnverify.numerics.audit.layers import Spec
 from torch import Tensor
 

@@ -20,7 +20,6 @@ from torch import Tensor
 
 Word = str | tuple[str, "Word"]
 
-
 _ONE = Fraction(1)
 """The coefficient of a word that stands alone; it takes part in no rounding."""
 

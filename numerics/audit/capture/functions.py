@@ -8,17 +8,14 @@ offered to a capture as a `Seen`. A mode sees no call inside a call that it saw,
 from __future__ import annotations
 
 import inspect
-import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from bnverify.numerics.audit.capture.watching import Watching
 from bnverify.numerics.audit.layers import (
     Family,
     Spec,
@@ -28,8 +25,7 @@ from bnverify.numerics.audit.layers import (
     per_group,
     per_sample_channel,
 )
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -79,10 +75,12 @@ class Seen:
 
 
 FUNCTIONS = ("batch_norm", "instance_norm", "group_norm", "layer_norm", "rms_norm", "normalize")
+
 ELSEWHERE = ("local_response_norm", "normalize")
 """Functions that normalise and have no rows; where they are called is listed."""
 
 _RUNNING = ("running_mean", "running_var")
+
 _ORDERS: dict[str, tuple[str, ...]] = {
     "batch_norm": ("input", "weight", "bias", *_RUNNING, "training", "momentum", "eps", "cudnn_enabled"),
     "native_batch_norm": ("input", "weight", "bias", *_RUNNING, "training", "momentum", "eps"),
@@ -98,10 +96,15 @@ _ORDERS: dict[str, tuple[str, ...]] = {
 """The arguments of the ``torch.`` and ``aten`` forms, in order; those of ``F.`` come from their signatures."""
 
 _ALIASES = {"group": "num_groups"}
+
 _DEFAULTS = {"weight": None, "bias": None, "momentum": 0.1, "training": False, "use_input_stats": True}
+
 _EPS = {"rms_norm": None}
+
 _SIGNATURES = {getattr(F, name): (name, inspect.signature(getattr(F, name))) for name in FUNCTIONS}
+
 _ORDERED = {getattr(torch, name): name for name in _ORDERS if hasattr(torch, name)}
+
 _LISTED = {getattr(F, name): name for name in ELSEWHERE}
 
 
@@ -157,99 +160,6 @@ def _aten(func: Any) -> str | None:
     return name if name in _ORDERS else None
 
 
-class Watching(TorchFunctionMode):
-    """A mode that stays at work while PyTorch differentiates.
-
-    PyTorch leaves every mode then, and a checkpoint that computes its part again would not compute what it computed
-    before. So the functions that the mode watches are replaced meanwhile, where they are looked up by name.
-    """
-
-    active: ClassVar[list[Watching]] = []
-
-    def __init__(self, watched: Iterable[Any]) -> None:
-        super().__init__()
-        self.watched = frozenset(watched)
-        self.busy = False
-
-    def __enter__(self) -> Watching:
-        Watching.active.append(self)
-        super().__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        Watching.active.remove(self)
-        super().__exit__(*error)
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if self.busy:
-            return func(*args, **(kwargs or {}))
-        if func is Tensor.backward or func is torch.autograd.grad:
-            with differentiating():
-                return func(*args, **(kwargs or {}))
-        return self.called(func, args, kwargs or {})
-
-    def called(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What takes the place of ``func(*args, **kwargs)``."""
-        raise NotImplementedError
-
-    def _replacement(self, func: Any) -> Callable[..., Any]:
-        thread = threading.get_ident()
-
-        def replaced(*args: Any, **kwargs: Any) -> Any:
-            if self.busy or threading.get_ident() != thread:
-                return func(*args, **kwargs)
-            self.busy = True
-            try:
-                return self.called(func, args, kwargs)
-            finally:
-                self.busy = False
-
-        return replaced
-
-
-@contextmanager
-def looking_away() -> Iterator[None]:
-    """No `Watching` mode sees what happens meanwhile: it is the work of the audit itself."""
-    before = [(mode, mode.busy) for mode in Watching.active]
-    for mode, _ in before:
-        mode.busy = True
-    try:
-        yield
-    finally:
-        for mode, busy in before:
-            mode.busy = busy
-
-
-@contextmanager
-def differentiating() -> Iterator[None]:
-    """Every `Watching` mode that is on stays at work; to be held around a call that differentiates."""
-    replaced = []
-    try:
-        for mode in Watching.active:
-            for space, name in _places(mode.watched):
-                func = getattr(space, name)
-                if func in mode.watched:
-                    replaced.append((space, name, func))
-                    setattr(space, name, mode._replacement(func))
-        yield
-    finally:
-        for space, name, func in reversed(replaced):
-            setattr(space, name, func)
-
-
-@cache
-def _places(watched: frozenset[Any]) -> tuple[tuple[Any, str], ...]:
-    """Where these functions are looked up by name."""
-    return tuple((space, name) for space in (F, torch) for name, f in vars(space).items() if _in(f, watched))
-
-
-def _in(func: Any, watched: frozenset[Any]) -> bool:
-    try:
-        return callable(func) and func in watched
-    except TypeError:
-        return False
-
-
 class FunctionCalls(Watching):
     """Offers every normalisation function that is called to ``offered``; see the module.
 
@@ -278,68 +188,4 @@ class FunctionCalls(Watching):
         return output if self.other is None else self.other(func, args, kwargs, output)
 
 
-class Names:
-    """Who calls: the qualified name of the module whose method is running, found on the stack.
-
-    Args:
-        roots: prefix -> module, such as {"": model, "loss": loss module}; the root of the empty prefix is called by
-            its class.
-    """
-
-    def __init__(self, roots: Mapping[str, nn.Module]) -> None:
-        self.modules: dict[int, tuple[str, nn.Module]] = {}
-        for prefix, root in roots.items():
-            for name, module in root.named_modules():
-                whole = ".".join(part for part in (prefix, name) if part) or type(root).__name__
-                self.modules.setdefault(id(module), (whole, module))
-
-    def caller(self, depth: int = 1) -> tuple[str, nn.Module | None]:
-        """(name, module) of the innermost module with a frame on the stack; (file:line, None) where there is none.
-
-        A module that is no part of a root is named after its class, below the innermost root module on the stack.
-        """
-        frame = sys._getframe(depth + 1)
-        place, outside = "", ""
-        while frame is not None:
-            code = frame.f_code
-            if not place and not _inside_torch(code.co_filename):
-                place = f"{Path(code.co_filename).name}:{frame.f_lineno}"
-            owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
-            if isinstance(owner, nn.Module):
-                if (known := self.modules.get(id(owner))) is not None:
-                    return (f"{known[0]}.{outside}" if outside else known[0]), known[1]
-                outside = outside or type(owner).__name__
-            if frame.f_back is None:
-                break
-            frame = frame.f_back
-        return outside or place, None
-
-
 _HERE, _TORCH = str(Path(__file__).parents[1]), str(Path(torch.__file__).parent)
-
-
-def _inside_torch(filename: str) -> bool:
-    return filename.startswith((_TORCH, _HERE, "<"))
-
-
-def modules_of(loss_fn: Any) -> Iterator[tuple[str, nn.Module]]:
-    """The modules that a loss holds: itself, or what its closure, its bound object or its arguments are."""
-    if isinstance(loss_fn, nn.Module):
-        yield "loss", loss_fn
-        return
-    bound = getattr(loss_fn, "__self__", None)
-    if isinstance(bound, nn.Module):
-        yield "loss", bound
-    cells = [cell.cell_contents for cell in getattr(loss_fn, "__closure__", None) or () if _filled(cell)]
-    partial = [*getattr(loss_fn, "args", ()), *getattr(loss_fn, "keywords", {}).values()]
-    for index, value in enumerate(cells + partial):
-        if isinstance(value, nn.Module):
-            yield f"loss.{index}" if index else "loss", value
-
-
-def _filled(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018
-    except ValueError:
-        return False
-    return True

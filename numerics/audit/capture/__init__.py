@@ -1,0 +1,1 @@
+"""The calls of normalisation layers, seen while a model runs."""

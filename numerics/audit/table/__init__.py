@@ -1,0 +1,1 @@
+"""From what was measured at a call to the rows of its table."""
