@@ -43,11 +43,26 @@ def conjectures_page() -> dict[str, str]:
     return {"conjectures.md": note(decided())}
 
 
+def decided_page() -> dict[str, str]:
+    """The registry decided anew; it takes some minutes."""
+    import sys
+
+    from bnverify.theory.decide.registered import table
+
+    return {"results/decide-registry.md": table(progress=lambda text: print(text, file=sys.stderr))}
+
+
 def notes(
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("notes"),
     conjectures: Annotated[
         bool,
         typer.Option("--conjectures", help="Decide thirty conjectures anew, and write conjectures.md alone."),
+    ] = False,
+    decided: Annotated[
+        bool,
+        typer.Option(
+            "--decided", help="Decide the registry anew, and write results/decide-registry.md alone."
+        ),
     ] = False,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a note is stale.")] = False,
 ) -> None:
@@ -56,7 +71,7 @@ def notes(
 
     options.folder_to_write(out)
     stale, absent = [], []
-    for name, text in (conjectures_page() if conjectures else pages()).items():
+    for name, text in (conjectures_page() if conjectures else decided_page() if decided else pages()).items():
         path = out / name
         if check:
             if not path.is_file():

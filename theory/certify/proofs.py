@@ -41,7 +41,8 @@ def quick(case: Case, left: Callable[[], float]) -> Iterator[Certificate]:
         yield {"terms": []}
         return
     if isinstance(gap, Number) and relation in {"<=", "<"}:
-        written = [case.claim.statement, unparse(nested(parse(case.claim.statement)))]
+        tree = parse(case.claim.statement)
+        written = [case.claim.statement, unparse(nested(tree)), unparse(folded(tree))]
         for text in dict.fromkeys(written):
             low, _, high = comparison(text)
             zero = ast.unparse(low) == "0"
@@ -60,6 +61,15 @@ def nested(node: Node) -> Node:
     args = tuple(nested(x) if isinstance(x, Node) else x for x in node.args)
     if node.head == "@" and len(args) > 2:
         args = (args[0], Node("@", args[1:], node.column))
+    return Node(node.head, args, node.column)
+
+
+def folded(node: Node) -> Node:
+    """The tree with x @ H @ H @ x as (H @ x) @ (H @ x)."""
+    args = tuple(folded(x) if isinstance(x, Node) else x for x in node.args)
+    half = len(args) // 2
+    if node.head == "@" and half > 1 and args == args[::-1] and len(args) == 2 * half:
+        args = (Node("@", args[half:]),) * 2
     return Node(node.head, args, node.column)
 
 

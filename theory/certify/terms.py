@@ -200,7 +200,7 @@ def along_axes(algebra: Algebra, gap: Vector, label: str) -> list[Term]:
             found.append(Term(algebra.clean(total), f"({text})", free=True))
     for inner, row in rows:
         del inner, row
-    for name in ("g", "v"):
+    for name in (f"{letter}{unit}" for letter in ("g", "v") for unit in algebra.formal.units):
         value = algebra.formal.look(name)
         if not algebra.rows.keys() >= {base for _, base in value.parts}:
             continue
@@ -216,8 +216,9 @@ def natural_forms(algebra: Algebra) -> list[Term]:
     """x @ x and, under psd, x @ A @ x, for the named vectors x and their sums and differences."""
     named: list[tuple[str, Vector]] = []
     formal = algebra.formal
-    for name in ("g", "v", "yhat", *algebra.case.claim.vectors):
-        value = formal.look(name) if name in {"g", "v"} else formal.names.get(name)
+    letters = [f"{letter}{unit}" for letter in ("g", "v", "yhat") for unit in formal.units]
+    for name in (*letters, *algebra.case.claim.declared_vectors()):
+        value = formal.look(name) if name[0] in "gv" and name in letters else formal.names.get(name)
         if isinstance(value, Vector) and all(not word and base in algebra.rows for word, base in value.parts):
             named.append((name, value))
     named += [entry for entry in written_vectors(algebra) if entry[0] not in dict(named)][:3]

@@ -345,12 +345,20 @@ class Shape:
                 values = [total]
             into += [(x, SLACK[relation]) for x in values]
         for operator in (walk(kernel_parse(text), self.case.formal) for text in self.case.definite):
-            problem.relaxed = True  # more is demanded of it than on the named vectors
-            for u in (Vector.base(name) for name in self.names):
-                try:
-                    problem.given.append((frame.value(self.case.formal.normal(u @ operator(u))), ">="))
-                except KeyError:
-                    continue
+            problem.relaxed = True  # more is demanded of it than on two of the named vectors
+            named = [Vector.base(name) for name in self.names]
+            try:
+                forms = {
+                    (i, j): frame.value(self.case.formal.normal(u @ operator(w)))
+                    for i, u in enumerate(named)
+                    for j, w in enumerate(named)
+                    if i <= j
+                }
+            except KeyError:
+                continue
+            for (i, j), form in forms.items():
+                minor = form if i == j else forms[i, i] * forms[j, j] - form * form
+                problem.given.append((minor, ">="))
         if size is None:
             problem.scope.append((frame.m - Number.of(max(self.rank, self.case.claim.min_m)), ">="))
         return frame

@@ -46,17 +46,18 @@ class Effort:
 def ascend(case: Case, left: Callable[[], float], seed: int = 0) -> Effort:
     """Search for a counterexample at the smallest batch sizes."""
     low = case.claim.min_m
-    sizes, worst, done = (low, low + 1, low + 2), np.inf, 0
+    sizes, worst, done = (low, low + 1, low + 2, low + 6), np.inf, 0
     for size in sizes:
         rng = np.random.default_rng(seed + size)
         data = start(case, size, rng)
-        step = np.full(STARTS, 0.3)
+        step, active = np.full(STARTS, 0.3), list(data)
         value, slack = violation(case, size, data)
         for _ in range(STEPS):
-            if left() < 0.3:
+            if left() < 0.3 or not active:
                 break
             done += 1
-            slopes = gradient(case, size, data)
+            slopes = gradient(case, size, data, active)
+            active = [name for name, slope in slopes.items() if slope.any()]
             length = np.sqrt(sum((s.reshape(STARTS, -1) ** 2).sum(axis=1) for s in slopes.values())) + 1e-12
             moved = {
                 name: x + _wide(step / length, x) * slopes[name] if name in slopes else x
@@ -144,14 +145,14 @@ def _value(batch: Batch, gap: Any) -> tuple[Array, Array]:
     return np.linalg.norm(row, axis=1), batch.size_of(gap)
 
 
-def gradient(case: Case, size: int, data: dict[str, Array]) -> dict[str, Array]:
-    """Central differences in every free number, all in one batch."""
+def gradient(case: Case, size: int, data: dict[str, Array], active: list[str]) -> dict[str, Array]:
+    """Central differences in every number of what is active, all in one batch."""
     flat = {name: x.reshape(STARTS, -1) for name, x in data.items()}
-    width = sum(x.shape[1] for x in flat.values())
+    width = sum(flat[name].shape[1] for name in active)
     many = {name: np.repeat(x[:, None], 2 * width, axis=1) for name, x in flat.items()}
     place, h = 0, 1e-5
-    for name, x in flat.items():
-        for j in range(x.shape[1]):
+    for name in active:
+        for j in range(flat[name].shape[1]):
             many[name][:, 2 * place, j] += h
             many[name][:, 2 * place + 1, j] -= h
             place += 1
@@ -161,9 +162,10 @@ def gradient(case: Case, size: int, data: dict[str, Array]) -> dict[str, Array]:
         slopes = (value[:, :, 0] - value[:, :, 1]) / (2 * h)
     slopes = np.where(np.isfinite(slopes), slopes, 0.0)
     out, place = {}, 0
-    for name, x in flat.items():
-        out[name] = slopes[:, place : place + x.shape[1]].reshape(data[name].shape)
-        place += x.shape[1]
+    for name in active:
+        wide = flat[name].shape[1]
+        out[name] = slopes[:, place : place + wide].reshape(data[name].shape)
+        place += wide
     return out
 
 
