@@ -175,14 +175,14 @@ def floats(case, point, data):
     return replay.names_at(case.claim, base)
 
 
-def settled(seed):
+def settled(seed, count=8_000):
     statement, given = conjecture(seed)
     found = decide(statement, given, timeout=8, detail=False)
     for outcome in found.outcomes:
         if found.answer == "proved":
             assert all(judge(proof.claim, proof.certificate).verdict == "proved" for proof in outcome.proofs)
         if found.answer == "proved" or found.decided_by:
-            attack(outcome.case, 20_000, seed)
+            attack(outcome.case, count, seed)
         if outcome.instance is not None:
             assert judge(outcome.case.claim, {"point": outcome.instance}).verdict == "refuted"
             left, right = replay.sides(outcome.case.claim, outcome.instance)
@@ -192,12 +192,12 @@ def settled(seed):
     return found.word
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_random_statements_are_answered_rightly(seed):
     settled(seed)
 
 
 @pytest.mark.slow
-def test_two_hundred_random_statements_are_answered_rightly_and_few_stay_open():
-    words = [settled(seed) for seed in range(100, 300)]
+def test_two_hundred_random_statements_survive_a_hundred_thousand_instances_and_few_stay_open():
+    words = [settled(seed, 100_000) for seed in range(100, 300)]
     assert words.count("open") <= 0.05 * len(words)

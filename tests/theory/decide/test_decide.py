@@ -252,7 +252,7 @@ TABLE = (
     row("psd(H)", F, "nothing is assumed of H", m=2),
     row("g @ H @ g >= v @ H @ v", F, "H kills g and not p", "psd(H)", "gamma == sigma", m=3),
     row(f"v @ H @ v <= 3*gamma**2/sigma**2*{THREE}", T, "(x + y + z)^2 <= 3 (x^2 + y^2 + z^2)", "psd(H)"),
-    row(f"1000000*(v @ H @ v) <= 2999999*gamma**2/sigma**2*{THREE}", F, "x = y = z", "psd(H)"),
+    row(f"1000000*(v @ H @ v) <= 2999999*gamma**2/sigma**2*{THREE}", F, "x = y = z", "psd(H)", m=3),
     row(f"1000000*(v @ H @ v) <= 3000001*gamma**2/sigma**2*{THREE}", T, "more than 3", "psd(H)"),
     row("max(v @ v, g @ g) <= v @ v + g @ g", T, "both are squares"),
     row("abs(dgamma) <= sqrt(m)*norm(g)", T, "dgamma = g @ yhat"),
@@ -345,7 +345,7 @@ def check(row: Row) -> Decision:
     return found
 
 
-QUICK = TABLE[::6]
+QUICK = TABLE[::9]
 
 
 @pytest.mark.parametrize("row", QUICK, ids=name)
@@ -379,7 +379,7 @@ def test_a_backward_formula_holds_for_every_eps_at_once():
     assert found.seconds < 5
 
 
-@pytest.mark.parametrize("row", [row for row in TABLE if row.truth == F][::12], ids=name)
+@pytest.mark.parametrize("row", [row for row in TABLE if row.truth == F][::18], ids=name)
 def test_autograd_on_a_plain_loss_agrees_with_the_counterexample(row):
     torch = pytest.importorskip("torch")
     found = ask(row, detail=False)

@@ -9,6 +9,8 @@ NAMED = [
     part
     for name in ("thm-4.1", "thm-4.2.2", "thm-4.4", "eq-12", "ext-layer.gradient")
     for part in parts(registry()[name])
+    if part.name
+    in {"same-point", "own-point", "ratio-preserved", "mean-in-weight-space", "corrected", "value", "formula"}
 ]
 
 
