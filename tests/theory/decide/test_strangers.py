@@ -1,5 +1,5 @@
 """Conjectures as strangers type them, each with its truth derived by hand: other norms, typed ones, several vectors,
-weights, two units, maxima over inputs, `or` and iff, roots, images of H and B, rates, hypotheses that nothing satisfies."""
+weights, two units, maxima over inputs, `or` and iff, roots, images of H and B, rates, and empty hypotheses."""
 
 from dataclasses import dataclass
 
