@@ -22,7 +22,7 @@ from bnverify.base.errors import InputError
 from bnverify.base.files import write_text
 
 VERDICTS = Path(__file__).resolve().parent / "verdicts.json"
-_JUDGES = ("cases", "claim", "judged", "kernel", "shelf")
+_JUDGES = ("cases", "judged", "kernel", "shelf")
 """What stands between a claim's text and its verdict."""
 
 

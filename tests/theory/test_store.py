@@ -36,7 +36,7 @@ def copied(tmp_path, monkeypatch):
     verdicts._lines.cache_clear()
 
 
-@pytest.mark.parametrize("name", ["kernel", "cases", "claim", "judged", "shelf"])
+@pytest.mark.parametrize("name", ["kernel", "cases", "judged", "shelf"])
 def test_nothing_is_recalled_of_another_judge(copied, name, monkeypatch, tmp_path):
     for other in verdicts._JUDGES:
         text = Path(verdicts.__file__).with_name(f"{other}.py").read_text()
