@@ -19,13 +19,6 @@ VECTORS = frozenset(_VECTORS.split())
 OPERATORS = frozenset(_OPERATORS.split())
 
 
-_WITNESSED = (
-    "activations inputs unbiased optima affine weights layer rms-norm layer-norm weights-at-X group-norm"
-)
-WITNESSED = frozenset(_WITNESSED.split())
-"""The settings that the rooms of `settings` know; what is stated in another is decided by the kernel alone."""
-
-
 def _apply(name: str, value: Vector) -> Vector:
     return Vector("op", (name, value))
 
@@ -124,63 +117,3 @@ class Terms:
         from bnverify.theory.claim import Term
 
         return [Term(text, "text", None) for text in self.texts]
-
-
-def term_tree(text: str, slacks: dict[str, Any]) -> Any:
-    """The tree of a term with the slacks of the hypotheses in their places."""
-
-    def put(node: Node) -> Any:
-        if node.head == "name" and node.args[0] in slacks:
-            return slacks[node.args[0]]
-        return None
-
-    return _with(parse(text), put)
-
-
-def _with(node: Node, put: Any) -> Any:
-    known = put(node)
-    if known is not None:
-        return known
-    if node.head in ("+", "-", "*", "/"):
-        left, right = _with(node.args[0], put), _with(node.args[1], put)
-        return {
-            "+": lambda: left + right,
-            "-": lambda: left - right,
-            "*": lambda: left * right,
-            "/": lambda: left / right,
-        }[node.head]()
-    if node.head == "neg":
-        return -_with(node.args[0], put)
-    return tree(node)
-
-
-def non_negative(node: Node, sure: Any) -> bool:
-    """Whether the form of a term says that it is not negative; ``sure`` judges what holds symbols alone."""
-    head, args = node.head, node.args
-    if head == "name" and args[0].startswith("given"):
-        return True
-    if head in ("*", "/", "+") and non_negative(args[0], sure) and non_negative(args[1], sure):
-        return True
-    if head == "**" and args[1] % 2 == 0:
-        return True
-    if head == "@" and (args[0].args if args[0].head == "@" else args[:1]) == args[1:]:
-        return True
-    if head == "-" and _cauchy(node):
-        return True
-    return bool(sure(node))
-
-
-def _cauchy(node: Node) -> bool:
-    """(a @ a)*(b @ b) - (a @ b)**2"""
-    product, square = node.args
-    if product.head != "*" or square.head != "**" or square.args[0].head != "@" or square.args[1] != 2:
-        return False
-    a, b = square.args[0].args[0], square.args[0].args[-1]
-    return product.args == (Node("@", (a, a)), Node("@", (b, b)))
-
-
-def rests_on_cauchy(text: str) -> bool:
-    """Whether a term uses Cauchy-Schwarz."""
-    from bnverify.theory.grammar import nodes
-
-    return any(node.head == "-" and _cauchy(node) for node in nodes(parse(text)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -52,7 +51,7 @@ class Setting(ABC):
         raise NotImplementedError
 
     def max_grad(self, u: Any) -> Any:
-        """max over ||X|| <= lambda of |X'u|^2, with u held fixed; an `Extremum` where it is not known."""
+        """max over ||X|| <= lambda of |X'u|^2, with u held fixed."""
         raise NotImplementedError
 
     def max_form(self, u: Any, operator: str) -> Any:
@@ -182,39 +181,3 @@ class Setting(ABC):
     def off_yhat(self, u: Any) -> Any:
         """(I - y-hat y-hat'/m) u"""
         return u - self.yhat * (self.dot(self.yhat, u) / self.m)
-
-
-@dataclass(frozen=True)
-class Extremum:
-    """A maximum known to an interval: ``attained`` by an explicit input, never above ``bound``.
-
-    Scaling by a non-negative factor and shifting by a number keep it one.
-    """
-
-    attained: Any
-    bound: Any
-
-    def __add__(self, other: Any) -> Extremum:
-        if isinstance(other, Extremum):
-            return Extremum(self.attained + other.attained, self.bound + other.bound)
-        return Extremum(self.attained + other, self.bound + other)
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Extremum:
-        if isinstance(other, Extremum):
-            return Extremum(self.attained - other.bound, self.bound - other.attained)
-        return Extremum(self.attained - other, self.bound - other)
-
-    def __mul__(self, factor: Any) -> Extremum:
-        """Factors in statements about maxima are squares and positive constants."""
-        return Extremum(self.attained * factor, self.bound * factor)
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, factor: Any) -> Extremum:
-        return Extremum(self.attained / factor, self.bound / factor)
-
-    def __pow__(self, power: int) -> Extremum:
-        """Maxima of squared norms are non-negative, so powers keep the order."""
-        return Extremum(self.attained**power, self.bound**power)

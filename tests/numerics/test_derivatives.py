@@ -1,9 +1,8 @@
-"""First and second derivatives through BatchNorm against PyTorch's kernel, plain SymPy, and the algebra for every m."""
+"""First and second derivatives through BatchNorm against PyTorch's kernel and plain SymPy."""
 
 from typing import Any
 
 import pytest
-import sympy as sp
 import torch
 from bnverify.numerics.measure.derivatives import (
     dense_oracle,
@@ -13,11 +12,9 @@ from bnverify.numerics.measure.derivatives import (
     product,
     standardise,
 )
-from bnverify.numerics.measure.downstream import DenseQuadratic
-from bnverify.numerics.measure.observe import Batch
-from bnverify.theory.claim import Instance
-from bnverify.theory.exact import Exact
-from bnverify.theory.observe import Gram
+from bnverify.numerics.measure.points import batch_of
+from bnverify.theory.normalisations import NORMALISATIONS
+from bnverify.theory.symbols.plain import derived
 
 DOUBLE = torch.float64
 
@@ -83,81 +80,33 @@ def test_a_jacobian_product_agrees_with_the_dense_jacobian() -> None:
     assert torch.allclose(jacobian_product(out, y, u)[1], J @ u[1])
 
 
-INSTANCES = (
-    Instance(y=(0, 1, 3), g=(1, "1/2", -2), H=((2, 1, 0), (1, -1, "1/3"), (0, "1/3", 0)), gamma=-2, beta=1),
-    Instance(y=(1, 0, 5), g=(0, 0, 1), H=((1, 0, 0), (0, 0, 0), (0, 0, -3)), gamma="1/3", eps="1/4"),
-    Instance(y=(0, 2), g=(3, 1), H=((1, 2), (2, 5)), gamma=3),
-    Instance(
-        y=(0, 1, 1, 4),
-        g=(1, 2, 0, -1),
-        H=((0, 1, 0, 0), (1, 0, 0, 2), (0, 0, 3, 0), (0, 2, 0, 1)),
-        gamma="s",
-        beta="mu",
-    ),
+POINTS = (
+    {
+        "y": ["0", "1", "3"],
+        "g": ["1", "1/2", "-2"],
+        "H": [["2", "1", "0"], ["1", "-1", "1/3"], ["0", "1/3", "0"]],
+        "gamma": "-2",
+        "beta": "1",
+    },
+    {
+        "y": ["1", "0", "5"],
+        "g": ["0", "0", "1"],
+        "H": [["1", "0", "0"], ["0", "0", "0"], ["0", "0", "-3"]],
+        "gamma": "1/3",
+        "beta": "0",
+        "eps": "1/4",
+    },
+    {"y": ["0", "2"], "g": ["3", "1"], "H": [["1", "2"], ["2", "5"]], "gamma": "3", "beta": "0"},
 )
 
 
-def batch_at(instance: Instance) -> tuple[Batch, Exact]:
-    """The same point in both rooms."""
-    exact = Exact(instance)
-
-    def row(values: Any) -> torch.Tensor:
-        return torch.tensor([[float(x) for x in values]], dtype=DOUBLE)
-
-    H = torch.tensor(exact.H_.evalf().tolist(), dtype=DOUBLE).reshape(1, instance.m, instance.m)
-    loss = DenseQuadratic(row(exact.g_), H, row(exact.z))
-    gamma, beta = row([exact.gamma_])[0], row([exact.beta_])[0]
-    return Batch(row(exact.y), gamma, beta, loss, eps=float(exact.eps_)), exact
-
-
-@pytest.mark.parametrize("instance", INSTANCES, ids=lambda i: f"m={i.m}, gamma={i.gamma}, eps={i.eps}")
-def test_v_and_every_entry_of_B_agree_with_plain_sympy(instance: Instance) -> None:
-    batch, exact = batch_at(instance)
-    v = torch.tensor([float(x) for x in exact.v_], dtype=DOUBLE)
-    assert torch.allclose(batch.v.value[0], v, rtol=1e-12, atol=1e-13)
-    B = torch.tensor(exact.B_.evalf(20).tolist(), dtype=DOUBLE).reshape(instance.m, instance.m)
-    dense = matrix(batch._v, batch.y)[0]
-    assert torch.allclose(dense, B, rtol=1e-11, atol=1e-12)
-    assert float(batch.sym("sigma").value[0]) == pytest.approx(float(exact.sym("sigma")))
-
-
-def algebra(q: Gram, name: str, batch: Batch, H: torch.Tensor) -> torch.Tensor:
-    """v or B a as the algebra for every m writes it, with the numbers of one batch put in."""
-    bases = {base: batch.vec(base).value[0] for base in ("1", "yhat", "g", "a")}
-
-    def applied(word: tuple[str, ...], base: str) -> torch.Tensor:
-        vector = bases[base]
-        for letter in reversed(word):
-            assert letter == "H"
-            vector = H @ vector
-        return vector
-
-    formal = q.vec("v") if name == "v" else q.op("B", q.vec("a"))
-    numbers = {q.symbols[k]: float(batch.sym(k).value.reshape(-1)[0]) for k in ("m", "s", "gamma")}
-    if q.eps_positive:
-        numbers[q.symbols["rho"]] = float(batch.sym("rho").value[0])
-    total = torch.zeros_like(bases["1"])
-    for (word, base), coefficient in formal.terms.items():
-        products = {
-            symbol: float(bases[left] @ applied(inner, right))
-            for symbol, (left, inner, right) in q.table.keys.items()
-            if left in bases and right in bases and symbol in sp.sympify(coefficient).free_symbols
-        }
-        total = total + float(sp.sympify(coefficient).subs(numbers | products)) * applied(word, base)
-    return total
-
-
-@pytest.mark.parametrize("m", [2, 3, 5, 16, 64])
-@pytest.mark.parametrize("eps", [0.0, 0.3])
-def test_v_and_B_agree_with_the_algebra_for_every_m(m: int, eps: float) -> None:
-    H = normal(m, m)
-    H = H + H.T
-    y, g, z = normal(1, m), normal(1, m + 1)[:, :m], normal(1, m)
-    gamma, beta = torch.tensor([-1.7], dtype=DOUBLE), torch.tensor([0.4], dtype=DOUBLE)
-    batch = Batch(y, gamma, beta, DenseQuadratic(g, H.unsqueeze(0), z), eps=eps)
-    q = Gram(eps=eps > 0)
-    at_z = gradient(batch.loss(batch.z), batch.z)
-    assert torch.allclose(batch.g.value, at_z)
-    for name, measured in (("v", batch.v.value[0]), ("B", batch.B(batch.a).value[0])):
-        formula = algebra(q, name, batch, H)
-        assert torch.allclose(measured, formula, rtol=1e-9, atol=1e-9 * float(H.norm())), name
+@pytest.mark.parametrize("point", POINTS, ids=lambda p: f"m={len(p['y'])}, gamma={p['gamma']}")
+@pytest.mark.parametrize("name", ["batch-norm", "unbiased", "rms-norm", "scale-norm", "l2-norm"])
+def test_v_and_every_entry_of_B_agree_with_plain_sympy(name: str, point: dict[str, Any]) -> None:
+    text = NORMALISATIONS[name].text
+    plain = derived(text, point["y"], point.get("eps", 0), point)
+    batch = batch_of(text, [point])
+    v = torch.tensor([float(x) for x in plain.v], dtype=DOUBLE)
+    assert torch.allclose(batch.names["v"].value[0], v, rtol=1e-12, atol=1e-13)
+    B = torch.tensor([[float(x) for x in row] for row in plain.B], dtype=DOUBLE)
+    assert torch.allclose(matrix(batch._composed("y"), batch._raw("y"))[0], B, rtol=1e-11, atol=1e-12)

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import pytest
 import torch
+from bnverify.numerics.measure.interval import Interval
 from bnverify.numerics.measure.tolerance import (
     Measured,
     MeasuredVector,
@@ -14,7 +15,6 @@ from bnverify.numerics.measure.tolerance import (
     resolution,
     roundings,
 )
-from bnverify.theory.settings import Extremum
 
 from bnverify.base.errors import InputError
 
@@ -90,9 +90,9 @@ def test_allowance_grows_with_conditioning_order_and_length() -> None:
 
 def test_a_measured_number_meets_a_maximum_from_either_side() -> None:
     a = measured(torch.tensor([2.0], dtype=torch.float64), torch.float64)
-    interval = Extremum(a, a + 1)
+    interval = Interval(a, a + 1)
     for scaled in (a * interval, interval * a):
-        assert isinstance(scaled, Extremum)
+        assert isinstance(scaled, Interval)
         assert (float(scaled.attained.value), float(scaled.bound.value)) == (4, 6)
     shifted = interval - a
     assert (float(shifted.attained.value), float(shifted.bound.value)) == (0, 1)

@@ -1,10 +1,16 @@
 """Two witnesses that share no derivative: every entry of v and B, by the kernel's calculus and by plain SymPy."""
 
+from functools import cache
+
 import pytest
 import sympy as sp
 from bnverify.theory import kernel
+from bnverify.theory.grammar import names_in, nodes
+from bnverify.theory.mutate import statements
 from bnverify.theory.normalisations import NORMALISATIONS
-from bnverify.theory.symbols.plain import Entries, derived
+from bnverify.theory.registry import registry
+from bnverify.theory.room import walk
+from bnverify.theory.symbols.plain import Entries, Symbols, derived
 from bnverify.theory.witness import COMPARED
 
 SCALE_NORM = "n = sqrt(y @ y); z = gamma*y/n"
@@ -68,6 +74,55 @@ def test_every_entry_of_the_gradient_and_of_the_hessian_is_the_kernels(name):
             v, B = point(text, y, eps, [str(int(entry == symbol)) for entry in g], table, gamma)
             for row, entry in zip(rows, (*v, *(x for line in B for x in line)), strict=True):
                 assert is_zero(row.coeff(symbol) - entry)
+
+
+POINT = {
+    "g": ["2", "-1", "3"],
+    "H": [["1", "2", "-1"], ["2", "-1", "1"], ["-1", "1", "3"]],
+    "gamma": "-3/2",
+    "beta": "1/3",
+}
+NAMES = "one m y g v H B gamma beta eps mu c s yhat z sigma a b u w"
+KNOWN = frozenset(NAMES.split())
+PROBES = {"a": (1, 0, 2), "b": (3, -1, 1), "u": (1, 1, -2), "w": (0, 2, 1)}
+
+
+def plainly():
+    """Every equality for all m that speaks of one batch and of no rate, with the definition that it is about."""
+    for claim in registry().values():
+        for statement in statements(claim):
+            heads = {node.head for node in nodes(statement.tree)}
+            definition = statement.asked.definition
+            one = definition in {PROGRAMS[name][0] for name in ("batch-norm", "unbiased")}
+            free = statement.op == "==" and statement.at is None and not statement.asked.hypotheses
+            if (
+                one
+                and free
+                and names_in(statement.tree) <= KNOWN
+                and not heads & {"d", "at", "maximum", "abs"}
+            ):
+                yield pytest.param(statement, id=f"{claim.id}-{statement.about}")
+
+
+@cache
+def symbols(definition, eps):
+    """The plain room of a definition at one rational batch."""
+    found = derived(definition, (0, 1, 3), eps, POINT)
+    names = dict(found.names)
+    names |= {"v": Entries(tuple(found.v)), "B": Entries(tuple(map(tuple, found.B)), rows=True)}
+    names["sigma"] = names["s"] if eps == 0 else sp.sqrt(names["s"] ** 2 - names["eps"])
+    return names | {name: Entries(tuple(map(sp.Integer, entries))) for name, entries in PROBES.items()}
+
+
+@pytest.mark.parametrize("statement", list(plainly()))
+def test_every_equality_holds_by_plain_differentiation(statement):
+    asked = statement.asked
+    names = symbols(asked.definition, 0 if asked.eps == "zero" else sp.Rational(2, 9))
+    left, right = walk(statement.tree, Symbols(names, {}))
+    gaps = (left - right).entries if isinstance(left, Entries) and isinstance(right, Entries) else None
+    if gaps is None:
+        gaps = left.entries if isinstance(left, Entries) else (left - right,)
+    assert all(is_zero(gap) for gap in gaps)
 
 
 def test_one_slip_in_a_definition_is_seen():
