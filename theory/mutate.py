@@ -300,8 +300,8 @@ def certified(mutant: Mutant) -> tuple[str, str] | None:
 
 def _weaker(said: kernel.Claim, terms: Sequence[str]) -> tuple[str, str] | None:
     """A certificate of an inequality: its terms as they were, or what the search for certificates finds in a moment."""
-    from bnverify.theory.decide import certify
-    from bnverify.theory.decide.conjecture import build
+    from bnverify.theory.certify import proofs
+    from bnverify.theory.points.case import build
 
     end = time.process_time() + SECONDS
 
@@ -309,7 +309,7 @@ def _weaker(said: kernel.Claim, terms: Sequence[str]) -> tuple[str, str] | None:
         if terms:
             yield {"terms": list(terms)}
         try:
-            yield from certify.quick(build(said), lambda: end - time.process_time())
+            yield from proofs.quick(build(said), lambda: end - time.process_time())
         except (InputError, AttributeError):  # what the search cannot read, it cannot prove
             return
 
