@@ -12,9 +12,11 @@ beside the table, are not run again. ``--time`` also times every audit; a machin
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
 import signal
+import statistics
 import sys
 import time
 import warnings
@@ -26,61 +28,33 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from bnverify.experiments.bench.audit_networks import Bert, resnet
+from bnverify.experiments.bench.audit_reference import Reference
 from bnverify.numerics.audit.factory import Subject, with_data
 from bnverify.numerics.audit.library import from_library, imported
+from bnverify.numerics.audit.loop.auditor import Auditor
 from bnverify.numerics.audit.passes import loss_of
 from bnverify.numerics.audit.run import audit
 from bnverify.numerics.audit.subject import Subject as Audited
 from bnverify.numerics.audit.subject import cast
 from torch import Tensor, nn
 
-TIMM = (
-    *("resnet10t", "resnetv2_50d_gn", "efficientnet_lite0", "mobilenetv3_small_050", "convnext_atto"),
-    *(
-        "convnextv2_atto",
-        "vit_tiny_patch16_224",
-        "deit_tiny_patch16_224",
-        "swin_s3_tiny_224",
-        "coat_lite_tiny",
-    ),
-    *("pit_ti_224", "levit_128s", "mixer_s32_224", "poolformer_s12", "edgenext_xx_small", "mobilevit_xxs"),
-    *("ghostnet_050", "regnety_002", "dla46_c", "densenet121", "repvgg_a0", "rexnet_100", "efficientvit_b0"),
-    *("fastvit_t8", "inception_next_atto", "xcit_nano_12_p16_224", "crossvit_tiny_240", "mambaout_femto"),
-    *("hgnetv2_b0", "starnet_s1", "eva02_tiny_patch14_224", "visformer_tiny", "selecsls42", "test_vit"),
-)
-TRANSFORMERS = (
-    *(
-        "bert",
-        "roberta",
-        "distilbert",
-        "albert",
-        "electra",
-        "deberta-v2",
-        "gpt2",
-        "gpt_neo",
-        "gpt_neox",
-        "opt",
-    ),
-    *(
-        "llama",
-        "mistral",
-        "mixtral",
-        "qwen2",
-        "qwen3",
-        "gemma",
-        "gemma2",
-        "phi",
-        "phi3",
-        "t5",
-        "bart",
-        "mamba",
-    ),
-    *("olmo2", "starcoder2", "bloom", "vit", "convnext", "dinov2", "swin", "resnet"),
-)
-TORCHVISION = (
-    *("resnet18", "mobilenet_v3_small", "shufflenet_v2_x0_5", "efficientnet_b0", "swin_t", "regnet_y_400mf"),
-    *("mnasnet0_5", "googlenet", "convnext_tiny", "lraspp_mobilenet_v3_large"),
-)
+TIMM = """
+    resnet10t resnetv2_50d_gn efficientnet_lite0 mobilenetv3_small_050 convnext_atto convnextv2_atto
+    vit_tiny_patch16_224 deit_tiny_patch16_224 swin_s3_tiny_224 coat_lite_tiny pit_ti_224 levit_128s
+    mixer_s32_224 poolformer_s12 edgenext_xx_small mobilevit_xxs ghostnet_050 regnety_002 dla46_c
+    densenet121 repvgg_a0 rexnet_100 efficientvit_b0 fastvit_t8 inception_next_atto xcit_nano_12_p16_224
+    crossvit_tiny_240 mambaout_femto hgnetv2_b0 starnet_s1 eva02_tiny_patch14_224 visformer_tiny selecsls42
+    test_vit
+""".split()  # noqa: SIM905
+TRANSFORMERS = """
+    bert roberta distilbert albert electra deberta-v2 gpt2 gpt_neo gpt_neox opt llama mistral mixtral qwen2
+    qwen3 gemma gemma2 phi phi3 t5 bart mamba olmo2 starcoder2 bloom vit convnext dinov2 swin resnet
+""".split()  # noqa: SIM905
+TORCHVISION = """
+    resnet18 mobilenet_v3_small shufflenet_v2_x0_5 efficientnet_b0 swin_t regnet_y_400mf mnasnet0_5
+    googlenet convnext_tiny lraspp_mobilenet_v3_large
+""".split()  # noqa: SIM905
 AGREES = 1e-9
 """Relative difference of a squared gradient norm from the reference in float64, and 1e-3 in float32."""
 
@@ -155,60 +129,6 @@ def models() -> dict[str, Callable[[], Subject]]:
     return found
 
 
-class Reference:
-    """Zeros added before and after every normalisation, by patching the functions and the named modules."""
-
-    def __init__(self, modules: dict[str, nn.Module]) -> None:
-        self.modules, self.inside = modules, False
-        self.seen: list[tuple[Tensor, Tensor]] = []
-
-    def between(self, call: Callable[[Tensor], Any], y: Tensor) -> Any:
-        if self.inside:
-            return call(y)
-        before = torch.zeros_like(y, requires_grad=True)
-        self.inside = True
-        try:
-            z = call(y + before)
-        finally:
-            self.inside = False
-        after = torch.zeros_like(z, requires_grad=True)
-        self.seen.append((before, after))
-        return z + after
-
-    @contextmanager
-    def on(self) -> Iterator[None]:
-        own = {
-            name: getattr(F, name)
-            for name in ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "normalize")
-        }
-        own_torch = {name: getattr(torch, name) for name in own if hasattr(torch, name)}
-
-        def wrapped(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-            def run(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-                if input.is_leaf and input.requires_grad:
-                    # A weight and no activation.
-                    return function(input, *args, **kwargs)
-                out: Tensor = self.between(lambda y: function(y, *args, **kwargs), input)
-                return out
-
-            return run
-
-        for space, functions in ((F, own), (torch, own_torch)):
-            for name, function in functions.items():
-                setattr(space, name, wrapped(function))
-        for module in self.modules.values():
-            forward = module.forward
-            module.forward = lambda x, *args, forward=forward, **kwargs: self.between(
-                lambda y: forward(y, *args, **kwargs), x
-            )
-        try:
-            yield
-        finally:
-            for space, functions in ((F, own), (torch, own_torch)):
-                for name, function in functions.items():
-                    setattr(space, name, function)
-
-
 def measured(name: str, timed: bool = False) -> dict[str, Any]:
     """What the audit and the reference say of one model, and with ``timed`` how long the audit takes."""
     torch.manual_seed(0)
@@ -266,24 +186,66 @@ def _near(a: tuple[float, float], b: tuple[float, float], loose: float) -> bool:
     return all(math.isclose(x, y, rel_tol=loose, abs_tol=1e-300) for x, y in zip(a, b, strict=True))
 
 
-def _ratio(subject: Subject, dtype: torch.dtype, rounds: int = 3) -> float:
-    """Time of an audit over that of a plain pass with its parameter gradients, both in this dtype: the best of each."""
+def _ratio(subject: Subject, dtype: torch.dtype) -> float:
+    """Time of an audit's numbers over that of a plain pass with its parameter gradients, both in this dtype."""
     twin = cast(
         Audited(subject.model, subject.loss_fn, subject.inputs, subject.targets), dtype, torch.device("cpu")
     )
-    plain, audited = [], []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        loss_of(twin.model, twin.loss_fn, twin.inputs, twin.targets).backward()
-        plain.append(time.perf_counter() - started)
+
+    def plain() -> None:
         twin.model.zero_grad()
-        started = time.perf_counter()
-        audit(twin.model, twin.loss_fn, twin.inputs, twin.targets)
-        audited.append(time.perf_counter() - started)
-    return min(audited[1:]) / min(plain[1:])
+        loss_of(twin.model, twin.loss_fn, twin.inputs, twin.targets).backward()
+
+    return _race(plain, lambda: audit(twin.model, twin.loss_fn, twin.inputs, twin.targets))[0]
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
+def _race(plain: Callable[[], Any], *others: Callable[[], Any], rounds: int = 5) -> list[float]:
+    """The median over the rounds of the processor time of each over that of ``plain``, in turns."""
+    found: list[list[float]] = []
+    for count in range(rounds + 1):
+        spent = []
+        for work in (plain, *others):
+            started = time.process_time()
+            work()
+            spent.append(time.process_time() - started)
+        if count:
+            found.append([seconds / spent[0] for seconds in spent[1:]])
+    return [statistics.median(column) for column in zip(*found, strict=True)]
+
+
+def recorder(steps: int = 10) -> dict[str, list[float]]:
+    """Name -> processor time of a training with an `Auditor` at every step, and at every tenth, over one without."""
+    torch.manual_seed(0)
+    subjects: dict[str, tuple[nn.Module, Tensor, Tensor]] = {
+        "ResNet-20": (resnet((3, 3, 3), 16), torch.randn(64, 3, 32, 32), torch.randint(0, 10, (64,))),
+        "BERT-4": (Bert(), torch.randint(0, 1000, (16, 64)), torch.randint(0, 1000, (16 * 64,))),
+    }
+
+    def training(model: nn.Module, x: Tensor, t: Tensor, every: int) -> Callable[[], None]:
+        model = copy.deepcopy(model)
+        optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
+        auditor = Auditor(model, every=every, optimizer=optimizer) if every else None
+        if auditor is not None:
+            auditor.start()
+
+        def run() -> None:
+            for _ in range(steps):
+                optimizer.zero_grad()
+                loss = F.cross_entropy(model(x), t)
+                loss.backward()
+                optimizer.step()
+                if auditor is not None:
+                    auditor.step(loss)
+
+        return run
+
+    return {
+        name: _race(*(training(*subject, every) for every in (0, 1, 10)))
+        for name, subject in subjects.items()
+    }
+
+
+def _table(rows: list[dict[str, Any]], recorded: dict[str, list[float]]) -> str:
     ok = [row for row in rows if "error" not in row]
     whole = sum(row["covered"] == row["found"] == row["agree"] for row in ok)
     lines = [
@@ -294,8 +256,8 @@ def _table(rows: list[dict[str, Any]]) -> str:
         "the graph library are small. *found*: layer calls that a reference by zeros added before and after sees, and "
         "what the audit lists as uncovered; *agree*: calls whose two squared gradient norms are the reference's "
         f"(to {AGREES} in float64, 1e-3 where a model needs its own dtype); *right*: backward passes that are the "
-        "derivative of the forward pass; *time*: an audit over a plain forward and backward pass of the same dtype, "
-        "the best of two after one that is not counted, where `--time` was given.",
+        "derivative of the forward pass; *time*: the numbers of an audit over a plain forward and backward pass of the "
+        "same dtype, processor time in turns, median of five, where `--time` was given.",
         "",
         f"{len(ok)} of {len(rows)} models audited; in {whole} every layer that was found is covered and agrees: "
         f"{sum(row['agree'] for row in ok)} of {sum(row['found'] for row in ok)} layer calls.",
@@ -324,6 +286,11 @@ def _table(rows: list[dict[str, Any]]) -> str:
         ratios = sorted(row["ratio"][dtype] for row in ok if dtype in row["ratio"])
         if ratios:
             lines += ["", f"Time in {dtype}: median {ratios[len(ratios) // 2]:.2f}, most {ratios[-1]:.2f}."]
+    for name, (each, tenth) in recorded.items():
+        lines += [
+            "",
+            f"Recorder in a training of {name}: {each:.2f} at every step, {tenth:.2f} at every tenth.",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -335,7 +302,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("notes/results/audit-models.md"))
     parser.add_argument("--only", default="*", help="a shell pattern of names")
     parser.add_argument("--seconds", type=float, default=600, help="the most time for one model")
-    parser.add_argument("--time", action="store_true", help="also time every audit")
+    parser.add_argument("--time", action="store_true", help="also time every audit, and the recorder")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
@@ -345,7 +312,7 @@ def main() -> None:
         done = {row["model"]: row for row in map(json.loads, store.read_text(encoding="utf-8").splitlines())}
     names = [name for name in models() if fnmatchcase(name, options.only)]
     for index, name in enumerate(names, 1):
-        if name in done and "error" not in done[name]:
+        if name in done and "error" not in done[name] and (done[name]["ratio"] or not options.time):
             continue
         with _limit(options.seconds):
             try:
@@ -359,7 +326,12 @@ def main() -> None:
             f"{index} of {len(names)}: {name}: {done[name].get('error', 'done')}", file=sys.stderr, flush=True
         )
         store.write_text("".join(json.dumps(row) + "\n" for row in done.values()), encoding="utf-8")
-        options.out.write_text(_table([done[one] for one in models() if one in done]), encoding="utf-8")
+        _write(options.out, done, {})
+    _write(options.out, done, recorder() if options.time else {})
+
+
+def _write(out: Path, done: dict[str, dict[str, Any]], recorded: dict[str, list[float]]) -> None:
+    out.write_text(_table([done[one] for one in models() if one in done], recorded), encoding="utf-8")
 
 
 @contextmanager

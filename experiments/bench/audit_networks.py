@@ -62,3 +62,19 @@ def resnet(blocks: tuple[int, ...] = (2, 2, 2, 2), width: int = 64, classes: int
             layers.append(ResidualBlock(channels, out, 2 if stage and not block else 1))
             channels = out
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
+
+
+class Bert(nn.Module):
+    """Four layers of BERT with 256 features on 64 tokens."""
+
+    def __init__(self, width: int = 256, words: int = 1000) -> None:
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(width, 4, 4 * width, 0.1, "gelu", batch_first=True)
+        self.embed, self.norm = nn.Embedding(words, width), nn.LayerNorm(width)
+        self.body, self.head = (
+            nn.TransformerEncoder(layer, 4, enable_nested_tensor=False),
+            nn.Linear(width, words),
+        )
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return torch.as_tensor(self.head(self.body(self.norm(self.embed(ids)))).flatten(0, 1))

@@ -17,6 +17,7 @@ from bnverify.numerics.audit.findings.graph import POINTWISE, Feed, Graph, ends,
 from bnverify.numerics.audit.findings.watch import NormCall, Point, Watch, watching
 from bnverify.numerics.audit.passes import LossFn, fresh, run, setting, twice_differentiable
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 
 @dataclass(frozen=True)
@@ -206,8 +207,11 @@ def _infinite_parameter(model: nn.Module, inputs: list[Tensor]) -> tuple[str, st
 
 
 def _tensors(value: Any) -> list[Tensor]:
+    """Tensors whose first dimension may be the samples; that of a packed sequence is its words."""
     if isinstance(value, Tensor):
         return [value]
+    if isinstance(value, PackedSequence):
+        return []
     if isinstance(value, dict):
         return [t for item in value.values() for t in _tensors(item)]
     if isinstance(value, list | tuple):

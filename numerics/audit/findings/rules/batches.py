@@ -32,24 +32,24 @@ def _batch_call(profile: Profile) -> NormCall | None:
 
 
 def duplicate_batch(profile: Profile) -> Iterator[Fault]:
-    limit = KINDS["duplicate-batch"].threshold
+    """All tensors of a batch have copies where its samples have: a mask alone may be the same for many."""
+    shares: list[tuple[int, int]] = []
     for batch in profile.inputs:
         if batch.dim() < 2 or len(batch) < 4:
             continue
         rows = batch.flatten(1)
-        if not batch.is_floating_point() and rows.shape[1] < WORDS:
-            continue
-        different = len(torch.unique(rows, dim=0))
-        if different > limit * len(rows):
-            return
-        call = _batch_call(profile)
-        severity = KINDS["duplicate-batch"].severity if call is not None else Severity.NOTE
-        place = call or next(iter(profile.calls), None)
-        text = f"{len(rows)} samples, of which {different} differ"
-        if call is not None:
-            text += f": {call.title} normalises over {different} samples and not {len(rows)}"
-        yield found("duplicate-batch", place, different / len(rows), text, severity=str(severity))
+        if batch.is_floating_point() or rows.shape[1] >= WORDS:
+            shares.append((len(torch.unique(rows, dim=0)), len(rows)))
+    different, samples = max(shares, key=lambda pair: pair[0] / pair[1], default=(1, 1))
+    if different > KINDS["duplicate-batch"].threshold * samples:
         return
+    call = _batch_call(profile)
+    severity = KINDS["duplicate-batch"].severity if call is not None else Severity.NOTE
+    text = f"{samples} samples, of which {different} differ"
+    if call is not None:
+        text += f": {call.title} normalises over {different} samples and not {samples}"
+    place = call or next(iter(profile.calls), None)
+    yield found("duplicate-batch", place, different / samples, text, severity=str(severity))
 
 
 def uneven_batch(profile: Profile) -> Iterator[Fault]:
