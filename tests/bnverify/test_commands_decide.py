@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 COMMAND = [sys.executable, "-m", "bnverify", "decide"]
+ALONE = ["v @ v == 0", "--given", "m <= 2"]
 HARD = ["(v @ H @ a)**2 <= (v @ H @ v)*(a @ H @ a)", "--given", "psd(H)", "--vector", "a"]
 PROMISED = [
     *("answer", "statement", "given", "scope", "m", "counterexample", "certificate", "needed", "tight"),
@@ -56,6 +57,24 @@ def test_bad_input_is_one_line_and_exit_code_2(words, said):
     assert done.stdout == ""
 
 
+WITHOUT = (
+    "import sys; import bnverify.theory.decide.solvers as s; s.installed = lambda: []; "
+    "sys.argv[0] = 'bnverify'; from bnverify.__main__ import main; main()"
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"), [("v @ one == 0", 0), ("v @ v <= g @ g", 1), ("(2*m - 7)**2*(v @ v) >= v @ v", 2)]
+)
+def test_without_solvers_the_rest_works_and_what_stays_open_says_what_is_missing(statement, code):
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, "decide", statement], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == code, done.stderr
+    assert ("pip install 'bnverify[decide]'" in done.stderr) == (code == 2)
+    assert len(done.stderr.strip().splitlines()) == (code == 2)
+
+
 def test_json_holds_what_is_promised():
     found = json.loads(run("v @ v <= g @ g", "--json").stdout)
     assert [name for name in PROMISED if name not in found] == []
@@ -63,6 +82,13 @@ def test_json_holds_what_is_promised():
     assert found["m"] == 3
     assert found["counterexample"]["left"] == "9/4"
     assert found["certificate"] == {"kind": "point", "checked_by": "kernel"}
+
+
+def test_what_solvers_alone_decide_is_open():
+    done = run(*ALONE, "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["answer"], found["decided_by"]) == (3, "open", ["cvc5", "z3"])
+    assert found["certificate"] is None
 
 
 def test_certificates_pass_the_kernel_alone(tmp_path):
