@@ -199,10 +199,14 @@ def _ratio(subject: Subject, dtype: torch.dtype) -> float:
     return _race(plain, lambda: audit(twin.model, twin.loss_fn, twin.inputs, twin.targets))[0]
 
 
-def _race(plain: Callable[[], Any], *others: Callable[[], Any], rounds: int = 5) -> list[float]:
-    """The median over the rounds of the processor time of each over that of ``plain``, in turns."""
+ROUNDS = 3
+"""Of timing, after one that is not counted."""
+
+
+def _race(plain: Callable[[], Any], *others: Callable[[], Any]) -> list[float]:
+    """The median over `ROUNDS` of the processor time of each over that of ``plain``, in turns."""
     found: list[list[float]] = []
-    for count in range(rounds + 1):
+    for count in range(ROUNDS + 1):
         spent = []
         for work in (plain, *others):
             started = time.process_time()
@@ -257,7 +261,7 @@ def _table(rows: list[dict[str, Any]], recorded: dict[str, list[float]]) -> str:
         "what the audit lists as uncovered; *agree*: calls whose two squared gradient norms are the reference's "
         f"(to {AGREES} in float64, 1e-3 where a model needs its own dtype); *right*: backward passes that are the "
         "derivative of the forward pass; *time*: the numbers of an audit over a plain forward and backward pass of the "
-        "same dtype, processor time in turns, median of five, where `--time` was given.",
+        "same dtype, processor time in turns, median of three, where `--time` was given.",
         "",
         f"{len(ok)} of {len(rows)} models audited; in {whole} every layer that was found is covered and agrees: "
         f"{sum(row['agree'] for row in ok)} of {sum(row['found'] for row in ok)} layer calls.",

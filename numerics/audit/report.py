@@ -43,7 +43,7 @@ class StatementRows:
         return f"{self.id}:{self.form}"
 
     def count(self, finding: Finding) -> int:
-        return sum(value == finding for value in self.finding)
+        return self.finding.count(finding)
 
     @property
     def failed(self) -> int:

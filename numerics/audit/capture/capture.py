@@ -79,6 +79,10 @@ class Capture:
         self._mode = None if names is None else FunctionCalls(self._function, self._listed, self._other)
         self._inline = Inline()
 
+    def __deepcopy__(self, memo: Any) -> Capture:
+        """Itself: a copy of a module that has its hooks is a copy of the module alone."""
+        return self
+
     def anchor_of(self, device: torch.device) -> Tensor:
         """A leaf on ``device`` that every alias depends on: differentiating with respect to it visits them all."""
         if device not in self.anchor:
