@@ -116,7 +116,8 @@ def candidates(asked: Conjecture) -> Iterator[tuple[str, Conjecture]]:
     tree = parse(asked.statement, logic=True)
     edits = list(edited(tree))
     for change, changed in edits:
-        yield f"formula: {change}", replace(asked, statement=unparse(changed))
+        if changed.args[0] != changed.args[-1]:  # not the same on both sides
+            yield f"formula: {change}", replace(asked, statement=unparse(changed))
     for text in fitting(asked):
         yield f"hypothesis: {text}", replace(asked, given=(*asked.given, text))
     if (changes := homogeneous(tree)) is not None:
@@ -237,6 +238,24 @@ def _at_nodes(tree: Node) -> Iterator[tuple[str, Node]]:
         seen.add(node)
         for new in _variants(node, m):
             yield _said(node, new), replaced(tree, node, new)
+    if tree.head == "==":
+        yield from exchanged(tree)
+    terms = [
+        node
+        for node in places
+        if node.head in {"*", "/", "**"} or (node.head == "@" and node in _summands(tree))
+    ]
+    for factor in ("lam**2", "gamma**2/sigma**2", "sigma", "m", "1/m", "2"):
+        value = parse(factor)
+        if not names_in(value) <= names_in(tree) | {"m"}:
+            continue
+        for node in _summands(tree):
+            if node in terms:
+                yield f"{factor} times {unparse(node)}", replaced(tree, node, Node("*", (value, node)))
+
+
+def exchanged(tree: Node) -> Iterator[tuple[str, Node]]:
+    """Equations with one vector in another's place, once or on one side, or with a and b exchanged in a term."""
     for path, node in spots(tree):
         if node.head == "name" and node.args[0] in VECTORS:
             for other in VECTORS:
@@ -251,20 +270,8 @@ def _at_nodes(tree: Node) -> Iterator[tuple[str, Node]]:
                         yield f"{other} for {name} on one side", replaced(tree, side, there)
     for node in _summands(tree):
         if {"a", "b"} <= names_in(node):
-            exchanged = put(node, {"a": Node("name", ("b",)), "b": Node("name", ("a",))})
-            yield f"a and b exchanged in {unparse(node)}", replaced(tree, node, exchanged)
-    terms = [
-        node
-        for node in places
-        if node.head in {"*", "/", "**"} or (node.head == "@" and node in _summands(tree))
-    ]
-    for factor in ("lam**2", "gamma**2/sigma**2", "sigma", "m", "1/m", "2"):
-        value = parse(factor)
-        if not names_in(value) <= names_in(tree) | {"m"}:
-            continue
-        for node in _summands(tree):
-            if node in terms:
-                yield f"{factor} times {unparse(node)}", replaced(tree, node, Node("*", (value, node)))
+            turned = put(node, {"a": Node("name", ("b",)), "b": Node("name", ("a",))})
+            yield f"a and b exchanged in {unparse(node)}", replaced(tree, node, turned)
 
 
 VECTORS = ("g", "v", "yhat")
