@@ -42,13 +42,13 @@ def compact(run: Run, folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty; name another folder")
     seeds, single = list(views(run)), isinstance(run.recipe, recipes.VggRecipe)
-    recipe = json.dumps(recipes.to_json(run.recipe), indent=1) + "\n"
+    recipe = json.dumps(recipes.to_json(run.recipe)) + "\n"
     before, lines = seal.digest(recipe.encode()), []
     for row in (_losses(seeds, single), *_rows(seeds, single)):
         line, before = seal.line(before, row)
         lines.append(line)
     write_text(folder / "recipe.json", recipe)
-    write_text(folder / "environment.json", json.dumps(run.environment, indent=1) + "\n")
+    write_text(folder / "environment.json", json.dumps(run.environment) + "\n")
     metrics = b"".join(lines)
     write_bytes(folder / "metrics.jsonl.gz", gzip.compress(metrics, mtime=0))
     kept = {k: v for k, v in run.result.items() if k not in ("metrics_bytes", "metrics_hash", *record.SEALED)}

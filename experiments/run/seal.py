@@ -73,8 +73,9 @@ def last(metrics: bytes, start: str) -> str:
 
 
 def document(values: Row) -> str:
-    """``values`` as JSON that ends in its own hash."""
-    return closed(json.dumps(values, indent=1, allow_nan=False))
+    """``values`` as JSON, a line each, that ends in its own hash."""
+    fields = [f" {json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in values.items()]
+    return closed("{\n" + ",\n".join(fields) + "\n}")
 
 
 def closed(text: str) -> str:
