@@ -50,7 +50,7 @@ def lengths(size: int, count: int, variant: int = 0) -> list[Fraction]:
 def exact(text: str) -> Exact | None:
     """The number that a solver named, where it is rational or the root of a quadratic."""
     if text.startswith("about"):
-        return None
+        return between(*map(Fraction, text.split()[1:]))
     if not text.startswith("root"):
         return Exact.of(Fraction(text))
     *coefficients, _index, near = text.split()[1:]
@@ -64,6 +64,16 @@ def exact(text: str) -> Exact | None:
         )
         if abs(approximate(root) - float(Fraction(near))) < 1e-9 * (1 + abs(float(Fraction(near)))):
             return root
+    return None
+
+
+def between(low: Fraction, high: Fraction) -> Exact | None:
+    """A short root of a rational in an interval, where there is one; the kernel judges what is made of it."""
+    middle = (low + high) / 2
+    for bottom in (10, 100, 1000, 10_000):
+        square = (middle * middle).limit_denominator(bottom)
+        if min(low * low, high * high) <= square <= max(low * low, high * high):
+            return Exact.of(square).root() * Exact.of(1 if middle > 0 else -1)
     return None
 
 
