@@ -43,6 +43,8 @@ def register(app: typer.Typer) -> None:
     app.command()(prove)
 
 
+FEW = 5
+"""So many claims are judged anew before they are listed; a whole table says what the kernel said last."""
 NAMED = ("thm-", "obs-", "lem-", "fact-")
 """How the ids of the theorems begin, which ``claims`` lists where nothing else is asked."""
 
@@ -55,7 +57,7 @@ def claims(
     ] = False,
 ) -> None:
     """The verdict on the theorems, a line each; --all for every claim, --json for all that is known of them."""
-    stored = _stored(ids)
+    stored = _stored(ids, anew=0 < len(ids or ()) <= FEW)
     if as_json:
         from bnverify.theory.writing.readers import for_readers
 

@@ -135,6 +135,7 @@ def test_an_edited_verdict_is_not_printed(shelf, bnverify):
 def test_a_forged_verdict_is_not_shown_and_prove_finds_it(shelf, bnverify):
     forged(shelf, sealed=True)
     assert "As printed: refuted" in bnverify("show", "thm-4.1").stdout
+    assert "refuted" in bnverify("claims", "thm-4.1").stdout
     done = bnverify("prove", "thm-4.1")
     assert done.exit_code == 1
     assert "of thm-4.1" in done.stderr
