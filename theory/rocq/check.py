@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 from bnverify.theory.cases import cases
@@ -14,10 +15,16 @@ from bnverify.theory.rocq.generate import POINT, Written, write
 from bnverify.theory.rocq.library import library
 
 
+@cache
+def _all_generated() -> Written:
+    return write(case for claim in registry().values() for case in cases(claim))
+
+
 def generated(ids: Iterable[str] | None = None) -> Written:
     """The files that the certificates of the claims ``ids`` generate; of all claims where none are named."""
-    known = registry()
-    return write(case for name in (known if ids is None else ids) for case in cases(known[name]))
+    if ids is None:
+        return _all_generated()
+    return write(case for name in ids for case in cases(registry()[name]))
 
 
 def check(

@@ -173,6 +173,10 @@ def assumptions(sources: Mapping[str, str], folder: Path) -> frozenset[str]:
     known = [f"@{name}.{theorem}" for name, source in sources.items() for theorem in theorems(source)]
     if not known:
         return frozenset()
+    stamp = folder / "Assumptions.key"
+    key = hashlib.sha256("\0".join([compiler(), *known, *sources.values()]).encode()).hexdigest()
+    if stamp.exists() and stamp.read_text().split()[:1] == [key]:
+        return frozenset(stamp.read_text().split()[1:])
     lines = [f"From {PREFIX} Require {' '.join(sources)}."]
     lines += [f"Definition t{i} := {name}." for i, name in enumerate(known)]
     together = ", ".join(f"t{i}" for i in range(len(known)))
@@ -181,8 +185,9 @@ def assumptions(sources: Mapping[str, str], folder: Path) -> frozenset[str]:
     result = _run(["coqc", "-q", "-w", "none", "-Q", ".", PREFIX, "Assumptions.v"], folder)
     if result.returncode:
         raise InputError(f"the assumptions cannot be printed: {' '.join(result.stderr.split())}")
-    if "Closed under the global context" in result.stdout:
-        return frozenset()
-    listed = result.stdout.partition("Axioms:")[2]
-    names = re.findall(r"^([\w.']+)\s*(?::|$|is assumed)", listed, re.MULTILINE)
-    return frozenset(names) or frozenset({listed.strip()})
+    names: set[str] = set()
+    if "Closed under the global context" not in result.stdout:
+        listed = result.stdout.partition("Axioms:")[2]
+        names = set(re.findall(r"^([\w.']+)\s*(?::|$|is assumed)", listed, re.MULTILINE)) or {listed.strip()}
+    write_text(stamp, "\n".join([key, *sorted(names)]))
+    return frozenset(names)
