@@ -20,6 +20,8 @@ from bnverify.theory.rocq.writer import Writer, abbreviations
 OPENS = {
     "batch_norm_weights": ("Weights", "open_weights; open_layer"),
     "plain_weights": ("Weights", "open_weights"),
+    "batch_norm_pair": ("Pairs", "open_pair"),
+    "layer_norm_pair": ("Pairs", "open_pair"),
     **dict.fromkeys(
         ("l2_norm", "l1_norm", "linf_norm", "smooth_norm", "shared_smooth_norm"), ("Norms", "open_norm")
     ),
@@ -51,6 +53,7 @@ def script(found: Statement, certificate: dict[str, Any]) -> str:
         raise Outside("it states that an operator is psd")
     head, (left, right) = found.says.head, found.says.args
     known, (_, opens) = sorts_of(found), opening(found, certificate)
+    settles = "settle_pair" if opens == "open_pair" else "settle"
     trees = [parse(text) for text in certificate["terms"]]
     terms = [substituted(tree, found) for tree in trees]
     writer = Writer(found)
@@ -58,7 +61,7 @@ def script(found: Statement, certificate: dict[str, Any]) -> str:
         if head not in ("==", "<="):
             raise Outside(f"an identity that proves {head}")
         ending = "apply Req_le. " if head == "<=" else ""
-        return f"  {opens}. {ending}{'matched; ' if certificate.get('lemma') else ''}settle."
+        return f"  {opens}. {ending}{'matched; ' if certificate.get('lemma') else ''}{settles}."
     if head == "!=" or any(is_vector(side, known) for side in (left, right) if side != ZERO):
         raise Outside("terms that prove an equation of vectors, or that numbers differ")
     vectors = {
@@ -76,7 +79,7 @@ def script(found: Statement, certificate: dict[str, Any]) -> str:
     lines = ["  intros."]
     lines += [f"  pose ({name} := {value})." for name, value in meant if (name, value) not in stated]
     lines += [f"  assert (Gap : {gap} = {' + '.join(writer.write(term, 2) for term in terms)})"]
-    lines += [f"    by ({unfold}{opens}; settle)."]
+    lines += [f"    by ({unfold}{opens}; {settles})."]
     sign = {"==": "= 0", "<=": "0 <=", "<": "0 <="}[head]
     for number, (tree, term) in enumerate(zip(trees, terms, strict=True)):
         written = writer.write(term, 2)

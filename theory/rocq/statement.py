@@ -9,7 +9,14 @@ from typing import Any
 
 from bnverify.theory import kernel, sorts
 from bnverify.theory.grammar import Node, lines, names_in, nodes, parse, put
-from bnverify.theory.normalisations import NORMALISATIONS, Normalisation, declared, in_weights, names_of
+from bnverify.theory.normalisations import (
+    NORMALISATIONS,
+    Normalisation,
+    declared,
+    in_weights,
+    names_of,
+    two_units,
+)
 from bnverify.theory.sorts import NUMBER, Sort, operator
 
 NUMBER_FUNCTIONS = {"sqrt": "sqrt", "abs": "Rabs", "min": "Rmin", "max": "Rmax"}
@@ -55,6 +62,7 @@ _BATCH = NORMALISATIONS["batch-norm"].text
 _DIVISOR = "eps gamma beta : R"
 _ELEMENTWISE = "eps : R; D : vec -> vec; bias : vec"
 _WEIGHTS = "d : nat; rows : nat -> vec; W g v : vec; H B : vec -> vec; dW : vec; HW : vec -> vec"
+_PAIR = "y_j y_k g_j g_k v_j v_k : vec; H_jj H_jk H_kj H_kk B_jj B_jk B_kj B_kk : vec -> vec"
 SETTINGS = {
     "batch-norm": _setting("batch-norm", "BatchNorm", "batch_norm", _DIVISOR),
     "batch-norm gains": Setting(
@@ -94,6 +102,18 @@ SETTINGS = {
         "SharedSmoothNorm",
         "shared_smooth_norm",
         "smooth : vec -> R; C : vec -> vec; gamma : R; nu : vec; N : vec -> vec",
+    ),
+    "two units": Setting(
+        two_units(_BATCH),
+        "BatchNorm",
+        "batch_norm_pair",
+        f"eps gamma_j beta_j gamma_k beta_k : R; {_PAIR}",
+    ),
+    "two units, elementwise": Setting(
+        two_units(NORMALISATIONS["layer-norm"].text),
+        "LayerNorm",
+        "layer_norm_pair",
+        f"eps : R; D_j D_k : vec -> vec; bias_j bias_k : vec; {_PAIR}",
     ),
     "identity": Setting(NORMALISATIONS["identity"].text, "", "", ""),
 }
@@ -209,7 +229,7 @@ def statement_of(claim: kernel.Claim, negation: bool = False) -> Statement:
         left, right = says.args
         says = Node(OPPOSITE[says.head], (left, right) if says.head in ("==", "!=") else (right, left))
     found = Statement(setting, claim.eps, vectors, claim.numbers, operators, tuple(given), says)
-    words = {"one", "m", "sigma", "rho", *own}
+    words = {"one", "m", *own} | {f"{name}{unit}" for name in ("sigma", "rho") for unit in ("", "_j", "_k")}
     words |= {"X", "T"} if "rows" in own or found.maxima() else set()
     words |= {name for name, _ in lines(SETTINGS[setting].text)} - {"smooth"}
     if setting == "identity":
@@ -287,7 +307,9 @@ def number_first(node: Node, known: dict[str, Sort]) -> Node:
 def sorts_of(found: Statement) -> dict[str, Sort]:
     """The sorts of the names of a statement."""
     text = SETTINGS[found.norm].text
-    norm = next((norm for norm in NORMALISATIONS.values() if norm.text == text), Normalisation("it", text))
+    biases, gains = (tuple(f"{name}_{unit}" for unit in "jk" if f"{name}_" in text) for name in ("bias", "D"))
+    typed = Normalisation("it", text, (), biases, gains)
+    norm = next((norm for norm in NORMALISATIONS.values() if norm.text == text), typed)
     extra = declared(found.vectors, found.numbers, found.operators)
     inputs = {"X": operator("weights", "batch"), "T": operator("batch", "weights")} if found.maxima() else {}
     return inputs | names_of(norm, extra) | {"lam": NUMBER}

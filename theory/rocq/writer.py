@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bnverify.theory.grammar import RELATIONS, Node, lines, names_in, nodes
+from bnverify.theory.normalisations import units
 from bnverify.theory.rocq.statement import (
     MOVES,
     NUMBER_FUNCTIONS,
@@ -216,10 +217,11 @@ def _meanings(found: Statement, used: set[str], at_top: bool) -> list[tuple[str,
     setting = SETTINGS[found.norm]
     if not setting.predicate:
         return []
-    if "rho" in used:
-        used |= {"sigma", "s"}
-    if "sigma" in used and found.eps == "positive":
-        used.add("s")
+    for unit in units(setting.text):
+        if f"rho{unit}" in used:
+            used |= {f"sigma{unit}", f"s{unit}"}
+        if f"sigma{unit}" in used and found.eps == "positive":
+            used.add(f"s{unit}")
     result, own = [], dict(lines(setting.text))
     in_space = "rows" in setting.names and at_top
     rows = in_space and (used & {"X", "T", "y"} or used & own.keys())
@@ -230,12 +232,16 @@ def _meanings(found: Statement, used: set[str], at_top: bool) -> list[tuple[str,
     for name in own:
         if name in used and name not in ("y", *(("z",) if not setting.module else ())):
             before = _context(name, own)
-            words = [word for word in setting.names if word in before and word not in ("y", "g", "v")]
-            result.append((name, f"{setting.module}.{name} {_arguments(found, [*words, 'y'])}"))
-    if "sigma" in used:
-        result.append(("sigma", f"{setting.module}.s 0 y" if _zero_eps(found) else "sqrt (s ^ 2 - eps)"))
-    if "rho" in used:
-        result.append(("rho", "sigma ^ 2 / s ^ 2"))
+            unit = next(unit for unit in units(setting.text) if name.endswith(unit))
+            words = [word for word in setting.names if word in before and word != f"y{unit}"]
+            value = _arguments(found, [*words, f"y{unit}"])
+            result.append((name, f"{setting.module}.{name.removesuffix(unit)} {value}"))
+    for unit in units(setting.text):
+        if f"sigma{unit}" in used:
+            zero = f"{setting.module}.s 0 y{unit}"
+            result.append((f"sigma{unit}", zero if _zero_eps(found) else f"sqrt (s{unit} ^ 2 - eps)"))
+        if f"rho{unit}" in used:
+            result.append((f"rho{unit}", f"sigma{unit} ^ 2 / s{unit} ^ 2"))
     return result
 
 

@@ -97,7 +97,7 @@ def test_what_is_in_other_notations_is_not_read(text: str) -> None:
         (claim("at(v, y, 2*y) == v"), "of v as y moves"),
         (claim("v @ v == 0", quantifier="exists"), "exists"),
         (kernel.Claim("q = y @ y + m; z = y/q", "v @ y == 0"), "no definition"),
-        (kernel.Claim(two_units(BATCH.text), "v_j @ y_j == 0"), "two units"),
+        (kernel.Claim(two_units(NORMALISATIONS["rms-norm"].text), "v_j @ y_j == 0"), "two units"),
         (claim("v @ v == forall", numbers=("forall",)), "another meaning"),
     ],
     ids=["rate", "elsewhere", "exists", "definition", "units", "keyword"],
@@ -141,6 +141,20 @@ HEADERS = {
         ("layer_norm 0 D bias y g v H B",),
         {"s": "LayerNorm.s 0 y", "z": "LayerNorm.z 0 D bias y", "sigma": "LayerNorm.s 0 y"},
     ),
+    ("two units", "positive"): (
+        (
+            "0 < eps",
+            "batch_norm_pair eps gamma_j beta_j gamma_k beta_k y_j y_k g_j g_k v_j v_k "
+            "H_jj H_jk H_kj H_kk B_jj B_jk B_kj B_kk",
+        ),
+        {
+            "yhat_j": "BatchNorm.yhat eps y_j",
+            "z_k": "BatchNorm.z eps gamma_k beta_k y_k",
+            "s_j": "BatchNorm.s eps y_j",
+            "sigma_j": "sqrt (s_j ^ 2 - eps)",
+            "rho_j": "sigma_j ^ 2 / s_j ^ 2",
+        },
+    ),
     ("scale-norm", "zero"): (
         ("scale_norm gamma y g v H B",),
         {"n": "ScaleNorm.n y", "yhat": "ScaleNorm.yhat y", "z": "ScaleNorm.z gamma y"},
@@ -152,7 +166,8 @@ HEADERS = {
 @pytest.mark.parametrize("case", HEADERS, ids=" ".join)
 def test_the_names_before_a_statement_mean_what_the_grammar_says(case: tuple[str, str]) -> None:
     (norm, eps), (wanted, meanings) = case, HEADERS[case]
-    found = statement_of(claim("v @ v == 0", norm, eps=eps))
+    pair = kernel.Claim(two_units(BATCH.text), "v_j @ v_j == 0", eps=eps)
+    found = statement_of(pair if norm == "two units" else claim("v @ v == 0", norm, eps=eps))
     assert tuple(premises(found)) == wanted
     assert dict(abbreviations(found, meanings)) == meanings
 
