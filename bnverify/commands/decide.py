@@ -60,7 +60,8 @@ def decide(
 ) -> None:
     """Decide a statement about v and B for every batch size: proved (0), refuted (1), open or vacuous (3).
 
-    A proof is a certificate, and a counterexample an exact point, that the kernel accepts.
+    A proof is a certificate, and a counterexample an exact point, that the kernel accepts. Names such as y_j and v_k
+    ask about two units, W and dW about y = X W, and max((T @ v) @ (T @ v), norm(X) <= lam) about all inputs X.
     """
     from bnverify.theory.decide.ask import answered
     from bnverify.theory.decide.conjecture import Conjecture

@@ -157,8 +157,8 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
             from_m=asked.min_m,
             below={str(m): str(at[m]) for m in range(low, asked.min_m) if at.get(m) is not None},
         )
-        if not kept.proved and isinstance(size := number_of(formula), float):
-            around, _ = enclosure(asked, name, direction, size, portfolio, seed, True)
+        if not kept.proved and isinstance(limit := number_of(formula), float):
+            around, _ = enclosure(asked, name, direction, limit, portfolio, seed, True)
             if around.certified:
                 kept = replace(kept, low=around.low, high=around.high, certified=True)
         return kept, found
