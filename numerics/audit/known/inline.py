@@ -33,6 +33,8 @@ QUOTIENTS = {
 DIFFERENCES = ("sub", "__sub__", "subtract")
 LEAST = 4
 """Groups that have to agree on one eps."""
+FEW = 16
+"""Groups that are looked at first; most quotients are told by them."""
 FORMER = 8
 """Differences that are remembered."""
 ROUND = tuple(digit * 10.0**-power for power in range(1, 15) for digit in (1, 2, 5))
@@ -108,42 +110,67 @@ class Inline:
         if not _statistic_of(c, statistic) or not output.is_floating_point():
             return None
         with torch.no_grad():
-            return self._compared(c, statistic.detach().double(), inverse, output.dtype)
+            axes = tuple(axis for axis in range(c.dim()) if statistic.shape[axis] == 1 and c.shape[axis] > 1)
+            y = next((y for out, y in self.former if out is c), None)
+            few = _slices(statistic.shape)
+            part = None if y is None else y[few]
+            if _compared(c[few], statistic[few], part, axes, inverse, output.dtype) is None:
+                return None
+            return _compared(c, statistic, y, axes, inverse, output.dtype)
 
-    def _compared(self, c: Tensor, statistic: Tensor, inverse: bool, dtype: torch.dtype) -> Written | None:
-        axes = tuple(axis for axis in range(c.dim()) if statistic.shape[axis] == 1 and c.shape[axis] > 1)
-        size, s = (
-            math.prod(c.shape[axis] for axis in axes),
-            (1 / statistic if inverse else statistic).flatten(),
-        )
-        wide = c.detach().double()
-        square = wide.square().mean(axes).flatten()
-        live = (square > 0) & torch.isfinite(s)
-        if size < 2 or int(live.sum()) < LEAST:
-            return None
-        square, s = square[live], s[live]
-        y = next((y for out, y in self.former if out is c), None)
-        mean = torch.zeros_like(square) if y is None else y.detach().double().mean(axes).flatten()[live]
-        cond = 1 + mean.abs() / square.sqrt()
-        if y is not None and bool((wide.mean(axes).flatten()[live].abs() > 1e-3 * square.sqrt()).any()):
-            return None
-        allowed = 4 * unit_roundoff(dtype) * roundings(0, size) * float(cond.max())
-        for k in (1.0, size / (size - 1), float(size)):
-            gap = s.square() / k - square
-            # Where the spread is least, eps shows most.
-            eps = float(gap[square <= square.kthvalue(1 + len(square) // 4).values].median())
-            for tried in (0.0, _round(eps), eps):
-                off = float(((gap - tried).abs() / (square + tried)).max())
-                if tried >= 0 and off <= allowed:
-                    family = Family.RMS if y is None else Family.CENTRED
-                    return Written(c if y is None else y, axes, family, tried, k**-0.5, off, dtype)
+
+def _compared(
+    c: Tensor, statistic: Tensor, y: Tensor | None, axes: tuple[int, ...], inverse: bool, dtype: torch.dtype
+) -> Written | None:
+    size, s = math.prod(c.shape[axis] for axis in axes), statistic.detach().double().flatten()
+    s = 1 / s if inverse else s
+    wide = c.detach().double()
+    square = wide.square().mean(axes).flatten()
+    live = (square > 0) & torch.isfinite(s)
+    if size < 2 or int(live.sum()) < LEAST:
         return None
+    square, s = square[live], s[live]
+    mean = torch.zeros_like(square) if y is None else y.detach().double().mean(axes).flatten()[live]
+    if y is not None and bool((wide.mean(axes).flatten()[live].abs() > 1e-3 * square.sqrt()).any()):
+        return None
+    allowed = 4 * unit_roundoff(dtype) * roundings(0, size) * float((1 + mean.abs() / square.sqrt()).max())
+    if float(s.max()) <= float(s.min()) * (1 + 100 * allowed):
+        # One number for all groups is no spread of theirs.
+        return None
+    for k in (1.0, size / (size - 1), float(size)):
+        gap = s.square() / k - square
+        # Where the spread is least, eps shows most.
+        eps = float(gap[square <= square.kthvalue(1 + len(square) // 4).values].median())
+        for tried in (0.0, _round(eps), eps):
+            off = float(((gap - tried).abs() / (square + tried)).max())
+            if tried >= 0 and off <= allowed:
+                family = Family.RMS if y is None else Family.CENTRED
+                return Written(c if y is None else y, axes, family, tried, k**-0.5, off, dtype)
+    return None
 
 
 def _round(eps: float) -> float:
     """The nearest number that a person would write, where it is near."""
     near = min(ROUND, key=lambda value: abs(value / eps - 1)) if eps > 0 else eps
     return near if eps > 0 and abs(near / eps - 1) < 0.05 else eps
+
+
+def _slices(shape: torch.Size) -> tuple[slice, ...]:
+    """The first groups of a statistic of this shape, `FEW` or a little more."""
+    left, found = FEW, []
+    for size in reversed(shape):
+        take = min(size, left)
+        found.append(slice(0, take) if size > 1 else slice(None))
+        left = -(-left // max(1, take))
+    return tuple(reversed(found))
+
+
+def _of_weights(statistic: Tensor) -> bool:
+    """Whether it is a parameter in another shape."""
+    node: Any = statistic.grad_fn
+    while node is not None and len(node.next_functions) == 1:
+        node = node.next_functions[0][0]
+    return node is None or hasattr(node, "variable")
 
 
 def _statistic_of(y: Any, statistic: Any) -> bool:
@@ -154,4 +181,5 @@ def _statistic_of(y: Any, statistic: Any) -> bool:
         return False
     if statistic.is_leaf or statistic.numel() >= y.numel():
         return False
-    return all(b in (1, a) for a, b in zip(y.shape, statistic.shape, strict=True))
+    fits = all(b in (1, a) for a, b in zip(y.shape, statistic.shape, strict=True))
+    return fits and not _of_weights(statistic)

@@ -100,7 +100,12 @@ def _first(y: Tensor) -> Tensor:
     return y / (1 + y.abs().mean(-1, keepdim=True))
 
 
-@pytest.mark.parametrize("function", [_softmax, _gate, _first])
+def _scaled(y: Tensor) -> Tensor:
+    # The same tiny factor everywhere, as LayerScale has it, here from the data.
+    return y * (1e-6 + 0 * y.mean(-1, keepdim=True))
+
+
+@pytest.mark.parametrize("function", [_softmax, _gate, _first, _scaled])
 def test_what_divides_by_something_else_is_no_layer(function: Callable[[Tensor], Tensor]) -> None:
     torch.manual_seed(0)
     model = nn.Sequential(Inside(function), nn.LayerNorm(3)).double()
