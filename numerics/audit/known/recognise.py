@@ -75,6 +75,8 @@ def _recognised(module: nn.Module, y: Tensor, definition: str | None) -> Recogni
     if y.dim() < 2 or y.shape[0] == 0:
         return None
     probe = _Probe(module)
+    if definition is None and (probe(y[:2].double()) is None or probe.functions):
+        return None
     generator = torch.Generator().manual_seed(0)
     count = max(2, min(16, NUMBERS // max(1, y[0].numel())))
     noise = torch.randn((count, *y.shape[1:]), generator=generator, dtype=torch.float64).to(y.device)
