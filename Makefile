@@ -29,6 +29,7 @@ test: $(READY)
 
 docs: $(READY)
 	@$(PIP) -e '.[docs]'
+	@$(BIN)/python docs/reference/make.py
 	@$(BIN)/mkdocs build --quiet
 	@echo "build/docs/index.html"
 

@@ -1,4 +1,4 @@
-"""``notes``: the table of claims, the errata and the derivations, written from stored evidence."""
+"""``notes``: the table of claims, the errata, the derivations and a picture, written from stored evidence."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def pages() -> dict[str, str]:
     Raises:
         InputError: there is no stored evidence.
     """
+    from bnverify.experiments.report.html import picture_file
     from bnverify.theory import store
     from bnverify.theory.derivations import derivations
     from bnverify.theory.notes import claims_table, errata
@@ -33,6 +34,7 @@ def pages() -> dict[str, str]:
         "claims.md": claims_table(entries.values()),
         "errata.md": errata(entries.values()),
         "derivations.md": derivations(entries),
+        "theorem-4.1.svg": picture_file(entries["thm-4.1"]),
     }
 
 

@@ -22,10 +22,10 @@ from bnverify.experiments.report.notes_page import body
 from bnverify.experiments.report.pages import render
 from bnverify.numerics.tester import kills
 from bnverify.theory import store
-from bnverify.theory.decide.conjectures import written as conjectures
 from bnverify.theory.derivations import derivations
 from bnverify.theory.notes import PREFACE, erroneous, in_source_order, source_of
 from bnverify.theory.registry import registry
+from bnverify.theory.results import NOTES as FOLDER
 from bnverify.theory.writing.claim_page import corrected, name_of, printed
 from markupsafe import Markup
 
@@ -45,7 +45,10 @@ TRUSTED = (
 
 NOTES: dict[str, tuple[str, Callable[[dict[str, store.Stored]], str]]] = {
     "derivations": ("Derivations", derivations),
-    "conjectures": ("Conjectures, decided", lambda entries: conjectures()),
+    "conjectures": (
+        "Conjectures, decided",
+        lambda entries: (FOLDER / "conjectures.md").read_text(encoding="utf-8"),
+    ),
 }
 """Further pages: their name, title, and what writes their Markdown from the stored evidence."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from bnverify.experiments.report.mathml import contrasted, displayed, inline, mathml, prose
 from bnverify.experiments.report.strips import axis_of, strip
+from bnverify.theory.store import Stored
 from bnverify.theory.writing.blocks import (
     Arrows,
     Block,
@@ -22,6 +23,7 @@ from bnverify.theory.writing.blocks import (
     Values,
     Words,
 )
+from bnverify.theory.writing.claim_page import page
 from bnverify.theory.writing.words import ascii_math
 from markupsafe import Markup, escape
 
@@ -149,6 +151,42 @@ def _cells(rows: Iterable[dict], endpoint: dict) -> Markup:  # type: ignore[type
     return Markup(
         '<div class="table-box" tabindex="0"><table class="cells">{}<tbody>{}</tbody></table></div>'
     ).format(head, Markup("").join(made))
+
+
+LIGHT = {
+    "fg": "#1d1d1f",
+    "muted": "#5f6065",
+    "grid": "#dcdad4",
+    "rule": "#dad8d1",
+    "printed": "#c2410c",
+    "corrected": "#0369a1",
+    "proved": "#0b6b50",
+    "third": "#047857",
+    "fourth": "#7e3a8c",
+    "bg": "#ffffff",
+}
+"""The colours of the light theme, for pictures that stand outside a page."""
+
+
+def standalone(svg: str) -> str:
+    """A picture of a page as a file of its own: with a ground, and with colours for variables."""
+    for name, colour in LIGHT.items():
+        svg = svg.replace(f"var(--{name})", colour)
+    return re.sub(r"(<svg [^>]*>)", r'\1<rect width="100%" height="100%" fill="#ffffff"/>', svg, count=1)
+
+
+def picture_file(entry: Stored) -> str:
+    """The picture of a claim as an SVG file; empty where it has none."""
+    drawn = next((block for block in page(entry).blocks if isinstance(block, Arrows)), None)
+    if drawn is None:
+        return ""
+    style = (
+        "<style>text{font:16px serif}.axis{stroke:#dad8d1}.diagonal{stroke:#5f6065;stroke-dasharray:2 4}"
+        ".faint{fill:#5f6065;font-size:12px}</style>"
+    )
+    svg = standalone(str(plane(drawn.vectors, drawn.caption)))
+    svg = re.sub(r"(<svg [^>]*>)", rf"\1{style}", svg, count=1)
+    return svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n"
 
 
 _SIDE, _EDGE = 300, 34

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from bnverify.experiments.report.content import Picture
+from bnverify.experiments.report.html import standalone
 from bnverify.experiments.report.mathml import ascii_math
 from markupsafe import escape
 
@@ -35,16 +36,6 @@ INK = {
     "third": "#060606",
     "fourth": "#070707",
     "bg": "#080808",
-}
-_LIGHT = {
-    "fg": "#1d1d1f",
-    "muted": "#5f6065",
-    "grid": "#dcdad4",
-    "printed": "#c2410c",
-    "corrected": "#0369a1",
-    "third": "#047857",
-    "fourth": "#7e3a8c",
-    "bg": "#ffffff",
 }
 
 
@@ -136,13 +127,9 @@ def themed(figure: Any, name: str, caption: str, inks: Mapping[str, str] = INK) 
 def finish(figure: Any, name: str, caption: str) -> Picture:
     """The figure as a `Picture`: inline SVG with the page's colours, and a file with a background of its own."""
     inline = themed(figure, name, caption)
-    standalone = re.sub(r' role="img" aria-label="[^"]*"', "", inline, count=1)
-    for ink, colour in _LIGHT.items():
-        standalone = standalone.replace(f"var(--{ink})", colour)
-    standalone = re.sub(
-        r"(<svg [^>]*>)", r'\1<rect width="100%" height="100%" fill="#ffffff"/>', standalone, count=1
+    return Picture(
+        name, caption, inline, standalone(re.sub(r' role="img" aria-label="[^"]*"', "", inline, count=1))
     )
-    return Picture(name, caption, inline, standalone)
 
 
 def _dots(axes: Any, dots: Dots, size: float = 3.6) -> None:

@@ -13,7 +13,7 @@ from bnverify.commands.notes import pages
 NOTES = Path(__file__).parents[2] / "notes"
 
 
-@pytest.mark.parametrize("name", ["claims.md", "errata.md", "derivations.md"])
+@pytest.mark.parametrize("name", ["claims.md", "errata.md", "derivations.md", "theorem-4.1.svg"])
 def test_committed_notes_are_what_the_evidence_gives(name: str) -> None:
     assert (NOTES / name).read_text(encoding="utf-8") == pages()[name], "run `bnverify notes`"
 
@@ -40,7 +40,10 @@ def test_check_finds_an_edited_note(tmp_path: Path) -> None:
     note.write_text(note.read_text(encoding="utf-8").replace("refuted", "proved", 1), encoding="utf-8")
     result = run.invoke(application(), ["notes", "--check", "--out", str(tmp_path)])
     assert result.exit_code == 1
+    assert "stale" in result.output
     assert "claims.md" in result.output
+    note.unlink()
+    assert "absent" in run.invoke(application(), ["notes", "--check", "--out", str(tmp_path)]).output
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ class Absent:
         if name.split(".")[0] in {"torch", "numpy", "scipy", "matplotlib", "sklearn", "hypothesis"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Absent())
+from bnverify.experiments.report import build
+build.measuring = lambda: False
 from bnverify.__main__ import main
 main()
 """
@@ -31,10 +34,24 @@ def test_the_theory_needs_no_torch(arguments: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("check", "thm-4.1"), ("audit", "model.py:make"), ("report",)], ids=" ".join
+    ("arguments", "extra"),
+    [
+        (("check", "thm-4.1"), "torch"),
+        (("audit", f"{__file__}:make"), "torch"),
+        (("decide", "thm-4.1"), "decide"),
+    ],
+    ids=str,
 )
-def test_what_needs_torch_says_how_to_get_it(arguments: tuple[str, ...]) -> None:
+def test_what_needs_an_extra_says_how_to_get_it(arguments: tuple[str, ...], extra: str) -> None:
     done = called(*arguments)
     assert done.returncode == 2
-    assert "pip install 'bnverify[torch]'" in done.stderr
+    assert f"pip install 'bnverify[{extra}]'" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_without_torch_the_report_is_the_pages_of_the_theory(tmp_path: Path) -> None:
+    done = called("report", "--out", str(tmp_path / "report"))
+    assert done.returncode == 0, done.stderr
+    assert "pip install 'bnverify[report]'" in done.stderr
+    assert (tmp_path / "report" / "claims" / "thm-4.1.html").is_file()
+    assert not (tmp_path / "report" / "network.html").exists()

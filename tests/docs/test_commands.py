@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 import shlex
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import typer
@@ -95,3 +99,50 @@ def test_the_property_tests_of_an_outside_project_pass(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def module(path: Path) -> ModuleType:
+    """A script of the documentation, imported."""
+    spec = importlib.util.spec_from_file_location(f"docs_{path.parent.name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def test_the_reference_is_made_from_the_code() -> None:
+    made = module(ROOT / "docs" / "reference" / "make.py")
+    pages = {name: write() for name, write in made.PAGES.items()}
+    contents = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert all(f"reference/{name}" in contents for name in pages)
+    assert "| `thm-4.1` | refuted |" in pages["claims.md"]
+    assert "| `gamma` | γ |" in pages["vocabulary.md"]
+    assert "## assert_holds" in pages["python.md"]
+    assert "| mutant |" in pages["words.md"]
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "docs" / "tutorials").glob("*.md")))
+def test_every_tutorial_is_an_executed_notebook_too(name: str) -> None:
+    pytest.importorskip("nbclient", reason="nbclient is in the extra [docs]")
+    made = module(ROOT / "docs" / "notebooks" / "make.py")
+    path = ROOT / "docs" / "notebooks" / f"{name}.ipynb"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    sources = [(cell["cell_type"], "".join(cell["source"])) for cell in stored["cells"]]
+    assert sources == made.cells(name), f"python docs/notebooks/make.py {name}"
+    ran = [cell for cell in stored["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["execution_count"] for cell in ran)
+    assert all(output["output_type"] != "error" for cell in ran for output in cell["outputs"])
+    assert path.stat().st_size < 60_000
+
+
+def test_a_notebook_runs_and_says_the_same_again() -> None:
+    pytest.importorskip("nbclient", reason="nbclient is in the extra [docs]")
+    made = module(ROOT / "docs" / "notebooks" / "make.py")
+    stored = json.loads((ROOT / "docs" / "notebooks" / "theorem.ipynb").read_text(encoding="utf-8"))
+
+    def said(cells: list[Any]) -> list[str]:
+        texts = ("".join(output.get("text", "")) for cell in cells for output in cell.get("outputs", ()))
+        return [re.sub(r"\d+\.\d+ s", "", text) for text in texts]
+
+    assert said(made.executed("theorem").cells) == said(stored["cells"])
