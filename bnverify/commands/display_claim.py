@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
@@ -107,9 +108,9 @@ def _written(block: Block, everything: bool) -> Iterator[tuple[Text | Table, int
         case Words(text, muted):
             yield Text(plain(text).replace("`", ""), style="dim" if muted else ""), 0
         case Judged(lead, word, tight, why):
-            text = Text(f"{lead}: " if lead else "")
-            text.append_text(verdict_text(word))
-            yield text.append(f"{', an equality' if tight else ''}. {plain(why)}"), 0
+            judged = Text(f"{lead}: " if lead else "")
+            judged.append_text(verdict_text(word))
+            yield judged.append(f"{', an equality' if tight else ''}. {plain(why)}"), 0
         case Formula(_, text, given, _, against):
             shown = Text(style="bold")
             for piece, new in marked(text, against) if against else [(text, False)]:
@@ -140,7 +141,7 @@ def _written(block: Block, everything: bool) -> Iterator[tuple[Text | Table, int
                 yield from _written(one, everything)
 
 
-def _table(rows: Iterable[dict]) -> Table:  # type: ignore[type-arg]
+def _table(rows: Iterable[Mapping[str, Any]]) -> Table:
     """Size, interval and answer of every network, and of every part of the training."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in ("", "of / against", "size [95 %], seeds as claimed", ""):

@@ -314,14 +314,19 @@ def _figures(
 
 
 def _notes(
-    results: Annotated[Path, typer.Argument(help="Folder of summaries.")] = Path("notes/results"),
+    results: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of summaries; the installed ones if none.", show_default=False),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="The document.")] = Path("notes/reproduction.md"),
 ) -> None:
     """Write notes/reproduction.md from the summaries in notes/results."""
     from bnverify.base.files import write_text
     from bnverify.experiments.report import reproduction_notes
+    from bnverify.theory.results import RESULTS
 
-    write_text(out, reproduction_notes.render(results))
+    options.folder(results, "holds summaries")
+    write_text(out, reproduction_notes.render(results or RESULTS))
     print(out)
 
 

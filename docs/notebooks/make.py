@@ -74,7 +74,7 @@ def executed(name: str) -> Any:
     """
     made = notebook(name)
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    os.environ.update(COLUMNS="100", PYTHONWARNINGS="ignore")
+    os.environ.update(COLUMNS="100", PYTHONWARNINGS="ignore", NO_COLOR="1", TERM="dumb")
     with TemporaryDirectory() as place:
         NotebookClient(made, timeout=600, resources={"metadata": {"path": place}}).execute()
     for cell in made.cells:

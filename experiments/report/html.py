@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from bnverify.experiments.report.mathml import contrasted, displayed, inline, mathml, prose
 from bnverify.experiments.report.strips import axis_of, strip
@@ -124,7 +125,7 @@ def _block(block: Block, link: Link, taken: set[str]) -> Markup:
             return Markup("<details><summary>{}</summary>{}</details>").format(inline(title), body)
 
 
-def _cells(rows: Iterable[dict], endpoint: dict) -> Markup:  # type: ignore[type-arg]
+def _cells(rows: Iterable[Mapping[str, Any]], endpoint: Mapping[str, Any]) -> Markup:
     """Each comparison with its interval and its seeds as a picture: shaded what is claimed, a dot a seed."""
     rows = list(rows)
     known = [row for row in rows if row.get("log_ratios")]
