@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -19,9 +20,10 @@ def main() -> None:
     0 as claimed; 1 a check failed; 2 the input or the machine is at fault; 3 undecided; 70 a bug of ours; 130 stopped;
     141 nobody reads any more; 143 ended from outside.
     """
+    codecs.register_error("spelt", spelt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without ≤ shows ?, not a traceback
+            stream.reconfigure(errors="spelt")  # a terminal without ≤ shows <=
     signal.signal(signal.SIGTERM, _end)
     try:
         from bnverify.commands.cli import application
@@ -44,6 +46,24 @@ def main() -> None:
             file=sys.stderr,
         )
         _leave(BUG)
+
+
+ASCII = {
+    "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "−": "-", "–": "-", "·": "*", "×": "x", "√": "sqrt ", "→": "->",
+    "γ": "gamma", "σ": "sigma", "ε": "eps", "β": "beta", "λ": "lambda", "μ": "mu", "α": "alpha", "κ": "kappa",
+    "ρ": "rho", "ŷ": "yhat", "ĝ": "ghat", "𝟏": "1", "‖": "||", "⟨": "<", "⟩": ">", "ᵀ": "'", "∇": "grad ",
+    "²": "^2", "³": "^3", "⁴": "^4", "₀": "_0", "ⱼ": "_j", "…": "...", "“": '"', "”": '"', "’": "'", "Σ": "sum ",
+    "′": "'", "∞": "inf", "ą": "a", "\u0302": "^", "\u00a0": " ", "●": "*", "│": "|", "─": "-", "━": "-",
+}  # fmt: skip
+"""How a terminal that knows ASCII alone is told of the letters and signs."""
+
+
+def spelt(error: UnicodeError) -> tuple[str, int]:
+    """An error handler of codecs: what cannot be encoded, by its name; ? where it has none."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(ASCII.get(letter, "?") for letter in text), error.end
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -16,6 +16,21 @@ def at_least(least: int, name: str, value: float | None) -> None:
         raise InputError(f"{name} {value:g}; expected a number from {least} on")
 
 
+MOST, A_SECOND = 100_000_000, 10_000
+"""The most random instances that are drawn, and about how many of a statement are judged in a second."""
+
+
+def trials(count: int) -> None:
+    """Raises InputError where a number of random instances is none, or more than anybody waits for."""
+    if count <= 0:
+        raise InputError(f"--trials {count} asks for nothing; give a number from 1 on")
+    if count > MOST:
+        hours = count / A_SECOND / 3600
+        raise InputError(
+            f"--trials {count} would take about {hours:,.0f} hours a statement; give at most {MOST:,} and other seeds"
+        )
+
+
 def positive(name: str, value: float | None) -> None:
     """Raises InputError where a number is not above 0; None is no number."""
     if value is not None and not value > 0:

@@ -52,6 +52,16 @@ def claims_table(entries: list[Stored]) -> Table:
     return table
 
 
+def stacked(entries: list[Stored]) -> Text:
+    """id and verdict in a line and the reason below, where there is no room for a table."""
+    text = Text()
+    for entry in entries:
+        text.append(f"{entry.id} ", style="bold").append_text(verdict_text(entry.verdict))
+        text.append(f"\n  {plain(entry.claim.why)}\n")
+    text.rstrip()
+    return text
+
+
 def short_table(entries: list[Stored]) -> Table:
     """id, verdict and one line of why, cut at the width of the terminal."""
     table = Table(box=None, pad_edge=False, show_header=False)

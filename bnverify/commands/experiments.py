@@ -83,9 +83,10 @@ def _train(
     """Train one recipe and record it in a folder."""
     from bnverify.experiments.run import events, recipes, record
 
+    chosen = recipes.override(recipes.named(recipe), overrides or [])
     if tensorboard:
         events.require()
-    folder, _ = _run(recipes.override(recipes.named(recipe), overrides or []), recipe, out, resume, budget)
+    folder, _ = _run(chosen, recipe, out, resume, budget)
     if tensorboard:
         print(events.write(record.read(folder)))
 

@@ -70,7 +70,7 @@ def check(
     from bnverify.base.ids import select
     from bnverify.theory.registry import registry
 
-    options.at_least(1, "--trials", trials)
+    options.trials(trials)
     options.one_of("--dtype", dtype, ("float64", "float32"))
     options.device(device)
     options.writable(out)

@@ -48,7 +48,7 @@ def report(
     With DIR, write the page of that reproduction instead: claims, figures, insertions, protocols, definitions. Where
     runs are missing it shows what is there, names them, and exits with 2.
     """
-    options.at_least(1, "--trials", trials)
+    options.trials(trials)
     options.device(device)
     options.folder(folder, "bnverify reproduce wrote")
     if folder is None:

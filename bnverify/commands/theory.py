@@ -45,6 +45,8 @@ def register(app: typer.Typer) -> None:
 
 FEW = 5
 """So many claims are judged anew before they are listed; a whole table says what the kernel said last."""
+STACKED = 60
+"""Columns below which a claim takes several lines."""
 NAMED = ("thm-", "obs-", "lem-", "fact-")
 """How the ids of the theorems begin, which ``claims`` lists where nothing else is asked."""
 
@@ -65,13 +67,15 @@ def claims(
         print(json.dumps(items, ensure_ascii=False, indent=2))
     else:
         from bnverify.base.terminal import console
-        from bnverify.commands.display import claims_table, short_table
+        from bnverify.commands.display import claims_table, short_table, stacked
 
+        out = console()
+        narrow = out.width < STACKED
         if ids or everything:
-            console().print(claims_table(stored))
+            out.print(stacked(stored) if narrow else claims_table(stored))
         else:
             named = [entry for entry in stored if entry.id.startswith(NAMED)]
-            console().print(short_table(named))
+            out.print(stacked(named) if narrow else short_table(named))
             rest = len(stored) - len(named)
             print(f"and {rest} more: `bnverify claims --all`; one in full: `bnverify show {named[0].id}`")
     _warn(stored)

@@ -35,7 +35,8 @@ def cells(name: str) -> list[tuple[str, str]]:
             lines = [
                 line for line in block[2].splitlines() if not re.match(r"bnverify (reproduce|judge)", line)
             ]
-            found += [("code", "\n".join(map(shell, lines)))] if lines else [("markdown", part)]
+            source = "\n".join(["%%bash --no-raise-error", *map(shell, lines)])
+            found += [("code", source)] if lines else [("markdown", part)]
         else:
             found.append(("markdown", part))
     return found
@@ -52,7 +53,7 @@ def python(source: str) -> str:
 def shell(line: str) -> str:
     """A command as a cell; of long output the first 25 lines."""
     words = line.removeprefix("bnverify ")
-    return f"!{line}" + (" | head -25" if words.startswith(LONG) else "")
+    return line + (" | head -25" if words.startswith(LONG) else "")
 
 
 def notebook(name: str) -> Any:

@@ -31,11 +31,10 @@ from bnverify.theory.empirical import committed, measured_for, overall
 from bnverify.theory.registry import registry
 from numpy.typing import NDArray
 
+from bnverify.base import options
 from bnverify.base.errors import InputError
 
 Progress = Callable[[int, int, str], None]
-MOST, A_SECOND = 10**8, 10_000
-"""The most instances of one call, and about how many of one statement a core judges in a second."""
 
 
 class _Gathered:
@@ -89,13 +88,7 @@ def validated(trials: int, device: str) -> torch.device:
     Raises:
         InputError: fewer than one trial, or a device that is not there.
     """
-    if trials <= 0:
-        raise InputError(f"--trials {trials} asks for nothing; give a number from 1 on")
-    if trials > MOST:
-        hours = trials / A_SECOND / 3600
-        raise InputError(
-            f"--trials {trials} would take about {hours:,.0f} hours a statement; give at most {MOST:,} and other seeds"
-        )
+    options.trials(trials)
     try:
         found = torch.device(device)
         torch.zeros(1, device=found)

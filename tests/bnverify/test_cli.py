@@ -108,6 +108,14 @@ def test_a_terminal_that_knows_ascii_only_gets_no_traceback():
     done = called("show", "thm-4.1", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
+    assert "m >= 2, gamma any real, sigma > 0, eps = 0" in done.stdout
+
+
+@pytest.mark.parametrize("columns", ["0", "20"])
+def test_a_narrow_terminal_gets_a_claim_in_several_lines(columns):
+    done = called("claims", env={**os.environ, "COLUMNS": columns})
+    assert done.returncode == 0
+    assert done.stdout.startswith("thm-4.1 refuted\n  1/√m should be 1/m")
 
 
 def test_a_reader_that_stops_early_causes_no_traceback():

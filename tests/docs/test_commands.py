@@ -142,7 +142,9 @@ def test_a_notebook_runs_and_says_the_same_again() -> None:
     stored = json.loads((ROOT / "docs" / "notebooks" / "theorem.ipynb").read_text(encoding="utf-8"))
 
     def said(cells: list[Any]) -> list[str]:
+        """The lines with verdicts."""
         texts = ("".join(output.get("text", "")) for cell in cells for output in cell.get("outputs", ()))
-        return [re.sub(r"\d+\.\d+ s", "", text) for text in texts]
+        found = re.findall(r"^(?:thm|obs|lem|fact)-.*|.*As printed: .*", "\n".join(texts), re.M)
+        return [re.sub(r"\d+\.\d+ s", "", line) for line in found]
 
-    assert said(made.executed("theorem").cells) == said(stored["cells"])
+    assert said(made.executed("theorem").cells) == said(stored["cells"]) != []
