@@ -11,6 +11,7 @@ from bnverify.theory.grammar import parse
 from bnverify.theory.kernel import Verified
 from bnverify.theory.points import replay
 from bnverify.theory.points.batch import size_of
+from bnverify.theory.points.maxima import certificate_at
 
 SIDES = frozenset({"left", "right", "left_float", "right_float"})
 
@@ -129,6 +130,8 @@ class Decision:
         if self.answer == "proved":
             kinds = sorted({check.method for check in self.verified})
             out.append(f"proved for {where}: the kernel accepted a certificate ({', '.join(kinds)})")
+        elif self.answer == "refuted" and self.m is None:
+            out.append(f"refuted for {where}: the kernel accepted a proof that there is no such instance")
         elif self.answer == "refuted":
             least = ", the smallest there is" if self.smallest else ""
             out.append(f"refuted at m = {self.m}{least}; scope {where}")
@@ -191,12 +194,15 @@ class Decision:
 
     def _certificate(self) -> dict[str, Any] | None:
         if self.answer == "refuted":
-            return {"kind": "point", "checked_by": "kernel"}
+            kind = "point" if self.m else "terms"
+            return {"kind": kind, "checked_by": "kernel", "items": list(self.certificate)}
         if self.answer != "proved":
             return None
         kinds = {check.method for check in self.verified}
         return {
-            "kind": "identity" if kinds == {"identity"} else "terms",
+            "kind": {"identity": "identity", "witness": "point"}.get(min(kinds), "terms")
+            if len(kinds) == 1
+            else "terms",
             "checked_by": "kernel",
             "items": list(self.certificate),
         }
@@ -214,6 +220,11 @@ def combined(asked: Conjecture, found: list[Outcome]) -> Decision:
         "open", asked.statement, asked.given, asked.norm, scope(found), tried=tried, outcomes=tuple(found)
     )
     bad = next((outcome for outcome in found if outcome.answer == "refuted"), None)
+    if bad is not None and bad.instance is None:  # that something exists is refuted by a proof
+        assert bad.verified is not None
+        return replace(
+            base, answer="refuted", certificate=tuple(map(item, bad.proofs)), verified=(bad.verified,)
+        )
     if bad is not None:
         return convicted(base, bad)
     real = [outcome for outcome in found if outcome.answer != "vacuous"]
@@ -260,6 +271,7 @@ def convicted(base: Decision, bad: Outcome) -> Decision:
         m=size_of(instance),
         smallest=bad.smallest,
         counterexample=instance | shown,
+        certificate=(item(Proof(bad.case.claim, certificate_at(bad.case.claim, instance), verified)),),
         verified=(verified,),
     )
 

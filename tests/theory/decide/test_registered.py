@@ -1,8 +1,10 @@
 """The claims of the registry, decided anew: nothing is decided otherwise."""
 
 import pytest
-from bnverify.theory.decide.registered import decided, parts
+from bnverify.theory.decide.registered import Part, decided, parts
 from bnverify.theory.decide.solvers import Portfolio
+from bnverify.theory.kernel import Claim, judge
+from bnverify.theory.normalisations import NORMALISATIONS
 from bnverify.theory.registry import registry
 
 NAMED = [
@@ -36,3 +38,21 @@ def test_no_registered_reading_is_decided_otherwise_and_few_stay_open():
     }
     assert wrong == set()
     assert [found for _, found in words].count("open") <= 0.05 * len(words)
+
+
+@pytest.mark.parametrize(
+    ("statement", "word", "kind"),
+    [
+        ("v @ one < 0", "refuted", "terms"),
+        ("g @ g < v @ v", "proved", "point"),
+        ("g @ g < 0", "refuted", "terms"),
+    ],
+)
+def test_that_something_exists_has_a_witness_or_a_proof_that_nothing_does(statement, word, kind):
+    norm = NORMALISATIONS["batch-norm"]
+    claim = Claim(norm.text, statement, needs=norm.needs, quantifier="exists")
+    with Portfolio(20) as portfolio:
+        found = decided(Part("none", "exists", claim, word), portfolio)
+    assert (found.answer, found.to_json()["certificate"]["kind"]) == (word, kind)
+    (item,) = found.certificate
+    assert judge(claim, item["certificate"]).verdict == word
