@@ -126,7 +126,7 @@ def test_two_audits_are_compared(target: str, tmp_path: Path) -> None:
         (["--batch-sizes", "4,x"], "'x' is no number"),
         (["--batch-sizes", "400"], "is not there"),
         (["--rows", "-1"], "rows -1"),
-        (["--compare", "a.json", "b.json"], "cannot be read"),
+        (["--compare", "a.json", "b.json"], "no such file"),
     ],
 )
 def test_bad_input_is_one_line(target: str, words: list[str], message: str) -> None:
