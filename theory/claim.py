@@ -145,7 +145,6 @@ class Proof:
     terms: Any = None
     lemma: str | None = None
     at: Instance | None = None
-    eps: bool = False
     multiplier: str = "1"
     example: Instance | None = None
 

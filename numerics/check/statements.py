@@ -8,6 +8,7 @@ from functools import cache
 from bnverify.numerics.check.findings import term_nodes
 from bnverify.numerics.measure.instances import Family, Kind
 from bnverify.numerics.measure.spaces import TEXTS, WHY_NOT
+from bnverify.theory.cases import eps_of
 from bnverify.theory.claim import Claim, Corrected, Data, Reading, rational, status_of
 from bnverify.theory.grammar import Node, names_in, parse
 from bnverify.theory.notation import PLAIN
@@ -47,12 +48,12 @@ def _names(stated: Reading | Corrected) -> frozenset[str]:
     return frozenset().union(*(names_in(parse(text)) for text in texts))
 
 
-def _positive_eps(reading: Reading | Corrected) -> bool:
+def _positive_eps(claim: Claim, reading: Reading | Corrected) -> bool:
     """Whether the evidence, a proof or a counterexample, is about eps > 0."""
     refutation = reading.refutation if isinstance(reading, Reading) else None
     points = () if refutation is None else (refutation.smallest, refutation.generic)
     positive = any(instance is not None and rational(instance.eps) != 0 for instance in points)
-    return positive or (reading.proof is not None and reading.proof.eps)
+    return positive or (reading.proof is not None and eps_of(claim, reading)[0] == "positive")
 
 
 def _matched(reading: Reading | Corrected, data: Data) -> bool:
@@ -64,9 +65,9 @@ def _matched(reading: Reading | Corrected, data: Data) -> bool:
     return "gamma = sigma" in data.fixed or (smallest is not None and smallest.gamma == "s")
 
 
-def kind_of(reading: Reading | Corrected) -> tuple[Kind | None, str]:
+def kind_of(claim: Claim, reading: Reading | Corrected) -> tuple[Kind | None, str]:
     """The kind of instances on which a statement is checked, or None and why there is none."""
-    eps = _positive_eps(reading)
+    eps = _positive_eps(claim, reading)
     family: Family
     hypotheses = {h.name for h in reading.hypotheses}
     match reading.setting:
@@ -125,7 +126,7 @@ def _stated(name: str) -> tuple[Stated, ...]:
     out = []
     for slug, role, summary, item in listed:
         tight = found[slug].tight
-        kind, why_not = kind_of(item)
+        kind, why_not = kind_of(claim, item)
         tree = parse(item.says.text)
         left, right = ([], []) if why_not else term_nodes(tree)
         out.append(

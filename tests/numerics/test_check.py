@@ -281,10 +281,10 @@ def test_json_is_nothing_but_json() -> None:
 
 def test_all_but_what_no_random_batch_can_express_is_asked() -> None:
     readings = [
-        item
+        (claim, item)
         for claim in registry().values()
         for item in (*claim.readings, *([claim.corrected] if claim.corrected is not None else []))
     ]
-    reasons = [kind_of(item)[1] for item in readings]
+    reasons = [kind_of(claim, item)[1] for claim, item in readings]
     assert len(readings) - sum(map(bool, reasons)) >= 330
     assert "no random batch has the quantities" not in " ".join(reasons), "every refusal says why"

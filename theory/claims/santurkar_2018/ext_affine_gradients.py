@@ -51,7 +51,7 @@ def _identity(slug: str, title: str, says: str, why: str, eps: bool = False) -> 
                 summary="an identity, with the gradients of gamma and beta by differentiation",
                 says=says,
                 data=Data(parameters="y, gamma and beta of one unit"),
-                proof=Proof(steps=STEPS, eps=eps),
+                proof=Proof(steps=STEPS),
                 setting="affine",
                 needs=("gamma != 0",) if "/gamma" in says else (),
             ),

@@ -97,7 +97,6 @@ FIRST_PART = Claim(
                     ),
                     "gamma**2 * (eps/s**2)**2 * (g @ yhat)**2/(m**2*s**2*sigma**2)*given1*given2",
                 ),
-                eps=True,
             ),
             needs=("0 < sigma",),
             admitted=False,
@@ -129,7 +128,7 @@ FIRST_PART = Claim(
     ),
     corrected=Corrected(
         says=QUADRATIC_FORM,
-        proof=Proof(eps=True),
+        proof=Proof(),
         text="an equality again: H acts on the damped gradient P v, and the additive term has two parts",
     ),
     scope=SCOPE,
@@ -193,7 +192,6 @@ SECOND_PART = Claim(
                     ),
                     "gamma**2 * (eps/s**2)**2 * (g @ yhat)**2/(m**2*s**2*sigma**2)*given1*given2",
                 ),
-                eps=True,
             ),
             needs=("0 < sigma",),
             admitted=False,
@@ -223,7 +221,7 @@ SECOND_PART = Claim(
     ),
     corrected=Corrected(
         says=SECOND_PART_CORRECTED,
-        proof=Proof(terms=BY_RELATIVE_NORMS, eps=True),
+        proof=Proof(terms=BY_RELATIVE_NORMS),
         text="the additive term of the equality, and the hypothesis on the damped gradient P v",
         hypotheses=(DAMPED_NOT_INCREASED,),
         assumptions=("(Pv)'H(Pv) <= g'Hg", "gamma != 0"),

@@ -50,7 +50,7 @@ def _formula(
                 summary="for every number m of elements in a group",
                 says=says,
                 data=FEATURES,
-                proof=Proof(steps=steps, eps=eps),
+                proof=Proof(steps=steps),
                 setting=setting,
             ),
         ),
@@ -169,7 +169,7 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=LAYER_NORM_GRADIENT,
-            proof=Proof(eps=True),
+            proof=Proof(),
             text="the reductions are those of D g",
             setting="layer-norm",
         ),
@@ -201,7 +201,7 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=RMS_NORM_GRADIENT,
-            proof=Proof(eps=True),
+            proof=Proof(),
             text="without the reduction of the mean",
             setting="rms-norm",
         ),

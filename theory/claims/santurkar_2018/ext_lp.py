@@ -104,7 +104,7 @@ def _claim(p: str, title: str, readings: tuple[Reading, ...], corrected: str, wh
         kind="extension",
         quotation=QUOTATION,
         readings=readings,
-        corrected=Corrected(says=corrected, proof=Proof(eps=p == "2"), text=text, setting=f"l{p}-norm"),
+        corrected=Corrected(says=corrected, proof=Proof(), text=text, setting=f"l{p}-norm"),
         scope=SCOPE,
         why=why,
         remarks=(
@@ -155,9 +155,9 @@ CLAIMS = (
         "2",
         "The l_2 normalisation: is the additive term always a reduction?",
         (
-            _reading("unit", "2", "unit", proof=Proof(terms=L2_TERMS, eps=True)),
+            _reading("unit", "2", "unit", proof=Proof(terms=L2_TERMS)),
             _reading("layer", "2", "layer", _point((0, 1, 0, 2), (0, 1, 1, 0), 2, TWO_UNITS)),
-            _after_shift("2", proof=Proof(terms=L2_TERMS, eps=True)),
+            _after_shift("2", proof=Proof(terms=L2_TERMS)),
         ),
         GRADIENT_NORM_L2,
         "for one unit it is, with the terms of Theorem 4.1 corrected; where units share one n it need not be",

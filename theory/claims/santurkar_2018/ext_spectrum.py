@@ -97,7 +97,7 @@ def _formula(
                 says=says,
                 data=IN_Y,
                 hypotheses=hypotheses,
-                proof=Proof(steps=steps, eps=eps, terms=terms or None),
+                proof=Proof(steps=steps, terms=terms or None),
                 setting=setting,
             ),
         ),
@@ -226,7 +226,7 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=ALONG_YHAT_EPS,
-            proof=Proof(eps=True),
+            proof=Proof(),
             text="B can be positive semi-definite: at m = 2 it is y-hat'B y-hat times a projector",
         ),
         scope=ANY_EPS,
@@ -249,7 +249,6 @@ CLAIMS = (
                 proof=Proof(
                     steps=(Step(text="B maps the vector of ones to 0", says=OF_ONE),),
                     at=Instance(y=(0, 1), g=(1, 0), H=((1, 0), (0, 1)), eps=1, note="m = 2, H = I, eps = 1"),
-                    eps=True,
                 ),
             ),
         ),

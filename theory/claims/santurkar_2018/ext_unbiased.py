@@ -62,7 +62,7 @@ def _formula(
                 summary="an identity with 1/(m - 1) in the terms of y-hat",
                 says=says,
                 data=UNBIASED,
-                proof=Proof(steps=steps, eps=eps),
+                proof=Proof(steps=steps),
                 setting="unbiased",
             ),
         ),

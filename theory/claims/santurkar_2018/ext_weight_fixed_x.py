@@ -71,7 +71,7 @@ def _formula(
                 summary="an identity at every X and W",
                 says=says,
                 data=AT_X,
-                proof=Proof(steps=steps, eps=eps),
+                proof=Proof(steps=steps),
                 setting=setting,
             ),
         ),
@@ -154,7 +154,7 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=GRADIENT_NORM,
-            proof=Proof(steps=(CHAIN,), eps=True),
+            proof=Proof(steps=(CHAIN,)),
             text="what the weights see is X'Pg; for X'1 = 0 and W an eigenvector of X'X it loses its part along W",
             setting="weights",
         ),
@@ -216,7 +216,7 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=QUADRATIC_FORM,
-            proof=Proof(steps=(CHAIN,), eps=True),
+            proof=Proof(steps=(CHAIN,)),
             text="at every X, with P X dW and both of its products",
             setting="weights-at-X",
         ),
