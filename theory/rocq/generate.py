@@ -81,11 +81,11 @@ def write(questions: Iterable[Question]) -> Written:
     seen: dict[str, tuple[str, str]] = {}
     for question in questions:
         key = (question.claim, question.label)
-        if question.claim in UNPROVED:
-            outside[key] = UNPROVED[question.claim]
-            continue
         if "terms" not in question.certificate:
             outside[key] = POINT
+            continue
+        if question.claim in UNPROVED:
+            outside[key] = UNPROVED[question.claim]
             continue
         try:
             found = statement_of(question.asked, bool(question.certificate.get("negation", False)))
