@@ -297,6 +297,6 @@ def scope(found: list[Outcome]) -> tuple[str, ...]:
     claim = found[0].case.claim
     eps = {outcome.case.claim.eps for outcome in found}
     text = "eps >= 0" if len(eps) == 2 else "eps = 0" if eps == {"zero"} else "eps > 0"
-    if "eps" not in claim.definition:
-        return (f"m >= {claim.min_m}", *claim.needs)
-    return (f"m >= {claim.min_m}", text, *claim.needs)
+    met = tuple(found[0].case.formal.scope[2:])  # what a definition divides by, and whose signs it takes
+    where = (f"m >= {claim.min_m}",) if "eps" not in claim.definition else (f"m >= {claim.min_m}", text)
+    return (*where, *(claim.needs or met))

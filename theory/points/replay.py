@@ -207,7 +207,9 @@ def defined(claim: Claim, base: dict[str, Any]) -> Floats:
     for name in [name for name, _ in lines(claim.definition) if name in {"s", "s_j", "s_k"}]:
         if isinstance(s := room.names[name], Jet):
             continue  # no definition names them
-        room.names[f"sigma{name[1:]}"] = sigma = room.sqrt(s**2 - base["eps"]) if base["eps"] else s
+        with np.errstate(invalid="ignore"):  # where eps stands outside the root, s**2 may be less
+            sigma = room.sqrt(s**2 - base["eps"]) if base["eps"] else s
+        room.names[f"sigma{name[1:]}"] = sigma
         room.names[f"rho{name[1:]}"] = sigma**2 / s**2
     return room
 
