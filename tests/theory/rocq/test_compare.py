@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from bnverify.theory.rocq.compare import misread
-from bnverify.theory.rocq.generate import Written
+from bnverify.theory.rocq.generate import POINT, Written
 from bnverify.theory.rocq.library import library
 from bnverify.theory.rocq.witnesses import BY_HAND
 
@@ -49,3 +51,11 @@ def test_a_changed_statement_is_seen(made: Written, file: str, old: str, new: st
 def test_a_theorem_by_hand_that_is_not_compared_says_what_it_is() -> None:
     for theorem in BY_HAND:
         assert bool(theorem.reading) != bool(theorem.says), theorem.full
+
+
+def test_the_page_names_every_identity_that_is_not_in_rocq(made: Written) -> None:
+    page = (Path(__file__).parents[3] / "docs/contributing/rocq.md").read_text(encoding="utf-8")
+    named = re.findall(
+        r"`([\w.-]+)`", page.partition("### Identities that are not in Rocq")[2].partition("##")[0]
+    )
+    assert set(named) == {claim for (claim, _), reason in made.outside.items() if reason != POINT}
