@@ -18,9 +18,9 @@ from bnverify.numerics.measure.downstream import Downstream
 from bnverify.numerics.measure.extremum import along, input_for, maximum_on_ball
 from bnverify.numerics.measure.interval import Interval
 from bnverify.numerics.measure.rates import FreeNumbers
-from bnverify.numerics.measure.raw import Linear, RawRoom, Vec, define, times
+from bnverify.numerics.measure.raw import Linear, RawRoom, Vec, define, remembered, times
 from bnverify.numerics.measure.tape import SWEEP, Map, Tape, TapeRoom, Traced
-from bnverify.numerics.measure.tolerance import Measured, MeasuredVector, allowance, exact
+from bnverify.numerics.measure.tolerance import Measured, MeasuredVector, allowance, exact, length
 from bnverify.theory.grammar import Node, names_in, parse
 from bnverify.theory.room import Room, walk
 from torch import Tensor
@@ -158,7 +158,7 @@ class Batch(Room):
     @cached_property
     def _scales(self) -> tuple[Tensor, Tensor]:
         first, second = self.loss.scales(self.z.detach())
-        return (first + second * self.z.detach().norm(dim=-1), second) if self.matched else (first, second)
+        return (first + second * length(self.z.detach()), second) if self.matched else (first, second)
 
     @cached_property
     def _traced(self) -> tuple[Tape, dict[str, Any]]:
@@ -167,12 +167,12 @@ class Batch(Room):
         names: dict[str, Any] = {}
         for name, leaf in self._leaves.items():
             t = leaf.detach()
-            names[name] = tape.leaf(MeasuredVector(t, t.norm(dim=-1), 0.0))
+            names[name] = tape.leaf(MeasuredVector(t, length(t), 0.0))
         for name, number in self._numbers.items():
             t = number.detach()
             names[name] = tape.leaf(Measured(t, t.abs(), 0.0))
         ones = torch.ones(self.size, dtype=self.cond.dtype, device=self.cond.device)
-        names["one"] = tape.leaf(MeasuredVector(ones, ones.norm(dim=-1), 0.0), active=False)
+        names["one"] = tape.leaf(MeasuredVector(ones, length(ones), 0.0), active=False)
         names["m"] = tape.leaf(exact(self.size[1], self.cond), active=False)
         for name in (*self.given.operators, *(["T"] if "X" in self.given.operators else [])):
             of = "X" if name == "T" else name
@@ -203,7 +203,7 @@ class Batch(Room):
         if len(outs) == 1:
             return outs[0]
         return outs[0].tape.record(
-            MeasuredVector(self.z.detach(), self.z.detach().norm(dim=-1), 0.0),
+            MeasuredVector(self.z.detach(), length(self.z.detach()), 0.0),
             [(one, 1.0, (), 0) for one in outs],
         )
 
@@ -252,7 +252,7 @@ class Batch(Room):
         return Linear(lambda u: u.through(times(rows).action(Vec(u.value)).x, gain, fan), rows)
 
     def _own(self, t: Tensor) -> Any:
-        return MeasuredVector(t, t.norm(dim=-1), 0.0) if t.dim() == 2 else Measured(t, t.abs(), 0.0)
+        return MeasuredVector(t, length(t), 0.0) if t.dim() == 2 else Measured(t, t.abs(), 0.0)
 
     def _make(self, name: str) -> Any:
         letter, _, unit = name.partition("_")
@@ -269,11 +269,11 @@ class Batch(Room):
         if stem == "B":
             pair = unit if suffix else ""
             first, second = (f"_{pair[0]}", f"_{pair[1]}") if pair else ("", "")
-            return Linear(self._curve(f"y{first}", f"y{second}"))
+            return remembered(self._curve(f"y{first}", f"y{second}"))
         if stem in {"dW", "dgamma", "dbeta"} and {"dW": "W"}.get(stem, stem[1:]) + suffix in self.made:
             return self._gradient({"dW": "W"}.get(stem, stem[1:]) + suffix)
         if name == "HW" and "W" in self.made:
-            return Linear(self._curve("W", "W"))
+            return remembered(self._curve("W", "W"))
         if name in {"g_own", "dW_plain", "HW_plain"}:
             return self._plain(name)
         if name in {"dW_other", "HW_other"} and "X_other" in self.given.operators:
@@ -313,7 +313,7 @@ class Batch(Room):
                 self._part(image, f"_{pair[0]}" if pair else ""), self._scales[1], 4 * self.loss.depth + 1
             )
 
-        return Linear(action)
+        return remembered(action)
 
     def _plain(self, name: str) -> Any:
         """The plain network, z = y, with the same loss."""
@@ -336,7 +336,7 @@ class Batch(Room):
         grad = gradient(self._raw("n"), self._leaves["y"], keep=True)
         if name == "nu":
             value = grad.detach()
-            return MeasuredVector(value, 1 + value.norm(dim=-1), 8.0 * self.size[1])
+            return MeasuredVector(value, 1 + length(value), 8.0 * self.size[1])
         return Linear(
             lambda u: u.through(product(grad, self._leaves["y"], u.value), self.cond * 3, 16.0 * self.size[1])
         )

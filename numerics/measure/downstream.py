@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 
 import torch
 from bnverify.numerics.measure.derivatives import standardise
+from bnverify.numerics.measure.tolerance import length
 from torch import Tensor
 from torch.nn import functional
 
@@ -24,7 +25,7 @@ SHARED = {"shared": True}
 
 def _norm(t: Tensor) -> Tensor:
     """Euclidean norm of everything but the first dimension, (N,)."""
-    return t.flatten(1).norm(dim=1)
+    return length(t.flatten(1))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ Streams are drawn in chunks of fixed sizes, so that instance i does not depend o
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -275,7 +276,7 @@ def draw(kind: Kind, loss: str, m: int, seed: int, chunk: int, rows: int = 0) ->
         symbols |= {f"{name}{unit}": free.normal(rows) for name in ("gamma", "beta") for unit in ("_j", "_k")}
         inner = Coupled(inner, downstream(loss, free, rows, m), free.normal(rows), free.normal(rows))
     more, operators = _declared(
-        Source(seed, kind, loss, m, chunk, "declared"), rows, m, symbols, tensors["D"]
+        Source(seed, kind, loss, m, chunk, "declared"), TEXTS[kind.space], rows, m, symbols, tensors["D"]
     )
     symbols, tensors = symbols | more, tensors | operators
     drawn = Drawn(y, gamma, beta, inner, kind.matched, eps, tensors, vectors, symbols, setting=kind.space)
@@ -290,12 +291,13 @@ def draw(kind: Kind, loss: str, m: int, seed: int, chunk: int, rows: int = 0) ->
 
 
 def _declared(
-    draw: Source, rows: int, m: int, symbols: dict[str, Tensor], D: Tensor
+    draw: Source, text: str, rows: int, m: int, symbols: dict[str, Tensor], D: Tensor
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Numbers and operators that claims declare, each drawn so that what is assumed of it can hold.
 
     D0, steps, b_L, k: positive, b_L at least a_L. largest: above every |D_i|. r: the gradient of the two-layer network
-    (w2 w1 x1 - t)^2/2 in w1. C: centring, of both halves where they have two samples each. A: any matrix.
+    (w2 w1 x1 - t)^2/2 in w1. C: centring, of both halves where they have two samples each. A: any matrix. Both are
+    there where the definition ``text`` names them.
     """
     positive = {name: draw.powers(-1, 1, rows) for name in ("D0", "steps", "k")}
     numbers = positive | {name: draw.normal(rows) for name in ("w1", "w2")}
@@ -304,10 +306,13 @@ def _declared(
     numbers["largest"] = D.abs().amax(1) * draw.uniform(1.01, 2, rows)
     w1, w2, x1, t = numbers["w1"], numbers["w2"], symbols["x1"], symbols["t"]
     numbers["r"] = w2 * x1 * (w2 * w1 * x1 - t)
-    size = m // 2 if m % 2 == 0 and m > 2 else m
-    centred = torch.eye(size, dtype=torch.float64) - 1 / size
-    C = torch.block_diag(*[centred] * (m // size))
-    operators = {"C": C.expand(rows, m, m), "I": torch.ones_like(D), "A": draw.normal(rows, m, m) / m**0.5}
+    operators = {"I": torch.ones_like(D)}
+    if re.search(r"\bC\b", text):
+        size = m // 2 if m % 2 == 0 and m > 2 else m
+        centred = torch.eye(size, dtype=torch.float64) - 1 / size
+        operators["C"] = torch.block_diag(*[centred] * (m // size)).expand(rows, m, m)
+    if re.search(r"\bA\b", text):
+        operators["A"] = draw.normal(rows, m, m) / m**0.5
     return numbers, operators
 
 

@@ -77,6 +77,18 @@ class Linear:
         return Linear(lambda u: self.action(u) / factor)
 
 
+def remembered(action: Callable[[Any], Any]) -> Linear:
+    """A map whose images are kept: statements and their terms ask for the same ones."""
+    images: dict[int, tuple[Any, Any]] = {}
+
+    def act(u: Any) -> Any:
+        if id(u) not in images:
+            images[id(u)] = u, action(u)
+        return images[id(u)][1]
+
+    return Linear(act)
+
+
 def times(rows: Tensor) -> Linear:
     """The map of N matrices, (N, n, k), or of N diagonals, (N, n)."""
     if rows.dim() == 2:

@@ -10,7 +10,7 @@ magnitudes from which the quantity was formed. Nothing here knows a statement ab
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -150,6 +150,7 @@ class MeasuredVector:
     scale: Tensor
     count: float = 1.0
     error: Tensor = None  # type: ignore[assignment]
+    known: Tensor | None = field(default=None, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.error is None:
@@ -157,8 +158,10 @@ class MeasuredVector:
 
     @property
     def norm(self) -> Tensor:
-        """Euclidean norms, (N,)."""
-        return self.value.norm(dim=-1)
+        """Euclidean norms, (N,), computed once."""
+        if self.known is None:
+            object.__setattr__(self, "known", length(self.value))
+        return self.known  # type: ignore[return-value]
 
     def __add__(self, other: Any) -> MeasuredVector:
         if not isinstance(other, MeasuredVector):
@@ -216,6 +219,11 @@ class MeasuredVector:
         error = a * other.error + b * self.error + self.value.shape[-1] * a * b
         error = error + unit_roundoff(a.dtype) * self.error * other.error
         return Measured((self.value * other.value).sum(-1), self.scale * other.scale, 0, error)
+
+
+def length(rows: Tensor) -> Tensor:
+    """Euclidean norms along the last dimension; many times faster in float64 than `torch.linalg.vector_norm`."""
+    return rows.square().sum(-1).sqrt()
 
 
 def _measured(other: Any, like: Tensor) -> Measured | None:
