@@ -296,7 +296,6 @@ def _figures(
     from bnverify.experiments.judge import summary
     from bnverify.experiments.run import record
 
-    options.folder(folder, "bnverify reproduce wrote")
     if figure:
         figures.needs(tuple(figure))  # an unknown one is named before anything is judged
     found = record.runs_under(folder)
@@ -326,7 +325,6 @@ def _notes(
     from bnverify.experiments.report import reproduction_notes
     from bnverify.theory.results import RESULTS
 
-    options.folder(results, "holds summaries")
     write_text(out, reproduction_notes.render(results or RESULTS))
     print(out)
 
