@@ -13,7 +13,10 @@ from bnverify.theory.witness import UNASKED, witnesses_of
 def test_random_batches_are_named_where_the_checker_can_ask_them() -> None:
     for claim in registry().values():
         for stated in (*claim.readings, *filter(None, [claim.corrected])):
-            assert (kind_of(stated)[0] is None) == (stated.setting in UNASKED), (claim.id, stated.setting)
+            assert (kind_of(claim, stated)[0] is None) == (stated.setting in UNASKED), (
+                claim.id,
+                stated.setting,
+            )
 
 
 def test_theorem_4_1_has_every_witness_and_a_figure_none() -> None:

@@ -29,10 +29,10 @@ def test_every_theorem_by_hand_exists() -> None:
         assert theorem.name in theorems(sources[theorem.file])
 
 
-@pytest.fixture
-def stored(made: Written, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def stored(made: Written, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file that `make rocq` would write now."""
-    file = tmp_path / "witnesses.json"
+    file = tmp_path_factory.mktemp("witnesses") / "witnesses.json"
     file.write_text(text("8.16.1", sorted(ALLOWED), made), encoding="utf-8")
     return file
 
@@ -53,7 +53,7 @@ def test_a_theorem_that_a_hand_added_is_not_believed(stored: Path) -> None:
     data = json.loads(stored.read_text(encoding="utf-8"))
     data["claims"]["thm-4.1"].append("Thm_4_1.thm_4_1_printed_true")
     data["claims"]["fig-1a"] = [*data["claims"]["thm-4.1"][:2], "Thm_4_1.thm_4_1_corrected"]
-    other = stored.with_name("other.json")
+    other = stored.with_name("added.json")
     other.write_text(json.dumps(data), encoding="utf-8")
     assert witnesses("thm-4.1", other).theorems == ()
     assert witnesses("fig-1a", other).theorems == ()
