@@ -101,20 +101,6 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Term:
-    """One term of an inequality certificate: ``multiplier`` * ``factor`` with both known non-negative.
-
-    kind: square (factor is squared), normsq (|factor|^2), hypothesis (slack of the hypothesis named factor),
-    product (of the slacks of the hypotheses named in factor and the squared norms of its vectors),
-    cauchy (|a|^2 |b|^2 - <a,b>^2 for factor = (a, b); rests on the lemma Cauchy-Schwarz).
-    """
-
-    multiplier: Any
-    kind: str
-    factor: Any
-
-
-@dataclass(frozen=True)
 class Step:
     """A step of a proof: a relation verified in Gram algebra, or a named lemma that is trusted."""
 

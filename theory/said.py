@@ -112,8 +112,3 @@ class Terms:
     """The terms of a certificate as texts, in which given0, given1, ... are the slacks of the hypotheses."""
 
     texts: tuple[str, ...]
-
-    def __call__(self, q: Setting) -> list[Any]:
-        from bnverify.theory.claim import Term
-
-        return [Term(text, "text", None) for text in self.texts]

@@ -134,42 +134,9 @@ def evaluate(node: Node, room: Any) -> Any:
     raise ValueError(f"no such node: {head}")
 
 
-def dump(node: Any) -> Any:
-    """The node as JSON data: nested lists with exact numbers as strings."""
-    if isinstance(node, Scalar | Vector):
-        return [node.head, *[dump(arg) for arg in node.args]]
-    if isinstance(node, Fraction):
-        return str(node)
-    return node
-
-
-_VECTOR_HEADS = frozenset({"vec", "op", "vadd", "vsub", "vneg", "scale"})
-
-
-def load(data: Any) -> Any:
-    """The inverse of `dump`."""
-    if not isinstance(data, list):
-        return data
-    head, *rest = data
-    if head == "num":
-        return Scalar("num", (Fraction(rest[0]),))
-    args = tuple(load(item) for item in rest)
-    is_vector = isinstance(args[0], Vector) if head == "derivative" else head in _VECTOR_HEADS
-    return Vector(head, args) if is_vector else Scalar(head, args)
-
-
 def walk(node: Any, path: tuple[int, ...] = ()) -> Any:
     """Every node below ``node`` with its path of argument positions, outermost first."""
     if isinstance(node, Scalar | Vector):
         yield path, node
         for index, arg in enumerate(node.args):
             yield from walk(arg, (*path, index))
-
-
-def replace(node: Any, path: tuple[int, ...], new: Any) -> Any:
-    """``node`` with the descendant at ``path`` replaced by ``new``."""
-    if not path:
-        return new
-    args = list(node.args)
-    args[path[0]] = replace(args[path[0]], path[1:], new)
-    return type(node)(node.head, tuple(args))
