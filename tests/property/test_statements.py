@@ -51,8 +51,15 @@ def of_one_unit(name: str) -> bool:
     """Whether a batch of `bnverify.testing` holds everything that a statement names."""
     claim = target_of(*SEARCHED[name]).claim
     one = "z_j" not in claim.definition and claim.definition[:3] not in ("y =", "z =")
+    smooth = not any(word in claim.definition for word in ("sign(", "abs(", "max("))
     known = {text.split()[-1] for text in claim.operators} <= {"D"}
-    return one and known and "X" not in claim.statement and not any(" in " in text for text in claim.vectors)
+    return (
+        one
+        and smooth
+        and known
+        and "X" not in claim.statement
+        and not any(" in " in text for text in claim.vectors)
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in TRUE if of_one_unit(name)])
@@ -92,10 +99,11 @@ def test_the_search_finds_and_shrinks_a_counterexample(name: str) -> None:
 def test_the_known_counterexample_is_seen_by_the_numbers(name: str) -> None:
     claim, reading = SEARCHED[name]
     aim = target_of(claim, reading)
-    known = [p for p in (reading.refutation.smallest, reading.refutation.generic) if p is not None]
+    both = (reading.refutation.smallest, reading.refutation.generic)
+    known = [p for p in both if p is not None and "maxima" not in dict(p.extra)]
     points = [point_of(instance, aim.claim) for instance in known]
     assert all(convicted(aim, data) for data in points)
-    if reading.refutation.generic is not None and not aim.hypotheses:
+    if known and known[-1] is reading.refutation.generic and not aim.hypotheses:
         assert suspects(aim, [points[-1]])
 
 
