@@ -219,8 +219,10 @@ def shrink(target: Target, data: Data, steps: int = 60) -> Data:
     """A convicted point that none of its `neighbours` beats, or the best after ``steps`` steps."""
     names = frozenset().union(*(names_in(parse(text)) for text in texts(target.claim)))
     for _ in range(steps):
-        changed = (settled(near, target.claim, names) for near in neighbours(target, data))
-        closer = [near for near in changed if measure(near) < measure(data)]
+        near_by = list(neighbours(target, data))
+        put = [settled(near, target.claim, names) for near in near_by]
+        near_by += [near for near, before in zip(put, near_by, strict=True) if near != before]
+        closer = [near for near in near_by if measure(near) < measure(data)]
         better = sorted(suspects(target, closer), key=measure) if closer else []
         best = next((near for near in better if convicted(target, near)), None)
         if best is None:
