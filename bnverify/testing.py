@@ -32,6 +32,7 @@ from bnverify.numerics.measure.sides import Finding, Sides, judge, met, sides
 from bnverify.theory import sorts
 from bnverify.theory.grammar import Node, lines, names_in
 from bnverify.theory.normalisations import NORMALISATIONS, declared, names_of, normalisation
+from bnverify.theory.room import walk
 
 __all__ = ["CORNERS", "assert_holds", "batches", "layers", "losses"]
 
@@ -248,6 +249,7 @@ def assert_holds(
         InputError: the text is not in the grammar, or names what the layer does not have.
         ValueError: no batch met the hypotheses, so nothing was tested.
     """
+    __tracebackhide__ = True  # pytest shows the caller's line and the message
     hypotheses = tuple(given)
     extra = declared(tuple(vectors), tuple(numbers))
     subject = _subject(norm, like, extra)
@@ -323,6 +325,8 @@ def _beyond_an_ulp(tree: Node, subject: _Subject, drawn: Drawn, relation: Sides)
 
 
 def _shown(value: Tensor) -> str:
+    if value.dim() == 2 and len(value) > 1:
+        return ", ".join(map(_shown, value))
     found = [f"{float(one):.12g}" for one in value.reshape(-1)]
     return found[0] if len(found) == 1 else f"[{', '.join(found)}]"
 
@@ -332,13 +336,20 @@ def _report(
 ) -> str:
     relation, layer = sides(tree, room), subject.layer
     known = f" ({layer.name}, eps = {layer.eps:g})" if layer is not None and layer.lines else ""
+    pair = (relation.low.value, relation.ceiling.value)
+    if tree.head == "==" and isinstance(both := walk(tree, room), tuple):
+        pair = tuple(getattr(side, "value", value) for side, value in zip(both, pair, strict=True))
+    curved = any(any(row) for row in drawn.H)
     said = [
         f"{text} does not hold for {subject.what}{known}"
         + (f", given {', '.join(hypotheses)}" if hypotheses else ""),
-        f"  left side   {_shown(relation.low.value)}",
-        f"  right side  {_shown(relation.ceiling.value)}",
-        f"  at m = {drawn.m}, y = {list(drawn.y)}, g = {list(drawn.g)}, H = {[list(row) for row in drawn.H]}",
+        f"  left side   {_shown(pair[0])}",
+        f"  right side  {_shown(pair[1])}",
+        f"  at m = {drawn.m}, y = {list(drawn.y)}, g = {list(drawn.g)}, "
+        f"H = {[list(row) for row in drawn.H] if curved else 0}",
     ]
+    if layer is not None and layer.scale is not None and "D" in names_in(tree):
+        said.append(f"  with D = diag({_shown(layer.scale)})")
     if layer is None:
         said.append(f"  gamma = {drawn.gamma:g}, beta = {drawn.beta:g}, eps = {drawn.eps:g}")
     for name, values in (*drawn.vectors, *drawn.numbers):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -45,6 +47,16 @@ def test_the_printed_theorem_is_shrunk_to_two_samples() -> None:
         assert_holds(text)
     assert "left side" in str(caught.value)
     assert "right side" in str(caught.value)
+
+
+def test_a_failed_equation_of_vectors_prints_both_vectors_and_the_scale() -> None:
+    with pytest.raises(AssertionError) as caught:
+        assert_holds("v == 2/s*(D @ g - mean(D @ g)*one - (yhat @ D @ g)/m*yhat)", norm=nn.LayerNorm(3))
+    said = dict(line.strip().split("  ", 1) for line in str(caught.value).splitlines()[1:3])
+    left, right = (json.loads(said[side]) for side in ("left side", "right side"))
+    assert len(left) == 3
+    assert right == pytest.approx([2 * value for value in left])
+    assert "with D = diag([1, 1, 1])" in str(caught.value)
 
 
 @pytest.mark.parametrize(
