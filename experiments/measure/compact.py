@@ -87,12 +87,21 @@ def _rows(seeds: list[View], single: bool) -> list[Row]:
             {name: _short(value) for name in STEPWISE if not math.isnan(value := at_step(name, part))}
             for part in parts
         ]
-        rays = [{"loss": _short(_number(part["ray"]["loss"]))} if "ray" in part else {} for part in parts]
+        rays = [_ray(part["ray"], single) if "ray" in part else {} for part in parts]
         row: Row = {"step": parts[0]["step"], "series": found[0] if single else found}
         if any(rays):
             row["ray"] = rays[0] if single else rays
         rows.append(row)
     return rows
+
+
+def _ray(ray: Row, single: bool) -> Row:
+    """The loss; and of a single network what `pairs.change_at_common_distance` compares it by."""
+    kept: Row = {"loss": _short(_number(ray["loss"]))}
+    if single:
+        kept["direction_norm"] = _short(_number(ray["direction_norm"]))
+        kept |= {key: [_short(_number(value)) for value in ray[key]] for key in ("lengths", "changes")}
+    return kept
 
 
 def _number(value: Any) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from bnverify.experiments.measure.compact import OVER_RUN, STEPWISE, compact, compact_all
+from bnverify.experiments.measure.pairs import change_at_common_distance
 from bnverify.experiments.measure.views import series, statistic, views
 from bnverify.experiments.run import record, train
 from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
@@ -62,6 +63,20 @@ def test_every_statistic_of_a_compact_run_is_that_of_the_whole_one(
                 digits = 3e-3 if "loss" in name else 1e-3
                 assert statistic(name, other) == pytest.approx(value, rel=digits)
     assert known > 20
+
+
+def test_two_compact_networks_are_compared_at_equal_distance_as_whole_ones_are(tmp_path: Path) -> None:
+    runs = []
+    for seed in (0, 1):
+        train.run(replace(VGG, seed=seed), tmp_path / str(seed))
+        runs.append(record.read(tmp_path / str(seed)))
+    for run in runs:
+        compact(run, tmp_path / "small" / run.folder.name)
+    (a,), (b,) = (list(views(run)) for run in runs)
+    (c,), (d,) = (list(views(record.read(tmp_path / "small" / run.folder.name))) for run in runs)
+    wanted = change_at_common_distance(a, b)
+    assert wanted > 0
+    assert change_at_common_distance(c, d) == pytest.approx(wanted, rel=2e-3)
 
 
 def test_a_changed_byte_a_run_on_its_way_and_a_full_folder_are_refused(tmp_path: Path) -> None:
