@@ -1,5 +1,5 @@
 # make report    verdicts, proofs, counterexamples and bound versus actual, in one folder of pages
-# make test      the whole test suite
+# make test      the test suite; with ARGS='-m slow' what takes minutes
 # make check     lint, format and types
 # make docs      the documentation as a site, in build/docs
 # make help      this list

@@ -24,7 +24,14 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
-LONG = ("test_commands_report",)
+LONG = (
+    "test_check",
+    "test_train",
+    "test_commands",
+    "test_commands_notes",
+    "test_reproduce",
+    "test_distributed",
+)
 """Files with the longest tests; they begin first, so that none is left for the end while another process idles."""
 
 

@@ -86,7 +86,6 @@ def test_every_page_stands_in_the_contents_and_every_link_leads_somewhere() -> N
             assert (page.parent / link).exists(), f"{where} leads to {link}"
 
 
-@pytest.mark.slow
 def test_the_property_tests_of_an_outside_project_pass(tmp_path: Path) -> None:
     for file in (ROOT / "docs" / "examples" / "property_tests").glob("*.py"):
         (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")

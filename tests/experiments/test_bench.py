@@ -34,7 +34,6 @@ def test_a_landscape_costs_about_a_pass_for_every_probe() -> None:
     assert all(1 < row["passes"] < 12 for row in found["races"])
 
 
-@pytest.mark.slow
 def test_the_linear_half_is_extrapolated_for_one_and_ten_seeds() -> None:
     found = bench.deep_linear(ASKED, steps=2)
     json.dumps(found)

@@ -87,7 +87,6 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
     assert said == "bnverify: interrupted; run keeps what is done, go on with the same command and --resume\n"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "settings", "layers"),
     [("insert-quick", (), 8), ("insert-dln-quick", ("layers=4", "dim=3", "samples=20", "seeds=2"), 3)],
@@ -103,7 +102,6 @@ def test_insert_prints_the_ratio_at_every_layer(
     assert sum(line.startswith("│") for line in done.stdout.splitlines()) == layers
 
 
-@pytest.mark.slow
 def test_reproduce_trains_judges_and_draws_and_figures_draws_again(tmp_path: Path) -> None:
     pytest.importorskip("joblib")
     arguments = ["reproduce", "--figure", "10", "--seeds", "2", "--out", "out", "--set=layers=4", *SMALL]

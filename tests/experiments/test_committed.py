@@ -14,7 +14,6 @@ from bnverify.experiments.run import record
 RESULTS = Path(__file__).resolve().parents[2] / "notes" / "results"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "folder", sorted(p for p in RESULTS.glob("runs-*") if p.is_dir()), ids=lambda p: p.name
 )

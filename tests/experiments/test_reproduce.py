@@ -108,7 +108,6 @@ def test_a_worker_killed_in_the_middle_costs_no_more_than_its_last_checkpoint(tm
     survives_a_kill(tmp_path, "loky")
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_of_two_dask_workers_gives_what_one_process_gives_though_one_is_killed(
     tmp_path: Path,
@@ -117,7 +116,6 @@ def test_a_cluster_of_two_dask_workers_gives_what_one_process_gives_though_one_i
     survives_a_kill(tmp_path, "dask")
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_two_ray_workers_give_what_one_process_gives_though_one_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

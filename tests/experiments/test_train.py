@@ -75,7 +75,7 @@ def same(a: object, b: object) -> bool:
     return a == b
 
 
-@pytest.mark.parametrize("recipe", [pytest.param(VGG, marks=pytest.mark.slow), DLN], ids=["vgg", "dln"])
+@pytest.mark.parametrize("recipe", [VGG, DLN], ids=["vgg", "dln"])
 def test_a_run_killed_at_any_moment_ends_bit_identical(recipe: VggRecipe | DlnRecipe, tmp_path: Path) -> None:
     assert ended(child(recipe, tmp_path / "whole")) == 0
     killed = 0

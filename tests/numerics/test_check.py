@@ -37,7 +37,7 @@ def statement(claim: ClaimFindings, slug: str) -> StatementFindings:
     return next(s for s in claim.statements if s.slug == slug)
 
 
-@pytest.fixture(scope="module", params=["float64", pytest.param("float32", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["float64", "float32"])
 def theorems(request: pytest.FixtureRequest) -> dict[str, ClaimFindings]:
     """Every theorem on the same instances, so that each room is made once."""
     found = check_claims(THEOREMS, trials=280, seed=11, dtype=getattr(torch, request.param))
@@ -240,8 +240,8 @@ def run(*words: str) -> tuple[int, str, str]:
         (["--trials", "0"], "give a number from 1 on"),
         (["--trials", "-3"], "give a number from 1 on"),
         (["--device", "cuda:99"], "is not there; this machine has cpu"),
-        (["--device", "nonsense"], "is not there; this machine has cpu"),
-        (["--dtype", "float16"], "use --dtype float64"),
+        (["--device", "nonsense"], "expected cpu, cuda or cuda:N"),
+        (["--dtype", "float16"], "expected one of float64, float32"),
         (["--replay", "linar:3"], "they are linear, quadratic-psd"),
         (["--replay", "linear:x"], "write LOSS:INDEX"),
         (["--out", "/dev/null/findings.json"], "cannot write /dev/null/findings.json"),

@@ -87,7 +87,6 @@ def test_a_changed_definition_or_chain_rule_is_caught_or_derives_the_same(name: 
     assert derivation_verdict(MUTANTS[name])[0] != "survived"
 
 
-@pytest.mark.slow
 def test_no_mutant_of_the_derivation_gets_away() -> None:
     states = {name: derivation_verdict(mutant)[0] for name, mutant in MUTANTS.items()}
     assert [name for name, state in states.items() if state == "survived"] == []

@@ -104,7 +104,7 @@ def test_a_page_of_a_claim_answers_in_the_order_of_the_questions(folder: Path) -
 def test_errata_are_a_line_each_and_lead_to_their_claims(folder: Path) -> None:
     links = Page(folder / "errata.html").links
     assert "claims/thm-4.1.html" in links
-    assert "claims/blog-gd-bound.html" in links
+    assert "claims/thm-4.2.2.html" in links
 
 
 def test_every_page_says_what_it_is_and_lets_a_reader_skip(folder: Path) -> None:

@@ -14,8 +14,6 @@ from bnverify.experiments.bench.sections import Conditions
 from rich.console import Console
 from torch import nn
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Conditions:

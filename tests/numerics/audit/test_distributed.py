@@ -20,7 +20,6 @@ from torch import nn
 WORKER = Path(__file__).with_name("worker.py")
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(
         not dist.is_available() or not dist.is_gloo_available(), reason="PyTorch without gloo"
     ),

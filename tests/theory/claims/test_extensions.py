@@ -54,7 +54,6 @@ def test_every_check_of_an_extension_holds(name: str) -> None:
     assert VERDICTS.get(name, verdict) == verdict
 
 
-@pytest.mark.slow
 def test_the_certificates_of_all_extensions_take_less_than_a_minute() -> None:
     start = time.process_time()
     for claim in EXTENSIONS.values():

@@ -32,13 +32,11 @@ def test_the_best_constant_is_exact_proved_attained_and_refuted_beyond(statement
     sharp(statement, given, best, value, start)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("statement", "given", "best", "value", "start"), [CONSTANTS[0], *MORE])
 def test_further_constants_are_exact(statement, given, best, value, start):
     sharp(statement, given, best, value, start)
 
 
-@pytest.mark.slow
 def test_a_supremum_that_is_not_attained_has_a_sequence():
     found = decide("v @ v <= c*(g @ g)", ("gamma < 2*sigma", "gamma >= 0"), best="min c", timeout=60)
     assert (found.best["value"], found.best["instance"]) == ("4", None)
@@ -50,7 +48,6 @@ def test_a_supremum_that_is_not_attained_has_a_sequence():
     assert ratios[-1] > Fraction(399, 100)
 
 
-@pytest.mark.slow
 def test_an_inexact_constant_lies_between_certified_ends():
     found = decide("31*(one @ g)*(g @ yhat) + 7*(one @ g)**2 <= c*m*(g @ g)", best="min c", timeout=60)
     low, high = Fraction(found.best["low"]), Fraction(found.best["high"])
@@ -124,7 +121,6 @@ def test_a_refuted_statement_is_repaired_as_the_corrections_of_the_paper_do(stat
     mended(statement, given, change)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("statement", "given", "change"), [*REPAIRS[2:], *LONGER])
 def test_further_statements_are_repaired(statement, given, change):
     mended(statement, given, change)

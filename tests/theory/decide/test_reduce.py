@@ -66,7 +66,6 @@ MUTANTS = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("owner", "name", "mutant"), MUTANTS, ids=[entry[1] for entry in MUTANTS])
 def test_a_mutant_of_the_reduction_is_caught(monkeypatch, owner, name, mutant):
     monkeypatch.setattr(owner, name, mutant)

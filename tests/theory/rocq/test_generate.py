@@ -100,7 +100,6 @@ def test_what_is_outside_has_a_reason() -> None:
 
 
 @needs_rocq
-@pytest.mark.slow
 def test_generated_proofs_compile(folder: Path) -> None:
     made, stored = write(QUESTIONS), library()
     sources = {name: stored[name] for name in BASE} | made.files
@@ -174,7 +173,6 @@ def compiled(chosen: list[Asked], folder: Path) -> list[Compiled]:
 
 
 @needs_rocq
-@pytest.mark.slow
 def test_a_sample_of_mutants_does_not_compile(folder: Path) -> None:
     results = compiled(MUTANTS[::9], folder)
     assert len(results) >= 4
