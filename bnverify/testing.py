@@ -336,7 +336,7 @@ def _report(
 ) -> str:
     relation, layer = sides(tree, room), subject.layer
     known = f" ({layer.name}, eps = {layer.eps:g})" if layer is not None and layer.lines else ""
-    pair = (relation.low.value, relation.ceiling.value)
+    pair: tuple[Tensor, ...] = (relation.low.value, relation.ceiling.value)
     if tree.head == "==" and isinstance(both := walk(tree, room), tuple):
         pair = tuple(getattr(side, "value", value) for side, value in zip(both, pair, strict=True))
     curved = any(any(row) for row in drawn.H)

@@ -240,6 +240,7 @@ def _at_nodes(tree: Node) -> Iterator[tuple[str, Node]]:
             yield _said(node, new), replaced(tree, node, new)
     if tree.head == "==":
         yield from exchanged(tree)
+    yield from bracketed(tree)
     terms = [
         node
         for node in places
@@ -252,6 +253,27 @@ def _at_nodes(tree: Node) -> Iterator[tuple[str, Node]]:
         for node in _summands(tree):
             if node in terms:
                 yield f"{factor} times {unparse(node)}", replaced(tree, node, Node("*", (value, node)))
+
+
+def bracketed(tree: Node) -> Iterator[tuple[str, Node]]:
+    """A bracket that closes one term later, ``c*(a) + b`` to ``c*(a + b)``, or one term earlier."""
+    for path, node in spots(tree):
+        if node.head not in {"+", "-"}:
+            continue
+        left, term = node.args
+        before, product = (left.args[0], left.args[1]) if left.head in {"+", "-"} else (None, left)
+        if product.head == "*" and product.args[1].head in {"+", "-"}:
+            factor, inside = product.args
+            new = Node("*", (factor, Node(node.head, (inside, term))))
+            yield (
+                f"the bracket closes after {unparse(term)}",
+                _put_at(tree, path, new if before is None else Node(left.head, (before, new))),
+            )
+    for path, node in spots(tree):
+        if node.head == "*" and node.args[1].head in {"+", "-"}:
+            factor, inside = node.args
+            earlier = Node(inside.head, (Node("*", (factor, inside.args[0])), inside.args[1]))
+            yield f"the bracket closes before {unparse(inside.args[1])}", _put_at(tree, path, earlier)
 
 
 def exchanged(tree: Node) -> Iterator[tuple[str, Node]]:

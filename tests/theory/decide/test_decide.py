@@ -390,6 +390,13 @@ def test_hypotheses_that_contradict_each_other_are_named_without_the_others():
     assert found.needed == ("gamma > 1", "gamma < 0")
 
 
+def test_a_bracket_that_closes_a_term_too_early_is_closed_after_it():
+    # v.v = gamma^2/s^2 |p|^2 with |p|^2 = |g|^2 - (1.g)^2/m - (g.yhat)^2/m.
+    found = decide("v @ v == gamma**2/sigma**2*(g @ g - (one @ g)**2/m) - (g @ yhat)**2/m", repair=True)
+    assert found.answer == "refuted"
+    assert found.repair["change"] == "formula: the bracket closes after (g @ yhat)**2/m"
+
+
 def test_a_statement_that_holds_again_for_large_batches_says_from_where():
     found = decide("(m - 5)*(v @ v) >= 0")
     assert found.m == 3
