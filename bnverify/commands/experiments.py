@@ -208,7 +208,7 @@ def _reproduce(
             ended += 1
             tick(name, ended, len(runs), f"{path} {outcome.status}")
 
-        with meter() as tick, _interruptible(folder):
+        with meter() as tick, _interruptible(folder), begin.only_with_runs(folder):
             tick(name, 0, len(runs))
             return reproduce.run_all(
                 runs,
@@ -224,7 +224,8 @@ def _reproduce(
 
     thin = next((p.recipe for p in planned if p.family == "vgg" and isinstance(p.recipe, VggRecipe)), None)
     if presets.preset(preset).rounding and thin is not None:
-        _rounding(folder, thin)
+        with begin.only_with_runs(folder):
+            _rounding(folder, thin)
     if presets.preset(preset).screened and thin is not None:
         screened = screen.choose(folder, thin, screens)
         if screened is None:

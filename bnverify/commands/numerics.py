@@ -200,7 +200,11 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Measure speed and memory of `check` against a plain loop, vmap and curvlinops, side by side in one run."""
+    from bnverify.experiments import bench as sections
+
     options.positive("--seconds", seconds)
+    for name in section or ():
+        options.one_of("--section", name, sections.NAMES)
     options.device(device)
     options.folder_to_write(out)
     from bnverify.base.terminal import console

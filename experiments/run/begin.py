@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bnverify.base.errors import InputError
@@ -35,3 +37,16 @@ def begin(folder: Path, preset: str, *, resume: bool) -> None:
             raise InputError(f"{folder} holds preset {theirs}, not {preset}; name it with --preset {theirs}")
     elif not any(folder.glob("**/recipe.json")):
         raise InputError(f"{folder} holds no reproduction to go on with; check --out, or leave out --resume")
+
+
+@contextmanager
+def only_with_runs(folder: Path) -> Iterator[None]:
+    """What ends at an `InputError` before its first run gives ``folder`` back to the mended command."""
+    try:
+        yield
+    except InputError:
+        plan = folder / "plan.json"
+        if list(folder.iterdir()) == [plan]:
+            plan.unlink()
+            folder.rmdir()
+        raise

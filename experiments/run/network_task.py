@@ -41,13 +41,19 @@ def require_device(device: str) -> None:
         raise InputError(f"device {device!r} cannot be used ({reason}); use --set device=cpu") from None
 
 
+def require(recipe: VggRecipe) -> None:
+    """InputError where the device or the data of a recipe cannot be used; the data are kept for the training."""
+    require_device(recipe.device)
+    _loaded(recipe.data, recipe.size, recipe.device)
+
+
 class NetworkTask:
     """See `train.Task`. The loss is the mean cross-entropy of the batch, in nats."""
 
     def __init__(self, recipe: VggRecipe) -> None:
         self.recipe = recipe
         self.step = 0
-        require_device(recipe.device)
+        require(recipe)
         self.set = _loaded(recipe.data, recipe.size, recipe.device)
         self.model = vgg(recipe, self.set.train_x.shape[1], self.set.classes).to(recipe.device)
         if recipe.channels_last:

@@ -100,6 +100,10 @@ def run(
     Raises:
         InputError: see `record.hold`; the data or a value of the recipe is unusable.
     """
+    if isinstance(recipe, VggRecipe) and not (folder / "result.json").exists():
+        from bnverify.experiments.run import network_task
+
+        network_task.require(recipe)  # A folder in use hides no fault of the recipe.
     with record.hold(folder, recipe, resume=resume, patience=patience) as log:
         if (folder / "result.json").exists():
             result = record.read(folder).result

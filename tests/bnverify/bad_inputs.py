@@ -188,6 +188,7 @@ TABLE: tuple[tuple[str, str], ...] = (
     ("notes --out {tmp}/locked", "cannot write"),
     ("reproduction-notes {tmp}/absent", "absent"),
     ("reproduction-notes {tmp}/empty", "holds no summaries"),
+    ("bench --section nonsense", "--section"),
     ("bench --seconds 0", "--seconds 0"),
     ("bench --seconds -1", "--seconds -1"),
     ("bench --out {tmp}/locked", "cannot write"),

@@ -7,6 +7,7 @@ import json
 
 import pytest
 import torch
+from bnverify.experiments.bench import NAMES, sections
 from bnverify.experiments.bench import training as bench
 from bnverify.experiments.bench.roofline import Peaks
 from bnverify.experiments.bench.sections import Conditions
@@ -59,6 +60,11 @@ def test_without_a_gpu_the_roofline_says_why_it_is_skipped() -> None:
 def test_a_step_on_a_gpu_takes_longer_than_a_tenth_of_its_roofline() -> None:
     found = bench.gpu_roofline(Conditions(torch.device("cuda"), 0.1, 0))
     assert all(0 < row["share_of_roofline"] < 10 for row in found["races"])
+
+
+def test_the_names_known_before_torch_are_those_of_the_sections() -> None:
+    sections.extend()
+    assert sorted(NAMES) == sorted(sections.SECTIONS | bench.SECTIONS)
 
 
 def test_every_section_has_its_lines() -> None:

@@ -66,6 +66,15 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
     assert "Traceback" not in done.stderr
 
 
+def test_a_reproduction_whose_data_are_damaged_leaves_its_folder_to_the_next_try(tmp_path: Path) -> None:
+    (tmp_path / "junk.parquet").write_bytes(b"PAR1 junk PAR1")
+    for _ in range(2):
+        done = bnverify("reproduce", "--data", "junk.parquet", "--out", "run", cwd=tmp_path)
+        assert done.exit_code == 2
+        assert "junk.parquet is truncated or no CIFAR-10" in done.stderr
+        assert not (tmp_path / "run").exists()
+
+
 def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
     arguments = [
         "train",

@@ -234,6 +234,14 @@ def test_a_folder_of_another_recipe_or_of_other_files_is_refused(tmp_path: Path)
         train.run(DLN, tmp_path / "file")
 
 
+def test_a_folder_in_use_hides_no_fault_of_the_recipe(tmp_path: Path) -> None:
+    with record.hold(tmp_path / "run", VGG, resume=False):
+        with pytest.raises(InputError, match="neither digits"):
+            train.run(replace(VGG, data="nowhere"), tmp_path / "run")
+        with pytest.raises(InputError, match="in use by another process"):
+            train.run(VGG, tmp_path / "run")
+
+
 def test_two_processes_cannot_hold_one_folder(tmp_path: Path) -> None:
     with record.hold(tmp_path / "run", DLN, resume=False):
         process = child(DLN, tmp_path / "run")
