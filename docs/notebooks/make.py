@@ -80,8 +80,21 @@ def executed(name: str) -> Any:
         NotebookClient(made, timeout=600, resources={"metadata": {"path": place}}).execute()
     for cell in made.cells:
         cell.metadata.clear()
+        if cell.cell_type == "code":
+            cell.outputs = joined(cell.outputs)
     made.metadata.pop("language_info", None)
     return made
+
+
+def joined(outputs: list[Any]) -> list[Any]:
+    """Pieces of one stream as one: where a kernel cuts them differs from run to run."""
+    found: list[Any] = []
+    for output in outputs:
+        if found and output.get("name") is not None and output.get("name") == found[-1].get("name"):
+            found[-1].text += output.text
+        else:
+            found.append(output)
+    return found
 
 
 def main() -> None:

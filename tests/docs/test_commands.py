@@ -143,7 +143,7 @@ def test_a_notebook_runs_and_says_the_same_again() -> None:
     def said(cells: list[Any]) -> list[str]:
         """The lines with verdicts."""
         texts = ("".join(output.get("text", "")) for cell in cells for output in cell.get("outputs", ()))
-        found = re.findall(r"^(?:thm|obs|lem|fact)-.*|.*As printed: .*", "\n".join(texts), re.M)
+        found = re.findall(r"^(?:thm|obs|lem|fact)-.*|.*As printed: .*", "".join(texts), re.M)
         return [re.sub(r"\d+\.\d+ s", "", line) for line in found]
 
     assert said(made.executed("theorem").cells) == said(stored["cells"]) != []
