@@ -67,8 +67,8 @@ class Front(TyperGroup):
             if not hasattr(error, "format_message") or getattr(error, "exit_code", None) != 2:
                 raise
             path = getattr(getattr(error, "ctx", None), "command_path", "bnverify")
-            said = " ".join(error.format_message().split()).rstrip(".")
-            print(f"bnverify: {said}; `{path} -h` lists what can be given", file=sys.stderr)
+            wrong = " ".join(error.format_message().split()).rstrip(".")
+            print(f"bnverify: {wrong}; `{path} -h` lists what can be given", file=sys.stderr)
             raise typer.Exit(2) from None
 
 
