@@ -104,7 +104,7 @@ def test_growth_is_drawn(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--section", "sped"], "they are speed, growth, memory, startup, audit-"),
+        (["--section", "sped"], "expected one of speed, growth, memory, startup, audit-"),
         (["--seconds", "0"], "expected a number above 0"),
         (["--device", "cuda:99"], "is not there"),
         (["--section", "growth", "--out", "/dev/null/bench"], "cannot write /dev/null/bench"),
