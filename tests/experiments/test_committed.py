@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from bnverify.experiments.judge import words
+from bnverify.experiments.judge import summary, words
 from bnverify.experiments.judge.rules import registered
 from bnverify.experiments.judge.verdicts import judge
 from bnverify.experiments.run import record
@@ -23,3 +23,13 @@ def test_judging_the_records_again_gives_the_badges_that_stand_beside_them(folde
     }
     judged = judge(registered(), record.runs_under(folder), common=True)
     assert {one.rule.id: words.badge(one) for one in judged} == stored
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("runs-*.json")), ids=lambda path: path.stem)
+def test_a_summary_is_written_as_it_was_read_with_a_line_for_what_was_not_run(path: Path) -> None:
+    stored = summary.read(path)
+    written = path.read_text()
+    assert summary.text(stored) == written
+    lines = [json.loads(line.rstrip(",")) for line in written.splitlines() if line.startswith('  {"id"')]
+    missing = [one for one in stored["claims"] if one["verdict"] == "not-run"]
+    assert lines == missing

@@ -17,7 +17,7 @@ from bnverify.theory.decide.conjecture import Conjecture, cases
 from bnverify.theory.decide.decision import Decision, combined
 from bnverify.theory.decide.settle import Settling, certified, find_example
 from bnverify.theory.decide.solvers import Portfolio
-from bnverify.theory.grammar import Node, names_in, nodes, parse, put, unparse
+from bnverify.theory.grammar import RELATIONS, Node, names_in, nodes, parse, put, unparse
 from bnverify.theory.points import instances
 from bnverify.theory.points.script import replaced
 
@@ -270,10 +270,17 @@ def bracketed(tree: Node) -> Iterator[tuple[str, Node]]:
                 _put_at(tree, path, new if before is None else Node(left.head, (before, new))),
             )
     for path, node in spots(tree):
-        if node.head == "*" and node.args[1].head in {"+", "-"}:
-            factor, inside = node.args
-            earlier = Node(inside.head, (Node("*", (factor, inside.args[0])), inside.args[1]))
-            yield f"the bracket closes before {unparse(inside.args[1])}", _put_at(tree, path, earlier)
+        for i, product in enumerate(node.args if node.head in {"+", "-", *RELATIONS.values()} else ()):
+            if product.head != "*" or product.args[1].head not in {"+", "-"}:
+                continue
+            factor, inside = product.args
+            kept, term = Node("*", (factor, inside.args[0])), inside.args[1]
+            # What leaves a bracket after a minus keeps the sign that is printed.
+            if i and node.head in {"+", "-"}:
+                new = Node(inside.head, (Node(node.head, (node.args[0], kept)), term))
+            else:
+                new = _put_at(node, (i,), Node(inside.head, (kept, term)))
+            yield f"the bracket closes before {unparse(term)}", _put_at(tree, path, new)
 
 
 def exchanged(tree: Node) -> Iterator[tuple[str, Node]]:

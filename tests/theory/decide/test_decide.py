@@ -390,11 +390,19 @@ def test_hypotheses_that_contradict_each_other_are_named_without_the_others():
     assert found.needed == ("gamma > 1", "gamma < 0")
 
 
-def test_a_bracket_that_closes_a_term_too_early_is_closed_after_it():
-    # v.v = gamma^2/s^2 |p|^2 with |p|^2 = |g|^2 - (1.g)^2/m - (g.yhat)^2/m.
-    found = decide("v @ v == gamma**2/sigma**2*(g @ g - (one @ g)**2/m) - (g @ yhat)**2/m", repair=True)
+# v.v = gamma^2/s^2 |p|^2 with |p|^2 = |g|^2 - (1.g)^2/m - (g.yhat)^2/m; z.z = gamma^2 m + m beta^2.
+@pytest.mark.parametrize(
+    ("statement", "change"),
+    [
+        ("v @ v == gamma**2/sigma**2*(g @ g - (one @ g)**2/m) - (g @ yhat)**2/m", "after (g @ yhat)**2/m"),
+        ("z @ z == gamma**2*(m + m*beta**2)", "before m*beta**2"),
+        ("0 == z @ z - gamma**2*(m - m*beta**2)", "before m*beta**2"),
+    ],
+)
+def test_a_bracket_that_closes_at_the_wrong_term_is_closed_where_the_formula_is_true(statement, change):
+    found = decide(statement, repair=True)
     assert found.answer == "refuted"
-    assert found.repair["change"] == "formula: the bracket closes after (g @ yhat)**2/m"
+    assert found.repair["change"] == f"formula: the bracket closes {change}"
 
 
 def test_a_statement_that_holds_again_for_large_batches_says_from_where():
