@@ -30,11 +30,34 @@ def _exp(value: float) -> float:
     return math.inf if value > 700 else math.exp(value)
 
 
+def measured(cell: Cell) -> str:
+    """A size with its interval: "×48 [20, 110]"; in words where it is no number, from end to end of the interval."""
+    if (words := boundless(cell)) is not None:
+        return words
+    centre, low, high, unit = shown(cell)
+    return f"{unit}{number(centre)} [{number(low)}, {number(high)}]"
+
+
+def boundless(cell: Cell) -> str | None:
+    """What a ratio whose interval is one infinity says: "never reached in 15 of 15 seeds"; None if it is a number."""
+    assert cell.answer is not None
+    estimate = cell.answer.estimate
+    end = estimate.centre
+    if not (isinstance(cell.against, str) and math.isinf(end) and estimate.low == estimate.high == end):
+        return None
+    words = "infinitely larger" if end > 0 else "infinitely smaller"
+    if end > 0 and cell.endpoint.statistic == "steps_to_loss":
+        words = "never reached"
+    values = cell.log_ratios.values()
+    return f"{words} in {sum(v == end for v in values)} of {len(values)} seeds"
+
+
 def said(cell: Cell) -> str:
     """A size with its interval, and in how many seeds it points as claimed: "×48 [20, 110], 24 of 24 seeds"."""
-    centre, low, high, unit = shown(cell)
+    text = measured(cell)
+    if boundless(cell) is not None:
+        return text
     towards = [-v if cell.endpoint.direction == "below" else v for v in cell.log_ratios.values()]
-    text = f"{unit}{number(centre)} [{number(low)}, {number(high)}]"
     if cell.endpoint.direction in ("below", "above"):
         text += f", {sum(v > 0 for v in towards)} of {len(towards)} seeds"
     return text
@@ -67,11 +90,8 @@ def badge(one: Judged) -> str:
     if one.verdict == "underpowered":
         wanted = "more than anyone runs" if one.needs is None else f"n >= {one.needs}"
         word = f"underpowered (needs {wanted}, has {one.seeds})"
-    centre, low, high, unit = shown(one.telling)
-    who = f"{one.telling.name}: " if len(one.cells) > 1 else ""
-    return (
-        f"{word} {who}{unit}{number(centre)} [{number(low)}, {number(high)}] ({stated(one)}) at {one.scale}"
-    )
+    who = f" {one.telling.name}:" if len(one.cells) > 1 else "" if boundless(one.telling) is None else ":"
+    return f"{word}{who} {measured(one.telling)} ({stated(one)}) at {one.scale}"
 
 
 def stated(one: Judged) -> str:
@@ -100,4 +120,6 @@ def change(one: Judged) -> str:
         "no-effect": f"that reached what counts ({counts_from(endpoint)}), on either side",
         "opposite": f"that reached the claimed side ({counts_from(endpoint)})",
     }[one.verdict]
+    if (words := boundless(one.telling)) is not None:
+        return f"An interval {needed}; now: {words}."
     return f"An interval, now {unit}{number(low)} to {unit}{number(high)}, {needed}."

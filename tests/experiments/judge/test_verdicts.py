@@ -52,6 +52,33 @@ def test_the_badge_says_direction_size_interval_paper_and_scale(make_pair: Pair)
     assert other.startswith("reproduced ×7.9")
 
 
+def never_reached(make_pair: Pair, *lucky: int) -> Judged:
+    """Training speed where the loss with BatchNorm stays above that of the other network, but for some seeds."""
+    runs = make_pair(1.0)
+    for run in runs:
+        if run.recipe.norm == "batchnorm" and run.recipe.seed not in lucky:
+            run.rows[-1]["losses"] = [3.0] * run.recipe.steps
+    return judged("fig-1a", runs)
+
+
+def test_a_loss_that_is_never_reached_is_said_so_and_is_not_a_size_of_zero(make_pair: Pair) -> None:
+    found = never_reached(make_pair)
+    assert found.verdict == "opposite"
+    assert set(found.cells[0].log_ratios.values()) == {math.inf}
+    assert words.badge(found) == "opposite: never reached in 14 of 14 seeds (×1.5 counts) at S1"
+    assert words.said(found.cells[0]) == "never reached in 14 of 14 seeds"
+    change = "An interval that reached the claimed side (×1.5 counts); now: never reached in 14 of 14 seeds."
+    assert words.change(found) == change
+    assert "never reached in 13 of 14 seeds" in words.badge(never_reached(make_pair, 5))
+
+
+def test_a_network_that_diverged_in_every_seed_has_no_ratio_but_a_word(make_pair: Pair, make) -> None:
+    runs = [run for run in make_pair(0.1) if run.recipe.norm != "none"]
+    runs += [make("none", seed, 1.0, lost=20) for seed in range(14)]
+    found = judged("fig-4a", runs)
+    assert words.badge(found) == "reproduced: infinitely smaller in 14 of 14 seeds (×1.5 counts) at S1"
+
+
 def test_a_badge_never_comes_from_four_seeds_and_says_how_many_it_takes(make_pair: Pair) -> None:
     found = judged("fig-4b", make_pair(0.01, seeds=4))
     assert (found.verdict, found.seeds) == ("underpowered", 4)
