@@ -250,7 +250,7 @@ def _write_sarif(report: AuditReport, target: str, path: Path) -> None:
 
 def _subject(target: str | None, library: str | None, seed: int) -> Subject:
     from bnverify.numerics.audit.factory import load_subject
-    from bnverify.numerics.audit.library import from_library
+    from bnverify.numerics.audit.sources import from_library
 
     return load_subject(target) if target is not None else from_library(library or "", seed)
 

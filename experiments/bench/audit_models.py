@@ -31,10 +31,10 @@ import torch.nn.functional as F
 from bnverify.experiments.bench.audit_networks import Bert, resnet
 from bnverify.experiments.bench.audit_reference import Reference
 from bnverify.numerics.audit.factory import Subject, with_data
-from bnverify.numerics.audit.library import from_library, imported
 from bnverify.numerics.audit.loop.auditor import Auditor
 from bnverify.numerics.audit.passes import loss_of
 from bnverify.numerics.audit.run import audit
+from bnverify.numerics.audit.sources import from_library, imported
 from bnverify.numerics.audit.subject import Subject as Audited
 from bnverify.numerics.audit.subject import cast
 from torch import Tensor, nn

@@ -11,8 +11,8 @@ from bnverify.theory.cases import cases
 from bnverify.theory.registry import registry
 from bnverify.theory.rocq.compare import misread
 from bnverify.theory.rocq.compile import ALLOWED, Compiled, assumptions, compile_files, compiler, theorems
+from bnverify.theory.rocq.files import library
 from bnverify.theory.rocq.generate import POINT, Written, write
-from bnverify.theory.rocq.library import library
 
 
 @cache

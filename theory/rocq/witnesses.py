@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bnverify.theory.rocq.library import HERE, library
+from bnverify.theory.rocq.files import HERE, library
 
 if TYPE_CHECKING:
     from bnverify.theory.claim import Claim

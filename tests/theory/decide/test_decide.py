@@ -373,7 +373,6 @@ def test_every_answer_is_the_one_derived_by_hand_soon_and_most_proofs_are_certif
     assert seconds[int(0.95 * len(seconds))] < 10
 
 
-@pytest.mark.slow
 def test_a_process_that_decides_stays_small():
     # In a process of its own, whose peak is not that of other tests; HWM begins anew with it.
     plain = [row for row in TABLE if not row.vectors and not row.numbers][::12]

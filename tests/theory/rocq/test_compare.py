@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from bnverify.theory.rocq.compare import misread
+from bnverify.theory.rocq.files import library
 from bnverify.theory.rocq.generate import POINT, Written
-from bnverify.theory.rocq.library import library
 from bnverify.theory.rocq.witnesses import BY_HAND
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bnverify.theory.rocq import compile as driver
-from bnverify.theory.rocq.library import library
+from bnverify.theory.rocq.files import library
 
 from bnverify.base.errors import InputError
 

@@ -15,8 +15,8 @@ from bnverify.theory import kernel
 from bnverify.theory.grammar import Node, nodes
 from bnverify.theory.normalisations import NORMALISATIONS
 from bnverify.theory.rocq.compile import PACKAGES, Compiled, compile_files
+from bnverify.theory.rocq.files import library
 from bnverify.theory.rocq.generate import POINT, file_of, identifier, write
-from bnverify.theory.rocq.library import library
 from bnverify.theory.rocq.reader import propositions, read
 
 needs_rocq = pytest.mark.skipif(

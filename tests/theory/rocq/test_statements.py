@@ -9,7 +9,7 @@ from bnverify.theory import kernel
 from bnverify.theory.grammar import lines
 from bnverify.theory.normalisations import NORMALISATIONS, in_weights, two_units
 from bnverify.theory.rocq.compare import differences
-from bnverify.theory.rocq.library import library
+from bnverify.theory.rocq.files import library
 from bnverify.theory.rocq.proof import script
 from bnverify.theory.rocq.reader import Unread, definitions, read
 from bnverify.theory.rocq.statement import SETTINGS, Outside, canonical, statement_of

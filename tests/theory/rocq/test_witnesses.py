@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from bnverify.theory.registry import registry
 from bnverify.theory.rocq.compile import ALLOWED, theorems
+from bnverify.theory.rocq.files import library
 from bnverify.theory.rocq.generate import Written
-from bnverify.theory.rocq.library import library
 from bnverify.theory.rocq.witnesses import BY_HAND, FILE, asked, listed, text, witnesses, written
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from bnverify.numerics.audit.library import imported
 from bnverify.numerics.audit.loop.auditor import Auditor
+from bnverify.numerics.audit.sources import imported
 from torch import nn
 
 from bnverify.base.errors import InputError

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from bnverify.numerics.audit.factory import Subject, told
 from torch import Tensor, nn
+from torch import library as operators
 
 from bnverify.base.errors import InputError
 
@@ -121,7 +122,7 @@ def imported(library: str) -> ModuleType:
     raise ImportError(library)
 
 
-_OPERATORS = torch.library.Library("torchvision", "FRAGMENT")
+_OPERATORS = operators.Library("torchvision", "FRAGMENT")
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bnverify.numerics.audit import library
+from bnverify.numerics.audit import sources
 from bnverify.numerics.audit.run import audit
 
 from bnverify.base.errors import InputError
@@ -11,7 +11,7 @@ from bnverify.base.errors import InputError
 
 def installed(name: str) -> None:
     try:
-        library.imported(name)
+        sources.imported(name)
     except ImportError:
         pytest.skip(f"{name} is in the extra [models]")
 
@@ -29,7 +29,7 @@ def installed(name: str) -> None:
 )
 def test_every_layer_of_a_library_model_is_audited(name: str, layers: int, kind: str, said: str) -> None:
     installed(name.partition(":")[0])
-    subject = library.from_library(name)
+    subject = sources.from_library(name)
     own = isinstance(subject.inputs, dict) and "labels" in subject.inputs
     loss = subject.loss_fn or (None if own else lambda out: out.square().mean())
     report = audit(subject.model, loss, subject.inputs)
@@ -44,7 +44,7 @@ def test_every_layer_of_a_library_model_is_audited(name: str, layers: int, kind:
 @pytest.mark.parametrize("name", ["timm", "keras:resnet", "timm:", ":"])
 def test_a_name_without_a_known_library_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="expected timm:NAME, torchvision:NAME, transformers:NAME"):
-        library.from_library(name)
+        sources.from_library(name)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -52,4 +52,4 @@ def test_a_name_without_a_known_library_is_refused(name: str) -> None:
 def test_a_model_that_a_library_does_not_have_is_refused_with_the_nearest(name: str) -> None:
     installed(name.partition(":")[0])
     with pytest.raises(InputError, match="there is no such model; did you mean"):
-        library.from_library(name)
+        sources.from_library(name)
