@@ -609,6 +609,8 @@ def walk(node: ast.expr, room: Any) -> Any:
                 base = room.inverse(base, left)
             if isinstance(base, Interval):
                 return prod([base] * abs(power.numerator), start=room.number(1))
+            if not isinstance(base, Number | Exact):
+                raise Refused(f"a power is of a number: {ast.unparse(node)}")
             return base.power(abs(power.numerator))
         case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]):
             return call(function, arguments, room)

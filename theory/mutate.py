@@ -310,7 +310,7 @@ def _weaker(said: kernel.Claim, terms: Sequence[str]) -> tuple[str, str] | None:
             yield {"terms": list(terms)}
         try:
             yield from proofs.quick(build(said), lambda: end - time.process_time())
-        except (InputError, AttributeError):  # what the search cannot read, it cannot prove
+        except InputError:  # what the search cannot read, it cannot prove
             return
 
     for certificate in proposed():

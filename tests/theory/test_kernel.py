@@ -317,3 +317,11 @@ def test_the_formal_room_gives_v_and_b_and_the_point_their_values() -> None:
     assert formal.is_zero(formal.look("v") @ Vector.base("one"))
     point = Point(claim, FIRST)
     assert str(point.look("v") @ point.look("v")) == "0"
+
+
+@pytest.mark.parametrize(
+    "text", ["g**2 <= v @ v", "g**2 == v**2", "B**2 == 0", "(H @ g)**2 == 0", "g**3 == 0"]
+)
+def test_a_power_of_what_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(Refused, match="a power is of a number"):
+        Formal(Claim(BATCH, text)).gap(text)
