@@ -8,7 +8,7 @@ tolerances bound the rounding of the definition, of the sweeps and of the statem
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -42,22 +42,26 @@ class Given:
     vectors: (N, n) each; ``y`` (or ``y_j``, ``y_k``), or ``W`` where the definition starts with y = X W.
     numbers: (N,) each; ``gamma``, ``beta``, ``eps``, ``lam`` and free ones.
     operators: (N, n, k) matrices or (N, n) diagonals; ``X`` brings ``T``, its transpose.
+    errors: of what was computed rather than given, the bound that a `Measured` carries, (N,).
     """
 
     vectors: Mapping[str, Tensor]
     numbers: Mapping[str, Tensor]
     operators: Mapping[str, Tensor]
+    errors: Mapping[str, Tensor] = field(default_factory=dict)
 
     def put(self, name: str, value: Any) -> Given:
-        """The same with another value in one place."""
+        """The same with another value in one place, and with what rounding can have done to that."""
+        errors = {place: error for place, error in self.errors.items() if place != name}
+        if isinstance(value, Measured | MeasuredVector):
+            errors[name] = value.error
+        held = value.x if isinstance(value, Vec) else getattr(value, "value", value)
         if isinstance(value, Vec | MeasuredVector):
-            held = value.x if isinstance(value, Vec) else value.value
-            return Given({**self.vectors, name: held}, self.numbers, self.operators)
+            return replace(self, vectors={**self.vectors, name: held}, errors=errors)
         if isinstance(value, Measured | Tensor):
-            held = value.value if isinstance(value, Measured) else value
-            return Given(self.vectors, {**self.numbers, name: held}, self.operators)
+            return replace(self, numbers={**self.numbers, name: held}, errors=errors)
         if isinstance(value, Linear) and value.rows is not None:
-            return Given(self.vectors, self.numbers, {**self.operators, name: value.rows})
+            return replace(self, operators={**self.operators, name: value.rows}, errors=errors)
         raise NotImplementedError(f"a batch cannot put another operator for {name}")
 
 
@@ -167,10 +171,10 @@ class Batch(Room):
         names: dict[str, Any] = {}
         for name, leaf in self._leaves.items():
             t = leaf.detach()
-            names[name] = tape.leaf(MeasuredVector(t, length(t), 0.0))
+            names[name] = tape.leaf(MeasuredVector(t, length(t), 0.0, self._error(name)))
         for name, number in self._numbers.items():
             t = number.detach()
-            names[name] = tape.leaf(Measured(t, t.abs(), 0.0))
+            names[name] = tape.leaf(Measured(t, t.abs(), 0.0, self._error(name)))
         ones = torch.ones(self.size, dtype=self.cond.dtype, device=self.cond.device)
         names["one"] = tape.leaf(MeasuredVector(ones, length(ones), 0.0), active=False)
         names["m"] = tape.leaf(exact(self.size[1], self.cond), active=False)
@@ -179,6 +183,22 @@ class Batch(Room):
             names[name] = Map(self._measured_map(name).action, self._gain(of), self._fan(of))
         found = define(self.lines, names, lambda known: _Definition(tape, known, self))
         return tape, found
+
+    def _error(self, name: str) -> Tensor:
+        return self.given.errors.get(name, 0.0) + 0 * self.cond
+
+    @cached_property
+    def _drift(self) -> Tensor:
+        """How far g can be from that at the exact z, where the place itself was computed."""
+        if not self.given.errors:
+            return 0 * self.cond
+        _, found = self._traced
+        return self._scales[1] * sum(found[f"z{unit}"].value.error for unit in self.units)
+
+    def _loss_gradient(self, suffix: str = "") -> MeasuredVector:
+        """g, or the part of one unit."""
+        error = self._scales[0] * (2 * self.loss.depth + 1) + self._drift
+        return MeasuredVector(self._part(self._g.detach(), suffix), self._scales[0], 0, error)
 
     def _gain(self, name: str) -> Tensor:
         rows = self.given.operators[name]
@@ -213,10 +233,18 @@ class Batch(Room):
 
     def _gradient(self, name: str) -> Any:
         """The gradient of the composed loss in y, W or a number, with the bound on its rounding."""
+        self._refuse_own(name)
         tape, found = self._traced
         scale = tape.back(self._whole, self._scales[0])[found[name].index]
         value = self._composed(name).detach()
-        return self._bounded(value, torch.as_tensor(scale) + 0 * self.cond, 1)
+        drift = tape.back(self._whole, self._drift)[found[name].index]
+        found_ = self._bounded(value, torch.as_tensor(scale) + 0 * self.cond, 1)
+        return replace(found_, error=found_.error + drift)
+
+    def _refuse_own(self, moved: str) -> None:
+        """A layer computes z from y, and what else a definition has does not move it."""
+        if self.forward is not None and moved != "y":
+            raise Absent(f"a layer of your own moves with y alone, not with {moved}")
 
     def _curve(
         self, of: str, along_: str, rows: slice | None = None
@@ -228,6 +256,8 @@ class Batch(Room):
             + 0 * self.cond
         )
 
+        drift = tape.back_moved(self._whole, found[along_], self._drift, 0 * self.cond)[found[of].index]
+
         def action(u: MeasuredVector) -> MeasuredVector:
             # The Hessian is symmetric: one reverse pass through the gradient in ``along_``, with u as its cotangent,
             # would give the transpose; the pass below starts from the gradient in ``along_`` and ends in ``of``.
@@ -238,7 +268,8 @@ class Batch(Room):
                 if self._composed(along_).requires_grad
                 else torch.zeros_like(self._raw(of))
             )
-            return u.through(image, gain, self._spent(2))
+            moved = u.through(image, gain, self._spent(2))
+            return replace(moved, error=moved.error + drift * u.norm)
 
         return action
 
@@ -259,9 +290,7 @@ class Batch(Room):
         suffix = f"_{unit}" if unit and f"z_{unit[:1]}" in self.made else ""
         stem = letter if suffix else name
         if stem == "g":
-            return MeasuredVector(
-                self._part(self._g.detach(), suffix), self._scales[0], 2 * self.loss.depth + 1
-            )
+            return self._loss_gradient(suffix)
         if stem == "H":
             return self._downstream(unit if suffix else "")
         if stem == "v":
@@ -293,7 +322,9 @@ class Batch(Room):
             return self._measured_map(name)
         _, found = self._traced
         if name in found:
-            return found[name].value
+            bounded = found[name].value
+            own = self.forward is not None and name == "z"
+            return replace(bounded, value=self.z.detach()) if own else bounded
         raise Absent(f"a batch holds nothing called {name}")
 
     def _part(self, whole: Tensor, suffix: str) -> Tensor:
@@ -326,7 +357,10 @@ class Batch(Room):
         operators = {**self.given.operators, "X": self.given.operators[X]} if X else self.given.operators
         vectors = {**self.given.vectors, "W": self.given.vectors[W]} if W else self.given.vectors
         return Batch(
-            self.lines, Given(vectors, self.given.numbers, operators), self.loss, matched=self.matched
+            self.lines,
+            replace(self.given, vectors=vectors, operators=operators),
+            self.loss,
+            matched=self.matched,
         )
 
     def _divisor(self, name: str) -> Any:
@@ -402,7 +436,8 @@ class Batch(Room):
         """Raw names in which ``moved`` is a leaf, and what depends on it follows."""
         names = dict(self.made)
         if moved in {"z", "yhat"}:
-            leaf = self._raw(moved).detach().requires_grad_()
+            own = self.forward is not None and moved == "z"
+            leaf = (self.z if own else self._raw(moved)).detach().clone().requires_grad_()
             names = {
                 k: Vec(t.x.detach()) if isinstance(t, Vec) else t.detach() if isinstance(t, Tensor) else t
                 for k, t in names.items()
@@ -417,7 +452,10 @@ class Batch(Room):
         else:
             if moved not in self._leaves and moved not in self._numbers and moved != "y":
                 raise NotImplementedError(f"a batch does not move {moved}")
+            self._refuse_own(moved)
             out = self._out
+            if self.forward is not None:
+                names["z"] = Vec(out)
         names["g"] = Vec(gradient(self.loss(out), out, keep=True) if out.requires_grad else self._g.detach())
         return names
 
@@ -443,8 +481,7 @@ class Batch(Room):
             }
             start |= {"T": names["T"]} if "T" in names else {}
             names = define(self.lines, start, lambda known: _Definition(tape, known, self))
-        g = MeasuredVector(self._g.detach(), self._scales[0], 2 * self.loss.depth + 1)
-        names["g"] = names["z"].through(g, self._scales[1], 2 * self.loss.depth)
+        names["g"] = names["z"].through(self._loss_gradient(), self._scales[1], 2 * self.loss.depth)
         out = walk(inside, _Definition(tape, names, self))
         if out.index < 0:
             return 0.0, 1.0
@@ -456,7 +493,11 @@ class Batch(Room):
             return FreeNumbers(self, self.names).placed(inside, moved, value)
         if moved == "y" and "y" not in self._leaves:
             raise NotImplementedError("y is X W here; move W")
-        return walk(inside, Batch(self.lines, self.given.put(moved, value), self.loss))
+        if moved not in {**self.given.vectors, **self.given.numbers, **self.given.operators}:
+            raise NotImplementedError(f"a batch is not made of {moved}, and so puts no other in its place")
+        self._refuse_own(moved)
+        there = Batch(self.lines, self.given.put(moved, value), self.loss, self.forward, self.matched)
+        return walk(inside, there)
 
     def psd(self, operator: Any) -> Measured:
         """The least eigenvalue of an operator on the batch, (N,)."""

@@ -164,3 +164,35 @@ def test_a_hypothesis_counts_only_where_it_holds_clearly() -> None:
 def test_a_name_that_no_batch_holds_is_refused() -> None:
     with pytest.raises(Absent, match="nothing called nonsense"):
         sides(parse("nonsense == 0"), room("batch-norm"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "at(s, y, {moved}) == s",
+        "at(v, y, {moved}) == v",
+        "at(g, y, {moved}) == g",
+        "at(B @ a, y, {moved}) == B @ a",
+        "at(at(yhat, y, y + one), y, {moved}) == at(yhat, y, y + one)",
+        "at(v, gamma, gamma + 10**9 - 10**9) == v",
+    ],
+)
+def test_what_is_put_in_a_place_brings_its_rounding(text: str) -> None:
+    there = room("batch-norm", 0.5)
+    relation = sides(parse(text.format(moved="y + 10**9*one - 10**9*one")), there)
+    assert not (judge(relation, there) == Finding.VIOLATED).any()
+
+
+@pytest.mark.parametrize("text", ["at(s, y, 2*y) == s", "at(v, y, 3*y) == v", "at(B @ a, y, 3*y) == B @ a"])
+def test_another_place_is_still_told_apart(text: str) -> None:
+    there = room("batch-norm", 0.5)
+    assert (judge(sides(parse(text), there), there) == Finding.VIOLATED).all()
+
+
+@pytest.mark.parametrize(
+    "text", ["at(yhat, z, 2*z) == yhat", "at(z, yhat, 0*yhat) == z", "at(z, s, 2*s) == z"]
+)
+def test_what_is_computed_is_not_put_in_a_place_where_it_is_computed_again(text: str) -> None:
+    there = room("batch-norm", 0.5)
+    with pytest.raises(NotImplementedError, match="puts no other in its place"):
+        sides(parse(text), there)
