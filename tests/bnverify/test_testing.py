@@ -36,6 +36,52 @@ class Bessel(nn.Module):
         return (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + 1e-5)
 
 
+class Cubed(nn.Module):
+    """No normalisation, and far from z = y."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x**3 / (1 + x.square().mean(-1, keepdim=True))
+
+
+@pytest.mark.parametrize("text", ["z == y", "at(z, y, g) == g", "at(z, y, 2*y) == 2*y", "d(z, y, g) == g"])
+def test_z_of_a_layer_is_what_the_layer_computes(text: str) -> None:
+    with pytest.raises(AssertionError, match="does not hold for Cubed"):
+        assert_holds(text, norm=Cubed(), **QUICK)
+
+
+@pytest.mark.parametrize(
+    "text", ["at(z, y, 2*y) - z == at(z, y, 2*y) - z", "d(z, y, g) @ y == d(z, y, y) @ g"]
+)
+def test_a_layer_is_asked_elsewhere_and_along_a_vector(text: str) -> None:
+    class Entrywise(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x + x.mean(-1, keepdim=True)
+
+    assert_holds(text, norm=Entrywise(), **QUICK)
+
+
+@pytest.mark.parametrize(
+    "text", ["dgamma == 0", "d(L, gamma) == 0", "at(z, gamma, 0) == z", "d(z, beta) == 0"]
+)
+def test_the_numbers_of_a_layer_do_not_move(text: str) -> None:
+    with pytest.raises(InputError, match="moves with y alone"):
+        assert_holds(text, norm=nn.BatchNorm1d(3), **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("norm", "text"),
+    [
+        ("l1-norm", "sgn @ sgn == m"),
+        ("linf-norm", "d(n, y, one)**2 == 1"),
+        ("n = abs(one @ y) + 1; z = gamma*y/n", "d(n, y, one)**2 == m**2"),
+    ],
+)
+def test_a_kink_of_the_definition_is_tried_only_if_asked(norm: str, text: str) -> None:
+    assert_holds(text, norm=norm)
+    with pytest.raises(AssertionError, match="does not hold"):
+        assert_holds(text, norm=norm, kinks=True)
+
+
 def test_scale_invariance_holds_for_batch_norm_and_for_a_text() -> None:
     assert_holds("v @ y == 0", **QUICK)
     assert_holds("v @ y == 0", norm="n = sqrt(y @ y); z = gamma*y/n", **QUICK)
