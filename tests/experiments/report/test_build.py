@@ -107,6 +107,13 @@ def test_errata_are_a_line_each_and_lead_to_their_claims(folder: Path) -> None:
     assert "claims/thm-4.2.2.html" in links
 
 
+def test_the_pages_that_use_the_words_of_the_house_explain_them(folder: Path) -> None:
+    for name in ("index.html", "claims.html", "errata.html", "made.html", "reproduction.html"):
+        assert (folder / name).read_text(encoding="utf-8").count("<summary>Words used here</summary>") == 1, (
+            name
+        )
+
+
 def test_every_page_says_what_it_is_and_lets_a_reader_skip(folder: Path) -> None:
     for path in pages(folder):
         text = path.read_text(encoding="utf-8")

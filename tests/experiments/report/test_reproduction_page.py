@@ -108,6 +108,7 @@ def test_every_part_is_there_and_the_data_has_its_full_name(text: str) -> None:
     assert 'id="figure-fig-4"' in text
     assert "networks trained apart, a rate each" in text
     assert "What others found" in text
+    assert "<summary>Words used here</summary>" in text
 
 
 def test_what_single_fields_change_is_a_table(text: str) -> None:
