@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LONGEST_FILE = 1000
 """Statements in one file."""
 
+LONGEST_TIME = 86_400
+"""Seconds that one statement may take."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -67,8 +70,10 @@ def decide(
     from bnverify.theory.decide.conjecture import Conjecture
     from bnverify.theory.decide.solvers import SOLVERS, Portfolio, installed
 
-    if timeout <= 0:
-        raise InputError(f"--timeout is {timeout:g}; expected a number of seconds above 0")
+    if not 0 < timeout <= LONGEST_TIME:
+        raise InputError(
+            f"--timeout is {timeout:g}; expected a number of seconds above 0 and up to {LONGEST_TIME}"
+        )
     if is_claim(what):
         registered(what, timeout, as_json)
         return
@@ -156,6 +161,10 @@ def statements(what: str) -> list[str]:
         InputError: the file cannot be read or holds none.
     """
     if not is_file(what):
+        if re.fullmatch(r"\.{0,2}/\S*|[^\s/]+\.[A-Za-z]+", what):
+            raise InputError(
+                f"there is no file {what}; expected a statement, a file with one a line, or an id"
+            )
         return [what]
     try:
         content = Path(what).read_text(encoding="utf-8")
@@ -187,3 +196,18 @@ def show(decision: Decision, out: Console) -> None:
     """The decision for a reader."""
     for line in decision.lines():
         out.print(line, markup=False, soft_wrap=True)
+    next_step = _next_step(decision)
+    if next_step:
+        out.print(f"  next: {next_step}", markup=False, soft_wrap=True, style="dim")
+
+
+def _next_step(decision: Decision) -> str:
+    """What to ask for after this answer."""
+    if decision.answer == "proved":
+        return "--out FOLDER writes page, LaTeX and certificate"
+    if decision.answer == "refuted" and decision.m is not None:
+        repair = "--repair looks for what is true instead, " if decision.repair is None else ""
+        return repair + "--script prints lines of torch that replay the counterexample"
+    if decision.answer == "vacuous":
+        return "leave out a --given, or correct it: together they allow no instance"
+    return "give it longer with --timeout, or a hypothesis with --given" if decision.answer == "open" else ""

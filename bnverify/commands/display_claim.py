@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import takewhile
 from typing import Any
 
 from rich.console import Console
@@ -48,13 +49,18 @@ def show_page(page: Page, out: Console, short: bool = False, everything: bool = 
     out.print(Text(f"{page.id}  {plain(page.title)}", style="bold"))
     out.print(Text(plain(page.place), style="dim"))
     part, quotes = "", []
+    # Where there is a formula it says the same, and the verdict has to be on the first screen.
+    says = takewhile(lambda block: block != Part(FIRST[1]), page.blocks)
+    in_words = not any(isinstance(block, Formula) for block in says)
     for block in _first_things_first(page.blocks):
         if isinstance(block, Part) and block.level == 2:
             part = block.title
         if short and (part not in SHORT or isinstance(block, Facts | Quote)):
+            if isinstance(block, Quote) and part == FIRST[0] and in_words:
+                _print(out, block, 2)
             continue
-        if isinstance(block, Quote) and part == FIRST[0]:
-            quotes.append(block)  # the formula says the same, and the verdict has to be on the first screen
+        if isinstance(block, Quote) and part == FIRST[0] and not in_words:
+            quotes.append(block)
             continue
         if part not in FIRST and quotes:
             out.print(Text("\nThe words of the source", style="bold underline"))

@@ -80,6 +80,12 @@ def _judge(
     show_badges(judged)
 
 
+LEGEND = (
+    "size [its 95 % interval over the seeds] (what counts, fixed before the runs, or the paper's size); S2 the paper's "
+    "networks, S1 thin ones on real pictures, S0 smaller tests; bnverify show ID tells what a claim says and measures"
+)
+
+
 def show_badges(judged: Iterable[Judged]) -> None:
     """A line for every claim that was run, then the names of those that were not."""
     from rich.table import Table
@@ -99,6 +105,8 @@ def show_badges(judged: Iterable[Judged]) -> None:
             table.add_row(Text(one.rule.id), Text(words.badge(one)))
     out = console()
     out.print(table)
+    if table.row_count:
+        out.print(Text(LEGEND, style="dim"))
     if skipped:
         out.print(Text(f"not run: {', '.join(skipped)}"))
 

@@ -58,6 +58,10 @@ TABLE: tuple[tuple[str, str], ...] = (
     ("decide 'v @ v <= g @ g' --min-m two", "a valid integer"),
     # statements
     ("decide ''", "there is nothing here"),
+    ("decide {tmp}/absent.txt", "there is no file"),
+    ("decide absent.txt", "there is no file absent.txt"),
+    ("decide 'v @ v <= g @ g' --timeout nan", "--timeout is nan"),
+    ("decide 'v @ v <= g @ g' --timeout inf", "--timeout is inf"),
     ("decide 'v @'", "cannot be read"),
     ("decide 'v @ v'", "expected"),
     ("decide 'v @ v <= '", "cannot be read"),

@@ -57,6 +57,17 @@ def test_bad_input_is_one_line_and_exit_code_2(words, said):
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "next_step"),
+    [
+        (["v @ v <= g @ g"], "--repair looks for what is true instead"),
+        (["v @ one == 0"], "--out FOLDER writes page"),
+    ],
+)
+def test_an_answer_says_what_to_ask_for_next(words, next_step):
+    assert f"next: {next_step}" in run(*words).stdout
+
+
 WITHOUT = (
     "import sys; import bnverify.theory.decide.solvers as s; s.installed = lambda: []; "
     "sys.argv[0] = 'bnverify'; from bnverify.__main__ import main; main()"

@@ -36,6 +36,7 @@ def test_every_claim_that_was_run_has_its_badge_and_the_others_are_named(bnverif
     assert "underpowered" in line or "at S0" in line
     assert "not run: " in done.stdout
     assert "fig-4a" in done.stdout.partition("not run: ")[2]
+    assert "95 % interval over the seeds" in " ".join(done.stdout.split())
 
 
 def test_own_rules_change_a_badge_without_training(bnverify, runs, tmp_path):

@@ -211,6 +211,14 @@ def test_show_gives_what_was_measured_its_margin_and_what_made_it(bnverify):
         assert reading["data"]["date"] in text
 
 
+@pytest.mark.parametrize("more", [(), ("--short",)], ids=["whole", "short"])
+def test_a_claim_without_a_formula_begins_with_the_words_of_the_source(bnverify, more):
+    text = bnverify("show", "fig-9", *more).stdout
+    said = text.partition("What it says")[2].partition("Is it true?")[0]
+    assert "highly uncontrolled in practice" in said
+    assert "The words of the source" not in text
+
+
 def test_an_unknown_figure_suggests_its_panels(bnverify):
     done = bnverify("show", "fig-4")
     assert done.exit_code == 2
