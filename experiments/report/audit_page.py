@@ -173,7 +173,10 @@ def summary(report: AuditReport) -> list[str]:
             empty = sum(found.count(Finding.VACUOUS) for found in asked)
             rest = f", undecided in {open_}" if open_ else ""
             rest += f", vacuous in {empty}" if empty else ""
-            lines.append(f"Theorem 4.1 {text}: exceeded in {bad} of {total} rows{rest}.")
+            fault = ""
+            if bad and key == words.PRINTED:
+                fault = "; the misprint is the paper's, not your model's: bnverify show thm-4.1"
+            lines.append(f"Theorem 4.1 {text}: exceeded in {bad} of {total} rows{rest}{fault}.")
     normalising = [layer for layer in report.layers if layer.family != "fixed"]
     if normalising:
         positive, negative, undecided = (

@@ -68,6 +68,15 @@ def test_it_loads_nothing_and_every_jump_lands(report: AuditReport) -> None:
     assert len(links.ids) == len(set(links.ids))
 
 
+def test_the_words_of_the_house_are_explained_and_a_misprint_is_no_fault_of_the_model(
+    report: AuditReport,
+) -> None:
+    text = audit_page.html(report)
+    assert "<summary>Words used here</summary>" in text
+    (printed,) = (line for line in audit_page.summary(report) if line.startswith("Theorem 4.1 as printed"))
+    assert "not your model's: bnverify show thm-4.1" in printed
+
+
 def test_it_shows_every_layer_and_every_statement(report: AuditReport) -> None:
     text = audit_page.html(report)
     for layer in report.layers:
