@@ -75,6 +75,8 @@ _OPTIMA = frozenset(("W0", "Wstar", "What"))
 _QUIET = "any real|any real, one for each unit|one for each element|not in question|= N H W"
 _SILENT = frozenset((*_QUIET.split("|"), ">= 2 elements in a group", "= sigma", "= sigma at W*"))
 """Scopes that a statement or its hypotheses say themselves, or that restrict nothing."""
+_ASKED = {"m": r">= \d+", "sigma": ">=? 0", "n": "> 0"}
+"""The relations to which a question or its definition holds these; another one nobody would compare."""
 _OPERATORS = {"C": "projector C", "I": "projector I", "K": "K: weights -> batch", "A": "matrix A"}
 
 
@@ -164,7 +166,8 @@ def _needs(claim: Claim, stated: Reading | Corrected, eps: str) -> Iterator[str]
     """The scope of a claim as texts: gamma != 0, lam >= 0, ...; what a definition needs the kernel derives itself."""
     for name, value in claim.scope:
         relation = re.fullmatch(r"(!=|>=|>|<=|<) (\d+)", value)
-        if name in ("m", "gamma", "sigma", "n") and relation is None and value not in _SILENT:
+        known = relation is not None and re.fullmatch(_ASKED.get(name, ".*"), value)
+        if name in ("m", "gamma", "sigma", "n") and not known and value not in _SILENT:
             raise InputError(f"{claim.id}: {name} {value!a} is no scope; expected a relation such as '!= 0'")
         if relation and name not in ("m", "sigma", "eps", "n"):
             yield f"{name} {value}"

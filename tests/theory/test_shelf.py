@@ -179,6 +179,15 @@ def test_a_scope_in_words_that_the_judge_does_not_know_is_none(scope, word):
         verdict(made(reading("v @ one == 0", proof=Proof()), **scope))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("m", "> 5"), ("m", "<= 5"), ("m", "!= 3"), ("sigma", "> 1"), ("sigma", "< 0"), ("sigma", "!= 0")],
+)
+def test_a_scope_that_no_question_asks_is_none(name, value):
+    with pytest.raises(InputError, match=f"{name} .* is no scope"):
+        verdict(made(reading("v @ one == 0", proof=Proof()), **{name: value}))
+
+
 def test_the_scope_decides_what_is_asked():
     asked = {
         (eps, m): [case.asked for case in cases(made(reading("v @ one == 0", proof=Proof()), eps=eps, m=m))]
