@@ -34,9 +34,9 @@ def _judge() -> str:
 
 def _key(claim: Claim, evidence: Any, items: Mapping[tuple[str, str], dict[str, Any]]) -> str:
     said = [repr((claim.id, claim.scope, claim.readings, claim.corrected)), json.dumps(evidence)]
-    settings = [reading.setting for reading in claim.readings]
-    settings += [claim.corrected.setting] if claim.corrected else []
-    said += [DEFINITIONS.get(setting, "") for setting in settings]
+    stated = [*claim.readings, *([claim.corrected] if claim.corrected else [])]
+    steps = [step for one in stated if one.proof for step in one.proof.steps]
+    said += [DEFINITIONS.get(one.setting or "", "") for one in (*stated, *steps)]
     said += [json.dumps(item, sort_keys=True) for (name, _), item in items.items() if name == claim.id]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
 

@@ -47,6 +47,23 @@ def test_nothing_is_recalled_of_another_judge(copied, name, monkeypatch, tmp_pat
     verdicts._judge.cache_clear()
 
 
+def test_nothing_is_recalled_of_another_definition_of_a_step(copied, monkeypatch):
+    claim = next(
+        claim
+        for claim in registry().values()
+        if any(
+            step.setting not in ("", None, one.setting)
+            for one in claim.readings
+            if one.proof
+            for step in one.proof.steps
+        )
+    )
+    assert verdicts.recalled(claim) is not None
+    step = next(s for r in claim.readings if r.proof for s in r.proof.steps if s.setting)
+    monkeypatch.setitem(verdicts.DEFINITIONS, step.setting, "y = X @ W; z = 2*y")
+    assert verdicts.recalled(claim) is None
+
+
 def test_nothing_is_recalled_of_another_definition(copied, monkeypatch):
     text = verdicts.DEFINITIONS["activations"]
     monkeypatch.setitem(verdicts.DEFINITIONS, "activations", text.replace("/ m", "/ (m - 1)"))
