@@ -16,7 +16,7 @@ from typing import Any
 
 from bnverify.theory import judged
 from bnverify.theory.cases import DEFINITIONS
-from bnverify.theory.claim import Check, Claim, Evidence
+from bnverify.theory.claim import Check, Claim, Corrected, Evidence, Reading
 
 from bnverify.base.errors import InputError
 from bnverify.base.files import write_text
@@ -34,7 +34,7 @@ def _judge() -> str:
 
 def _key(claim: Claim, evidence: Any, items: Mapping[tuple[str, str], dict[str, Any]]) -> str:
     said = [repr((claim.id, claim.scope, claim.readings, claim.corrected)), json.dumps(evidence)]
-    stated = [*claim.readings, *([claim.corrected] if claim.corrected else [])]
+    stated: list[Reading | Corrected] = [*claim.readings, *([claim.corrected] if claim.corrected else [])]
     steps = [step for one in stated if one.proof for step in one.proof.steps]
     said += [DEFINITIONS.get(one.setting or "", "") for one in (*stated, *steps)]
     said += [json.dumps(item, sort_keys=True) for (name, _), item in items.items() if name == claim.id]
