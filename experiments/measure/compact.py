@@ -118,8 +118,10 @@ def compact_all(folder: Path, out: Path) -> list[Path]:
     """Every run below ``folder`` that has ended, compact, at the same place below ``out``.
 
     Raises:
-        InputError: none has ended; and what `compact` raises.
+        InputError: none has ended, ``out`` holds something; and what `compact` raises.
     """
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"{out} is not empty; name another folder")
     runs = [run for run in record.runs_under(folder) if run.result is not None]
     if not runs:
         raise InputError(f"none of the runs in {folder} has ended; go on with bnverify reproduce --resume")

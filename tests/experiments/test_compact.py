@@ -93,6 +93,11 @@ def test_a_changed_byte_a_run_on_its_way_and_a_full_folder_are_refused(tmp_path:
             record.read(place)
     with pytest.raises(InputError, match="is not empty"):
         compact_all(tmp_path / "runs", tmp_path / "small")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("x")
+    with pytest.raises(InputError, match="full is not empty"):
+        compact_all(tmp_path / "runs", tmp_path / "full")
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["letter.txt"]
     (tmp_path / "runs" / "a" / "result.json").unlink()
     with pytest.raises(InputError, match="has ended"):
         compact_all(tmp_path / "runs", tmp_path / "other")
