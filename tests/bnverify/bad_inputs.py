@@ -44,6 +44,7 @@ TABLE: tuple[tuple[str, str], ...] = (
     ("train", "Missing argument"),
     ("judge", "Missing argument"),
     ("figures", "Missing argument"),
+    ("decide 'v @ v <= g @ g' --given 'v @ v <= g @ g'", "is the statement itself"),
     ("compact", "Missing argument"),
     ("claims --nonsense", "No such option"),
     ("prove --jobs 0", "greater than or equal to 1"),

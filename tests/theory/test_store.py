@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,18 @@ def test_what_the_kernel_said_is_forgotten_where_the_claim_or_a_certificate_chan
     items["thm-4.1", "same-point, smallest"]["certificate"] = {"point": {}}
     monkeypatch.setattr(judged, "shelved", lambda: items)
     assert verdicts.recalled(claim) is None
+
+
+def test_every_module_that_a_verdict_passes_through_is_in_its_key():
+    # What a claim says and which claims there are stand in the key by themselves; of `said` the names alone are asked,
+    # and not what evaluates a statement for LaTeX and audits.
+    through = set(verdicts._JUDGES)
+    for name in through:
+        source = Path(verdicts.__file__).with_name(f"{name}.py").read_text()
+        whole = re.findall(r"^from bnverify\.theory import (.+)$", source, re.M)
+        parts = re.findall(r"^from bnverify\.theory\.(\w+) import", source, re.M)
+        used = {one.strip() for line in whole for one in line.split(",")} | set(parts)
+        assert used - through <= {"claim", "registry", "settings", "syntax"}, name
 
 
 @pytest.fixture

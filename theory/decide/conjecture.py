@@ -76,6 +76,10 @@ def read(conjecture: Conjecture) -> tuple[Normalisation, Node, list[Node], dict[
     for node in given:
         if any(inside.head == "iff" for inside in nodes(node)):
             raise InputError(f"iff stands in the statement, not in a hypothesis: {unparse(node)}")
+    if unparse(tree) in map(unparse, given):
+        raise InputError(
+            f"the hypothesis {unparse(tree)} is the statement itself; leave it out, it would prove anything"
+        )
     return norm, tree, given, sorts
 
 
