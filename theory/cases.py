@@ -15,8 +15,8 @@ from typing import Any
 from bnverify.theory import kernel
 from bnverify.theory.claim import Claim, Corrected, Instance, Proof, Reading
 from bnverify.theory.grammar import lines, names_in, nearest, parse
+from bnverify.theory.names import OPERATORS, VECTORS
 from bnverify.theory.normalisations import NORMALISATIONS, in_weights, two_units
-from bnverify.theory.said import OPERATORS, VECTORS
 
 from bnverify.base.errors import InputError
 
@@ -119,8 +119,8 @@ def asked(
     definition: str = "",
 ) -> kernel.Claim:
     """The kernel's claim of a reading, or of one of its steps where ``says`` is given."""
-    text = says or stated.says.text
-    given = tuple(h.says.text for h in stated.hypotheses) if hypotheses is None else hypotheses
+    text = says or stated.says
+    given = tuple(h.says for h in stated.hypotheses) if hypotheses is None else hypotheses
     definition = definition or definition_of(stated.setting)
     eps = eps or eps_of(claim, stated)[0]
     needs = tuple(
@@ -173,7 +173,7 @@ def _needs(claim: Claim, stated: Reading | Corrected, eps: str) -> Iterator[str]
             yield f"{name} {value}"
     if eps == "positive" and dict(claim.scope).get("sigma") == "> 0":
         yield "0 < sigma"  # where eps = 0 the definition divides by it
-    if "norm(X)" in stated.says.text:
+    if "norm(X)" in stated.says:
         yield "lam >= 0"  # it bounds a norm
     yield from stated.needs
 
@@ -207,7 +207,7 @@ def _declared(
             continue
         if name == "K_T":
             continue
-        if name in OPERATORS or name in _OPERATORS:
+        if name in OPERATORS:
             operators.append(_OPERATORS.get(name, name))
         elif name in VECTORS or name.startswith("bias"):
             vectors.append(name + " in weights" * (name in _IN_WEIGHTS and (bool(space) or name in _OPTIMA)))
@@ -303,7 +303,7 @@ def cases(claim: Claim) -> Iterator[Case]:
                     yield Case(claim.id, reading.slug, part, question, certificate, text)
             step = reading.refutation.negation
             if step is not None:
-                texts = tuple(step.terms.texts) if step.terms else ()
+                texts = step.terms
                 question = asked(reading, claim, terms=texts)
                 if reading.refutation.example is not None:
                     example = point_of(reading.refutation.example, question)
@@ -322,14 +322,14 @@ def _eps_at(instance: Instance, known: tuple[str, ...]) -> str:
 
 def _proof(claim: Claim, stated: Reading | Corrected, slug: str, proof: Proof) -> Iterator[Case]:
     for number, step in enumerate(proof.steps, 1):
-        if step.says is not None:
-            texts = tuple(step.terms.texts) if step.terms else ()
+        if step.says:
+            texts = step.terms
             own = replace(stated, setting=step.setting or stated.setting, needs=(*stated.needs, *step.needs))
-            question = asked(own, claim, says=step.says.text, hypotheses=(), terms=texts)
+            question = asked(own, claim, says=step.says, hypotheses=(), terms=texts)
             yield Case(
                 claim.id, slug, f"step {number}", replace(question, quantifier="all"), {"terms": list(texts)}
             )
-    texts = tuple(proof.terms.texts) if proof.terms else ()
+    texts = proof.terms
     example = None if proof.example is None else proof.example
     question = asked(stated, claim, terms=texts)
     if proof.at is not None:

@@ -5,57 +5,10 @@ No BatchNorm in here. A status is never typed in: `status_of` derives it from ve
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
-
-from bnverify.theory.said import Said, Terms
-from bnverify.theory.settings import Setting
-
-
-@dataclass(frozen=True)
-class Relation:
-    """``lhs`` op ``rhs`` with op one of le, lt, eq; sides are scalars, or vectors where ``vector`` is set.
-
-    An equation of vectors is tested along the free probe ``a``; an equation of matrices is an equation of
-    vectors in which both sides act on the free probe ``b``.
-    """
-
-    lhs: Any
-    op: str
-    rhs: Any
-    vector: bool = False
-
-    def sides(self, q: Setting) -> tuple[Any, Any]:
-        """Both sides as scalars of the room ``q``."""
-        if self.vector:
-            return q.dot(q.a, self.lhs), q.dot(q.a, self.rhs)
-        return self.lhs, self.rhs
-
-
-def le(lhs: Any, rhs: Any) -> Relation:
-    """lhs <= rhs"""
-    return Relation(lhs, "le", rhs)
-
-
-def lt(lhs: Any, rhs: Any) -> Relation:
-    """lhs < rhs"""
-    return Relation(lhs, "lt", rhs)
-
-
-def eq(lhs: Any, rhs: Any) -> Relation:
-    """lhs = rhs, both scalars"""
-    return Relation(lhs, "eq", rhs)
-
-
-def veq(lhs: Any, rhs: Any) -> Relation:
-    """lhs = rhs, both vectors"""
-    return Relation(lhs, "eq", rhs, vector=True)
-
-
-Says = Callable[[Setting], Relation]
 
 
 @dataclass(frozen=True)
@@ -64,27 +17,16 @@ class Hypothesis:
 
     name: str
     text: str
-    says: Any
-
-    def __post_init__(self) -> None:
-        _read(self)
+    says: str
 
 
-def _read(stated: Any) -> None:
-    """Let the rooms read what is stated as text; a hypothesis may be its text alone."""
-    if isinstance(stated.says, str):
-        object.__setattr__(stated, "says", Said(stated.says))
-    if any(isinstance(given, str) for given in getattr(stated, "hypotheses", ())):
-        named = tuple(
-            Hypothesis(f"given{number}", given, given) if isinstance(given, str) else given
-            for number, given in enumerate(stated.hypotheses)
-        )
-        object.__setattr__(stated, "hypotheses", named)
-
-
-def _read_terms(stated: Any) -> None:
-    if isinstance(stated.terms, tuple):
-        object.__setattr__(stated, "terms", Terms(stated.terms))
+def _named(stated: Any) -> None:
+    """Name the hypotheses that are given as their text alone."""
+    named = tuple(
+        Hypothesis(f"given{number}", given, given) if isinstance(given, str) else given
+        for number, given in enumerate(stated.hypotheses)
+    )
+    object.__setattr__(stated, "hypotheses", named)
 
 
 @dataclass(frozen=True)
@@ -105,15 +47,11 @@ class Step:
     """A step of a proof: a relation verified in Gram algebra, or a named lemma that is trusted."""
 
     text: str
-    says: Any = None
-    terms: Any = None
+    says: str = ""
+    terms: tuple[str, ...] = ()
     lemma: str | None = None
     setting: str = ""
     needs: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        _read(self)
-        _read_terms(self)
 
 
 @dataclass(frozen=True)
@@ -128,14 +66,11 @@ class Proof:
     """
 
     steps: tuple[Step, ...] = ()
-    terms: Any = None
+    terms: tuple[str, ...] = ()
     lemma: str | None = None
     at: Instance | None = None
     multiplier: str = "1"
     example: Instance | None = None
-
-    def __post_init__(self) -> None:
-        _read_terms(self)
 
 
 Rational = int | str
@@ -194,7 +129,7 @@ class Reading:
 
     slug: str
     summary: str
-    says: Any
+    says: str
     data: Data = field(default_factory=Data)
     hypotheses: tuple[Any, ...] = ()
     assumptions: tuple[str, ...] = ()
@@ -208,14 +143,14 @@ class Reading:
     quantifier: str = "all"
 
     def __post_init__(self) -> None:
-        _read(self)
+        _named(self)
 
 
 @dataclass(frozen=True)
 class Corrected:
     """The statement that replaces a false one, with its proof for every m."""
 
-    says: Any
+    says: str
     proof: Proof
     text: str
     hypotheses: tuple[Any, ...] = ()
@@ -224,7 +159,7 @@ class Corrected:
     needs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _read(self)
+        _named(self)
 
 
 @dataclass(frozen=True)

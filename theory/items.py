@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from bnverify.theory import kernel, notation
+from bnverify.theory import kernel
 from bnverify.theory.cases import Case, cases
 from bnverify.theory.claim import (
     Check,
@@ -15,13 +16,13 @@ from bnverify.theory.claim import (
     Hypothesis,
     Instance,
     Reading,
-    Says,
     reason_of,
     status_of,
 )
 from bnverify.theory.grammar import Node, nodes, parse, unparse
 from bnverify.theory.judged import written as exact_text
-from bnverify.theory.latex import PLAIN, as_data, legend, written
+from bnverify.theory.latex import as_data, legend, written
+from bnverify.theory.script import LATEX, PLAIN
 from bnverify.theory.witness import witnesses_of
 
 PROMISED = (
@@ -117,7 +118,7 @@ def _point(reading: Reading, instance: Instance, check: Check) -> dict[str, Any]
         "m": instance.m,
         **data,
         "extra": {name: _text(value) for name, value in instance.extra},
-        "relation": _RELATION[parse(reading.says.text).head],
+        "relation": _RELATION[parse(reading.says).head],
         "lhs": values["lhs"],
         "rhs": values["rhs"],
         "lhs_float": values["lhs_float"],
@@ -147,7 +148,7 @@ def detail_of(claim: Claim, evidence: tuple[Evidence, ...]) -> dict[str, Any]:
     }
 
 
-def _statements(claim: Claim) -> Iterator[Says]:
+def _statements(claim: Claim) -> Iterator[str]:
     for stated in (*claim.readings, *((claim.corrected,) if claim.corrected else ())):
         yield stated.says
         yield from (hypothesis.says for hypothesis in stated.hypotheses)
@@ -164,7 +165,7 @@ def _reading_detail(claim: Claim, reading: Reading, evidence: Evidence) -> dict[
             points.append(case)
     return {
         "slug": reading.slug,
-        "text": reading.says.text,
+        "text": reading.says,
         "statement": as_data(reading.says),
         "hypotheses": [_hypothesis(hypothesis) for hypothesis in reading.hypotheses],
         "necessary": reading.necessary,
@@ -228,19 +229,11 @@ def _step(case: Case, check: Check) -> dict[str, Any]:
     lemma = check.lemmas[0] if check.lemmas else None
     return _empty(check.kind, check.text) | {
         "holds": check.holds,
-        "statement": as_data(_said(case), equal=check.kind == "identity"),
-        "slack": None
-        if slack is None
-        else {"latex": notation.LATEX.write(slack), "plain": notation.PLAIN.write(slack)},
+        "statement": as_data(case.asked.statement, equal=check.kind == "identity"),
+        "slack": None if slack is None else {"latex": LATEX.write(slack), "plain": PLAIN.write(slack)},
         "lemma": lemma,
         "lemma_text": None if lemma is None else kernel.LEMMAS.get(lemma),
     }
-
-
-def _said(case: Case) -> Says:
-    from bnverify.theory.said import Said
-
-    return Said(case.asked.statement)
 
 
 def _worked(case: Case) -> dict[str, Any]:
@@ -257,10 +250,10 @@ def _worked(case: Case) -> dict[str, Any]:
         if text:
             rows.append(
                 {
-                    "latex": notation.LATEX.write(node),
-                    "plain": notation.PLAIN.write(node),
+                    "latex": LATEX.write(node),
+                    "plain": PLAIN.write(node),
                     "value": text,
-                    "latex_value": notation.latex_number(text),
+                    "latex_value": _latex_number(text),
                 }
             )
     return {"m": point.size, "note": case.text, "values": rows}
@@ -271,6 +264,11 @@ def _quantities(tree: Node) -> list[Node]:
     seen = [node for node in nodes(tree) if node.head in ("name", "@", "maximum")]
     order = {"name": 0, "@": 1, "maximum": 2}
     return sorted((node for node in seen if node.args[0] != "one"), key=lambda node: order[node.head])
+
+
+def _latex_number(text: str) -> str:
+    """An exact number, or a tuple of such, in LaTeX."""
+    return re.sub(r"sqrt\((\d+)\)", r"\\sqrt{\1}", text).replace("*", " ")
 
 
 def _exact(value: Any, point: kernel.Point) -> str:

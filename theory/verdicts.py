@@ -22,7 +22,7 @@ from bnverify.base.errors import InputError
 from bnverify.base.files import write_text
 
 VERDICTS = Path(__file__).resolve().parent / "verdicts.json"
-_JUDGES = ("cases", "grammar", "judged", "kernel", "normalisations", "said", "shelf", "sorts", "vocabulary")
+_JUDGES = ("cases", "grammar", "judged", "kernel", "names", "normalisations", "shelf", "sorts", "vocabulary")
 """What stands between a claim's text and its verdict."""
 
 

@@ -62,9 +62,7 @@ def witnesses_of(claim: Claim, evidence: tuple[Evidence, ...]) -> dict[str, list
 
 def _compared(reading: Reading | Corrected, eps: str) -> bool:
     """Whether it speaks of v or B of a definition that SymPy differentiated as well."""
-    names = names_in(parse(reading.says.text)).union(
-        *(names_in(parse(h.says.text)) for h in reading.hypotheses)
-    )
+    names = names_in(parse(reading.says)).union(*(names_in(parse(h.says)) for h in reading.hypotheses))
     if not names & {"v", "B"}:
         return False
     own = list(lines(definition_of(reading.setting)))

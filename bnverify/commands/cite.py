@@ -50,7 +50,7 @@ def script_of(name: str) -> str | None:
 
     claim = registry()[name]
     for reading in claim.readings:
-        text = getattr(reading.says, "text", reading.says)
+        text = reading.says
         point = reading.refutation.smallest if reading.refutation is not None else None
         if reading.setting == "activations" and point is not None and not point.extra and scriptable(text):
             return exact_script(f"{claim.id}: {claim.title}", NORMALISATIONS["batch-norm"].text, text, point)

@@ -11,8 +11,8 @@ from bnverify.numerics.measure.spaces import TEXTS, WHY_NOT
 from bnverify.theory.cases import eps_of
 from bnverify.theory.claim import Claim, Corrected, Data, Reading, rational, status_of
 from bnverify.theory.grammar import Node, names_in, parse
-from bnverify.theory.notation import PLAIN
 from bnverify.theory.registry import registry
+from bnverify.theory.script import PLAIN
 from bnverify.theory.store import Stored
 
 MINIMUM = "g == H @ (z - beta*one)"
@@ -44,7 +44,7 @@ class Stated:
 
 def _names(stated: Reading | Corrected) -> frozenset[str]:
     """The names that a statement and its hypotheses speak of."""
-    texts = (stated.says.text, *(hypothesis.says.text for hypothesis in stated.hypotheses))
+    texts = (stated.says, *(hypothesis.says for hypothesis in stated.hypotheses))
     return frozenset().union(*(names_in(parse(text)) for text in texts))
 
 
@@ -94,7 +94,7 @@ def kind_of(claim: Claim, reading: Reading | Corrected) -> tuple[Kind | None, st
             return Kind(family, bias=bias, matched=_matched(reading, data), eps=eps, setting="weights"), ""
     if reading.setting in TEXTS:
         family = "inputs" if TEXTS[reading.setting].startswith("y =") else "batches"
-        if any(h.says.text == MINIMUM for h in reading.hypotheses):
+        if any(h.says == MINIMUM for h in reading.hypotheses):
             family = "minimum-at-beta"
         return Kind(family, eps=eps, setting=reading.setting), ""
     return None, WHY_NOT.get(
@@ -127,7 +127,7 @@ def _stated(name: str) -> tuple[Stated, ...]:
     for slug, role, summary, item in listed:
         tight = found[slug].tight
         kind, why_not = kind_of(claim, item)
-        tree = parse(item.says.text)
+        tree = parse(item.says)
         left, right = ([], []) if why_not else term_nodes(tree)
         out.append(
             Stated(
@@ -135,7 +135,7 @@ def _stated(name: str) -> tuple[Stated, ...]:
                 role=role,
                 summary=summary,
                 tree=tree,
-                hypotheses=tuple(parse(hypothesis.says.text) for hypothesis in item.hypotheses),
+                hypotheses=tuple(parse(hypothesis.says) for hypothesis in item.hypotheses),
                 admitted=getattr(item, "admitted", True),
                 verdict=str(found[slug].status),
                 tight=tight,

@@ -33,7 +33,7 @@ def ours(drawn: Drawn, device: torch.device, count: int) -> Work:
         batch = drawn.batch(rows, device, torch.float64)
         first = observe(FIRST, batch, (), True)
         second = observe(SECOND, batch, (), True)
-        observe(parse(thm_4_2_2.PRINTED), batch, (parse(thm_4_2_2.NOT_INCREASED.says.text),))
+        observe(parse(thm_4_2_2.PRINTED), batch, (parse(thm_4_2_2.NOT_INCREASED.says),))
         return torch.stack([first.slack, second.slack], dim=1)
 
     return lambda: torch.cat([block(rows) for rows in blocks(count, drawn.y.shape[1])])

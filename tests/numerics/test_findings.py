@@ -92,7 +92,7 @@ def form(q: Batch, name: str) -> Measured:
 
 def test_instances_outside_the_hypotheses_count_for_nothing() -> None:
     q = batch()
-    seen = observe(parse(thm_4_2_2.PRINTED), q, (parse(thm_4_2_2.NOT_INCREASED.says.text),))
+    seen = observe(parse(thm_4_2_2.PRINTED), q, (parse(thm_4_2_2.NOT_INCREASED.says),))
     outside = seen.codes == Finding.OUTSIDE_ASSUMPTIONS
     unmet = form(q, "v").value > form(q, "g").value
     assert 50 < int(unmet.sum()) < 150

@@ -58,8 +58,8 @@ def registered() -> Iterator[str]:
     for claim in registry().values():
         stated = [*claim.readings, *([claim.corrected] if claim.corrected else [])]
         for reading in stated:
-            yield reading.says.text
-            yield from (hypothesis.says.text for hypothesis in reading.hypotheses)
+            yield reading.says
+            yield from (hypothesis.says for hypothesis in reading.hypotheses)
     for norm in NORMALISATIONS.values():
         yield from (line.partition("=")[2] for line in norm.text.split(";"))
         yield from norm.needs

@@ -162,7 +162,7 @@ POINT = Instance(y=(0, 1, 3), g=(1, 0, 2))
         made(reading("sqrt(lam**2) == lam", proof=Proof())),
         made(reading("v @ one == 0", proof=Proof(steps=(Step("false", says="v @ v == 0"),)))),
     ],
-    ids=lambda claim: claim.readings[0].says.text[:30],
+    ids=lambda claim: claim.readings[0].says[:30],
 )
 def test_no_claim_file_talks_the_judge_into_a_verdict(claim):
     said, failures = verdict(claim)

@@ -108,9 +108,9 @@ def _point(point: dict[str, Any]) -> str:
     numbers += [("W", _vector(point["W"]))] if point["W"] is not None else []
     for name, value in point["extra"].items():
         if isinstance(value, str):
-            numbers.append((LATEX_NAMES.scalar(name), _formula(value)))
+            numbers.append((LATEX_NAMES.of(name), _formula(value)))
         elif all(isinstance(entry, str) for entry in value):
-            numbers.append((LATEX_NAMES.vector(name), _vector(value)))
+            numbers.append((LATEX_NAMES.of(name), _vector(value)))
     numbers += [(r"\gamma", _formula(point["gamma"]))]
     numbers += [(rf"\{name}", _formula(point[key])) for name, key in SHIFTS if point[key] != "0"]
     return ", ".join(f"${name} = {value}$" for name, value in numbers)

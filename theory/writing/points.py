@@ -86,9 +86,8 @@ def _depth(value: Any) -> int:
 
 def _label(name: str) -> str:
     """A further quantity of a point, as the statements write it."""
-    for names in (LATEX_NAMES.vectors, LATEX_NAMES.operators, LATEX_NAMES.scalars):
-        if name in names:
-            return names[name]
+    if name in LATEX_NAMES.letters:
+        return LATEX_NAMES.letters[name]
     return name if len(name) == 1 else rf"\text{{{name.replace('_', ' ')}}}"
 
 

@@ -12,7 +12,7 @@ from bnverify.numerics.audit.gradient.backward import Backward
 from bnverify.numerics.audit.layers import Family
 from bnverify.numerics.audit.report import LayerAudit, SecondOrder, StatementRows
 from bnverify.numerics.audit.table.curvature import Groups2, Layer2
-from bnverify.numerics.audit.table.setting import LayerSetting, Word, together
+from bnverify.numerics.audit.table.room import Table, Word, together
 from bnverify.numerics.audit.table.statements import Answer, Asked, Finding, ask, statements
 from bnverify.numerics.measure.tolerance import roundings, unit_roundoff
 from torch import Tensor
@@ -26,8 +26,8 @@ _MEASURED = (
 """The products of `first_order`; those with nu only where the layer divides by an l_p norm."""
 
 
-def layer_setting(call: Call, second: Groups2 | None = None, depth: int = 0) -> LayerSetting:
-    """The room of a call: all its groups in first order, or the groups of ``second`` with their curvature.
+def measured_table(call: Call, second: Groups2 | None = None, depth: int = 0) -> Table:
+    """The table of a call: all its groups in first order, or the groups of ``second`` with their curvature.
 
     ``depth`` is the length of the sums downstream, for the rounding of second derivatives.
 
@@ -87,7 +87,7 @@ def layer_setting(call: Call, second: Groups2 | None = None, depth: int = 0) -> 
             sizes[("N", "v")] = p["Nv.Nv"].sqrt()
     # With eps > 0 a constant group has y-hat = 0 and a gradient like any other.
     defined = ~constant(call, found) if call.spec.eps == 0 else torch.ones_like(m, dtype=torch.bool)
-    return LayerSetting(symbols, products, sizes, int(m.max()), defined, depth)
+    return Table(symbols, products, sizes, int(m.max()), defined, depth)
 
 
 def _word(short: str) -> Word:
@@ -103,25 +103,25 @@ def constant(call: Call, found: dict[str, Tensor]) -> Tensor:
     return var <= (64 * torch.finfo(var.dtype).eps * mean) ** 2
 
 
-def answers(call: Call, room: LayerSetting) -> list[Answer]:
-    """Every statement that can be asked of the room."""
+def answers(call: Call, table: Table) -> list[Answer]:
+    """Every statement that can be asked of the table."""
     assert call.spec is not None
-    asked = (ask(statement, room, call.dtype) for statement in statements(Asked.of(call.spec)))
+    asked = (ask(statement, table, call.dtype) for statement in statements(Asked.of(call.spec)))
     return [answer for answer in asked if answer is not None]
 
 
 def first_order_answers(calls: Sequence[Call]) -> list[list[Answer]]:
-    """What every call answers; those of one formula, dtype, m and device are asked in one room."""
-    rooms = [layer_setting(call) for call in calls]
+    """What every call answers; those of one formula, dtype, m and device are asked in one table."""
+    tables = [measured_table(call) for call in calls]
     alike: dict[tuple[Asked, torch.dtype, int, torch.device], list[int]] = {}
-    for index, (call, room) in enumerate(zip(calls, rooms, strict=True)):
+    for index, (call, table) in enumerate(zip(calls, tables, strict=True)):
         assert call.spec is not None
-        key = Asked.of(call.spec), call.dtype, room.length, room.defined.device
+        key = Asked.of(call.spec), call.dtype, table.length, table.defined.device
         alike.setdefault(key, []).append(index)
     found: list[list[Answer]] = [[] for _ in calls]
     for indices in alike.values():
-        sizes = [len(rooms[index].defined) for index in indices]
-        for answer in answers(calls[indices[0]], together([rooms[index] for index in indices])):
+        sizes = [len(tables[index].defined) for index in indices]
+        for answer in answers(calls[indices[0]], together([tables[index] for index in indices])):
             for index, part in zip(indices, answer.split(sizes), strict=True):
                 found[index].append(part)
     return found
@@ -304,7 +304,7 @@ def second_order_rows(
             forms["smoothness"] = tuple(exact.smoothness.tolist())
         asked = tuple(
             statement_rows(answer, None)
-            for answer in answers(call, layer_setting(call, exact, depth))
+            for answer in answers(call, measured_table(call, exact, depth))
             if answer.order == 2
         )
 

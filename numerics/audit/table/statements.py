@@ -11,19 +11,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
-from typing import Any
 
 import torch
 from bnverify.numerics.audit.layers import Family, Spec
-from bnverify.numerics.audit.table.setting import LayerSetting, NotMeasured
+from bnverify.numerics.audit.table.room import LayerRoom, NotMeasured, Table, Vector
 from bnverify.numerics.measure.tolerance import Measured, allowance, roundings, unit_roundoff
-from bnverify.theory.claim import Claim, Hypothesis, Relation, Says, eq
+from bnverify.theory.claim import Claim, Hypothesis
 from bnverify.theory.claims.santurkar_2018.ext_eps import ALONG_YHAT
-from bnverify.theory.observe import Syntax
+from bnverify.theory.grammar import names_in, parse
 from bnverify.theory.registry import registry
-from bnverify.theory.said import Said
-from bnverify.theory.settings import Setting
-from bnverify.theory.syntax import evaluate, walk
+from bnverify.theory.room import walk
 from torch import Tensor
 
 ZERO = 64
@@ -51,7 +48,7 @@ class Statement:
     id: str
     form: str
     text: str
-    says: Says
+    says: str
     hypotheses: tuple[Hypothesis, ...] = ()
     asserted: bool = True
     eps: str = ""
@@ -106,65 +103,43 @@ class Answer:
             start += size
 
 
-def gradient_fixed(q: Setting) -> Relation:
-    """|v|^2 under running statistics: scaling and nothing else."""
-    return eq(q.bn_grad_sq, q.gamma**2 / q.s**2 * q.grad_sq)
+GRADIENT_FIXED = "v @ v == gamma**2/s**2 * (g @ g)"
+"""|v|^2 under running statistics: scaling and nothing else."""
 
+GRADIENT_SHARED = (
+    "v @ v == gamma**2/s**2 * (g @ g - (one @ g)**2/m"
+    " - 2*shared*(g @ nu - (one @ g)/m * (one @ nu)) + shared**2 * (nu @ nu))"
+)
+"""|v_j|^2 for one unit of a layer whose units share one divisor n(y), with nu = dn_j its gradient in that unit.
 
-def gradient_shared(q: Setting) -> Relation:
-    """|v_j|^2 for one unit of a layer whose units share one divisor n(y), with dn_j its gradient in that unit.
+v_j = gamma_j/n (g_j - mean(g_j) 1 - P dn_j), P = sum over k of gamma_k <g_k, yhat_k>, divided by gamma_j.
+"""
 
-    v_j = gamma_j/n (g_j - mean(g_j) 1 - P dn_j), P = sum over k of gamma_k <g_k, yhat_k>, divided by gamma_j.
-    """
-    nu, shared = q.vec("nu"), q.sym("shared")
-    return eq(
-        q.bn_grad_sq,
-        q.gamma**2
-        / q.s**2
-        * (
-            q.grad_sq
-            - q.grad_sum**2 / q.m
-            - 2 * shared * (q.dot(q.g, nu) - q.grad_sum / q.m * q.dot(q.one, nu))
-            + shared**2 * q.dot(nu, nu)
-        ),
-    )
+MEAN_FREE = "one @ v == 0"
+"""No gradient towards a shift of the group."""
 
+CURVATURE_RMS = (
+    "v @ B @ v == d(z, y, v) @ H @ d(z, y, v) - gamma*(g @ yhat)/(m*s**2) * (v @ v - (v @ yhat)**2/m)"
+    " - 2*(v @ yhat)*(v @ v)/(m*s)"
+)
+"""v'Bv where only the root mean square is divided out, any eps >= 0."""
 
-def mean_free(q: Setting) -> Relation:
-    """<1, v> = 0: no gradient towards a shift of the group."""
-    return eq(q.dot(q.one, q.v), 0)
-
-
-def curvature_rms(q: Setting) -> Relation:
-    """v'Bv where only the root mean square is divided out, any eps >= 0; a = <v, yhat>."""
-    jv, a = q.op("Dz", q.v), q.dot(q.v, q.yhat)
-    return eq(
-        q.bn_hess_bn,
-        q.dot(jv, q.H(jv))
-        - q.gamma * q.grad_proj / (q.m * q.s**2) * (q.bn_grad_sq - a**2 / q.m)
-        - 2 * a * q.bn_grad_sq / (q.m * q.s),
-    )
-
-
-def curvature_fixed(q: Setting) -> Relation:
-    """v'Bv under running statistics: the layer is affine and bends nothing."""
-    jv = q.op("Dz", q.v)
-    return eq(q.bn_hess_bn, q.dot(jv, q.H(jv)))
-
+CURVATURE_FIXED = "v @ B @ v == d(z, y, v) @ H @ d(z, y, v)"
+"""v'Bv under running statistics: the layer is affine and bends nothing."""
 
 _ALONG = "<v, yhat> = gamma/s (1 - rho) <g, yhat>"
 
-_MEAN = Statement("fact-C.1", "mean", "<1, v> = 0: the mean of the gradient is removed", mean_free)
+_MEAN = Statement("fact-C.1", "mean", "<1, v> = 0: the mean of the gradient is removed", MEAN_FREE)
 
-_YHAT = Statement("ext-eps.gradient", "yhat", _ALONG, Said(ALONG_YHAT))
+_YHAT = Statement("ext-eps.gradient", "yhat", _ALONG, ALONG_YHAT)
 
-_BEND = Statement("ext-groups.rms-norm-form", "eps", "v'Bv from H and <g, yhat>, at any eps", curvature_rms)
+_BEND = Statement("ext-groups.rms-norm-form", "eps", "v'Bv from H and <g, yhat>, at any eps", CURVATURE_RMS)
 
-_SHARED = Statement("ext-lp.shared", "unit", "|v|^2 of one unit of a layer with one divisor", gradient_shared)
+_SHARED = Statement("ext-lp.shared", "unit", "|v|^2 of one unit of a layer with one divisor", GRADIENT_SHARED)
 
 _RUNNING = (
-    Statement("running", "gradient", "|v|^2 = gamma^2/s^2 |g|^2: scaling and nothing else", gradient_fixed),
-    Statement("running", "curvature", "v'Bv = (Jv)'H(Jv): the layer does not bend", curvature_fixed),
+    Statement("running", "gradient", "|v|^2 = gamma^2/s^2 |g|^2: scaling and nothing else", GRADIENT_FIXED),
+    Statement("running", "curvature", "v'Bv = (Jv)'H(Jv): the layer does not bend", CURVATURE_FIXED),
 )
 
 THEOREMS = ("thm-4.1", "thm-4.2.1", "thm-4.2.2")
@@ -238,7 +213,7 @@ def _printed_and_corrected(claim: Claim) -> Iterator[Statement]:
     proved = printed.proof is not None
     yield Statement(claim.id, "printed", text, printed.says, printed.hypotheses, proved, eps)
     fixed = claim.corrected
-    if fixed is not None and fixed.says is not printed.says:
+    if fixed is not None:
         yield Statement(claim.id, "corrected", fixed.text, fixed.says, fixed.hypotheses, True, eps)
 
 
@@ -253,41 +228,33 @@ def _proved(claim: Claim) -> Iterator[Statement]:
         yield Statement(claim.id, "corrected", fixed.text, fixed.says, fixed.hypotheses, True, eps)
 
 
-@cache
-def _trees(says: Says) -> tuple[str, Any, Any, int]:
-    """The relation, both sides as expression trees, and the order of derivative they need."""
-    room = Syntax()
-    relation = says(room)
-    lhs, rhs = relation.sides(room)
-    second = any(
-        node.head == "op" and node.args[0] in ("B", "H") for side in (lhs, rhs) for _, node in walk(side)
-    )
-    return relation.op, lhs, rhs, 2 if second else 1
+_tree = cache(parse)
 
 
-def sides(says: Says, q: LayerSetting) -> tuple[str, Measured, Measured]:
+def order_of(text: str) -> int:
+    """The order of derivative that a statement needs."""
+    return 2 if names_in(_tree(text)) & {"B", "H"} else 1
+
+
+def sides(text: str, table: Table) -> tuple[Measured, Measured]:
     """Both sides of a statement at every group.
 
     Raises:
         NotMeasured: the statement needs something outside the measured table.
     """
-    op, lhs, rhs, _ = _trees(says)
-    return op, _number(lhs, q), _number(rhs, q)
+    left, right = walk(_tree(text), LayerRoom(table))
+    if isinstance(left, Vector) or isinstance(right, Vector):
+        raise NotMeasured("the entries of a vector")
+    return left, right
 
 
-def _number(tree: Any, q: LayerSetting) -> Measured:
-    value = evaluate(tree, q) if hasattr(tree, "head") else q.num(tree)
-    assert isinstance(value, Measured)
-    return value
-
-
-def ask(statement: Statement, q: LayerSetting, dtype: torch.dtype) -> Answer | None:
+def ask(statement: Statement, q: Table, dtype: torch.dtype) -> Answer | None:
     """What the groups of a layer answer; None where the statement needs what was not measured.
 
     Args:
         dtype: of the layer; half precisions round what the layer hands over, not the sums.
     """
-    order = _trees(statement.says)[-1]
+    order = order_of(statement.says)
     if order > q.order:
         return None
     if statement.eps == "= 0" and not statement.asserted:
@@ -297,9 +264,9 @@ def ask(statement: Statement, q: LayerSetting, dtype: torch.dtype) -> Answer | N
             q, symbols={**q.symbols, "sigma": torch.where(with_eps, q.symbols["s"], q.symbols["sigma"])}
         )
     try:
-        op, lhs, rhs = sides(statement.says, q)
+        lhs, rhs = sides(statement.says, q)
         met = _hypotheses_met(statement, q)
-    except NotMeasured:
+    except (NotMeasured, NotImplementedError):
         return None
     scale = lhs.scale + rhs.scale
     cond = 1 + q.symbols["mu"].abs() / q.symbols["s"]
@@ -310,48 +277,34 @@ def ask(statement: Statement, q: LayerSetting, dtype: torch.dtype) -> Answer | N
     inside = met & q.defined & (scale > 0) & torch.isfinite(slack)
     if statement.asserted and statement.eps in ("= 0", "> 0"):
         inside &= (q.symbols["eps"] == 0) == (statement.eps == "= 0")
-    codes = _codes(op, slack, allowed, inside)
-    if not any(_constant(side) for side in _trees(statement.says)[1:3]):
+    tree = _tree(statement.says)
+    codes = _codes(tree.head, slack, allowed, inside)
+    if not any(side.head == "number" for side in tree.args):  # its being 0 is what such a statement says
         nothing = torch.maximum(lhs.value.abs(), rhs.value.abs()) <= torch.minimum(
             allowed, ZERO * unit_roundoff(scale.dtype) * cond * scale
         )
         codes = torch.where((codes > 0) & nothing, 4, codes)
     findings = tuple([_FINDINGS[code] for code in codes.tolist()])
     residual = torch.where((scale > 0) & torch.isfinite(slack), slack.abs() / scale, torch.zeros_like(scale))
-    return Answer(statement, order, op, lhs.value, rhs.value, residual, findings)
+    return Answer(statement, order, _OPS[tree.head], lhs.value, rhs.value, residual, findings)
 
 
-def _constant(tree: Any) -> bool:
-    """A side that is a number: its being 0 is what the statement says."""
-    return not hasattr(tree, "head") or tree.head == "num"
-
-
-def _hypotheses_met(statement: Statement, q: LayerSetting) -> Tensor:
+def _hypotheses_met(statement: Statement, q: Table) -> Tensor:
     met = torch.ones_like(q.symbols["m"], dtype=torch.bool)
     for hypothesis in statement.hypotheses:
-        op, lhs, rhs = sides(hypothesis.says, q)
-        slack = rhs.value - lhs.value
-        met &= slack == 0 if op == "eq" else slack > 0 if op == "lt" else slack >= 0
+        lhs, rhs = sides(hypothesis.says, q)
+        slack, op = rhs.value - lhs.value, _tree(hypothesis.says).head
+        met &= slack == 0 if op == "==" else slack > 0 if op == "<" else slack >= 0
     return met
 
 
-_FINDINGS = tuple(
-    item.value
-    for item in (
-        *(
-            Finding.OUTSIDE_ASSUMPTIONS,
-            Finding.HOLDS,
-            Finding.VIOLATED,
-            Finding.WITHIN_ROUNDOFF,
-            Finding.VACUOUS,
-        ),
-    )
-)
+_OPS = {"<=": "le", "<": "lt", "==": "eq"}
+_FINDINGS = ("outside_assumptions", "holds", "violated", "within_roundoff", "vacuous")
 
 
 def _codes(op: str, slack: Tensor, allowed: Tensor, inside: Tensor) -> Tensor:
     """The place in `_FINDINGS` of every group's answer."""
     near = slack.abs() <= allowed
     beyond = torch.where(slack > 0, 1, 2)
-    answer = torch.where(near, 1, 2) if op == "eq" else torch.where(near, 3, beyond)
+    answer = torch.where(near, 1, 2) if op == "==" else torch.where(near, 3, beyond)
     return torch.where(inside, answer, 0)

@@ -17,7 +17,7 @@ def proved(*ids: str) -> list[tuple[str, str]]:
         stated = [(reading.slug, reading) for reading in claim.readings]
         stated += [("corrected", claim.corrected)] if claim.corrected else []
         found += [
-            (f"{claim.id}-{slug}", item.says.text)
+            (f"{claim.id}-{slug}", item.says)
             for slug, item in stated
             if item.proof is not None and not item.hypotheses and getattr(item, "refutation", None) is None
         ]

@@ -97,7 +97,7 @@ def _formula(
                 says=says,
                 data=IN_Y,
                 hypotheses=hypotheses,
-                proof=Proof(steps=steps, terms=terms or None),
+                proof=Proof(steps=steps, terms=terms),
                 setting=setting,
             ),
         ),
