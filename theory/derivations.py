@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bnverify.theory.notes import GENERATED
-from bnverify.theory.store import Stored
+from bnverify.theory.store import Stored, load
 
 from bnverify.base.errors import InputError
 
@@ -37,12 +38,23 @@ def derivations(entries: Mapping[str, Stored]) -> str:
     Raises:
         InputError: a claim that the template quotes has no stored evidence.
     """
+    return _filled(TEMPLATE.read_text(encoding="utf-8").replace("{generated}", GENERATED), entries)
 
+
+def _filled(text: str, entries: Mapping[str, Stored]) -> str:
     def formula(match: re.Match[str]) -> str:
         name, part = match.groups()
         if name not in entries:
             raise InputError(f"{name} has no stored evidence; `bnverify prove {name}` derives it")
         return f"$$ {_formula(entries[name], part)} \\tag{{{name}}} $$"
 
-    text = TEMPLATE.read_text(encoding="utf-8").replace("{generated}", GENERATED)
     return _FORMULA.sub(formula, text)
+
+
+@cache
+def section(title: str) -> str:
+    """A part of the derivations as LaTeX, without its heading."""
+    parts = TEMPLATE.read_text(encoding="utf-8").split("\n## ")
+    (text,) = (part.partition("\n")[2] for part in parts if part.startswith(f"{title}\n"))
+    filled = _filled(text.strip(), load({name for name, _ in _FORMULA.findall(text)}))
+    return re.sub(r"\$\$\s*(.*?)\s*\$\$", r"\\[ \1 \\]", filled, flags=re.DOTALL).replace("\n\n", "\n")

@@ -19,7 +19,7 @@ from bnverify.theory.claim import (
     reason_of,
     status_of,
 )
-from bnverify.theory.grammar import Node, nodes, parse, unparse
+from bnverify.theory.grammar import Node, nodes, parse, put, unparse
 from bnverify.theory.judged import written as exact_text
 from bnverify.theory.latex import as_data, legend, written
 from bnverify.theory.script import LATEX, PLAIN
@@ -225,7 +225,7 @@ def _empty(kind: str, text: str) -> dict[str, Any]:
 
 def _step(case: Case, check: Check) -> dict[str, Any]:
     terms = " + ".join(f"({text})" for text in case.certificate.get("terms", ()))
-    slack = parse(terms) if terms and check.kind in ("certificate", "negation") else None
+    slack = put(parse(terms), _gaps(case)) if terms and check.kind in ("certificate", "negation") else None
     lemma = check.lemmas[0] if check.lemmas else None
     return _empty(check.kind, check.text) | {
         "holds": check.holds,
@@ -234,6 +234,17 @@ def _step(case: Case, check: Check) -> dict[str, Any]:
         "lemma": lemma,
         "lemma_text": None if lemma is None else kernel.LEMMAS.get(lemma),
     }
+
+
+def _gaps(case: Case) -> dict[str, Node]:
+    """Right minus left of every hypothesis, by the name that a certificate has for it."""
+    gaps = {}
+    for number, text in enumerate(case.asked.hypotheses):
+        tree = parse(text)
+        if tree.head != "psd":
+            low, high = tree.args[::-1] if tree.head in (">", ">=") else tree.args
+            gaps[f"given{number}"] = high if low == Node("number", (0,)) else Node("-", (high, low))
+    return gaps
 
 
 def _worked(case: Case) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from bnverify.base.errors import InputError
+from bnverify.commands.theory import _stored, completed
 
 
 def register(app: typer.Typer) -> None:
@@ -15,30 +16,32 @@ def register(app: typer.Typer) -> None:
 
 
 def cite(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="An id such as thm-4.1.")],
-    tex: Annotated[bool, typer.Option("--tex", help="The erratum in LaTeX alone.")] = False,
+    ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Ids such as thm-4.1, 4.1 or eq17.", autocompletion=completed),
+    ],
+    tex: Annotated[bool, typer.Option("--tex", help="The erratum with its proof in LaTeX alone.")] = False,
     bib: Annotated[bool, typer.Option("--bib", help="BibTeX alone.")] = False,
     py: Annotated[bool, typer.Option("--py", help="The counterexample as a script of SymPy alone.")] = False,
 ) -> None:
     """What a review needs: LaTeX of the erratum, BibTeX of the paper and of us, a stand-alone script."""
     from importlib.metadata import version
 
-    from bnverify.commands.theory import _stored
     from bnverify.theory.writing.cite import bibtex, erratum
 
-    (entry,) = _stored([identifier])
-    parts = []
-    if tex or not (bib or py):
-        parts.append(erratum(entry.item))
-    if bib or not (tex or py):
-        parts.append(bibtex(entry.item, version("bnverify")))
-    if py or not (tex or bib):
-        script = script_of(entry.id)
-        if py and script is None:
+    entries = _stored(ids)
+    every = not (tex or bib or py)
+    parts = [erratum(entry) for entry in entries] if tex or every else []
+    if bib or every:
+        parts.append(bibtex([entry.item for entry in entries], version("bnverify")))
+    scripts = {entry.id: script_of(entry.id) for entry in entries} if py or every else {}
+    for name, script in scripts.items():
+        if script:
+            parts.append(script)
+        elif py:
             raise InputError(
-                f"{entry.id} has no counterexample that a script can show; `bnverify show {entry.id}` has its proof"
+                f"{name} has no counterexample that a script can show; `bnverify show {name}` has its proof"
             )
-        parts += [script] if script else []
     print("\n\n".join(parts))
 
 

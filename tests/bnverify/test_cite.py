@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import latex2mathml.converter
 import pytest
@@ -32,27 +34,68 @@ def test_what_needs_more_than_a_batch_has_no_script() -> None:
     assert script_of("thm-4.4") is None
 
 
-def outside(text: str) -> str:
-    """The words of an erratum without its formulas."""
-    return re.sub(r"\$[^$]*\$|\\\[.*?\\\]", "", text)
+ENTRIES = _stored(list(registry()))
+ERRATA = {entry.id: erratum(entry) for entry in ENTRIES}
+FORMULA = r"\$([^$]*)\$|\\\[(.*?)\\\]"
 
 
 def test_no_erratum_leaves_mathematics_in_words() -> None:
-    entries = _stored(list(registry()))
-    assert len(entries) > 200
+    assert len(ERRATA) > 200
     formulas: set[str] = set()
-    for entry in entries:
-        text = erratum(entry.item)
-        formulas.update("".join(found) for found in re.findall(r"\$([^$]*)\$|\\\[(.*?)\\\]", text))
-        left = outside(text)
-        assert not re.search(r"(?<!\\)[_^&%#$<>|]|sqrt|gamma|sigma|\beps\b|l_|-hat", left), (entry.id, left)
-        assert text.count("{") == text.count("}"), entry.id
+    for name, text in ERRATA.items():
+        formulas.update("".join(found) for found in re.findall(FORMULA, text, re.DOTALL))
+        left = re.sub(FORMULA, "", text, flags=re.DOTALL).replace(f"bnverify prove {name}", "")
+        assert not re.search(r"(?<!\\)[_^&%#$<>|]|sqrt|gamma|sigma|\beps\b|l_|-hat|[^\x00-\x7f“”’]", left), (
+            name,
+            left,
+        )
+        assert text.count("{") == text.count("}"), name
     for formula in formulas:
-        latex2mathml.converter.convert(formula)
+        latex2mathml.converter.convert(re.sub(r"\\tag\{[^}]*\}|\\displaystyle", "", formula))
+
+
+def test_every_erratum_of_a_proved_or_corrected_statement_ends_with_a_proof() -> None:
+    for entry in ENTRIES:
+        proved = entry.item["verdict"] == "proved" or entry.item["corrected"]
+        assert (r"\emph{Proof.}" in ERRATA[entry.id]) >= bool(proved), entry.id
+    text = ERRATA["thm-4.1"]
+    steps = (r"\dot\sigma = \langle \hat y, b\rangle/m", r"\tag{fact-C.1}", "$P$ is a projector", r"\square")
+    assert [text.index(step) for step in steps] == sorted(text.index(step) for step in steps)
+    assert r"P H P - \frac{1}{m\gamma}".replace(" H ", "H").replace("P - ", "P - ") in ERRATA["thm-4.2.2"]
+    assert "given" not in re.sub(r"\bgiven\b", "", ERRATA["thm-4.2.2"])
+
+
+def test_every_letter_of_a_formula_is_explained() -> None:
+    for name, letters in {
+        "thm-4.1": (
+            r"\mu =",
+            r"\hat{y} =",
+            r"\epsilon = 0",
+            r"\sigma =",
+            "learned scale",
+            "the vector of ones",
+        ),
+        "ext-eps.thm-4.2.2": (r"\epsilon > 0", r"\rho =", "$P ="),
+        "thm-4.4": (r"$\lambda$ is", "$X$ is"),
+        "ext-layer.blocks": ("each of its units $j$ and $k$", r"\hat{y}_{j}"),
+        "ext-groups.rms-norm": (r"s = \sqrt{",),
+    }.items():
+        assert all(letter in ERRATA[name] for letter in letters), (name, ERRATA[name])
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+def test_latex_typesets_every_erratum_within_the_margins(tmp_path: Path) -> None:
+    head = r"\documentclass{article}\usepackage{amsmath,amssymb}\usepackage[margin=2cm]{geometry}\begin{document}"
+    (tmp_path / "errata.tex").write_text(f"{head}\n" + "\n\n".join(ERRATA.values()) + "\n\\end{document}\n")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "errata.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=120)
+    said = done.stdout.decode(errors="replace")
+    assert done.returncode == 0, said[-2000:]
+    assert not [wide for wide in re.findall(r"Overfull \\hbox \((\d+)", said) if int(wide) > 20]
 
 
 def test_an_erratum_typesets_what_is_true_and_says_every_number_of_its_counterexample() -> None:
-    (first, second) = (erratum(entry.item) for entry in _stored(["thm-4.1", "thm-4.2.2"]))
+    first, second = ERRATA["thm-4.1"], ERRATA["thm-4.2.2"]
     assert r"scales the rest by $\gamma/\sigma$" in first
     assert r"with $|\gamma| > \sigma$ the gradient grows" in first
     assert r"the right side $2 - 2\sqrt{2}$" in first
@@ -65,3 +108,10 @@ def test_the_command_gives_latex_bibtex_and_a_script(bnverify) -> None:  # type:
     assert "@inproceedings{santurkar2018how" in text
     assert "import sympy" in text
     assert bnverify("cite", "fact-C.1", "--py").exit_code == 2
+
+
+def test_several_ids_give_an_entry_each_and_the_paper_once(bnverify) -> None:  # type: ignore[no-untyped-def]
+    text = bnverify("cite", "4.1", "thm-4.4", "--bib").stdout
+    assert text.count("@inproceedings") == 1
+    assert re.findall(r"@software\{(.*),", text) == ["bnverify-thm-4.1", "bnverify-thm-4.4"]
+    assert bnverify("cite", "4.1", "4.4", "--tex").stdout.count(r"\paragraph{") == 2

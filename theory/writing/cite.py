@@ -5,8 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from bnverify.theory.grammar import lines, names_in, parse
 from bnverify.theory.names import LATEX_NAMES
+from bnverify.theory.script import LATEX
+from bnverify.theory.store import Stored
+from bnverify.theory.vocabulary import VOCABULARY
+from bnverify.theory.writing.blocks import Formula
+from bnverify.theory.writing.claim_page import corrected, heading_of, printed
+from bnverify.theory.writing.proof import definition_of, proof, questions
 from bnverify.theory.writing.readers import for_readers
+from bnverify.theory.writing.tex import displayed, formula, prose
+from bnverify.theory.writing.words import outside_formulas
 
 PAPER = r"""@inproceedings{santurkar2018how,
   title     = {How Does Batch Normalization Help Optimization?},
@@ -15,7 +24,7 @@ PAPER = r"""@inproceedings{santurkar2018how,
   year      = {2018},
   note      = {read in the version of arXiv:1805.11604 of April 2019, with appendices}
 }"""
-OURS = r"""@software{{bnverify,
+OURS = r"""@software{{bnverify-{name},
   title   = {{bnverify: verdicts on claims about normalisation layers}},
   author  = {{{{The bnverify authors}}}},
   version = {{{version}}},
@@ -27,77 +36,90 @@ SAID = {
     "conditional": "depends on how it is read",
 }
 LETTERS = (
-    r"Here $y \in \mathbb{R}^m$ are the outputs of one unit over a batch, $\hat y$ the same with mean $0$ and variance "
-    r"$1$, $\sigma$ their standard deviation, $\gamma$ and $\beta$ the learned scale and shift, $\mathcal{L}$ the "
-    r"loss as a function of $z = \gamma\hat y + \beta\mathbf{1}$, $g$ and $H$ its gradient and Hessian there, and "
-    r"$\widehat{\mathcal{L}}$ the loss as a function of $y$."
+    r"Here $y \in \mathbb{R}^m$ are the outputs of one unit over a batch of $m$, $\mathbf{1}$ is the vector of ones, "
+    r"$\gamma$ and $\beta$ are the learned scale and shift, and the layer is"
 )
+LOSS = (
+    r"$\mathcal{L}$ is the loss as a function of what the layer gives, $g$ and $H$ are its gradient and Hessian there, "
+    r"and $\widehat{\mathcal{L}}$ is the same loss as a function of $y$."
+)
+PROJECTOR = r"$P = (I - \frac1m\hat y\hat y^\top)(I - \frac1m\mathbf{1}\mathbf{1}^\top)$."
+SAID_BY_THEM = {"m", "one", "y", "z", "g", "H", "L", "v", "B", "gamma", "beta", "eps"}
+"""Names that these two sentences explain, or whose symbol is made of theirs."""
 SHIFTS = (("beta", "beta"), ("epsilon", "eps"))
-MORE_LETTERS = (
-    (r"\$s\$|(?<![A-Za-z\\])s(?:\^|\})", r"$s = \sqrt{\sigma^{2} + \epsilon}$ is the divisor."),
-    (r"\\rho", r"$\rho = \sigma^{2}/(\sigma^{2} + \epsilon)$, which is $1$ where $\epsilon = 0$."),
-    (r"P g|P \\nabla|P X", r"$P$ takes the components along $\mathbf{1}$ and $\hat y$ away."),
-    (
-        r"\bX\b",
-        r"$X \in \mathbb{R}^{m \times d}$ are the inputs, $y = X W$, and $W$ the weights of the unit.",
-    ),
-    (r"\\lambda\b(?!_)", r"$\lambda$ bounds the spectral norm of the inputs $X$."),
-    (r"W\^\{\*\}", r"$W^{*}$ is an optimum and $W_{0}$ the start."),
-    (r"D g", r"$D$ is the diagonal matrix of the learned scales."),
-    (r"n\^|\[n\]", r"$n$ is the divisor, a norm of $y$."),
-    (r"\\nu", r"$\nu$ is the gradient of the divisor in $y$."),
-)
-_NAME = (
-    r"(?:\b(?:m )?\|g\|\^2|<[\w-]+, \w>|\|gamma\||\b(?:gamma|sigma|beta|eps)\b|sqrt\([^()]*\)|[gy]-hat"
-    r"|\bl_(?:inf|\w)\b|\(m - 1\)|n\(y\))"
-)
-_TERM = rf"-?(?:{_NAME}|\b[mvg01]\b)"
-_FORMULA = re.compile(
-    rf"{_TERM}(?:(?:/| (?:[<>=+-]|<=|>=|!=) ){_TERM})+|-?{_NAME}|(?<!Appendix )\b[mvBDg]\b(?!')"
-)
-_SIGNS = (
-    (r"\b(gamma|sigma|beta|mu)\b", r"\\\1"),
-    (r"^s$", r"\\sigma"),
-    (r"\beps\b", r"\\epsilon"),
-    (r"\bvariance\b", r"\\mathrm{variance}"),
-    (r"(\d+)/(\d+)\*sqrt", r"\\tfrac{\1}{\2}sqrt"),
-    (r"sqrt\(([^()]*)\)", r"\\sqrt{\1}"),
-    (r"([gy])-hat", r"\\hat \1"),
-    (r"\bl_inf\b", r"l_\\infty"),
-    (r"<([^<>]+), (\w)>", r"\\langle \1, \2 \\rangle"),
-    (r"\|g\|", r"\\|g\\|"),
-    (r"between (.*) and \1$", r"\1"),
-    (r"between (.*) and (.*)", r"\\text{between }\1\\text{ and }\2"),
-    (r"!=", r"\\ne"),
-    (r"<=", r"\\le"),
-    (r">=", r"\\ge"),
-    (r"(?<=\d)\*(?=\\sqrt)", r""),
-    (r"\*", r" "),
-)
 
 
-def bibtex(item: dict[str, Any], version: str) -> str:
-    """Two entries: the paper and this project, with the claim and its verdict."""
-    return PAPER + "\n\n" + OURS.format(version=version, name=item["id"], verdict=item["verdict"])
+def bibtex(items: list[dict[str, Any]], version: str) -> str:
+    """Entries: the paper, and this project once a claim, with its verdict."""
+    ours = (OURS.format(version=version, name=item["id"], verdict=item["verdict"]) for item in items)
+    return "\n\n".join([PAPER, *ours])
 
 
-def erratum(item: dict[str, Any]) -> str:
-    """A paragraph of LaTeX: what is printed, what is true, the counterexample, what the letters mean."""
-    parts = [rf"\paragraph{{{_prose(item['title'])} ({_prose(item['where'])}).}}"]
+def erratum(entry: Stored) -> str:
+    """LaTeX (with amsmath and amssymb) of what is printed, what is true, a counterexample, the letters, the proof."""
+    item = entry.item
+    parts = [rf"\paragraph{{{prose(heading_of(item))} ({prose(item['where'])}).}}"]
     verdict = item["verdict"]
+    said, true = printed(entry), corrected(entry)
     parts.append(f"The statement {SAID.get(verdict, f'has the verdict {verdict}')}.")
+    if said is not None:
+        parts.append(rf"It reads {_shown(said)}")
     if meaning := for_readers(item["id"]):
-        parts.append(_prose(meaning))
-    if corrected := item.get("corrected"):
-        parts.append(rf"What is true is \[ {corrected} \]")
+        parts.append(prose(meaning))
+    if true is not None:
+        parts.append(f"What is true is {_shown(true)}")
     if point := item.get("counterexample"):
         parts.append(
             f"A counterexample to the printed statement: {_point(point)}; the left side is "
-            f"${_formula(point['lhs'])}$, the right side ${_formula(point['rhs'])}$."
+            f"${formula(point['lhs'])}$, the right side ${formula(point['rhs'])}$."
         )
-    said = " ".join(parts)
-    more = [meaning for letter, meaning in MORE_LETTERS if re.search(letter, said)]
-    return "\n".join([*parts, LETTERS, *more])
+    if not entry.claim.measured:
+        shown, ending = "\n".join(parts), proof(entry)
+        parts.append(_letters(entry))
+        if re.search(r"P (?:\\nabla|g|X)", shown + ending) and "Write $P" not in ending:
+            parts.append(PROJECTOR)
+        parts.append(ending)
+    return "\n".join(filter(None, parts))
+
+
+def _shown(one: Formula) -> str:
+    given = ", ".join(f"${latex}$" for latex, _ in one.given)
+    return displayed(one.latex) + (f" if {given}." if given else "")
+
+
+def _letters(entry: Stored) -> str:
+    """What every letter of the formulas means."""
+    asked = [case.asked for case in questions(entry)]
+    readings = zip(entry.item["readings"], entry.detail["readings"], strict=True)
+    texts = [more["text"] for data, more in readings if data["admitted"]]
+    texts += [text for one in asked for text in (one.statement, *one.hypotheses)]
+    used = frozenset().union(*(names_in(parse(text)) for text in texts))
+    definition = definition_of(entry)
+    used |= frozenset().union(*(names_in(tree) for _, tree in lines(definition)))
+    used |= {"X"} if "T" in used else set()
+    free = {name for one in asked for name in (*one.declared_vectors(), *one.numbers)}
+    free -= {"lam"} if "X" in used else set()
+    made = {name.partition("_")[0] for name, _ in lines(definition)}
+    pairs = [pair for pair in lines(definition) if not pair[0].endswith("_k")]
+    layer = r",\quad ".join(f"{LATEX.write(parse(name))} = {LATEX.write(tree)}" for name, tree in pairs)
+    other = "for each of its units $j$ and $k$" if any(name[-2:] == "_j" for name, _ in pairs) else ""
+    zero = all(one.eps == "zero" for one in asked)
+    meanings = [] if "eps" not in used else [r"$\epsilon = 0$" if zero else r"$\epsilon > 0$"]
+    meanings += [
+        f"${name.latex} = {LATEX.write(parse(name.text))}$"
+        if name.text and not name.text.startswith("d(")
+        else f"${name.latex}$ is {_meaning(name.meaning)}"
+        for name in VOCABULARY.values()
+        if name.name in used - made - SAID_BY_THEM - free
+    ]
+    return " ".join(
+        [LETTERS, other, displayed(f"{layer}."), LOSS, *([f"{'; '.join(meanings)}."] if meanings else [])]
+    )
+
+
+def _meaning(text: str) -> str:
+    """Words of the vocabulary, in which a letter alone is a name."""
+    return outside_formulas(prose(text), lambda words: re.sub(r"\b(y = X W|[nydW])\b", r"$\1$", words))
 
 
 def _point(point: dict[str, Any]) -> str:
@@ -108,38 +130,18 @@ def _point(point: dict[str, Any]) -> str:
     numbers += [("W", _vector(point["W"]))] if point["W"] is not None else []
     for name, value in point["extra"].items():
         if isinstance(value, str):
-            numbers.append((LATEX_NAMES.of(name), _formula(value)))
+            numbers.append((LATEX_NAMES.of(name), formula(value)))
         elif all(isinstance(entry, str) for entry in value):
             numbers.append((LATEX_NAMES.of(name), _vector(value)))
-    numbers += [(r"\gamma", _formula(point["gamma"]))]
-    numbers += [(rf"\{name}", _formula(point[key])) for name, key in SHIFTS if point[key] != "0"]
+    numbers += [(r"\gamma", formula(point["gamma"]))]
+    numbers += [(rf"\{name}", formula(point[key])) for name, key in SHIFTS if point[key] != "0"]
     return ", ".join(f"${name} = {value}$" for name, value in numbers)
 
 
 def _vector(entries: list[str]) -> str:
-    return f"({', '.join(map(_formula, entries))})"
+    return f"({', '.join(map(formula, entries))})"
 
 
 def _matrix(rows: list[list[str]]) -> str:
-    inner = r" \\ ".join(" & ".join(map(_formula, row)) for row in rows)
+    inner = r" \\ ".join(" & ".join(map(formula, row)) for row in rows)
     return rf"\bigl(\begin{{smallmatrix}} {inner} \end{{smallmatrix}}\bigr)"
-
-
-def _prose(text: str) -> str:
-    """Words of a sentence in LaTeX: its formulas between dollars, the rest safe to typeset."""
-    parts, end = [], 0
-    for found in _FORMULA.finditer(text):
-        parts += [_words(text[end : found.start()]), f"${_formula(found[0])}$"]
-        end = found.end()
-    return "".join([*parts, _words(text[end:])])
-
-
-def _words(text: str) -> str:
-    return re.sub(r"([_&%#])", r"\\\1", text)
-
-
-def _formula(text: str) -> str:
-    """ASCII mathematics such as 2 - 2*sqrt(2) or |gamma| > sigma in LaTeX."""
-    for pattern, sign in _SIGNS:
-        text = re.sub(pattern, sign, text)
-    return text

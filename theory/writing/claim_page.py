@@ -159,14 +159,15 @@ def why_lines(entry: Stored) -> list[str]:
                 "Then " + ", ".join(f"{row['plain']} = {exact_text(row['value'])}" for row in shown[:5]) + "."
             )
         lines.append(sides(point))
-    stated = detail["corrected"] or _proved_reading(entry)
+    stated = detail["corrected"] or proved_reading(entry)
     if stated is not None and stated["proof"]:
         lines.append(_idea(stated["proof"][-1]))
     lines += detail["remarks"]
     return lines[:_WHY]
 
 
-def _proved_reading(entry: Stored) -> Mapping[str, Any] | None:
+def proved_reading(entry: Stored) -> Mapping[str, Any] | None:
+    """The first reading that counts and has a proof."""
     pairs = zip(entry.item["readings"], entry.detail["readings"], strict=True)
     return next((more for data, more in pairs if data["admitted"] and more["proof"]), None)
 
