@@ -7,6 +7,7 @@ tolerances bound the rounding of the definition, of the sweeps and of the statem
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from bnverify.numerics.measure.derivatives import gradient, jacobian_product, ma
 from bnverify.numerics.measure.downstream import Downstream
 from bnverify.numerics.measure.extremum import along, input_for, maximum_on_ball
 from bnverify.numerics.measure.interval import Interval
-from bnverify.numerics.measure.rates import FreeNumbers
+from bnverify.numerics.measure.rates import Dual, Over
 from bnverify.numerics.measure.raw import Linear, RawRoom, Vec, define, remembered, times
 from bnverify.numerics.measure.tape import SWEEP, Map, Tape, TapeRoom, Traced
 from bnverify.numerics.measure.tolerance import Measured, MeasuredVector, allowance, exact, length
@@ -106,6 +107,13 @@ class Batch(Room):
         self.cond = torch.ones(start.shape[0], dtype=start.dtype, device=start.device)
         self._cache: dict[Any, Any] = {}
         self.names = _Lazy(self._make)
+        self._level = 0
+
+    def _with(self, name: str, value: Any) -> Batch:
+        """The same room with another value of a free number, which may be in motion."""
+        room = copy.copy(self)
+        room.names, room._level = Over(self.names, name, value), self._level + 1  # type: ignore[assignment]
+        return room
 
     # ---- autograd
 
@@ -181,7 +189,7 @@ class Batch(Room):
         for name in (*self.given.operators, *(["T"] if "X" in self.given.operators else [])):
             of = "X" if name == "T" else name
             names[name] = Map(self._measured_map(name).action, self._gain(of), self._fan(of))
-        found = define(self.lines, names, lambda known: _Definition(tape, known, self))
+        found = define(self.lines, names, lambda known: TapeRoom(tape, known))
         return tape, found
 
     def _error(self, name: str) -> Tensor:
@@ -246,9 +254,7 @@ class Batch(Room):
         if self.forward is not None and moved != "y":
             raise Absent(f"a layer of your own moves with y alone, not with {moved}")
 
-    def _curve(
-        self, of: str, along_: str, rows: slice | None = None
-    ) -> Callable[[MeasuredVector], MeasuredVector]:
+    def _curve(self, of: str, along_: str) -> Callable[[MeasuredVector], MeasuredVector]:
         """u -> the change of the gradient in ``of`` as ``along_`` moves along u."""
         tape, found = self._traced
         gain = (
@@ -305,17 +311,6 @@ class Batch(Room):
             return remembered(self._curve("W", "W"))
         if name in {"g_own", "dW_plain", "HW_plain"}:
             return self._plain(name)
-        if name in {"dW_other", "HW_other"} and "X_other" in self.given.operators:
-            return self._elsewhere(X="X_other").names[name.removesuffix("_other")]
-        if name == "dW_hat" and "What" in self.given.vectors:
-            return self._elsewhere(W="What").names["dW"]
-        if name == "frobenius_other" and "X_other" in self.given.operators:
-            total = self.given.operators["X_other"].square().sum((1, 2))
-            return Measured(total, total, float(self.given.operators["X_other"][0].numel()))
-        if name == "lambda_min_H":
-            return self.psd(self.names["H"])
-        if name == "top":
-            return self.names["nu"]
         if name in {"nu", "N"}:
             return self._divisor(name)
         if name.removesuffix("_T") in self.given.operators or (name == "T" and "X" in self.given.operators):
@@ -352,17 +347,6 @@ class Batch(Room):
         own = Batch((*lines, ("z", Node("name", ("y",)))), self.given, self.loss, matched=self.matched)
         return own.names[{"g_own": "v", "dW_plain": "dW", "HW_plain": "HW"}[name]]
 
-    def _elsewhere(self, X: str = "", W: str = "") -> Batch:
-        """The same unit and loss at the other input, or at other weights."""
-        operators = {**self.given.operators, "X": self.given.operators[X]} if X else self.given.operators
-        vectors = {**self.given.vectors, "W": self.given.vectors[W]} if W else self.given.vectors
-        return Batch(
-            self.lines,
-            replace(self.given, vectors=vectors, operators=operators),
-            self.loss,
-            matched=self.matched,
-        )
-
     def _divisor(self, name: str) -> Any:
         """nu and N: gradient and Hessian of the divisor n in y, by autograd."""
         if "n" not in self.made:
@@ -381,6 +365,8 @@ class Batch(Room):
         return exact(whole, self.cond)
 
     def power(self, value: Any, power: Any) -> Any:
+        if isinstance(value, Dual):
+            return value.power(power)
         root = value.sqrt() if power.denominator == 2 else value
         return root**power.numerator if power > 0 else (root ** (-power.numerator)).inverse()
 
@@ -413,7 +399,9 @@ class Batch(Room):
     def rate(self, inside: Node, moved: str, along_: Any) -> Any:
         """d(expr, x, u) by autograd of the expression; d(L, x, u) is the composed loss's."""
         if names_in(inside) <= self._numbers.keys():
-            return FreeNumbers(self, self.names).rate(inside, moved, along_)
+            level = self._level + 1
+            value = walk(inside, self._with(moved, Dual(level, self.names[moved], self.number(1))))
+            return value.rate if isinstance(value, Dual) and value.level == level else self.number(0)
         if inside == Node("name", ("L",)):
             whole = self._gradient(moved)
             return whole if along_ is None else whole @ along_
@@ -480,9 +468,9 @@ class Batch(Room):
                 if name in names
             }
             start |= {"T": names["T"]} if "T" in names else {}
-            names = define(self.lines, start, lambda known: _Definition(tape, known, self))
+            names = define(self.lines, start, lambda known: TapeRoom(tape, known))
         names["g"] = names["z"].through(self._loss_gradient(), self._scales[1], 2 * self.loss.depth)
-        out = walk(inside, _Definition(tape, names, self))
+        out = walk(inside, TapeRoom(tape, names))
         if out.index < 0:
             return 0.0, 1.0
         return tape.tangents(names[moved])[out.index], SWEEP[1] * tape.spent(out) + 4 * self.loss.depth
@@ -490,7 +478,7 @@ class Batch(Room):
     def placed(self, inside: Node, moved: str, value: Any) -> Any:
         """at(expr, x, value): another batch of the same loss."""
         if names_in(inside) <= self._numbers.keys():
-            return FreeNumbers(self, self.names).placed(inside, moved, value)
+            return walk(inside, self._with(moved, value))
         if moved == "y" and "y" not in self._leaves:
             raise NotImplementedError("y is X W here; move W")
         if moved not in {**self.given.vectors, **self.given.numbers, **self.given.operators}:
@@ -564,19 +552,6 @@ def _scales_of(own: set[str], units: Sequence[str], given: Given) -> Lines:
     if "n" in own and "s" not in own and "rho" not in own:
         found.append(("rho", parse("1 - eps/n**2")))
     return found
-
-
-class _Definition(TapeRoom):
-    """A definition on a tape, with the smooth divisor of the batch."""
-
-    def __init__(self, tape: Tape, names: Any, batch: Batch) -> None:
-        super().__init__(tape, names)
-        self.batch = batch
-
-    def smooth(self, value: Any) -> Any:
-        held = RawRoom({}).smooth(Vec(value.value.value))
-        measured = Measured(held.detach(), held.detach().abs() + 2, 8.0 * value.value.value.shape[-1])
-        return self.tape.record(measured, [(value, 3.0, ((value, 3.0),), 8.0)])
 
 
 class _Lazy(dict[str, Any]):

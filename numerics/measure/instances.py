@@ -345,7 +345,7 @@ def _in_weights(drawn: Drawn, kind: Kind, source: Source) -> Drawn:
         other = other - shadow * source.uniform(0.9, 1, rows, 1, 1)
         size = tensors["lam"] / other.flatten(1).norm(dim=1) * source.uniform(0.5, 0.95, rows)
         other = other * size[:, None, None]
-        return replace(drawn, tensors=tensors | {"X_other": other, "K": other})
+        return replace(drawn, tensors=tensors | {"K": other})
     if kind.family == "least-squares":
         return _least_squares(drawn)
     return replace(drawn, stationary="X")

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from bnverify.theory.grammar import Node
-from bnverify.theory.room import Room, walk
-
 
 @dataclass(frozen=True)
 class Dual:
@@ -61,40 +58,15 @@ class Dual:
             slope = slope * value
         return self if power == 1 else Dual(self.level, slope * value, power * slope * self.rate)
 
-
-class FreeNumbers(Room):
-    """A room's numbers, some of them in motion."""
-
-    def __init__(self, room: Room, names: Mapping[str, Any], level: int = 0) -> None:
-        self.room, self.names, self.level = room, names, level  # type: ignore[assignment]
-
-    def _with(self, name: str, value: Any) -> FreeNumbers:
-        room = FreeNumbers(self.room, {}, self.level + 1)
-        room.names = _Over(self.names, name, value)  # type: ignore[assignment]
-        return room
-
-    def number(self, whole: int) -> Any:
-        return self.room.number(whole)
-
-    def power(self, value: Any, power: Fraction) -> Any:
-        if not isinstance(value, Dual):
-            return self.room.power(value, power)
+    def power(self, power: Fraction) -> Dual:
+        """The number to a whole power of at least 1."""
         if power.denominator != 1 or power < 1:
             raise NotImplementedError(f"no rate of the power {power} of a free number is known here")
-        return value**power.numerator
-
-    def rate(self, inside: Node, moved: str, along: Any) -> Any:
-        level = self.level + 1
-        room = self._with(moved, Dual(level, self.names[moved], self.number(1)))
-        value = walk(inside, room)
-        return value.rate if isinstance(value, Dual) and value.level == level else self.number(0)
-
-    def placed(self, inside: Node, moved: str, value: Any) -> Any:
-        return walk(inside, self._with(moved, value))
+        return self**power.numerator
 
 
 @dataclass(frozen=True)
-class _Over:
+class Over:
     """Names with another value in one place."""
 
     names: Mapping[str, Any]

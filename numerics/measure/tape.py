@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 import torch
+from bnverify.numerics.measure.raw import RawRoom, Vec
 from bnverify.numerics.measure.tolerance import Measured, MeasuredVector, exact
 from bnverify.theory.room import Room
 from torch import Tensor
@@ -260,3 +261,8 @@ class TapeRoom(Room):
         error = torch.maximum(a.error, b.error)
         value = Measured(torch.maximum(a.value, b.value), torch.maximum(a.scale, b.scale), 0, error)
         return self.tape.record(value, [(one, 1.0, (), 1) for one in values])
+
+    def smooth(self, value: Any) -> Any:
+        held = RawRoom({}).smooth(Vec(value.value.value))
+        measured = Measured(held.detach(), held.detach().abs() + 2, 8.0 * value.value.value.shape[-1])
+        return self.tape.record(measured, [(value, 3.0, ((value, 3.0),), 8.0)])

@@ -67,7 +67,7 @@ def test_gradients_and_hessians_agree_with_the_dense_oracle(name: str, m: int, e
 def test_weight_space_agrees_with_the_dense_oracle(name: str) -> None:
     batch, _ = room(Kind("inputs"), name, 6)
     X, W = batch.given.operators["X"], batch.given.vectors["W"]
-    other = batch.given.operators["X_other"]
+    other = batch.given.operators["K"]
     u = batch.names["W0"]
     for i in range(3):
         loss, (gamma, beta) = batch.loss.rows(slice(i, i + 1)), row_of(batch, i)
@@ -75,10 +75,13 @@ def test_weight_space_agrees_with_the_dense_oracle(name: str) -> None:
         def through(w: torch.Tensor, inputs: torch.Tensor, loss=loss, gamma=gamma, beta=beta) -> torch.Tensor:  # type: ignore[no-untyped-def]
             return loss(gamma * standardise((inputs @ w).unsqueeze(0)).yhat + beta)[0]
 
-        for suffix, inputs in (("", X[i]), ("_other", other[i])):
+        for first_text, second_text, inputs in (
+            ("dW", "HW @ W0", X[i]),
+            ("at(dW, X, K)", "at(HW @ W0, X, K)", other[i]),
+        ):
             first, second = dense_oracle(lambda w, inputs=inputs: through(w, inputs), W[i])
-            assert near(batch.names[f"dW{suffix}"].value[i], first)
-            assert near((batch.names[f"HW{suffix}"] @ u).value[i], second @ u.value[i])
+            assert near(walk(parse(first_text), batch).value[i], first)
+            assert near(walk(parse(second_text), batch).value[i], second @ u.value[i])
         first, second = dense_oracle(lambda w, X=X[i], loss=loss: loss((X @ w).unsqueeze(0))[0], W[i])
         assert near(batch.names["dW_plain"].value[i], first)
         assert near((batch.names["HW_plain"] @ u).value[i], second @ u.value[i])
