@@ -139,17 +139,6 @@ def holds_for_all(claim: kernel.Claim) -> bool:
         return False
 
 
-def unmutated(claim: Claim) -> dict[str, str]:
-    """The proofs of a claim that hold nothing to change, and why."""
-    made = {statement.about.partition(",")[0] for statement in statements(claim)}
-    return {
-        case.reading: f"the lemma {case.certificate['lemma']} states it; there is no certificate of its own, and no "
-        "step, to change"
-        for case in cases(claim)
-        if "lemma" in case.certificate and case.reading not in made
-    }
-
-
 # ---------------------------------------------------------------- changes
 
 

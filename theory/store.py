@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
-from bnverify.theory import empirical, empirical_items, judged, shelf, verdicts
+from bnverify.theory import empirical, empirical_items, judged, verdicts
 from bnverify.theory.claim import Claim, Evidence, reason_of, status_of
-from bnverify.theory.registry import files as registered
 from bnverify.theory.registry import registry
 
-FOLDER = Path(__file__).resolve().parent
 _ORDER = ("thm", "obs", "lem", "fact", "def", "eq", "fig", "prose", "blog", "ext")
 
 
@@ -86,22 +82,6 @@ class Stored:
         if self.claim.measured:
             return empirical_items.detail_of(self.claim, self.measured)
         return detail_of(self.claim, self.evidence)
-
-
-@cache
-def files() -> dict[str, str]:
-    """The file that states a claim, by id, relative to the package."""
-    return {claim.id: f"claims/{name}.py" for name, stated in registered().items() for claim in stated}
-
-
-@cache
-def digest(file: str) -> str:
-    """SHA-256 over a claim file and its certificates; empty where the file is gone."""
-    name = file.removeprefix("claims/").removesuffix(".py")
-    paths = (FOLDER / file, shelf.FOLDER / f"{name}.json")
-    if not paths[0].is_file():
-        return ""
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths if path.is_file())).hexdigest()
 
 
 def position(identifier: str) -> tuple[Any, ...]:

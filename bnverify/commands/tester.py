@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,7 +17,8 @@ Seed = Annotated[int, typer.Option(help="The same seed gives the same instances 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 THEOREMS = {"theorem", "lemma", "fact"}
-Item = TypeVar("Item")
+MOST = 16
+"""Mutants that are judged of a statement of another claim."""
 
 
 def register(app: typer.Typer) -> None:
@@ -32,17 +32,10 @@ def mutants(
         list[str] | None,
         typer.Argument(metavar="[ID]...", help="Ids such as thm-4.1; every theorem, lemma and fact if none."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every claim, not the theorems alone.")] = False,
-    keep: Annotated[
+    everything: Annotated[
         bool,
-        typer.Option(
-            "--store",
-            help="Judge a sample of each statement's mutants, put equalities to 100 exact points, store the table.",
-        ),
+        typer.Option("--all", help="Every claim; of those that are no theorems a sample of their mutants."),
     ] = False,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes side by side with --store; by default one a core.")
-    ] = None,
     derivation: Annotated[bool, typer.Option(help="Also mutate the derivation of v and B.")] = True,
     listed: Annotated[bool, typer.Option("--list", help="List the mutants that are not false.")] = False,
     seed: Seed = 0,
@@ -56,10 +49,7 @@ def mutants(
     chosen = select(ids or (), known)
     if not ids and not everything:
         chosen = [name for name in chosen if known[name].kind in THEOREMS]
-    if keep:
-        _store(chosen, jobs, seed)
-        return
-    rows = _rows([known[name] for name in chosen], seed)
+    rows = _rows([known[name] for name in chosen], seed, MOST if everything and not ids else None)
     changed = _derivations() if derivation else []
     if as_json:
         print(json.dumps(_data(rows, changed), ensure_ascii=False, indent=2))
@@ -69,54 +59,24 @@ def mutants(
         raise typer.Exit(1)
 
 
-def _store(chosen: list[str], jobs: int | None, seed: int) -> None:
-    """Derive the table of these claims from nothing and keep that of the others."""
-    import os
-    import time
-    from functools import partial
-
-    from bnverify.base.terminal import console, track
-    from bnverify.numerics.tester import kills
-    from bnverify.numerics.tester.killing import kill
-    from bnverify.theory.registry import registry
-
-    out = console()
-    start = time.perf_counter()
-    work = spread_out(partial(kill, seed=seed), chosen, jobs or os.cpu_count() or 1)
-    found = list(track(work, len(chosen), "mutating claims"))
-    try:
-        before = kills.load()
-    except InputError:
-        before = {}
-    after = {name: one for name, one in before.items() if name in registry()}
-    after |= {one.id: one for one in found}
-    kills.save(one for one in after.values() if one.statements or one.without)
-    for one in found:
-        if not one.sound:
-            out.print(f"{one.id}: a false mutant got away, or a true statement was convicted", style="red")
-    out.print(f"{kills.summary(found)}; {time.perf_counter() - start:.0f} s")
-    if not all(one.sound for one in found):
-        raise typer.Exit(1)
-
-
-def spread_out(work: Callable[[str], Item], names: list[str], jobs: int) -> Iterator[Item]:
-    """The results in order, from so many processes."""
-    if jobs == 1 or len(names) == 1:
-        yield from map(work, names)
-        return
-    import multiprocessing
-
-    with multiprocessing.get_context("spawn").Pool(min(jobs, len(names))) as pool:
-        yield from pool.imap(work, names)
-
-
-def _rows(claims: list[Claim], seed: int) -> list[Row]:
+def _rows(claims: list[Claim], seed: int, most: int | None) -> list[Row]:
     from bnverify.base.terminal import track
     from bnverify.numerics.tester.mutants import judge_statement
-    from bnverify.theory.mutate import statements
+    from bnverify.theory.mutate import mutants as mutants_of
+    from bnverify.theory.mutate import spread, statements
 
-    made = [statement for claim in claims for statement in statements(claim)]
-    return [judge_statement(statement, seed) for statement in track(made, len(made), "mutating statements")]
+    made = [
+        (
+            statement,
+            spread(mutants_of(statement), most, seed) if most and claim.kind not in THEOREMS else None,
+        )
+        for claim in claims
+        for statement in statements(claim)
+    ]
+    return [
+        judge_statement(statement, seed, chosen)
+        for statement, chosen in track(made, len(made), "mutating statements")
+    ]
 
 
 def _derivations() -> list[tuple[str, str, str]]:

@@ -14,13 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnverify.experiments.report import html, markdown, mutants_page
+from bnverify.experiments.report import html, markdown
 from bnverify.experiments.report.content import NAMED, Entry, Note, Report, entries_of, environment_of
 from bnverify.experiments.report.folder import MARK, building, require_free
 from bnverify.experiments.report.mathml import contrasted, mathml
 from bnverify.experiments.report.notes_page import body
 from bnverify.experiments.report.pages import render
-from bnverify.numerics.tester import kills
 from bnverify.theory import store
 from bnverify.theory.derivations import derivations
 from bnverify.theory.notes import PREFACE, erroneous, in_source_order, source_of
@@ -110,14 +109,10 @@ def compose(trials: int, seed: int, device: str, progress: Progress, started: fl
     stored = store.load()
     if not stored:
         raise InputError("there is no stored evidence; `bnverify prove` derives it")
-    killed = kills.load()
     environment = environment_of(seed, trials, device)
     notes = tuple(Note(title, f"{name}.html", made(stored)) for name, (title, made) in NOTES.items())
     if not measuring():
-        return Report(
-            entries_of(stored.values(), {}, killed), None, environment, ("bnverify prove",), notes,
-            failures=tuple(mutants_page.failures(killed.values())), kills=tuple(killed.values()),
-        )  # fmt: skip
+        return Report(entries_of(stored.values(), {}), None, environment, ("bnverify prove",), notes)
     from bnverify.experiments.report import digits_case, digits_page, reproduction_page
     from bnverify.experiments.report.random_batches import measured
     from bnverify.numerics.check.run import check_claims
@@ -142,12 +137,11 @@ def compose(trials: int, seed: int, device: str, progress: Progress, started: fl
     progress("pictures", len(findings) + 1, len(findings) + 1)
     environment["wall time"] = f"{time.perf_counter() - started:.0f} s"
     return Report(
-        claims=entries_of(stored.values(), pictures, killed),
-        kills=tuple(killed.values()),
+        claims=entries_of(stored.values(), pictures),
         digits=digits,
         environment=environment,
         notes=notes,
-        failures=(*_failures(findings, case), *mutants_page.failures(killed.values())),
+        failures=_failures(findings, case),
         reproduction=reproduction_page.summaries(),
         commands=_commands(trials, seed, device, findings),
     )
@@ -178,7 +172,7 @@ def _commands(trials: int, seed: int, device: str, findings: list[ClaimFindings]
     return (
         "bnverify prove",
         f"bnverify check {' '.join(one.id for one in findings)} --trials {trials} --seed {seed}{where}",
-        mutants_page.COMMAND,
+        "bnverify mutants",
         f"bnverify report --trials {trials} --seed {seed}{where}",
     )
 
@@ -235,8 +229,6 @@ def _sheets(report: Report) -> dict[str, str]:
     for note in report.notes:
         made = body(note.markdown, known.get)
         texts[note.href] = render("note.html", title=note.title, body=made, version=version)
-    if report.kills:
-        texts[mutants_page.PAGE] = mutants_page.html(report.kills, version, known.get)
     if report.reproduction:
         from bnverify.experiments.report import reproduction_page
 
@@ -320,7 +312,6 @@ def as_data(report: Report) -> dict[str, Any]:
         "commands": list(report.commands),
         "claims": [_claim(entry) for entry in report.claims],
         "digits": report.digits.data if report.digits else None,
-        "kills": [mutants_page.data(one) for one in report.kills],
         "lemmas": report.lemmas,
     }
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bnverify.experiments.report.pages import page_of
-from bnverify.numerics.tester.kills import Killed, differs
 from bnverify.theory.kernel import LEMMAS
 from bnverify.theory.store import Stored
 from bnverify.theory.writing.blocks import Page
@@ -66,9 +65,6 @@ _COUNTED = {
 }
 
 
-_TRUE = {"equivalent": "that say the same", "weaker": "weaker but true", "open": "open"}
-
-
 @dataclass(frozen=True)
 class Column:
     """A column of a table; numbers are set flush right, codes in a fixed-width face."""
@@ -118,7 +114,6 @@ class Entry:
     find: str
     measured: Measured | None = None
     stale: bool = False
-    killed: Killed | None = None
 
     @property
     def named(self) -> bool:
@@ -128,11 +123,6 @@ class Entry:
     @property
     def scope(self) -> str:
         return scope_text(self.item["scope"])
-
-    @property
-    def tested(self) -> str:
-        """What became of the mutants and the exact points of the proved statements, in words; empty without any."""
-        return tested(self.killed) if self.killed is not None and self.killed.statements else ""
 
     @property
     def figures(self) -> tuple[Picture, ...]:
@@ -186,7 +176,6 @@ class Report:
     notes: tuple[Note, ...] = ()
     failures: tuple[str, ...] = ()
     reproduction: tuple[Source, ...] = ()
-    kills: tuple[Killed, ...] = ()
     lemmas: dict[str, str] = field(default_factory=lambda: dict(LEMMAS))
 
     @property
@@ -214,22 +203,6 @@ class Report:
         listed = [_COUNTED[verdict].format(count) for verdict, count in self.tally.items()]
         count = len(self.claims)
         return f"{count} statement{'' if count == 1 else 's'}, taken one by one: {', '.join(listed)}."
-
-
-def tested(one: Killed) -> str:
-    """What became of the mutants and the exact points of the statements of one claim, in words."""
-    count = len(one.statements)
-    points = [statement["points"]["points"] for statement in one.statements if statement["points"]]
-    words = f"{one.total('judged')} mutants of {count} proved statement{'' if count == 1 else 's'}: "
-    words += f"{one.total('false')} false, {one.total('killed')} of them caught"
-    others = (f"{one.total(name)} {text}" for name, text in _TRUE.items() if one.total(name))
-    words = ", ".join((words, *others))
-    if points:
-        noun = "The equality holds" if len(points) == 1 else f"{len(points)} equalities hold"
-        wrong = sum(differs(statement) for statement in one.statements)
-        words += f". {noun} at {sum(points)} exact points, m from 2 to 12"
-        words += f", except that {wrong} differ" if wrong else ""
-    return f"{words}."
 
 
 def tally_of(entries: Iterable[Entry]) -> dict[str, int]:
@@ -272,9 +245,7 @@ def find_text(item: dict[str, Any], title: str, why: str) -> str:
     return re.sub(r"\s+", " ", ascii_math(" ".join(words)).lower()).strip()
 
 
-def entries_of(
-    stored: Iterable[Stored], measured: Mapping[str, Measured], killed: Mapping[str, Killed] | None = None
-) -> tuple[Entry, ...]:
+def entries_of(stored: Iterable[Stored], measured: Mapping[str, Measured]) -> tuple[Entry, ...]:
     """The claims of the report in the order of ``stored``."""
     made = []
     for one in stored:
@@ -288,7 +259,6 @@ def entries_of(
                 find=find_text(one.item, page.title, one.detail["why"]),
                 measured=measured.get(one.id),
                 stale=one.stale,
-                killed=(killed or {}).get(one.id),
             )
         )
     return tuple(made)

@@ -44,8 +44,6 @@ def _parts(report: Report) -> Iterator[str]:
             yield ascii_math(entry.measured.sentence)
             yield from pictures(entry.figures)
             yield from map(table, entry.measured.tables)
-        if entry.tested:
-            yield f"The tester, tested: {ascii_math(entry.tested)}"
     yield "## What is trusted"
     yield "\n".join(f"- {name}: {ascii_math(said)}" for name, said in report.lemmas.items())
     yield "## How this was made"

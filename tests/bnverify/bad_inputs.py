@@ -24,7 +24,7 @@ TABLE: tuple[tuple[str, str], ...] = (
     ("cite nonsense", "no claim is called 'nonsense'"),
     ("cite fact-C.1 --py", "no counterexample that a script can show"),
     ("mutants nonsense", "no claim is called 'nonsense'"),
-    ("mutants thm-4.1 eq-0 --store", "no claim is called 'eq-0'"),
+    ("mutants thm-4.1 eq-0", "no claim is called 'eq-0'"),
     ("falsify nonsense", "no claim is called 'nonsense'"),
     ("falsify thm-4.1 --reading nonsense", "no reading of thm-4.1 is called 'nonsense'"),
     ("falsify def-2.1.reparametrisatio", "did you mean 'def-2.1.reparametrisation'"),

@@ -35,38 +35,6 @@ def test_a_mutant_that_gets_away_fails_the_command(bnverify, monkeypatch):
     assert not json.loads(found.stdout)["statements"][0]["sound"]
 
 
-@pytest.fixture
-def table(monkeypatch):
-    """What ``--store`` would write, with a derivation that costs nothing."""
-    from bnverify.numerics.tester import killing, kills
-
-    counts = dict.fromkeys(kills.COUNTS, 7) | {"sound": True, "points": None}
-    monkeypatch.setattr(killing, "kill", lambda name, seed: kills.Killed(name, "f", "d", (counts,), {}))
-    written = {}
-    monkeypatch.setattr(kills, "save", lambda entries: written.update({one.id: one for one in entries}))
-    return written
-
-
-def test_storing_one_claim_keeps_the_table_of_the_others(bnverify, table):
-    from bnverify.numerics.tester import kills
-
-    found = bnverify("mutants", "fact-C.1", "--store", "--jobs", "1")
-    assert found.exit_code == 0
-    assert "1 proved statements of 1 claims: 7 of 7 mutants judged" in " ".join(found.stdout.split())
-    assert set(table) == set(kills.load()) | {"fact-C.1"}
-    assert table["fact-C.1"].file == "f"
-
-
-def test_a_stored_mutant_that_gets_away_fails_the_command(bnverify, table, monkeypatch):
-    from bnverify.numerics.tester import kills
-
-    monkeypatch.setattr(kills.Killed, "sound", False)
-    found = bnverify("mutants", "fact-C.1", "--store", "--jobs", "1")
-    assert found.exit_code == 1
-    assert "a false mutant got away" in " ".join(found.stdout.split())
-    assert table
-
-
 def test_falsify_convicts_the_printed_theorem(bnverify):
     found = bnverify("falsify", "thm-4.1", "--reading", "same-point", "--json")
     (item,) = json.loads(found.stdout)
