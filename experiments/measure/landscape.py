@@ -221,16 +221,12 @@ def ray_of(
     apart = torch.pdist(torch.cat([grad[None], grads]))
     t = torch.tensor([0.0, *step_lengths], dtype=torch.float64)
     gaps = torch.pdist(t[:, None]).to(apart) * d_norm
-    return Ray(
-        step_lengths,
-        float(loss),
-        float(norm),
-        float(d_norm),
-        losses.tolist(),
-        apart[: len(grads)].tolist(),
-        ((grads @ grad) / (norms * norm)).tolist(),
-        float((apart / gaps).max()),
-    )
+    singles = torch.stack([loss, norm, d_norm, (apart / gaps).max()])
+    cosines = (grads @ grad) / (norms * norm)
+    # One transfer from the device.
+    row: list[float] = torch.cat([singles, losses, apart[: len(grads)], cosines]).tolist()
+    (start, size, length, pairs), rest, k = row[:4], row[4:], len(grads)
+    return Ray(step_lengths, start, size, length, rest[:k], rest[k : 2 * k], rest[2 * k :], pairs)
 
 
 def random_direction(

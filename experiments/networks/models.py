@@ -9,7 +9,7 @@ from typing import ParamSpec
 
 import torch
 from bnverify.experiments.run.recipes import DlnRecipe, MlpRecipe, Recipe, VggRecipe
-from bnverify.numerics.measure.norms import LpNorm, Noise, NoisyBatchNorm
+from bnverify.numerics.measure.norms import LpNorm, Noise, NoisyBatchNorm, draw_together
 from torch import Tensor, nn
 
 from bnverify.base.errors import InputError
@@ -114,12 +114,14 @@ def vgg(recipe: VggRecipe, channels: int, classes: int) -> Network:
     Input ``(m, channels, size, size)``, output logits ``(m, classes)``.
     """
     blocks: list[Block] = []
+    spaces: list[tuple[int, ...]] = []
     plan, width = PLANS[recipe.depth], recipe.width
     side: int = recipe.size
     for here, after in zip(plan, (*plan[1:], None), strict=True):
         if isinstance(here, str):
             continue
         units = max(1, round(here * width))
+        spaces.append((side, side))
         tail: nn.Module = nn.Identity()
         if after == "M" and side > 1:
             tail, side = Pool(), side // 2
@@ -134,6 +136,11 @@ def vgg(recipe: VggRecipe, channels: int, classes: int) -> Network:
         blocks.append(Block(linear, build_norm(recipe, units, False, len(blocks)), nn.ReLU(), nn.Identity()))
         features = units
     blocks.append(Block(nn.Linear(features, classes), nn.Identity(), nn.Identity(), nn.Identity()))
+    if recipe.noise_drawn == "together":
+        layers = zip(blocks, (*spaces, (), (), ()), strict=True)
+        draw_together(
+            [(m, space) for block, space in layers for m in block.modules() if isinstance(m, Noise)]
+        )
     return initialised(Network(blocks), recipe)
 
 

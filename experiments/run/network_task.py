@@ -123,8 +123,8 @@ class NetworkTask:
             far = landscape.beyond(recipe.probe_high, recipe.far, recipe.lr, recipe.far_probes)
             row["far"] = asdict(landscape.along(now, far, (w, before.loss, before.grad)))
         if self.step in self.curved and recipe.norm in ("none", "batchnorm"):
-            inputs = [moments.units(x)[None] for x in before.x]
-            row["condition"] = [float(moments.condition(values)) for values in inputs]
+            numbers = [moments.condition(moments.units(x)[None]) for x in before.x]
+            row["condition"] = torch.cat(numbers).tolist()
         if recipe.ics:
             shifts = internal_covariate_shift(now, w, w_next, before.grad)
             row["ics"] = [asdict(shift) for shift in shifts.layers]
@@ -205,10 +205,8 @@ class NetworkTask:
             part[:EVALUATED].split(self.recipe.batch_size) for part in (self.set.train_x, self.set.train_y)
         )
         with torch.no_grad(), objective.held():
-            right = sum(
-                int((self.model(a).argmax(1) == b).sum()) for a, b in zip(x, y, strict=True) if len(b) > 1
-            )
-        return right / sum(len(b) for b in y if len(b) > 1)
+            found = [self.model(a).argmax(1) == b for a, b in zip(x, y, strict=True) if len(b) > 1]
+        return _share(found)
 
     def final(self) -> record.Row:
         return {"accuracy": self._accuracies(EVALUATED)}
@@ -253,10 +251,12 @@ def accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:
     model.eval()
     try:
         with torch.no_grad():
-            right = sum(
-                int((model(part).argmax(1) == of).sum())
-                for part, of in zip(x.split(512), y.split(512), strict=True)
-            )
+            found = [model(part).argmax(1) == of for part, of in zip(x.split(512), y.split(512), strict=True)]
     finally:
         model.train(was_training)
-    return right / len(y)
+    return _share(found)
+
+
+def _share(right: list[Tensor]) -> float:
+    whole = torch.cat(right)
+    return int(whole.sum()) / len(whole)

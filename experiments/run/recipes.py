@@ -104,6 +104,8 @@ class VggRecipe(Recipe):
     noise_sigma_reading: Literal["sd", "variance"] = "sd"
     noise_place: Literal["output", "whitened"] = "output"
     noise_at_test: bool = False
+    # One generator a layer, or one for all of them, four launches a step; the numbers are others.
+    noise_drawn: Literal["by-layer", "together"] = "by-layer"
     # Random directions besides the gradient (Section 3.2, last paragraph); each is probed with both signs.
     directions: int = _ranged(2, 0, 1000)
     lanczos: int = _ranged(8, 0, 1000)
@@ -206,11 +208,12 @@ def _parsed(name: str, text: str, kind: Any) -> Any:
 
 RECIPES: dict[str, VggRecipe | DlnRecipe] = {
     # The paper's settings.
-    "vgg-paper": VggRecipe(data="cifar10", device="cuda"),
+    "vgg-paper": VggRecipe(
+        data="cifar10", device="cuda", tf32=True, channels_last=True, noise_drawn="together"
+    ),
     "dln-paper": DlnRecipe(seeds=10, checkpoints=101),
     "dln-paper-slow": DlnRecipe(seeds=10, checkpoints=101, lr=1e-7),
-    "insert-paper": VggRecipe(data="cifar10", device="cuda", insert=True),
-    # Two CPU cores, minutes.
+    "insert-paper": VggRecipe(data="cifar10", device="cuda", tf32=True, channels_last=True, insert=True),
     # Two CPU cores, hours: thin networks on real pictures.
     "vgg-desk": VggRecipe(
         data="cifar10",
@@ -243,6 +246,7 @@ RECIPES: dict[str, VggRecipe | DlnRecipe] = {
         device="cuda",
         tf32=True,
         channels_last=True,
+        noise_drawn="together",
         checkpoints=51,
         grid="linear",
         save_every=5000,
@@ -251,6 +255,7 @@ RECIPES: dict[str, VggRecipe | DlnRecipe] = {
         lanczos=4,
         curvature_every=10,
     ),
+    # Two CPU cores, minutes.
     "vgg-quick": VggRecipe(
         depth=9, width=0.125, size=16, steps=800, save_every=200, probes=6, directions=1, lanczos=5
     ),

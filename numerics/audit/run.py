@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import torch
-from bnverify.numerics.audit.capture.call import Call
+from bnverify.numerics.audit.capture.call import Call, bring_to_host
 from bnverify.numerics.audit.capture.names import Names
 from bnverify.numerics.audit.capture.selection import Selection, covered_layers
 from bnverify.numerics.audit.gradient.backward import judged, sample
@@ -198,11 +198,11 @@ def _audit_mode(
     if request.second_order:
         by_key = dict(zip(keys, calls, strict=True))
         second = second_order_of(subject, watched, mode, request, by_key)
+    backward = judged(calls)
+    bring_to_host(calls)
     rows = [
-        first_order_rows(call, key[1], label, asked, request.channels, second.get(key), backward)
-        for key, call, asked, backward in zip(
-            keys, calls, first_order_answers(calls), judged(calls), strict=True
-        )
+        first_order_rows(call, key[1], label, asked, request.channels, second.get(key), sampled)
+        for key, call, asked, sampled in zip(keys, calls, first_order_answers(calls), backward, strict=True)
     ]
     rows = _explained(rows, subject, watched, mode)
     listed = [

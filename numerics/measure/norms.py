@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import warnings
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import torch
@@ -165,7 +166,8 @@ class Noise(nn.Module):
     variance, according to ``sigma_reading``.
 
     The draw is a function of (seed, layer, step, shape) alone: fresh at every step, the same for every probe
-    of one step, and no state to save but the step. Set the step with `set_noise_step`.
+    of one step, and no state to save but the step. Set the step with `set_noise_step`. Layers that `draw_together` has
+    joined take their parts of one draw of (seed, step, shapes) instead.
 
     Raises:
         InputError: a constant is negative, or n_sigma is below 1.
@@ -195,26 +197,30 @@ class Noise(nn.Module):
         self.sigma_reading: SigmaReading = sigma_reading
         self.step = 0
         self._drawn: tuple[tuple[object, ...], tuple[Tensor, Tensor]] | None = None
+        self._joined: list[tuple[Noise, tuple[int, ...]]] = []
 
     def draw(self, a: Tensor) -> tuple[Tensor, Tensor]:
         """(s, m) of this step for activations like ``a``: two tensors of its shape, dtype and device."""
         key = (self.step, a.shape, a.dtype, a.device)
-        if self._drawn is not None and self._drawn[0] == key:
-            return self._drawn[1]
-        digest = hashlib.blake2b(f"{self.seed}/{self.layer}/{self.step}".encode(), digest_size=8).digest()
-        generator = torch.Generator(device=a.device).manual_seed(int.from_bytes(digest, "big") >> 1)
+        if self._drawn is None or self._drawn[0] != key:
+            if self._joined:
+                shapes = [(a.shape[0], one.num_features, *space) for one, space in self._joined]
+                layers, name = [one for one, _ in self._joined], f"{self.seed}/{self.step}"
+            else:
+                shapes, layers, name = [tuple(a.shape)], [self], f"{self.seed}/{self.layer}/{self.step}"
+            for one, shape, standard in zip(layers, shapes, _standard(name, shapes, a), strict=True):
+                one._drawn = ((self.step, torch.Size(shape), a.dtype, a.device), one._scaled(*standard))
+        assert self._drawn is not None
+        return self._drawn[1]
 
-        def uniform(shape: tuple[int, ...]) -> Tensor:
-            return torch.rand(shape, generator=generator, dtype=a.dtype, device=a.device)
-
-        mu = (2 * uniform((a.shape[1],)) - 1) * self.n_mu
-        sigma = 1 + uniform((a.shape[1],)) * (self.n_sigma - 1)
+    def _scaled(
+        self, mean: Tensor, deviation: Tensor, sample: Tensor, normal: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """(s, m) from what `_standard` drew, of which the latter two are changed in place."""
+        mu, sigma = (2 * mean - 1) * self.n_mu, 1 + deviation * (self.n_sigma - 1)
         sd = self.r_sigma if self.sigma_reading == "sd" else math.sqrt(self.r_sigma)
-        shift = uniform(tuple(a.shape)).mul_(2 * self.r_mu).add_(per_unit(mu - self.r_mu, a))
-        normal = torch.randn(a.shape, generator=generator, dtype=a.dtype, device=a.device)
-        scale = normal.mul_(sd).add_(per_unit(sigma, a))
-        self._drawn = (key, (scale, shift))
-        return scale, shift
+        shift = sample.mul_(2 * self.r_mu).add_(per_unit(mu - self.r_mu, sample))
+        return normal.mul_(sd).add_(per_unit(sigma, normal)), shift
 
     def forward(self, a: Tensor) -> Tensor:
         _require_batch(a, self.num_features)
@@ -222,6 +228,31 @@ class Noise(nn.Module):
             return a
         scale, shift = self.draw(a.detach())
         return torch.addcmul(shift, scale, a)
+
+
+def _standard(name: str, shapes: list[tuple[int, ...]], like: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """For every shape ``(m, J, ...)``: uniform numbers of [0, 1), ``(J,)`` twice and of the shape, and standard normal
+    ones of the shape; four calls of one generator, whose seed is ``name``, however many shapes there are."""
+    seed = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") >> 1
+    generator = torch.Generator(device=like.device).manual_seed(seed)
+    units, sizes = [shape[1] for shape in shapes], [math.prod(shape) for shape in shapes]
+
+    def split(draw: Callable[..., Tensor], parts: list[int]) -> tuple[Tensor, ...]:
+        return draw(sum(parts), generator=generator, dtype=like.dtype, device=like.device).split(parts)
+
+    drawn = [
+        split(draw, parts) for draw, parts in ((torch.rand, units), (torch.rand, units), (torch.rand, sizes))
+    ]
+    normal = split(torch.randn, sizes)
+    for shape, mean, deviation, sample, z in zip(shapes, *drawn, normal, strict=True):
+        yield mean, deviation, sample.view(shape), z.view(shape)
+
+
+def draw_together(layers: list[tuple[Noise, tuple[int, ...]]]) -> None:
+    """Let ``layers`` of one network, each with the space that its activations have, ``()`` or ``(h, w)``, draw by one
+    generator: on a GPU four launches a step and not four a layer. They share a seed, and a step at every pass."""
+    for one, _ in layers:
+        one._joined = layers
 
 
 class NoisyBatchNorm(nn.Module):

@@ -10,12 +10,14 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import torch
 from bnverify.experiments.run import record, seal, train
 from bnverify.experiments.run.network_task import NetworkTask
-from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
+from bnverify.experiments.run.recipes import DlnRecipe, NormKind, VggRecipe
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from bnverify.base.errors import InputError
 
@@ -28,6 +30,7 @@ VGG = VggRecipe(
     save_every=10,
     checkpoints=3,
     norm="noisy-batchnorm",
+    noise_drawn="together",
     probes=2,
     directions=1,
     lanczos=2,
@@ -144,15 +147,50 @@ def test_the_update_that_ics_uses_is_the_one_the_optimiser_takes(momentum: float
     torch.testing.assert_close(task._objective(4).point(), expected, rtol=1e-5, atol=1e-7)
 
 
-def test_a_restored_task_goes_on_as_the_one_it_was_saved_from() -> None:
-    one = NetworkTask(VGG)
+@pytest.mark.parametrize("drawn", ["by-layer", "together"])
+def test_a_restored_task_goes_on_as_the_one_it_was_saved_from(drawn: Literal["by-layer", "together"]) -> None:
+    recipe = replace(VGG, noise_drawn=drawn)
+    one = NetworkTask(recipe)
     one.advance(3)
     buffer = io.BytesIO()
     torch.save(one.state(), buffer)
     buffer.seek(0)
-    other = NetworkTask(VGG)
+    other = NetworkTask(recipe)
     other.restore(torch.load(buffer, weights_only=True))
     assert other.advance(6) == one.advance(6)
+
+
+class Calls(TorchDispatchMode):
+    """How many operations of some names were called."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.names, self.count = names, 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += any(name in str(func) for name in self.names)
+        return func(*args, **(kwargs or {}))
+
+
+def test_noise_of_all_layers_is_four_draws_a_step_and_by_layer_four_for_each() -> None:
+    counts = []
+    for drawn in ("together", "by-layer"):
+        task = NetworkTask(replace(VGG, noise_drawn=drawn))  # type: ignore[arg-type]
+        with Calls("aten.rand") as calls:
+            task.advance(1)
+        counts.append(calls.count)
+    assert counts == [4, 4 * len(task.noises)]
+
+
+@pytest.mark.parametrize("norm", ["none", "noisy-batchnorm"])
+def test_numbers_leave_the_device_as_often_from_a_deep_network_as_from_a_shallow_one(norm: NormKind) -> None:
+    counts = []
+    for depth in (9, 16):
+        task = NetworkTask(replace(VGG, norm=norm, depth=depth, audit=False))  # type: ignore[arg-type]
+        with Calls("_local_scalar_dense") as calls:
+            task.measure()
+        counts.append(calls.count)
+    assert counts[0] == counts[1] < 30
 
 
 def test_divergence_is_a_result(tmp_path: Path) -> None:

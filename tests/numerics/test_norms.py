@@ -18,6 +18,7 @@ from bnverify.numerics.measure.norms import (
     Noise,
     NoisyBatchNorm,
     SyncBatchNorm,
+    draw_together,
     lp_scale,
     set_noise_step,
 )
@@ -132,6 +133,44 @@ def test_one_step_has_one_draw_and_the_global_generator_stays_untouched() -> Non
     assert torch.equal(first, back)
     assert not torch.equal(first, fresh)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def joined(seed: int = 3) -> list[Noise]:
+    layers = [Noise(2, seed=seed, layer=0), Noise(4, seed=seed, layer=1)]
+    draw_together([(layers[0], (5, 5)), (layers[1], ())])
+    return layers
+
+
+def test_layers_that_draw_together_draw_once_a_step_whichever_is_asked_first() -> None:
+    shapes = [(6, 2, 5, 5), (6, 4)]
+    ahead, behind = joined(), joined()
+    first = [layer.draw(torch.zeros(shape)) for layer, shape in zip(ahead, shapes, strict=True)]
+    again = [behind[i].draw(torch.zeros(shapes[i])) for i in (1, 0)][::-1]
+    for one, other in zip(first, again, strict=True):
+        assert all(map(torch.equal, one, other))
+    assert len({value for pair in first for part in pair for value in part.flatten().tolist()}) > 600
+    behind[0].step = behind[1].step = 1
+    assert not torch.equal(behind[0].draw(torch.zeros(shapes[0]))[0], first[0][0])
+    # A smaller batch in between, as of the last pictures of a set, leaves nothing behind.
+    ahead[1].draw(torch.zeros(3, 4))
+    assert all(map(torch.equal, ahead[0].draw(torch.zeros(shapes[0])), first[0]))
+
+
+def test_noise_drawn_together_has_the_distribution_of_noise_drawn_by_layer() -> None:
+    layer = Noise(3, seed=1)
+    draw_together([(layer, ())])
+    alone = Noise(3, seed=1)
+    drawn = []
+    for one in (layer, alone):
+        means, spreads = [], []
+        for step in range(400):
+            one.step = step
+            scale, shift = one.draw(torch.zeros(50, 3, dtype=torch.float64))
+            means.append(torch.stack([scale.mean(0), shift.mean(0)]))
+            spreads.append(torch.stack([scale.std(0), shift.std(0)]))
+        drawn.append(torch.stack([torch.stack(means).mean((0, 2)), torch.stack(spreads).mean((0, 2))]))
+    # 1,200 units: the means of mu and sigma are known to 0.289 / sqrt(1200) = 0.008, so three times that apart.
+    torch.testing.assert_close(drawn[0], drawn[1], rtol=0, atol=0.035)
 
 
 def test_noise_is_off_at_test_time_unless_asked_for() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,20 @@ class Call:
 
 
 Arrived = Callable[[Call, Tensor, Tensor, Tensor], None]
+
+
+def bring_to_host(calls: Iterable[Call]) -> None:
+    """Move what was measured of the calls to the host, a transfer for each device and dtype: what a table is made of
+    are thousands of operations on a number a group, of which a GPU would be told one by one."""
+    alike: dict[tuple[torch.device, torch.dtype], list[tuple[Call, str]]] = {}
+    for call in calls:
+        for name, value in call.measured.items():
+            alike.setdefault((value.device, value.dtype), []).append((call, name))
+    for places in alike.values():
+        values = [call.measured[name] for call, name in places]
+        parts = torch.cat([value.flatten() for value in values]).cpu().split([v.numel() for v in values])
+        for (call, name), value, part in zip(places, values, parts, strict=True):
+            call.measured[name] = part.view(value.shape)
 
 
 class _Alias(torch.autograd.Function):
