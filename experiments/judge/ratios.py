@@ -53,27 +53,44 @@ def of_seeds(
     """Seed -> log ratio, for the seeds that both networks have; nan where a statistic was not measured."""
     if endpoint.model.startswith("predict-"):
         return predict.log_ratios(shelf, endpoint.model, endpoint.lr, endpoint.statistic, of, str(against))
-    mine = shelf.seeds(endpoint.model, of, endpoint.lr)
+    mine = _swept(shelf, endpoint, of)
     if not isinstance(against, str):
         return {s: log_ratio(_alone(shelf, endpoint, of, v), against) for s, v in sorted(mine.items())}
-    theirs = shelf.seeds(endpoint.model, against, endpoint.lr)
+    theirs = _swept(shelf, endpoint, against)
     return {
         seed: _together(shelf, endpoint, of, against, mine[seed], theirs[seed], matched)
         for seed in sorted(mine.keys() & theirs.keys())
     }
 
 
+def _sweep(shelf: Shelf, endpoint: Endpoint, norm: str, view: View) -> dict[float, View] | None:
+    """The runs of a seed over learning rates or initialisations, by that; None where the statistic is of one run."""
+    if endpoint.statistic in OVER_RATES or endpoint.statistic == "band_over_rates":
+        return shelf.rates(endpoint.model, norm, view.seed)
+    if endpoint.statistic in OVER_GAINS:
+        return {**shelf.gains("init", norm, view.seed), view.recipe.init_gain: view}
+    return None
+
+
+def _swept(shelf: Shelf, endpoint: Endpoint, norm: str) -> dict[int, View]:
+    """Seed -> view, without the seeds whose sweep is not as wide as the widest of the endpoint's networks."""
+    names = dict.fromkeys((norm, *endpoint.of, *(a for a in endpoint.against if isinstance(a, str))))
+    seeds = {name: shelf.seeds(endpoint.model, name, endpoint.lr) for name in names}
+    sweeps = {
+        (n, s): _sweep(shelf, endpoint, n, v) or {} for n, found in seeds.items() for s, v in found.items()
+    }
+    widest = set().union(*sweeps.values())
+    return {seed: view for seed, view in seeds[norm].items() if sweeps[norm, seed].keys() == widest}
+
+
 def _alone(shelf: Shelf, endpoint: Endpoint, norm: str, view: View) -> float:
-    name, model, average = endpoint.statistic, endpoint.model, _averaged(endpoint)
-    if name in OVER_RATES or name == "band_over_rates":
-        rates = shelf.rates(model, norm, view.seed)
-        # One rate is no sweep.
-        if len(rates) < 2:
+    name, average = endpoint.statistic, _averaged(endpoint)
+    runs = _sweep(shelf, endpoint, norm, view)
+    if runs is not None:
+        # One run is no sweep.
+        if len(runs) < 2:
             return math.nan
-        return band(rates, *average) if name == "band_over_rates" else OVER_RATES[name](rates)
-    if name in OVER_GAINS:
-        gains = {**shelf.gains("init", norm, view.seed), view.recipe.init_gain: view}
-        return OVER_GAINS[name](gains) if len(gains) > 1 else math.nan
+        return band(runs, *average) if name == "band_over_rates" else {**OVER_RATES, **OVER_GAINS}[name](runs)
     try:
         return statistic(name, view, *average)
     except KeyError:
@@ -114,10 +131,11 @@ def check(shelf: Shelf, endpoint: Endpoint, common: bool) -> None:
     }
     everyone = set().union(*networks.values()) if networks else set()
     for name, found in networks.items():
-        lost = sorted(everyone - found.keys())
+        lost = sorted(everyone - _swept(shelf, endpoint, name).keys())
         if lost and not common:
+            what = "is missing" if lost[0] not in found else "lacks a run of its sweep"
             raise InputError(
-                f"seed {lost[0]} of {endpoint.model} {name} at learning rate {endpoint.lr:g} is missing, "
+                f"seed {lost[0]} of {endpoint.model} {name} at learning rate {endpoint.lr:g} {what}, "
                 f"{len(everyone) - len(lost)} of {len(everyone)} are there; finish the runs with --resume, or judge "
                 "the seeds that all networks have with --common"
             )

@@ -11,7 +11,7 @@ from bnverify.experiments.run.record import Run
 from bnverify.base.errors import InputError
 
 # Folders of a reproduction whose runs differ in a field that the others share; the model's name says in which.
-PARTS = ("depth", "effects", "init", "full-batch", "start")
+PARTS = ("depth", "effects", "init", "full-batch", "start", "screen")
 
 
 class Shelf:
@@ -30,6 +30,9 @@ class Shelf:
             if run.environment.get("data"):
                 self.data.add(run.environment["data"]["name"])
             recipe, model = run.recipe, model_of(run)
+            if model == "screen":
+                # It chose what the others are; nothing is judged by it.
+                continue
             for view in views(run):
                 gain = recipe.init_gain if model == "init" else 1.0
                 seeds = self._views.setdefault((model, recipe.norm, recipe.lr, gain), {})

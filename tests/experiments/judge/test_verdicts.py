@@ -160,6 +160,34 @@ def test_a_seed_that_is_missing_or_of_another_recipe_is_named(make_pair: Pair, m
         judge(REGISTERED, [*runs, make("none", 99, 1.0, data="digits")])
 
 
+def test_a_seed_whose_sweep_was_cut_short_is_named_and_counts_for_nothing(make_pair: Pair, make) -> None:
+    swept = [
+        make(norm, seed, 1.0, lr=lr, steps=25, checkpoints=0, **({"lost": 9} if lr > best else {}))
+        for norm, best in (("none", 0.3), ("batchnorm", 3.0))
+        for seed in range(7)
+        for lr in (0.3, 1.0, 3.0)
+    ]
+    name = "prose-3.1-larger-learning-rates"
+    # The seed that lacks the rate at which alone it would tell the two apart.
+    cut = [run for run in swept if (run.recipe.norm, run.recipe.seed, run.recipe.lr) != ("batchnorm", 6, 3.0)]
+    assert set(judged(name, make_pair(1.0, seeds=7) + swept).cells[0].log_ratios.values()) == {math.log(10)}
+    with pytest.raises(
+        InputError, match=r"seed 6 of vgg batchnorm at learning rate 0\.1 lacks a run of its sweep"
+    ):
+        judge(only(name), make_pair(1.0, seeds=7) + cut)
+    (found,) = judge(only(name), make_pair(1.0, seeds=7) + cut, common=True)
+    assert set(found.cells[0].log_ratios) == set(range(6))
+
+
+def test_a_screen_is_no_part_of_what_is_judged(make_pair: Pair, make) -> None:
+    screened = [
+        replace(make("none", 1000, 1.0, depth=depth), folder=Path(f"screen/depth{depth}-seed1000"))
+        for depth in (9, 16)
+    ]
+    found = judged("fig-4a", make_pair(0.1) + screened)
+    assert found.seeds == 14
+
+
 def test_what_was_not_trained_or_not_measured_is_not_run(make_pair: Pair) -> None:
     found = {one.rule.id: one for one in judge(REGISTERED, make_pair(0.1))}
     assert found["fig-10a"].verdict == "not-run"
