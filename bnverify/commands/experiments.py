@@ -151,7 +151,9 @@ def _reproduce(
         str | None, typer.Option(help="digits, cifar10, a parquet file, or a folder with a data set.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ...")] = None,
-    workers: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    workers: Annotated[
+        int | None, typer.Option(help="Runs at a time; 2 by default, 16 for the presets of a GPU.")
+    ] = None,
     backend: Annotated[str, typer.Option(help="loky, dask or ray.")] = "loky",
     overrides: Set = None,
     out: Annotated[Path | None, typer.Option(help="Output folder; runs/<preset> by default.")] = None,
@@ -195,8 +197,9 @@ def _reproduce(
     from bnverify.experiments.judge import summary
     from bnverify.experiments.run import reproduce, screen
 
-    busy = reproduce.at_most(workers, len(planned), backend)  # type: ignore[arg-type]
-    if busy < workers:
+    wanted = workers or presets.preset(preset).workers
+    busy = reproduce.at_most(wanted, len(planned), backend)  # type: ignore[arg-type]
+    if busy < (workers or 0):
         print(f"--workers {workers}: {busy} are used, one a core and a run at most", file=sys.stderr)
     began = time.monotonic()
 
@@ -213,7 +216,7 @@ def _reproduce(
             return reproduce.run_all(
                 runs,
                 folder,
-                workers=workers,
+                workers=wanted,
                 backend=backend,  # type: ignore[arg-type]
                 minutes=None if minutes is None else minutes - (time.monotonic() - began) / 60,
                 on_done=done,

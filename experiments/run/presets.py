@@ -25,6 +25,8 @@ class Preset:
         by_seed: all runs of a seed before the next seed, so that a stop leaves whole seeds; else the longest first.
         rounding: TF32, float32 and float64 are compared first, see `rounding`.
         screened: ``depth`` and ``init`` of VGG are chosen by `screen` before anything else.
+        workers: runs at a time, unless asked for otherwise. Several share a GPU: one alone waits for its launches, and
+        the linear networks take the cores meanwhile.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Preset:
     by_seed: bool = False
     screened: bool = False
     rounding: bool = False
+    workers: int = 2
     depth: int | None = None
     init: Init | None = None
 
@@ -132,6 +135,7 @@ PRESETS = {
             by_seed=True,
             screened=True,
             rounding=True,
+            workers=16,
         ),
         Preset(
             "paper",
@@ -147,6 +151,9 @@ PRESETS = {
             linear_seeds=24,
             block=8,
             by_seed=True,
+            screened=True,
+            rounding=True,
+            workers=16,
         ),
     )
 }
