@@ -17,6 +17,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
 
 RATES = {"insert": 0.1, "insert-dln": 1e-6}
 COLOURS = colormaps["RdBu_r"].resampled(41)
@@ -80,16 +81,19 @@ def _schematic(axes: Axes, inserted: bool) -> None:
         *([("BN", 5.0), ("z", 6.6)] if inserted else []),
         ("f, loss", 8.7),
     ]
-    for (name, at), (_, after) in zip(stations, [*stations[1:], ("", 0.0)], strict=True):
-        boxed = name in ("W", "BN", "f, loss")
-        box = {"boxstyle": "round,pad=0.35", "facecolor": "none", "edgecolor": style.INK, "linewidth": 0.8}
-        axes.text(at, 2, name, ha="center", va="center", fontsize=7.5, bbox=box if boxed else None)
-        if after:
-            ends = {
-                "shrinkA": 9 if boxed else 5,
-                "shrinkB": 13 if name == "z" or (name == "y" and not inserted) else 8,
-            }
-            axes.annotate("", (after, 2), (at, 2), arrowprops={"arrowstyle": "->", "linewidth": 0.8, **ends})
+    boxes = []
+    for name, at in stations:
+        edge = style.INK if name in ("W", "BN", "f, loss") else "none"
+        box = {"boxstyle": "round,pad=0.35", "facecolor": "none", "edgecolor": edge, "linewidth": 0.8}
+        boxes.append(
+            axes.text(at, 2, name, ha="center", va="center", fontsize=7.5, bbox=box).get_bbox_patch()
+        )
+    for (_, at), (_, after), left, right in zip(stations, stations[1:], boxes, boxes[1:], strict=False):
+        # Above the texts, whose boxes have their places once they are drawn.
+        ends = {"patchA": left, "patchB": right, "shrinkA": 0, "shrinkB": 0, "zorder": 4}
+        axes.add_patch(
+            FancyArrowPatch((at, 2), (after, 2), arrowstyle="->", mutation_scale=6, linewidth=0.8, **ends)
+        )
     note = "γ = σ, β = μ, held constant" if inserted else "same weights, same loss"
     axes.text(5, 0.7, note, ha="center", va="center", fontsize=6.5, color=style.MUTED)
 

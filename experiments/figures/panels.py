@@ -96,6 +96,7 @@ def accuracy(axes: Axes, networks: dict[str, Seeds], part: str, **labels: Any) -
 def training_loss(axes: Axes, networks: dict[str, Seeds], time: str = "linear", **labels: Any) -> None:
     """Training loss, geometric mean over windows of 1/50 of the training; every seed and the median. A line ends
     where its network diverged."""
+    middles: list[float] = []
     for norm, seeds in networks.items():
         drawn: list[Series] = []
         for view in seeds.values():
@@ -106,10 +107,11 @@ def training_loss(axes: Axes, networks: dict[str, Seeds], time: str = "linear", 
                 for w in windows
             ]
             drawn.append(([i * width + 1 for i in range(len(windows))], means))
-        _curves(axes, drawn, norm)
+        middles += _curves(axes, drawn, norm)
     axes.set(ylabel="training loss", **labels)
     style.clock(axes, time)
     tick(axes, "y")
+    cap(axes, middles)
     diverged(axes, networks)
 
 

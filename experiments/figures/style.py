@@ -117,17 +117,15 @@ def legend(figure: Figure) -> None:
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    if found:
-        # Inches of a sample of its line and of a letter at this size.
-        needed = sum(0.55 + 0.065 * len(label) for label in found)
-        lines = math.ceil(needed / figure.get_figwidth())
-        figure.legend(
-            list(found.values()),
-            list(found),
-            loc="outside upper center",
-            ncols=math.ceil(len(found) / lines),
-            frameon=False,
+    columns = len(found)
+    while found:
+        shown = figure.legend(
+            list(found.values()), list(found), loc="outside upper center", ncols=columns, frameon=False
         )
+        if columns == 1 or shown.get_window_extent().width <= figure.bbox.width:
+            return
+        shown.remove()
+        columns -= 1
 
 
 def footnote(figure: Figure, text: str) -> None:

@@ -50,7 +50,9 @@ def test_every_figure_has_its_runs_says_what_to_see_and_names_its_data(
 
 @pytest.mark.parametrize("name", plates())
 def test_every_figure_fits_on_a_telephone(name: str, drawn: dict[str, Figure]) -> None:
-    assert drawn[name].get_figwidth() * 96 <= 390
+    figure = drawn[name]
+    assert figure.get_figwidth() * 96 <= 390
+    assert all(legend.get_window_extent().width <= figure.bbox.width for legend in figure.legends)
 
 
 def test_a_figure_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
