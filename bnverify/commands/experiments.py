@@ -142,7 +142,7 @@ def _reproduce(
     preset: Annotated[
         str,
         typer.Option(
-            help="quick, linear or desk (two CPU cores: 15 min, 30 min, 3 h), h100 or paper (a GPU)."
+            help="quick, linear, beyond or desk (two CPU cores: 15 min, 30 min, 1 h, 3 h), h100 or paper (a GPU)."
         ),
     ] = "quick",
     figure: Annotated[list[str] | None, typer.Option(help="Only what this figure needs; repeatable.")] = None,

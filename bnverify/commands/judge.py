@@ -55,7 +55,7 @@ def _judge(
             raise InputError(f"{folder} is a summary already; --json and --out need the folder of its runs")
         show_badges(judged)
         return
-    paths = sorted(folder.glob("**/recipe.json"))
+    paths = record.recipes_under(folder)
     runs = [record.read(path.parent) for path in track(paths, len(paths), "reading")] or record.runs_under(
         folder
     )

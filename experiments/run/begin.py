@@ -35,7 +35,7 @@ def begin(folder: Path, preset: str, *, resume: bool) -> None:
             raise InputError(f"{path} is damaged; begin again in a fresh folder") from None
         if theirs != preset:
             raise InputError(f"{folder} holds preset {theirs}, not {preset}; name it with --preset {theirs}")
-    elif not any(folder.glob("**/recipe.json")):
+    elif not any(folder.glob("*/*/recipe.json")):
         raise InputError(f"{folder} holds no reproduction to go on with; check --out, or leave out --resume")
 
 

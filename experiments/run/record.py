@@ -174,9 +174,18 @@ def _file_digest(path: Path) -> str | None:
     return seal.digest(path.read_bytes()) if path.exists() else None
 
 
+DEPTH = 2
+"""A reproduction has its runs two folders below; nobody waits for a whole disk to be searched."""
+
+
+def recipes_under(folder: Path) -> list[Path]:
+    """The recipe of every run in ``folder`` or at most `DEPTH` folders below it, sorted by path."""
+    return sorted(path for depth in range(DEPTH + 1) for path in folder.glob("*/" * depth + "recipe.json"))
+
+
 def runs_under(folder: Path) -> list[Run]:
-    """Every run in ``folder`` or below it, sorted by path; InputError if there is none."""
-    found = [read(path.parent) for path in sorted(folder.glob("**/recipe.json"))]
+    """The runs of `recipes_under`; InputError if there is none."""
+    found = [read(path.parent) for path in recipes_under(folder)]
     if not found:
         raise InputError(f"{folder} holds no runs; name a folder that bnverify reproduce or train wrote")
     return found

@@ -25,6 +25,13 @@ def test_help_names_every_command_that_a_reader_needs(bnverify):
     assert all(name in text for name in ("claims", "show", "prove"))
 
 
+def test_the_help_of_reproduce_names_every_preset(bnverify):
+    from bnverify.experiments.run.presets import PRESETS
+
+    text = bnverify("reproduce", "--help").stdout
+    assert [name for name in PRESETS if name not in text] == []
+
+
 def test_the_module_and_the_script_are_one_program():
     assert "bnverify" in called("--help").stdout
     assert called("--version").stdout.strip() == cli_version()

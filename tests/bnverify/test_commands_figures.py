@@ -36,3 +36,12 @@ def test_unfinished_runs_are_counted_and_none_at_its_end_is_refused(
     assert result.exit_code == 2
     assert "none of the 2 runs" in result.stderr
     assert "--resume" in result.stderr
+
+
+def test_a_folder_that_is_no_reproduction_is_refused_without_a_search_of_all_below(tmp_path: Path) -> None:
+    deep = tmp_path / "a" / "b" / "c" / "d"
+    deep.mkdir(parents=True)
+    (deep / "recipe.json").write_text("{}")
+    result = draw(tmp_path)
+    assert result.exit_code == 2
+    assert "holds no runs" in result.stderr

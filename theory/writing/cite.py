@@ -37,7 +37,11 @@ SAID = {
 }
 LETTERS = (
     r"Here $y \in \mathbb{R}^m$ are the outputs of one unit over a batch of $m$, $\mathbf{1}$ is the vector of ones, "
-    r"$\gamma$ and $\beta$ are the learned scale and shift, and the layer is"
+    r"and the layer is"
+)
+SHIFTED = (
+    ("gamma", r"$\gamma$ and $\beta$ are the learned scale and shift."),
+    ("D", r"$D$ is the diagonal matrix of the learned scales, $\mathrm{bias}$ the learned shifts."),
 )
 LOSS = (
     r"$\mathcal{L}$ is the loss as a function of what the layer gives, $g$ and $H$ are its gradient and Hessian there, "
@@ -96,11 +100,11 @@ def _letters(entry: Stored) -> str:
     used = frozenset().union(*(names_in(parse(text)) for text in texts))
     definition = definition_of(entry)
     used |= frozenset().union(*(names_in(tree) for _, tree in lines(definition)))
-    used |= {"X"} if "T" in used else set()
+    used |= ({"X"} if "T" in used else set()) | ({"sigma"} if "rho" in used else set())
     free = {name for one in asked for name in (*one.declared_vectors(), *one.numbers)}
     free -= {"lam"} if "X" in used else set()
     made = {name.partition("_")[0] for name, _ in lines(definition)}
-    pairs = [pair for pair in lines(definition) if not pair[0].endswith("_k")]
+    pairs = [pair for pair in lines(definition) if pair[0] not in ("c", "c_j") and pair[0][-2:] != "_k"]
     layer = r",\quad ".join(f"{LATEX.write(parse(name))} = {LATEX.write(tree)}" for name, tree in pairs)
     other = "for each of its units $j$ and $k$" if any(name[-2:] == "_j" for name, _ in pairs) else ""
     zero = all(one.eps == "zero" for one in asked)
@@ -112,9 +116,9 @@ def _letters(entry: Stored) -> str:
         for name in VOCABULARY.values()
         if name.name in used - made - SAID_BY_THEM - free
     ]
-    return " ".join(
-        [LETTERS, other, displayed(f"{layer}."), LOSS, *([f"{'; '.join(meanings)}."] if meanings else [])]
-    )
+    learned = [said for name, said in SHIFTED if {name, f"{name}_j"} & used]
+    said = [LETTERS, other, displayed(f"{layer}."), *learned, LOSS]
+    return " ".join([*filter(None, said), *([f"{'; '.join(meanings)}."] if meanings else [])])
 
 
 def _meaning(text: str) -> str:

@@ -334,12 +334,15 @@ def measured(entry: Stored) -> Iterator[Block]:
     if item["quotation"]:
         yield Quote(item["quotation"], item["where"])
     yield Part("Is it true?")
-    yield Judged("By training runs", item["verdict"], False, f"{detail['why']}.")
+    why = detail["why"].removeprefix(f"{item['verdict']} ")
+    yield Judged("By training runs", item["verdict"], False, f"{why[:1].upper()}{why[1:]}.")
     yield Facts((("scope", scope_text(item["scope"])),))
     for data in item["readings"]:
         yield Part(f"Runs {data['slug']}", 3)
         made = data["data"]
-        yield Judged("", data["verdict"], False, f"{data['summary']}.")
+        if len(item["readings"]) > 1:
+            said = data["summary"].removeprefix(f"{data['verdict']} ")
+            yield Judged("", data["verdict"], False, f"{said[:1].upper()}{said[1:]}.")
         yield Cells((*made["cells"], *made["parts"]), made["endpoint"])
         rows = [
             (
