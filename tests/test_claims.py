@@ -81,7 +81,7 @@ def test_two_readings_that_differ_in_data_differ_in_formula_or_evidence(identifi
     data = [reading["data"] for reading in entry.item["readings"]]
     evidence = [{key: more[key] for key in more if key != "slug"} for more in entry.detail["readings"]]
     for reading, more in zip(registry()[identifier].readings, evidence, strict=True):
-        more["setting"] = reading.setting  # the same formula in another room is another formula
+        more["norm"] = reading.norm  # the same formula in another room is another formula
     for i in range(len(data)):
         for j in range(i):
             assert data[i] == data[j] or evidence[i] != evidence[j]

@@ -14,52 +14,13 @@ from typing import Any
 
 from bnverify.theory import kernel
 from bnverify.theory.claim import Claim, Corrected, Instance, Proof, Reading
-from bnverify.theory.grammar import lines, names_in, nearest, parse
+from bnverify.theory.grammar import lines, names_in, parse
 from bnverify.theory.names import OPERATORS, VECTORS
-from bnverify.theory.normalisations import NORMALISATIONS, in_weights, two_units
+from bnverify.theory.normalisations import text_of
 
 from bnverify.base.errors import InputError
 
-_TEXT = {name: norm.text for name, norm in NORMALISATIONS.items()}
-_AFTER = "; yhat = c / n; z = gamma*yhat + beta*one"
-_CENTRED = "mu = one @ y / m; c = y - mu*one"
-_PAIR = "z_j = scale*(y_j - mean(y_j)*one)/n; z_k = scale*(y_k - mean(y_k)*one)/n"
-_NONE = "z = y"
-_WEIGHTS = in_weights(_TEXT["batch-norm"])
-DEFINITIONS = {
-    **_TEXT,
-    "activations": _TEXT["batch-norm"],
-    "affine": _TEXT["batch-norm"],
-    "inputs": _WEIGHTS,
-    "weights": _WEIGHTS,
-    "weights-at-X": _WEIGHTS,
-    "weights-with-bias": _WEIGHTS,
-    "rms-norm": _TEXT["rms-norm-elementwise"],
-    "layer": two_units(_TEXT["batch-norm"]),
-    "group-norm": two_units(_TEXT["layer-norm"]),
-    "l1-centred": f"{_CENTRED}; n = mean(abs(c)){_AFTER}",
-    "l2-centred": f"{_CENTRED}; n = sqrt(c @ c / m + eps){_AFTER}",
-    "linf-centred": f"{_CENTRED}; n = max(abs(c)){_AFTER}",
-    "l1-layer": f"n = (mean(abs(y_j)) + mean(abs(y_k)))/2; {_PAIR}",
-    "l2-layer": f"n = (sqrt(y_j @ y_j/m) + sqrt(y_k @ y_k/m))/2; {_PAIR}",
-    "linf-layer": f"n = (max(abs(y_j)) + max(abs(y_k)))/2; {_PAIR}",
-    "l1-sample": f"n = mean(abs(y_j)) + mean(abs(y_k)); {_PAIR}",
-    **dict.fromkeys(("argument", "optima", "free", "symmetric-matrices", "any-matrices"), _NONE),
-    "rescaled": "z = scale*y",
-    "two-inputs": _WEIGHTS,
-    "two-weights": _WEIGHTS,
-    "matched-weights": _WEIGHTS,
-    "matched": _TEXT["batch-norm"],
-    "rates": _TEXT["batch-norm"],
-    "linear": _TEXT["batch-norm"],
-    "weight-space": _WEIGHTS,
-    "elementwise": _TEXT["layer-norm"],
-    "downstream": _TEXT["batch-norm"],
-    "affine-layer": "z = A @ y + bias",
-    "free-input": _TEXT["batch-norm"],
-    "plain-weights": "y = X @ W; z = y",
-}
-"""What a reading's setting names: a normalisation, or the definition of other instances; z = y where it has none."""
+_NONE = text_of("identity")
 
 _NAMED = """
 one y g v H B m gamma beta eps L X T W dW HW any g_own dW_plain HW_plain dgamma dbeta nu N sigma rho z
@@ -96,17 +57,6 @@ class Case:
         return f"{self.reading}, {self.part}" if self.part else self.reading
 
 
-def definition_of(setting: str) -> str:
-    """The definition that a setting names.
-
-    Raises:
-        InputError: there is no such setting.
-    """
-    if setting not in DEFINITIONS:
-        raise InputError(f"there is no setting {setting!r}{nearest(setting, DEFINITIONS)}")
-    return DEFINITIONS[setting]
-
-
 def asked(
     stated: Reading | Corrected,
     claim: Claim,
@@ -116,12 +66,11 @@ def asked(
     hypotheses: tuple[str, ...] | None = None,
     terms: Iterable[str] = (),
     example: dict[str, Any] | None = None,
-    definition: str = "",
 ) -> kernel.Claim:
     """The kernel's claim of a reading, or of one of its steps where ``says`` is given."""
     text = says or stated.says
     given = tuple(h.says for h in stated.hypotheses) if hypotheses is None else hypotheses
-    definition = definition or definition_of(stated.setting)
+    definition = text_of(stated.norm)
     eps = eps or eps_of(claim, stated)[0]
     needs = tuple(
         need for need in _needs(claim, stated, eps) if _known(need, definition, (text, *given, *terms))
@@ -152,7 +101,7 @@ def eps_of(claim: Claim, stated: Reading | Corrected) -> tuple[str, ...]:
     said = dict(claim.scope).get("eps", "")
     if said not in known:
         raise InputError(f"{claim.id}: eps {said!a} is no scope; expected '= 0', '> 0' or '>= 0'")
-    named = "eps" in definition_of(stated.setting)
+    named = "eps" in text_of(stated.norm)
     return known[said] if named else ("zero",)
 
 
@@ -324,7 +273,7 @@ def _proof(claim: Claim, stated: Reading | Corrected, slug: str, proof: Proof) -
     for number, step in enumerate(proof.steps, 1):
         if step.says:
             texts = step.terms
-            own = replace(stated, setting=step.setting or stated.setting, needs=(*stated.needs, *step.needs))
+            own = replace(stated, norm=step.norm or stated.norm, needs=(*stated.needs, *step.needs))
             question = asked(own, claim, says=step.says, hypotheses=(), terms=texts)
             yield Case(
                 claim.id, slug, f"step {number}", replace(question, quantifier="all"), {"terms": list(texts)}

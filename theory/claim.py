@@ -50,7 +50,7 @@ class Step:
     says: str = ""
     terms: tuple[str, ...] = ()
     lemma: str | None = None
-    setting: str = ""
+    norm: str = ""
     needs: tuple[str, ...] = ()
 
 
@@ -121,6 +121,7 @@ class Refutation:
 class Reading:
     """One reading of a printed statement.
 
+    norm: its normalisation, by name or as lines of the grammar (``--norm``); z = y where it has none.
     needs: what the instances that it speaks of satisfy beside the claim's scope, as texts.
     quantifier: "all", or "exists" where the words say that there is an instance; one point proves no more.
     admitted: False for a reading that the source itself excludes; it is shown, with the reason in ``why``,
@@ -137,7 +138,7 @@ class Reading:
     refutation: Refutation | None = None
     admitted: bool = True
     why: str = ""
-    setting: str = "activations"
+    norm: str = "batch-norm"
     necessary: str = ""
     needs: tuple[str, ...] = ()
     quantifier: str = "all"
@@ -155,7 +156,7 @@ class Corrected:
     text: str
     hypotheses: tuple[Any, ...] = ()
     assumptions: tuple[str, ...] = ()
-    setting: str = "activations"
+    norm: str = "batch-norm"
     needs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

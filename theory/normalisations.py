@@ -115,19 +115,42 @@ NORMALISATIONS = {
 }
 
 
+BATCH_NORM = NORMALISATIONS["batch-norm"].text
+
+
+def in_weights(text: str) -> str:
+    """The definition of a unit whose outputs are y = X W."""
+    return f"y = X @ W; {text}"
+
+
+IN_WEIGHTS = in_weights(BATCH_NORM)
+
+
+def text_of(norm: str) -> str:
+    """The lines of a normalisation that is named, or of one that is typed.
+
+    Raises:
+        InputError: a name that is not known.
+    """
+    if "=" in norm:
+        return norm
+    if norm not in NORMALISATIONS:
+        known = ", ".join(NORMALISATIONS)
+        raise InputError(
+            f"there is no normalisation {norm!r}{nearest(norm, NORMALISATIONS)}; known are {known}, "
+            f"and any text such as 'n = sqrt(y @ y); z = gamma*y/n'"
+        )
+    return NORMALISATIONS[norm].text
+
+
 def normalisation(text: str) -> Normalisation:
     """A normalisation by its name, or typed on the spot.
 
     Raises:
         InputError: a name that is not known, or a text that defines no vector z, or divides by 0 on every batch.
     """
-    if "=" not in text:
-        if text not in NORMALISATIONS:
-            known = ", ".join(NORMALISATIONS)
-            raise InputError(
-                f"there is no normalisation {text!r}{nearest(text, NORMALISATIONS)}; known are {known}, "
-                f"and any text such as 'n = sqrt(y @ y); z = gamma*y/n'"
-            )
+    text_of(text)
+    if text in NORMALISATIONS:
         return NORMALISATIONS[text]
     trees, _ = sorts.definition(text, _base(text))
     found = [_zero_divisor(text, eps) for eps in ("zero", "positive")]
@@ -205,11 +228,6 @@ def two_units(text: str) -> str:
             own = {other: Node("name", (other + unit,)) for other in names_in(tree) if other not in kept}
             found.append(f"{name}{unit} = {unparse(put(tree, own))}")
     return "; ".join(found)
-
-
-def in_weights(text: str) -> str:
-    """The definition of a unit whose outputs are y = X W."""
-    return f"y = X @ W; {text}"
 
 
 def _base(text: str) -> dict[str, Sort]:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bnverify.theory import judged
-from bnverify.theory.cases import DEFINITIONS
 from bnverify.theory.claim import Check, Claim, Corrected, Evidence, Reading
+from bnverify.theory.normalisations import text_of
 
 from bnverify.base.errors import InputError
 from bnverify.base.files import write_text
@@ -36,7 +36,7 @@ def _key(claim: Claim, evidence: Any, items: Mapping[tuple[str, str], dict[str, 
     said = [repr((claim.id, claim.scope, claim.readings, claim.corrected)), json.dumps(evidence)]
     stated: list[Reading | Corrected] = [*claim.readings, *([claim.corrected] if claim.corrected else [])]
     steps = [step for one in stated if one.proof for step in one.proof.steps]
-    said += [DEFINITIONS.get(one.setting or "", "") for one in (*stated, *steps)]
+    said += [text_of(one.norm) for one in (*stated, *steps) if one.norm]
     said += [json.dumps(item, sort_keys=True) for (name, _), item in items.items() if name == claim.id]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
 

@@ -55,6 +55,6 @@ def script_of(name: str) -> str | None:
     for reading in claim.readings:
         text = reading.says
         point = reading.refutation.smallest if reading.refutation is not None else None
-        if reading.setting == "activations" and point is not None and not point.extra and scriptable(text):
+        if reading.norm == "batch-norm" and point is not None and not point.extra and scriptable(text):
             return exact_script(f"{claim.id}: {claim.title}", NORMALISATIONS["batch-norm"].text, text, point)
     return None

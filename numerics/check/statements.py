@@ -7,13 +7,14 @@ from functools import cache
 
 from bnverify.numerics.check.findings import term_nodes
 from bnverify.numerics.measure.instances import Family, Kind
-from bnverify.numerics.measure.spaces import TEXTS, WHY_NOT
 from bnverify.theory.cases import eps_of
 from bnverify.theory.claim import Claim, Corrected, Data, Reading, rational, status_of
 from bnverify.theory.grammar import Node, names_in, parse
+from bnverify.theory.normalisations import BATCH_NORM, IN_WEIGHTS, text_of
 from bnverify.theory.registry import registry
 from bnverify.theory.script import PLAIN
 from bnverify.theory.store import Stored
+from bnverify.theory.witness import unasked
 
 MINIMUM = "g == H @ (z - beta*one)"
 """The hypothesis that the loss downstream is a quadratic one whose minimum has all z equal to beta."""
@@ -42,12 +43,6 @@ class Stated:
     exists: bool
 
 
-def _names(stated: Reading | Corrected) -> frozenset[str]:
-    """The names that a statement and its hypotheses speak of."""
-    texts = (stated.says, *(hypothesis.says for hypothesis in stated.hypotheses))
-    return frozenset().union(*(names_in(parse(text)) for text in texts))
-
-
 def _positive_eps(claim: Claim, reading: Reading | Corrected) -> bool:
     """Whether the evidence, a proof or a counterexample, is about eps > 0."""
     refutation = reading.refutation if isinstance(reading, Reading) else None
@@ -60,46 +55,36 @@ def _matched(reading: Reading | Corrected, data: Data) -> bool:
     """Whether it is about gamma = sigma, beta = mu: a hypothesis, its data or the instance that refutes it say so."""
     refutation = getattr(reading, "refutation", None)
     smallest = None if refutation is None else refutation.smallest
-    if any(hypothesis.name == "same-activations" for hypothesis in reading.hypotheses):
+    given = {hypothesis.says for hypothesis in reading.hypotheses}
+    if given >= {"gamma == sigma", "beta == mu"} or any(
+        h.name == "same-activations" for h in reading.hypotheses
+    ):
         return True
     return "gamma = sigma" in data.fixed or (smallest is not None and smallest.gamma == "s")
 
 
 def kind_of(claim: Claim, reading: Reading | Corrected) -> tuple[Kind | None, str]:
     """The kind of instances on which a statement is checked, or None and why there is none."""
-    eps = _positive_eps(claim, reading)
-    family: Family
-    hypotheses = {h.name for h in reading.hypotheses}
-    match reading.setting:
-        case "activations" if "plain-stationary" in hypotheses:
-            return Kind("stationary-in-y", matched=True, eps=eps), ""
-        case "activations":
-            return Kind("batches", matched="same-activations" in hypotheses, eps=eps), ""
-        case "matched":
-            return Kind("batches", matched=True, eps=eps), ""
-        case "matched-weights":
-            return Kind("weights", bias=True, matched=True, eps=eps, setting="weights-with-bias"), ""
-        case "inputs":
-            return Kind("inputs", eps=eps, setting="inputs"), ""
-        case "optima":
-            return Kind("optima", bias=True, matched=True, setting="optima"), ""
-        case "weights-with-bias":
-            return Kind("weights", bias=True, matched=True, eps=eps, setting="weights"), ""
-        case "weights" if "What" in _names(reading):
-            return Kind("least-squares", matched=True, setting="weights"), ""
-        case "weights":
-            data = getattr(reading, "data", Data())
-            bias = data.bias == "the range of X contains 1"
-            family = "weights" if "plain-stationary" in hypotheses else "inputs"
-            return Kind(family, bias=bias, matched=_matched(reading, data), eps=eps, setting="weights"), ""
-    if reading.setting in TEXTS:
-        family = "inputs" if TEXTS[reading.setting].startswith("y =") else "batches"
-        if any(h.says == MINIMUM for h in reading.hypotheses):
-            family = "minimum-at-beta"
-        return Kind(family, eps=eps, setting=reading.setting), ""
-    return None, WHY_NOT.get(
-        reading.setting, f"no random batch has the quantities of the setting {reading.setting!r}"
-    )
+    if why_not := unasked(reading):
+        return None, why_not
+    eps, text = _positive_eps(claim, reading), text_of(reading.norm)
+    stationary = any(h.name == "plain-stationary" for h in reading.hypotheses)
+    given = {hypothesis.says for hypothesis in reading.hypotheses}
+    data = getattr(reading, "data", Data())
+    if text == "z = y" and names_in(parse(reading.says)) & {"W0", "Wstar"}:
+        return Kind("optima", bias=True, matched=True), ""
+    if text == IN_WEIGHTS:
+        bias = data.bias == "the range of X contains 1"
+        family: Family = "weights" if stationary else "inputs"
+        return Kind(family, bias=bias, matched=_matched(reading, data), eps=eps), ""
+    if text.startswith("y ="):
+        return Kind("inputs", eps=eps, norm=text), ""
+    if stationary:
+        return Kind("stationary-in-y", matched=True, eps=eps, norm=text), ""
+    loss = "quadratic-psd" if "psd(H)" in given else "linear" if "H @ v == 0" in given else ""
+    matched = text == BATCH_NORM and _matched(reading, Data())
+    family = "minimum-at-beta" if MINIMUM in given else "batches"
+    return Kind(family, matched=matched, eps=eps, norm=text, loss=loss), ""
 
 
 def _exists(reading: Reading | Corrected) -> bool:

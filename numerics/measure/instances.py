@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Literal
 
 import torch
@@ -26,7 +26,8 @@ from bnverify.numerics.measure.downstream import (
     SecondBatchNorm,
     Tilted,
 )
-from bnverify.numerics.measure.spaces import ONLY, TEXTS, definition
+from bnverify.theory.grammar import Node, lines
+from bnverify.theory.normalisations import BATCH_NORM, IN_WEIGHTS
 from torch import Tensor
 
 from bnverify.base.errors import InputError
@@ -50,9 +51,7 @@ CHUNKS = (256, 1024, 2048)
 BLOCK = 2**15
 """Numbers y in one room: the derivatives of all its instances are taken at once."""
 
-Family = Literal[
-    "batches", "stationary-in-y", "minimum-at-beta", "weights", "optima", "inputs", "least-squares"
-]
+Family = Literal["batches", "stationary-in-y", "minimum-at-beta", "weights", "optima", "inputs"]
 
 
 @dataclass(frozen=True)
@@ -62,30 +61,30 @@ class Kind:
     family: ``batches`` of activations; ``stationary-in-y``, where g = 0 and z = y;
         ``minimum-at-beta``, of a quadratic loss whose minimum has all z equal to beta; ``weights``, y = XW with W
         stationary for the plain loss; ``optima``, the same with an initialisation W0; ``inputs``, y = XW with a
-        second input of small variance; ``least-squares``, y = XW with the optimum What of both networks.
+        second input of small variance.
     bias: whether the range of X contains 1.
     matched: gamma = s and beta = mu.
-    eps: whether eps > 0. setting: one of `spaces.TEXTS`, which says what the normalisation is.
+    eps: whether eps > 0. norm: the lines of the normalisation; of families in weight space a BatchNorm of y = X W.
+    loss: the one loss of these instances, where what they assume of it holds for no other.
     """
 
     family: Family = "batches"
     bias: bool = False
     matched: bool = False
     eps: bool = False
-    setting: str = "activations"
+    norm: str = ""
+    loss: str = ""
 
     @property
-    def space(self) -> str:
-        """The setting; of the families in weight space, theirs."""
+    def text(self) -> str:
+        """The lines of the normalisation."""
         in_weights = self.family not in ("batches", "stationary-in-y", "minimum-at-beta")
-        return "weights" if in_weights and self.setting == "activations" else self.setting
+        return self.norm or (IN_WEIGHTS if in_weights else BATCH_NORM)
 
     @property
     def losses(self) -> tuple[str, ...]:
         """The losses that have instances of this kind."""
-        if self.setting in ONLY:
-            return (ONLY[self.setting],)
-        return ("quadratic-psd",) if self.family == "least-squares" else tuple(LOSSES)
+        return (self.loss,) if self.loss else tuple(LOSSES)
 
 
 class Source:
@@ -199,6 +198,11 @@ def _affine(draw: Source, spread: Tensor) -> tuple[Tensor, Tensor]:
     return gamma, gamma.abs() * draw.normal(rows)
 
 
+@cache
+def _lines(text: str) -> tuple[tuple[str, Node], ...]:
+    return tuple(lines(text))
+
+
 @dataclass(frozen=True)
 class Drawn:
     """Arguments of a `Batch`, float64 on the CPU.
@@ -216,7 +220,7 @@ class Drawn:
     vectors: dict[str, Tensor]
     symbols: dict[str, Tensor]
     stationary: Literal["", "y", "X"] = ""
-    setting: str = "activations"
+    text: str = BATCH_NORM
 
     def batch(self, rows: slice, device: torch.device, dtype: torch.dtype) -> Batch:
         """Some of the instances as a room."""
@@ -242,7 +246,7 @@ class Drawn:
         if self.matched:
             mu, s, _, _ = standardise(y, numbers["eps"].unsqueeze(-1))
             numbers |= {"gamma": s.squeeze(-1), "beta": mu.squeeze(-1)}
-        return Batch(definition(self.setting), Given(vectors, numbers, operators), loss, matched=self.matched)
+        return Batch(_lines(self.text), Given(vectors, numbers, operators), loss, matched=self.matched)
 
 
 def draw(kind: Kind, loss: str, m: int, seed: int, chunk: int, rows: int = 0) -> Drawn:
@@ -269,17 +273,17 @@ def draw(kind: Kind, loss: str, m: int, seed: int, chunk: int, rows: int = 0) ->
     symbols |= {name: free.powers(-1, 1, rows) for name in ("a_L", "beta_L")}
     symbols["gamma_max"] = symbols["gamma_max"].abs()
     tensors |= {"D": free.normal(rows, m)}
-    if "y_j" in TEXTS[kind.space]:
+    if "y_j" in kind.text:
         vectors |= {"y_j": y, "y_k": free.normal(rows, m) * y.std(dim=1, keepdim=True)}
         vectors |= {"bias_j": free.normal(rows, m), "bias_k": free.normal(rows, m)}
         tensors |= {"D_j": free.normal(rows, m), "D_k": free.normal(rows, m)}
         symbols |= {f"{name}{unit}": free.normal(rows) for name in ("gamma", "beta") for unit in ("_j", "_k")}
         inner = Coupled(inner, downstream(loss, free, rows, m), free.normal(rows), free.normal(rows))
     more, operators = _declared(
-        Source(seed, kind, loss, m, chunk, "declared"), TEXTS[kind.space], rows, m, symbols, tensors["D"]
+        Source(seed, kind, loss, m, chunk, "declared"), kind.text, rows, m, symbols, tensors["D"]
     )
     symbols, tensors = symbols | more, tensors | operators
-    drawn = Drawn(y, gamma, beta, inner, kind.matched, eps, tensors, vectors, symbols, setting=kind.space)
+    drawn = Drawn(y, gamma, beta, inner, kind.matched, eps, tensors, vectors, symbols, text=kind.text)
     if kind.family == "batches":
         return drawn
     if kind.family == "stationary-in-y":
@@ -346,28 +350,7 @@ def _in_weights(drawn: Drawn, kind: Kind, source: Source) -> Drawn:
         size = tensors["lam"] / other.flatten(1).norm(dim=1) * source.uniform(0.5, 0.95, rows)
         other = other * size[:, None, None]
         return replace(drawn, tensors=tensors | {"K": other})
-    if kind.family == "least-squares":
-        return _least_squares(drawn)
     return replace(drawn, stationary="X")
-
-
-def _least_squares(drawn: Drawn) -> Drawn:
-    """L(u) = |u - t|^2/2 with y its minimum on the range of X, and the BatchNorm optimum What closest to W0.
-
-    With gamma, beta fixed and gamma > 0 the BatchNorm loss falls with <y-hat, t>, which is largest where the
-    centered XW is the projection of t.
-    """
-    X, W0, y = drawn.tensors["X"], drawn.vectors["W0"], drawn.y
-    off = drawn.vectors["a"] * y.std(dim=1, keepdim=True)
-    Q = torch.linalg.qr(X)[0]
-    target = y + off - (Q @ (Q.transpose(1, 2) @ off.unsqueeze(-1))).squeeze(-1)
-    centered = X - X.mean(1, keepdim=True)
-    ray = torch.linalg.lstsq(centered, target.unsqueeze(-1)).solution.squeeze(-1)
-    k = (ray * W0).sum(1, keepdim=True) / ray.square().sum(1, keepdim=True)
-    What = ray * torch.where(k > 0, k, 1.0)
-    ones, none = torch.ones_like(y), torch.zeros(*y.shape[:1], 0, dtype=y.dtype)
-    loss = Quadratic(-target, ones, torch.zeros(y.shape[0], 0, y.shape[1], dtype=y.dtype), none)
-    return replace(drawn, loss=loss, vectors=drawn.vectors | {"What": What})
 
 
 def streams(trials: int) -> list[int]:

@@ -17,8 +17,8 @@ from bnverify.numerics.tester.falsify import (
     universal,
 )
 from bnverify.theory import kernel
-from bnverify.theory.cases import definition_of
 from bnverify.theory.claim import Reading
+from bnverify.theory.normalisations import BATCH_NORM, IN_WEIGHTS, text_of, two_units
 from bnverify.theory.registry import registry
 
 torch.set_num_threads(1)
@@ -32,8 +32,8 @@ def reading(identifier: str, slug: str) -> Reading:
     return next(r for r in CLAIMS[identifier].readings if r.slug == slug)
 
 
-def target(text: str, setting: str = "activations", **more: tuple[str, ...]) -> Target:
-    return Target(kernel.Claim(definition_of(setting), text, **more))
+def target(text: str, norm: str = "batch-norm", **more: tuple[str, ...]) -> Target:
+    return Target(kernel.Claim(text_of(norm), text, **more))
 
 
 def test_the_printed_theorem_is_refuted_at_two_samples() -> None:
@@ -91,18 +91,18 @@ def test_generic_points_have_every_term_non_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "text"),
+    ("norm", "text"),
     [
         ("unbiased", "g @ g <= v @ v"),
-        ("layer", "g_j @ g_j <= v_j @ v_j"),
+        (two_units(BATCH_NORM), "g_j @ g_j <= v_j @ v_j"),
         ("l1-norm", "g @ g <= v @ v"),
-        ("weights-at-X", "dW @ dW <= v @ v"),
+        (IN_WEIGHTS, "dW @ dW <= v @ v"),
     ],
 )
-def test_every_setting_is_searched(setting: str, text: str) -> None:
-    found = falsify(target(text, setting), trials=60)
+def test_every_normalisation_is_searched(norm: str, text: str) -> None:
+    found = falsify(target(text, norm), trials=60)
     assert found is not None
-    assert convicted(target(text, setting), found)
+    assert convicted(target(text, norm), found)
 
 
 def test_what_cannot_be_searched_says_why() -> None:

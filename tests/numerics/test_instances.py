@@ -15,8 +15,6 @@ from bnverify.numerics.measure.instances import (
     parse_replay,
     streams,
 )
-from bnverify.theory.grammar import parse
-from bnverify.theory.room import walk
 
 from bnverify.base.errors import InputError
 
@@ -87,17 +85,6 @@ def test_second_inputs_stay_below_lambda() -> None:
     lam = batch.names["lam"].value
     assert bool((torch.linalg.matrix_norm(batch.given.operators["K"]) <= lam).all())
     assert bool((torch.linalg.matrix_norm(batch.given.operators["X"], 2) <= lam).all())
-
-
-def test_least_squares_has_its_batchnorm_optimum() -> None:
-    """That What is an optimum is measured here, by autograd, not taken from how it was made."""
-    kind = Kind("least-squares", matched=True)
-    assert kind.losses == ("quadratic-psd",)
-    batch = draw(kind, "quadratic-psd", 16, 0, 0).batch(slice(0, 100), CPU, torch.float64)
-    for name in ("dW_plain", "at(dW, W, What)"):
-        grad = walk(parse(name), batch)
-        small = grad.value.norm(dim=1) <= 1e-11 * grad.scale * batch.cond
-        assert float(small.double().mean()) > 0.95, name
 
 
 def test_a_replay_that_names_nothing_is_refused() -> None:

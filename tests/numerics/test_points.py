@@ -11,9 +11,10 @@ from bnverify.numerics.measure.sides import Finding, judge, sides
 from bnverify.numerics.tester.drawing import draw
 from bnverify.numerics.tester.exact_points import Value, value
 from bnverify.theory import kernel
-from bnverify.theory.cases import asked, definition_of
+from bnverify.theory.cases import asked
 from bnverify.theory.grammar import parse
 from bnverify.theory.mutate import statements
+from bnverify.theory.normalisations import BATCH_NORM, IN_WEIGHTS, text_of, two_units
 from bnverify.theory.registry import registry
 
 torch.set_num_threads(1)
@@ -26,7 +27,7 @@ WEIGHTS = {
     "gamma": "2",
     "What": ["1", "1"],
 }
-CLAIM = kernel.Claim(definition_of("weights"), "What @ What == dW @ dW", vectors=("What in weights",))
+CLAIM = kernel.Claim(IN_WEIGHTS, "What @ What == dW @ dW", vectors=("What in weights",))
 
 
 def floats(column: kernel.Column, size: int) -> list[float]:
@@ -40,11 +41,13 @@ def test_vectors_are_those_of_the_exact_point(name: str) -> None:
     assert room.names[name].value[0].tolist() == pytest.approx(exact, rel=1e-12, abs=1e-12)
 
 
-@pytest.mark.parametrize("setting", ["activations", "unbiased", "rms-norm", "l1-norm", "linf-norm", "layer"])
-def test_curvature_is_that_of_the_exact_point(setting: str) -> None:
-    text = "v_j @ B_jk @ v_k == one @ v_j" if setting == "layer" else "v @ B @ v == one @ v"
-    extra = {"vectors": ("bias",), "operators": ("D",)} if setting == "rms-norm" else {}
-    claim = kernel.Claim(definition_of(setting), text, **extra)
+@pytest.mark.parametrize(
+    "norm", ["batch-norm", "unbiased", "rms-norm-elementwise", "l1-norm", "linf-norm", two_units(BATCH_NORM)]
+)
+def test_curvature_is_that_of_the_exact_point(norm: str) -> None:
+    text = "v_j @ B_jk @ v_k == one @ v_j" if "z_j" in norm else "v @ B @ v == one @ v"
+    extra = {"vectors": ("bias",), "operators": ("D",)} if norm == "rms-norm-elementwise" else {}
+    claim = kernel.Claim(text_of(norm), text, **extra)
     points = [draw(random.Random(seed), claim, 3) for seed in range(6)]
     left, right = sides(parse(text), batch_of(claim.definition, points)), []
     for data in points:

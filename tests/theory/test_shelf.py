@@ -228,10 +228,10 @@ def test_an_instance_does_not_prove_a_statement_about_all():
     assert verdict(made(replace(one, quantifier="exists"))) == ("proved", ())
 
 
-@pytest.mark.parametrize("setting", ["batchnorm", "layer norm", "activation", ""])
-def test_a_misspelt_setting_is_no_normalisation_at_all(setting):
-    with pytest.raises(InputError, match="there is no setting"):
-        verdict(made(reading("v @ v == g @ g", proof=Proof(), setting=setting)))
+@pytest.mark.parametrize("norm", ["batchnorm", "layer norm", "activations", ""])
+def test_a_misspelt_normalisation_is_none_at_all(norm):
+    with pytest.raises(InputError, match="there is no normalisation"):
+        verdict(made(reading("v @ v == g @ g", proof=Proof(), norm=norm)))
 
 
 def test_the_kernel_alone_checks_every_file():

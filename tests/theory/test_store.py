@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from bnverify.theory import judged, shelf, store, verdicts
+from bnverify.theory.normalisations import NORMALISATIONS
 from bnverify.theory.registry import files, registry
 
 from bnverify.base.errors import InputError
@@ -60,26 +61,22 @@ def test_nothing_is_recalled_of_another_judge(copied, name, monkeypatch, tmp_pat
     verdicts._judge.cache_clear()
 
 
-def test_nothing_is_recalled_of_another_definition_of_a_step(copied, monkeypatch):
-    claim = next(
-        claim
-        for claim in registry().values()
-        if any(
-            step.setting not in ("", None, one.setting)
-            for one in claim.readings
-            if one.proof
-            for step in one.proof.steps
-        )
+def test_nothing_is_recalled_of_another_definition_of_a_step(copied):
+    claim = registry()["lem-4.5"]
+    (first, *others) = claim.readings
+    proof = dataclasses.replace(
+        first.proof,
+        steps=(dataclasses.replace(first.proof.steps[0], norm="unbiased"), *first.proof.steps[1:]),
     )
     assert verdicts.recalled(claim) is not None
-    step = next(s for r in claim.readings if r.proof for s in r.proof.steps if s.setting)
-    monkeypatch.setitem(verdicts.DEFINITIONS, step.setting, "y = X @ W; z = 2*y")
-    assert verdicts.recalled(claim) is None
+    changed = dataclasses.replace(claim, readings=(dataclasses.replace(first, proof=proof), *others))
+    assert verdicts.recalled(changed) is None
 
 
 def test_nothing_is_recalled_of_another_definition(copied, monkeypatch):
-    text = verdicts.DEFINITIONS["activations"]
-    monkeypatch.setitem(verdicts.DEFINITIONS, "activations", text.replace("/ m", "/ (m - 1)"))
+    entry = NORMALISATIONS["batch-norm"]
+    other = dataclasses.replace(entry, text=entry.text.replace("/ m", "/ (m - 1)"))
+    monkeypatch.setitem(NORMALISATIONS, "batch-norm", other)
     assert verdicts.recalled(registry()["thm-4.1"]) is None
     assert verdicts.recalled(registry()["ext-lp.shared"]) is not None
 

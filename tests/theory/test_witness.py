@@ -7,15 +7,15 @@ from bnverify.numerics.check.statements import kind_of
 from bnverify.theory import store
 from bnverify.theory.registry import registry
 from bnverify.theory.rocq.witnesses import witnesses
-from bnverify.theory.witness import UNASKED, witnesses_of
+from bnverify.theory.witness import unasked, witnesses_of
 
 
 def test_random_batches_are_named_where_the_checker_can_ask_them() -> None:
     for claim in registry().values():
         for stated in (*claim.readings, *filter(None, [claim.corrected])):
-            assert (kind_of(claim, stated)[0] is None) == (stated.setting in UNASKED), (
+            assert kind_of(claim, stated)[1] == unasked(stated), (
                 claim.id,
-                stated.setting,
+                stated.norm,
             )
 
 

@@ -36,7 +36,7 @@ def test_numbers_and_evidence_say_the_same(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def numbers() -> Batch:
-    drawn = draw(Kind(setting="free"), "linear", 3, 5, 0, 40)
+    drawn = draw(Kind(norm="z = y"), "linear", 3, 5, 0, 40)
     return drawn.batch(slice(0, 40), torch.device("cpu"), torch.float64)
 
 

@@ -9,9 +9,9 @@ from bnverify.numerics.measure.derivatives import dense_oracle, matrix, standard
 from bnverify.numerics.measure.downstream import DenseQuadratic, Downstream
 from bnverify.numerics.measure.extremum import maximum_on_ball
 from bnverify.numerics.measure.instances import LOSSES, Drawn, Kind, draw
-from bnverify.numerics.measure.spaces import definition
 from bnverify.numerics.measure.tolerance import MeasuredVector
-from bnverify.theory.grammar import parse
+from bnverify.theory.grammar import lines, parse
+from bnverify.theory.normalisations import BATCH_NORM
 from bnverify.theory.room import walk
 
 DOUBLE = torch.float64
@@ -139,7 +139,7 @@ def test_float32_differs_from_float64_by_no_more_than_the_tolerance(name: str, m
     z = standardise(y).yhat * numbers["gamma"].unsqueeze(1) + numbers["beta"].unsqueeze(1)
     loss = Shifted(low.loss.to(CPU, DOUBLE), low.z.detach().double() - z)
     vectors = {"y": y} | {name: low.given.vectors[name].double() for name in ("a", "b")}
-    high = Batch(definition("activations"), Given(vectors, numbers, {}), loss)
+    high = Batch(tuple(lines(BATCH_NORM)), Given(vectors, numbers, {}), loss)
     texts = ("v @ v", "v @ B @ v", "a @ v", "a @ B @ b", "g @ H @ g", "a @ d(z, y, b)", "sigma")
     pairs = {text: (said(text, low), said(text, high)) for text in texts}
     spread = y.mean(1).abs() / standardise(y).s.squeeze(-1)
@@ -200,7 +200,7 @@ def test_a_maximum_with_a_negative_definite_form_is_reached_by_no_input_at_all()
     one = torch.ones(1, dtype=DOUBLE)
     numbers = {"gamma": one, "beta": 0 * one, "eps": 0 * one, "lam": one}
     loss = DenseQuadratic(g, -torch.eye(m, dtype=DOUBLE).unsqueeze(0), y)
-    batch = Batch(definition("activations"), Given({"y": y}, numbers, {}), loss)
+    batch = Batch(tuple(lines(BATCH_NORM)), Given({"y": y}, numbers, {}), loss)
     form = said("max((X @ T @ g) @ H @ (X @ T @ g), norm(X) <= lam)", batch)
     assert float(form.attained.value) == pytest.approx(0, abs=1e-12)
     assert float(form.bound.value) == pytest.approx(0, abs=1e-9)

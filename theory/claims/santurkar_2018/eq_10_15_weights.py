@@ -9,6 +9,7 @@ from typing import Any
 
 from bnverify.theory.claim import Corrected, Data, Instance, Proof, Refutation
 from bnverify.theory.equation import equation, step, value
+from bnverify.theory.normalisations import IN_WEIGHTS
 
 LINE_10 = r"""$$\lambda_0 = \max_{x \in \mathbb{R}^d; ||x||_2 = 1} x^\top M x,\tag{10}$$"""
 LINE_11 = r"""$$\frac{\partial \hat{\mathcal{L}}}{\partial W_{ij}} = \sum_{b=1}^{m} \frac{\partial
@@ -63,7 +64,7 @@ CLAIMS = (
             proof=BY_THE_FORM,
             hypotheses=SYMMETRIC,
             assumptions=("M is symmetric",),
-            setting="symmetric-matrices",
+            norm="identity",
             admitted=False,
             why="that M is symmetric is ours: the line says M in R^(d x d)",
             data=Data(quantifiers="for all x and symmetric M", fixed="M", varies="x", parameters="x in R^d"),
@@ -74,7 +75,7 @@ CLAIMS = (
             slug="any-matrix",
             hypotheses=(ARBITRARY, LARGEST),
             refutation=Refutation(NILPOTENT, SHEAR),
-            setting="any-matrices",
+            norm="identity",
             data=Data(quantifiers="for all x and M", fixed="M", varies="x", parameters="x in R^d"),
         ),
         corrected=Corrected(
@@ -83,7 +84,7 @@ CLAIMS = (
             text="for symmetric M; the proof uses it for the symmetric matrix XX' alone",
             hypotheses=SYMMETRIC,
             assumptions=("M is symmetric",),
-            setting="symmetric-matrices",
+            norm="identity",
         ),
         assumptions=("M is symmetric",),
         why="false for a general matrix, as the line says; true for symmetric M, which is all that the proof needs",
@@ -100,7 +101,7 @@ CLAIMS = (
         value(
             "dW @ u == v @ d(y, W, u)",
             "the gradient of L^ in W, contracted with an arbitrary direction c of weights",
-            setting="inputs",
+            norm=IN_WEIGHTS,
         ),
         notation=("here W_ij leads from input i to unit j, so y = XW; Section 4.1 writes y = Wx",),
         why="the chain rule; W_ij reaches the loss through y_j alone",
@@ -112,15 +113,15 @@ CLAIMS = (
         value(
             LINE_12_TEXT,
             "the gradient of L^ in W, contracted with an arbitrary direction c of weights",
-            setting="inputs",
+            norm=IN_WEIGHTS,
         ),
-        step(FROM_11_TO_12, "from (11): the derivative of y_j^(b) in W_ij is x_i^(b)", setting="inputs"),
+        step(FROM_11_TO_12, "from (11): the derivative of y_j^(b) in W_ij is x_i^(b)", norm=IN_WEIGHTS),
     ),
     equation(
         13,
         "The gradient in one weight as an inner product",
         LINE_13,
-        value(LINE_12_TEXT, "the sum over the batch is an inner product in R^m", setting="inputs"),
+        value(LINE_12_TEXT, "the sum over the batch is an inner product in R^m", norm=IN_WEIGHTS),
     ),
     equation(
         14,
@@ -129,15 +130,15 @@ CLAIMS = (
         value(
             "u @ dW == u @ T @ v",
             "the gradient of L^ in W, contracted with an arbitrary direction c of weights",
-            setting="inputs",
+            norm=IN_WEIGHTS,
         ),
-        step(FROM_13_TO_14, "from (13): all inputs at once", setting="inputs"),
+        step(FROM_13_TO_14, "from (13): all inputs at once", norm=IN_WEIGHTS),
     ),
     equation(
         15,
         "The squared gradient norm in the weights",
         LINE_15,
-        value("dW @ dW == v @ X @ T @ v", "the squared norm of the gradient of L^ in W", setting="inputs"),
-        step(FROM_14_TO_15, "from (14): the squared norm of both sides", setting="inputs"),
+        value("dW @ dW == v @ X @ T @ v", "the squared norm of the gradient of L^ in W", norm=IN_WEIGHTS),
+        step(FROM_14_TO_15, "from (14): the squared norm of both sides", norm=IN_WEIGHTS),
     ),
 )

@@ -11,6 +11,7 @@ from bnverify.theory.claim import Corrected, Data, Hypothesis, Instance, Proof, 
 from bnverify.theory.claims.santurkar_2018 import thm_4_1, thm_4_4
 from bnverify.theory.claims.santurkar_2018.eq_01_09_gradient import GENERIC, SMALLEST
 from bnverify.theory.equation import equation, step, value
+from bnverify.theory.normalisations import IN_WEIGHTS
 
 LINE_16 = r"""$$\max_{\|X\|_2 < \lambda} \left\| \frac{\partial \widehat{\mathcal{L}}}{\partial W_{\cdot j}}
 \right\|^2 \le \lambda^2 \left(\frac{\partial \widehat{\mathcal{L}}}{\partial y_j} \right)^\top \left(\frac{\partial
@@ -78,7 +79,6 @@ CLAIMS = (
             slug="attained-in-the-open-ball",
             refutation=Refutation(negation=NEVER_INSIDE, example=INSIDE),
             hypotheses=("psd(mu0**2*I - K @ K_T)", "mu0**2 < lam**2", "0 < v @ v"),
-            setting="free-input",
             why="Theorem 4.4 prints <=",
             data=Data(
                 quantifiers="there is X with ||X|| < lambda that attains the bound",
@@ -95,7 +95,7 @@ CLAIMS = (
             slug="X-moves-everything",
             refutation=Refutation(thm_4_4.OTHER_INPUT, thm_4_4.OTHER_INPUT),
             hypotheses=(Hypothesis("norm", r"\|X'\| \le \lambda", NORM_BELOW_LAMBDA),),
-            setting="two-inputs",
+            norm=IN_WEIGHTS,
             why="the proof bounds XX' with the gradient in y held fixed",
             data=Data(
                 fixed="W, gamma, beta, L",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bnverify.theory.claim import Corrected, Data, Instance, Proof, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.thm_c_1 import GENERIC as OTHER_INPUT
 from bnverify.theory.equation import equation, step, value
+from bnverify.theory.normalisations import IN_WEIGHTS
 
 LINE_52 = r"""$$\frac{\partial \mathcal{L}}{\partial W_{ij} \partial W_{kj}} = \boldsymbol{x}_i^\top \frac{\partial
 \mathcal{L}}{\partial \boldsymbol{y}_j \partial \boldsymbol{y}_j} \boldsymbol{x}_k \tag{52}$$"""
@@ -85,7 +86,7 @@ CLAIMS = (
         value(
             LINE_52_PLAIN,
             "the plain network, on arbitrary directions c and d of weights",
-            setting="plain-weights",
+            norm="y = X @ W; z = y",
         ),
         notation=("the second derivatives lack their squares", DOUBLED),
         why="y_j is linear in W",
@@ -97,13 +98,13 @@ CLAIMS = (
         value(
             LINE_52_PLAIN,
             "as printed: the plain network, on arbitrary directions c and d of weights",
-            setting="plain-weights",
+            norm="y = X @ W; z = y",
         ),
         value(
             LINE_52_WITH_HATS,
             "with the hats that tell it from (52): the BatchNorm network",
             slug="with-hats",
-            setting="inputs",
+            norm=IN_WEIGHTS,
         ),
         notation=("the second derivatives lack their squares", DOUBLED),
         why="y_j is linear in W",
@@ -116,9 +117,9 @@ CLAIMS = (
         value(
             "u @ HW @ w == u @ T @ B @ X @ w",
             "the BatchNorm network, on arbitrary directions c and d of weights",
-            setting="inputs",
+            norm=IN_WEIGHTS,
         ),
-        step(FROM_53_TO_54, "from (53) with hats: all inputs at once", setting="inputs"),
+        step(FROM_53_TO_54, "from (53) with hats: all inputs at once", norm=IN_WEIGHTS),
         notation=("the second derivatives lack their squares",),
         why="y_j is linear in W",
     ),
@@ -147,20 +148,20 @@ CLAIMS = (
             ("dW @ HW @ dW == (X @ T @ (g - (yhat @ g)/m*yhat)) @ B @ (X @ T @ (g - (yhat @ g)/m*yhat))"),
             "g-hat as (19) has it, the gradient dL^/dz",
             refutation=Refutation(SMALLEST_57, SMALLEST_57),
-            setting="inputs",
+            norm=IN_WEIGHTS,
         ),
         value(
             LINE_57_CENTRED,
             "g-hat redefined as the centred gradient, as the sentence before (38) says to the letter",
             slug="centred",
             refutation=Refutation(CENTRED_57, CENTRED_57),
-            setting="inputs",
+            norm=IN_WEIGHTS,
         ),
         corrected=Corrected(
             says=LINE_57_CORRECTED,
             proof=Proof(),
             text="the factor gamma^2/sigma^2 in front, and the centred gradient in both places",
-            setting="inputs",
+            norm=IN_WEIGHTS,
         ),
         why="(47) has the factor gamma/sigma and the centred gradient; both were dropped",
     ),

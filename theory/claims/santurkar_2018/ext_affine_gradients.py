@@ -52,7 +52,6 @@ def _identity(slug: str, title: str, says: str, why: str, eps: bool = False) -> 
                 says=says,
                 data=Data(parameters="y, gamma and beta of one unit"),
                 proof=Proof(steps=STEPS),
-                setting="affine",
                 needs=("gamma != 0",) if "/gamma" in says else (),
             ),
         ),
@@ -70,7 +69,6 @@ def _needed(slug: str, summary: str, says: str, hypotheses: tuple[Hypothesis, ..
         refutation=Refutation(at),
         admitted=False,
         why="the hypothesis is left out or weakened, to show that it is needed",
-        setting="affine",
     )
 
 
@@ -115,7 +113,6 @@ CLAIMS = (
                 hypotheses=(BETA_STATIONARY, GAMMA_STATIONARY),
                 assumptions=("the gradients of beta and gamma are 0",),
                 proof=Proof(steps=STEPS, terms=REMOVED),
-                setting="affine",
             ),
             _needed(
                 "anywhere",
@@ -161,7 +158,6 @@ CLAIMS = (
                 hypotheses=(NOT_RISING,),
                 assumptions=("gamma dL^/dgamma <= 0",),
                 proof=Proof(steps=STEPS, terms=ADDED),
-                setting="affine",
             ),
             _needed(
                 "anywhere",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018 import ext_layer
+from bnverify.theory.normalisations import NORMALISATIONS, two_units
 
 WHERE = "beyond the sources: normalisation within one sample"
 SCOPE = (("m", ">= 2 elements in a group"), ("gamma", "one for each element"), ("sigma", "> 0"))
@@ -36,7 +37,7 @@ GROUP_CROSS_BLOCK = (
 
 
 def _formula(
-    slug: str, title: str, says: str, setting: str, why: str, steps: tuple[Step, ...] = (), eps: bool = True
+    slug: str, title: str, says: str, norm: str, why: str, steps: tuple[Step, ...] = (), eps: bool = True
 ) -> Claim:
     return Claim(
         id=f"ext-groups.{slug}",
@@ -51,7 +52,7 @@ def _formula(
                 says=says,
                 data=FEATURES,
                 proof=Proof(steps=steps),
-                setting=setting,
+                norm=norm,
             ),
         ),
         scope=(*SCOPE, ("eps", ">= 0" if eps else "= 0")),
@@ -106,7 +107,7 @@ CLAIMS = (
         "rms-norm",
         "The gradient through RMSNorm",
         RMS_NORM_GRADIENT,
-        "rms-norm",
+        "rms-norm-elementwise",
         "one reduction, that along y-hat; the mean of the gradient passes",
         (
             Step(
@@ -123,14 +124,14 @@ CLAIMS = (
             "b)/m*yhat))/m*yhat)/s**2 - ((yhat @ b) * (D @ g - (yhat @ D @ g)/m*yhat) + ((D @ g - (yhat @ "
             "D @ g)/m*yhat) @ b)*yhat + ((D @ g) @ yhat) * (b - (yhat @ b)/m*yhat))/(m*s**2)"
         ),
-        "rms-norm",
+        "rms-norm-elementwise",
         "equation (40) with I - y-hat y-hat'/m for P",
     ),
     _formula(
         "rms-norm-form",
         "Theorem 4.2, first part, for RMSNorm",
         FORM,
-        "rms-norm",
+        "rms-norm-elementwise",
         "an equality as for LayerNorm",
         eps=False,
     ),
@@ -138,7 +139,7 @@ CLAIMS = (
         "group-norm",
         "GroupNorm: the gradient of a group and the blocks between groups",
         GROUP_CROSS_BLOCK,
-        "group-norm",
+        two_units(NORMALISATIONS["layer-norm"].text),
         "each group is a LayerNorm of its own, and groups meet in H alone",
         (Step(text="the gradient of one group", says=GROUP_GRADIENT),),
     ),
@@ -146,7 +147,7 @@ CLAIMS = (
         "instance-norm",
         "InstanceNorm: one channel of one sample",
         ext_layer.GRADIENT_OF_UNIT,
-        "layer",
+        ext_layer.NORM,
         "BatchNorm of one unit with m = H W: the channel's gamma is one number",
         (Step(text="the blocks between samples and channels", says=ext_layer.CROSS_BLOCK),),
     ),
@@ -164,14 +165,14 @@ CLAIMS = (
                 data=FEATURES,
                 hypotheses=("psd(largest*I - D)", "psd(largest*I + D)"),
                 refutation=Refutation(UNEQUAL, UNEQUAL),
-                setting="elementwise",
+                norm="layer-norm",
             ),
         ),
         corrected=Corrected(
             says=LAYER_NORM_GRADIENT,
             proof=Proof(),
             text="the reductions are those of D g",
-            setting="layer-norm",
+            norm="layer-norm",
         ),
         scope=(*SCOPE, ("eps", ">= 0")),
         why="unequal gamma_i turn the removed directions into others",
@@ -196,14 +197,14 @@ CLAIMS = (
                         y=(0, 1), g=(1, 1), extra=(("scale", (1, 1)),), note="m = 2, every term non-zero"
                     ),
                 ),
-                setting="rms-norm",
+                norm="rms-norm-elementwise",
             ),
         ),
         corrected=Corrected(
             says=RMS_NORM_GRADIENT,
             proof=Proof(),
             text="without the reduction of the mean",
-            setting="rms-norm",
+            norm="rms-norm-elementwise",
         ),
         scope=(*SCOPE, ("eps", ">= 0")),
         why="RMSNorm does not subtract the mean",
@@ -237,7 +238,7 @@ CLAIMS = (
                         note="two samples of three elements, every term non-zero",
                     ),
                 ),
-                setting="layer",
+                norm=ext_layer.NORM,
             ),
         ),
         scope=(*SCOPE, ("eps", "= 0")),

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from bnverify.theory.claim import Claim, Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018 import ext_weight_fixed_x
+from bnverify.theory.normalisations import BATCH_NORM, IN_WEIGHTS, two_units
 
 WHERE = "beyond the sources: a whole layer"
+NORM = two_units(BATCH_NORM)
 SCOPE = (("m", ">= 2"), ("gamma", "any real, one for each unit"), ("sigma", "> 0"), ("eps", "= 0"))
 UNITS = ("j", "k")
 LAYER = Data(parameters="activations of all units of a layer", varies="y_j of every unit, L")
@@ -104,7 +106,7 @@ def _formula(
                 says=says,
                 data=LAYER,
                 proof=Proof(steps=steps),
-                setting="layer",
+                norm=NORM,
             ),
         ),
         scope=(*SCOPE[:3], ("eps", ">= 0")) if eps else SCOPE,
@@ -147,7 +149,7 @@ CLAIMS = (
                 data=LAYER,
                 hypotheses=EACH_UNIT,
                 refutation=Refutation(CROSS_ONLY, CROSS_GENERIC),
-                setting="layer",
+                norm=NORM,
             ),
             Reading(
                 slug="whole-layer",
@@ -163,7 +165,7 @@ CLAIMS = (
                 proof=Proof(
                     steps=(Step(text="the first part for the layer", says=FIRST_PART),), terms=BY_WHOLE_LAYER
                 ),
-                setting="layer",
+                norm=NORM,
             ),
         ),
         scope=SCOPE,
@@ -183,7 +185,7 @@ CLAIMS = (
                 says=GRADIENT_OF_UNIT,
                 data=Data(parameters="activations of one channel, all positions of all samples"),
                 proof=Proof(),
-                setting="layer",
+                norm=NORM,
             ),
             Reading(
                 slug="shared-weights",
@@ -191,7 +193,7 @@ CLAIMS = (
                 says=ext_weight_fixed_x.GRADIENT_NORM,
                 data=Data(parameters="the kernel of one channel", fixed="X, the matrix of patches"),
                 proof=Proof(steps=(ext_weight_fixed_x.CHAIN,)),
-                setting="weights",
+                norm=IN_WEIGHTS,
             ),
         ),
         scope=(("m", "= N H W"), *SCOPE[1:3], ("eps", ">= 0")),

@@ -51,6 +51,21 @@ AVERAGES = {
 }
 
 
+LETTERS = {"1": "l_1", "2": "l_2", "inf": "l_inf"}
+_PAIR = "z_j = scale*(y_j - mean(y_j)*one)/n; z_k = scale*(y_k - mean(y_k)*one)/n"
+_LENGTH = {"1": "mean(abs({0}))", "2": "sqrt({0} @ {0}/m)", "inf": "max(abs({0}))"}
+_CENTRED = {"1": "mean(abs(c))", "2": "sqrt(c @ c / m + eps)", "inf": "max(abs(c))"}
+NORMS = (
+    {
+        ("centred", p): f"mu = one @ y / m; c = y - mu*one; n = {n}; yhat = c / n; z = gamma*yhat + beta*one"
+        for p, n in _CENTRED.items()
+    }
+    | {("layer", p): f"n = ({n.format('y_j')} + {n.format('y_k')})/2; {_PAIR}" for p, n in _LENGTH.items()}
+    | {("sample", "1"): f"n = mean(abs(y_j)) + mean(abs(y_k)); {_PAIR}"}
+)
+"""What is divided by the norm of y after the shift, by one norm of two units, or by one of each sample."""
+
+
 def _reading(
     slug: str,
     p: str,
@@ -59,8 +74,6 @@ def _reading(
     proof: Proof | None = None,
     **more: Any,
 ) -> Reading:
-    setting = f"l{p}-norm" if average == "unit" else f"l{p}-{average}"
-    norm = {"1": "l_1", "2": "l_2", "inf": "l_inf"}[p]
     shared = average in {"layer", "sample"}
     return Reading(
         slug=slug,
@@ -68,12 +81,12 @@ def _reading(
         says=REDUCTION_OF_A_PAIR if shared else REDUCTION,
         data=Data(
             quantifiers="for all y where the norm has derivatives, gamma, beta and every differentiable L",
-            norm=f"{norm}, {average}",
+            norm=f"{LETTERS[p]}, {average}",
             parameters="activations of all units of a layer" if shared else "activations y_j of one unit",
         ),
         refutation=refutation,
         proof=proof,
-        setting=setting,
+        norm=f"l{p}-norm" if average == "unit" else NORMS[average, p],
         **more,
     )
 
@@ -104,7 +117,7 @@ def _claim(p: str, title: str, readings: tuple[Reading, ...], corrected: str, wh
         kind="extension",
         quotation=QUOTATION,
         readings=readings,
-        corrected=Corrected(says=corrected, proof=Proof(), text=text, setting=f"l{p}-norm"),
+        corrected=Corrected(says=corrected, proof=Proof(), text=text, norm=f"l{p}-norm"),
         scope=SCOPE,
         why=why,
         remarks=(
@@ -198,14 +211,14 @@ CLAIMS = (
                 hypotheses=(SHARED_CONDITION,),
                 assumptions=("|nu|^2 q^2 <= 2 q <nu, C g> over the layer",),
                 proof=Proof(terms=("gamma**2/n**2*given0",)),
-                setting="shared-smooth-norm",
+                norm="shared-smooth-norm",
             ),
         ),
         corrected=Corrected(
             says=GRADIENT_NORM_OF_A_LAYER,
             proof=Proof(),
             text="the exact bracket for any divisor",
-            setting="shared-smooth-norm",
+            norm="shared-smooth-norm",
         ),
         scope=SCOPE,
         why="for gamma != 0 the condition is also necessary",

@@ -49,14 +49,14 @@ SUM_OF_GRADIENT = "one @ v == -gamma/n * (g @ yhat) * (one @ nu)"
 NO_SUM = "one @ v == 0"
 
 
-def _reading(slug: str, summary: str, says: str, setting: str, steps: tuple[Step, ...] = ()) -> Reading:
+def _reading(slug: str, summary: str, says: str, norm: str, steps: tuple[Step, ...] = ()) -> Reading:
     return Reading(
         slug=slug,
         summary=summary,
         says=says,
         data=Data(quantifiers=ANY_NORM.quantifiers, norm=summary),
         proof=Proof(steps=steps),
-        setting=setting,
+        norm=norm,
     )
 
 
@@ -137,11 +137,11 @@ CLAIMS = (
                     Instance(y=(0, 1), g=(0, 1), H=((0, 0), (0, 1)), note="m = 2"),
                     Instance(y=(0, 1), g=(0, 1), H=((-1, 0), (0, 0)), note="m = 2, every term non-zero"),
                 ),
-                setting="l2-norm",
+                norm="l2-norm",
             ),
         ),
         corrected=Corrected(
-            says=FORM_L2, proof=Proof(), text="an equality with H at v minus its mean", setting="l2-norm"
+            says=FORM_L2, proof=Proof(), text="an equality with H at v minus its mean", norm="l2-norm"
         ),
         scope=SCOPE,
         why="the norm is taken before the shift, so v has a mean, which the shift removes",
@@ -169,14 +169,14 @@ CLAIMS = (
                 says=NO_SUM,
                 data=Data(norm="l_2 before the shift, one unit"),
                 refutation=Refutation(Instance(y=(0, 1), g=(0, 1), note="m = 2")),
-                setting="l2-norm",
+                norm="l2-norm",
             ),
         ),
         corrected=Corrected(
             says=SUM_OF_GRADIENT,
             proof=Proof(),
             text="the sum is -(gamma/n) <g,y-hat> <1,nu>",
-            setting="smooth-norm",
+            norm="smooth-norm",
         ),
         scope=SCOPE,
         why="the norm is taken before the shift",

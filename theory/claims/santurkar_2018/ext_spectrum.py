@@ -81,7 +81,7 @@ def _formula(
     eps: bool = False,
     hypotheses: tuple[str, ...] = (),
     terms: tuple[str, ...] = (),
-    setting: str = "activations",
+    norm: str = "batch-norm",
     remarks: tuple[str, ...] = (),
 ) -> Claim:
     return Claim(
@@ -98,7 +98,7 @@ def _formula(
                 data=IN_Y,
                 hypotheses=hypotheses,
                 proof=Proof(steps=steps, terms=terms),
-                setting=setting,
+                norm=norm,
             ),
         ),
         scope=ANY_EPS if eps else SCOPE,
@@ -192,7 +192,6 @@ CLAIMS = (
         ),
         hypotheses=("H @ v == 0",),
         terms=CURVATURE_LEFT_OUT,
-        setting="linear",
     ),
     _formula(
         "eps",

@@ -63,7 +63,7 @@ def _formula(
                 says=says,
                 data=UNBIASED,
                 proof=Proof(steps=steps),
-                setting="unbiased",
+                norm="unbiased",
             ),
         ),
         scope=(*SCOPE[:3], ("eps", ">= 0")) if eps else SCOPE,
@@ -85,11 +85,11 @@ def _fact(slug: str, title: str, printed: str, corrected: str, quotation: str) -
                 says=printed,
                 data=UNBIASED,
                 refutation=Refutation(PROBED, PROBED_GENERIC),
-                setting="unbiased",
+                norm="unbiased",
             ),
         ),
         corrected=Corrected(
-            says=corrected, proof=Proof(), text="1/(m - 1) in the term of y-hat", setting="unbiased"
+            says=corrected, proof=Proof(), text="1/(m - 1) in the term of y-hat", norm="unbiased"
         ),
         scope=SCOPE,
         why="the term of y-hat needs 1/(m - 1)",
@@ -127,7 +127,7 @@ CLAIMS = (
                 says=thm_4_1.PRINTED,
                 data=UNBIASED,
                 refutation=Refutation(SMALLEST, GENERIC),
-                setting="unbiased",
+                norm="unbiased",
             ),
             Reading(
                 slug="with-1-over-m",
@@ -136,7 +136,7 @@ CLAIMS = (
                 data=UNBIASED,
                 hypotheses=(SAMPLES,),
                 proof=Proof(terms=GAP_GRADIENT),
-                setting="unbiased",
+                norm="unbiased",
                 admitted=False,
                 why="not what is printed",
             ),
@@ -147,7 +147,7 @@ CLAIMS = (
                 data=UNBIASED,
                 hypotheses=(PAIR,),
                 proof=Proof(terms=GAP_PAIR, example=Instance(y=(0, 1), g=(1, 0))),
-                setting="unbiased",
+                norm="unbiased",
                 admitted=False,
                 why="at m = 2 the left side is 0, which says nothing of BatchNorm",
             ),
@@ -156,7 +156,7 @@ CLAIMS = (
             says=GRADIENT_NORM_EPS_0,
             proof=Proof(),
             text="with 1/(m - 1) an equality; with 1/m a true bound that is not tight",
-            setting="unbiased",
+            norm="unbiased",
         ),
         scope=SCOPE,
         why="1/(m - 1) where 1/sqrt(m) is printed; as printed it fails for every m >= 3 with <g, y-hat> != 0",
@@ -183,7 +183,7 @@ CLAIMS = (
                         note="every term non-zero",
                     ),
                 ),
-                setting="unbiased",
+                norm="unbiased",
             ),
             Reading(
                 slug="sign-of-gamma",
@@ -193,13 +193,13 @@ CLAIMS = (
                 hypotheses=(SIGN, SAMPLES),
                 assumptions=("gamma <g, y-hat> >= 0",),
                 proof=Proof(terms=GAP_FORM),
-                setting="unbiased",
+                norm="unbiased",
                 admitted=False,
                 why="a condition of ours: the words do not name it",
             ),
         ),
         corrected=Corrected(
-            says=QUADRATIC_FORM, proof=Proof(), text="with 1/(m - 1) an equality", setting="unbiased"
+            says=QUADRATIC_FORM, proof=Proof(), text="with 1/(m - 1) an equality", norm="unbiased"
         ),
         scope=SCOPE,
         why="with 1/m it holds exactly where gamma <g, y-hat> >= 0 or v = 0",

@@ -18,6 +18,7 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
+from bnverify.theory.normalisations import IN_WEIGHTS
 
 WHERE = "beyond the sources: weight space at the actual input"
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
@@ -57,7 +58,7 @@ def _formula(
     why: str,
     steps: tuple[Step, ...] = (),
     eps: bool = True,
-    setting: str = "weights-at-X",
+    norm: str = IN_WEIGHTS,
 ) -> Claim:
     return Claim(
         id=f"ext-weight-fixed-X.{slug}",
@@ -72,7 +73,7 @@ def _formula(
                 says=says,
                 data=AT_X,
                 proof=Proof(steps=steps),
-                setting=setting,
+                norm=norm,
             ),
         ),
         scope=(*SCOPE[:3], ("eps", ">= 0")) if eps else SCOPE,
@@ -99,7 +100,7 @@ CLAIMS = (
         GRADIENT_NORM,
         "X'v with v = (gamma/s) P g",
         (CHAIN,),
-        setting="weights",
+        norm=IN_WEIGHTS,
     ),
     _formula(
         "hessian",
@@ -107,7 +108,7 @@ CLAIMS = (
         QUADRATIC_FORM,
         "X'BX, and its form along the gradient",
         (CHAIN, Step(text="the Hessian in W is X'BX", says=HESSIAN)),
-        setting="weights",
+        norm=IN_WEIGHTS,
     ),
     _formula(
         "scale-invariance",
@@ -149,14 +150,14 @@ CLAIMS = (
                         note="every term non-zero",
                     ),
                 ),
-                setting="weights",
+                norm=IN_WEIGHTS,
             ),
         ),
         corrected=Corrected(
             says=GRADIENT_NORM,
             proof=Proof(steps=(CHAIN,)),
             text="what the weights see is X'Pg; for X'1 = 0 and W an eigenvector of X'X it loses its part along W",
-            setting="weights",
+            norm=IN_WEIGHTS,
         ),
         scope=(*SCOPE[:3], ("eps", ">= 0")),
         why="the projection of the activations is an oblique one of the weights unless W is an eigenvector of X'X",
@@ -182,7 +183,7 @@ CLAIMS = (
                 hypotheses=(CENTRED,),
                 assumptions=("X'1 = 0",),
                 proof=Proof(steps=(CHAIN,), at=OPPOSITE),
-                setting="weight-space",
+                norm=IN_WEIGHTS,
             ),
         ),
         scope=SCOPE,
@@ -211,14 +212,14 @@ CLAIMS = (
                         note="every term non-zero",
                     ),
                 ),
-                setting="weights",
+                norm=IN_WEIGHTS,
             ),
         ),
         corrected=Corrected(
             says=QUADRATIC_FORM,
             proof=Proof(steps=(CHAIN,)),
             text="at every X, with P X dW and both of its products",
-            setting="weights-at-X",
+            norm=IN_WEIGHTS,
         ),
         scope=(*SCOPE[:3], ("eps", ">= 0")),
         why="X dW keeps a part along 1 and y-hat unless X is centred and W an eigenvector of X'X",

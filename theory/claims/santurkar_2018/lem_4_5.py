@@ -22,6 +22,7 @@ from bnverify.theory.claim import (
 )
 from bnverify.theory.claims.santurkar_2018.obs_4_3_activations import MATCHED
 from bnverify.theory.claims.santurkar_2018.obs_4_3_minima import AFFINE_MAP, PLAIN_MINIMUM
+from bnverify.theory.normalisations import IN_WEIGHTS
 
 QUOTATION = r"""Let $W^*$ and $\widehat{W}^*$ be the set of local optima for the weights in the normal and BN
 networks, respectively. For any initialization $W_0$ we have that
@@ -81,19 +82,19 @@ PROOF = Proof(
         Step(
             text="y-hat does not change when y is multiplied by alpha > 0, and so L^ does not along the ray of W*",
             says=SCALE_INVARIANCE,
-            setting="activations",
+            norm="batch-norm",
             needs=("0 < alpha",),
         ),
         Step(
             text="at gamma = sigma, beta = mu, BatchNorm maps X W* to itself",
             says=MATCHED,
-            setting="activations",
+            norm="batch-norm",
         ),
         Step(
             text="z is an affine image of y: with a bias it lies in the range of X, so that by composition of minima "
             "W* and every k W* with k > 0 are local minima of L^ (Observation 4.3)",
             says=AFFINE_MAP,
-            setting="activations",
+            norm="batch-norm",
         ),
     ),
     example=Instance(y=(0, 1), g=(0, 0), extra=(("W0", (2, -1)), ("Wstar", (1, 0)))),
@@ -120,7 +121,7 @@ CLAIM = Claim(
             hypotheses=(CORRELATED,),
             assumptions=("the layer has a bias", "gamma = sigma and beta = mu at W*", "eps = 0"),
             proof=PROOF,
-            setting="optima",
+            norm="identity",
             needs=("0 < Wstar @ Wstar",),
             admitted=False,
             why="the bias and the matched gamma and beta are ours: the words name neither, and the layer is y = Wx",
@@ -139,7 +140,7 @@ CLAIM = Claim(
             ),
             hypotheses=NO_BIAS_HYPOTHESES,
             refutation=Refutation(AT_THE_OPTIMUM, AWAY),
-            setting="two-weights",
+            norm=IN_WEIGHTS,
             necessary="least squares: the minima of L^ form one open ray, by Cauchy-Schwarz",
         ),
         Reading(
@@ -155,7 +156,7 @@ CLAIM = Claim(
             ),
             hypotheses=(PLAIN_MINIMUM[0], PLAIN_MINIMUM[1]),
             refutation=Refutation(OTHER_GAMMA),
-            setting="weights",
+            norm=IN_WEIGHTS,
             necessary="distance 0 asks that W* itself be an optimum of L^",
         ),
     ),
@@ -170,7 +171,7 @@ CLAIM = Claim(
             "eps = 0",
             "sigma > 0 at W*",
         ),
-        setting="optima",
+        norm="identity",
         needs=("0 < Wstar @ Wstar",),
     ),
     scope=(("m", ">= 2"), ("gamma", "= sigma at W*"), ("sigma", "> 0"), ("eps", "= 0")),

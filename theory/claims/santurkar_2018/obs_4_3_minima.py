@@ -19,6 +19,7 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
+from bnverify.theory.normalisations import IN_WEIGHTS
 
 QUOTATION = r"""Consequently, all of the minima of the normal landscape are preserved in the BN landscape."""
 SAME_ACTIVATIONS = "z == y"
@@ -100,7 +101,6 @@ CLAIM = Claim(
             hypotheses=MATCHED_SCALE,
             proof=PROOF_IN_Y,
             necessary="L^ is L after the continuous map y -> z, which fixes y: a minimum of L there is one of L^",
-            setting="matched",
         ),
         Reading(
             slug="in-weights-with-bias",
@@ -114,7 +114,7 @@ CLAIM = Claim(
             assumptions=("the layer has a bias (1 is in the range of X)", "sigma > 0 at the minimum"),
             proof=PROOF_WITH_BIAS,
             hypotheses=MATCHED_SCALE,
-            setting="matched-weights",
+            norm=IN_WEIGHTS,
             admitted=False,
             why="the bias is ours: the layer is printed as y = Wx, and the sentence before says any input",
             necessary="L^(W) = L(X W') for weights W' that depend continuously on W and equal W* at W*",
@@ -130,7 +130,7 @@ CLAIM = Claim(
             ),
             hypotheses=PLAIN_MINIMUM,
             refutation=Refutation(NO_BIAS, NO_BIAS),
-            setting="weights",
+            norm=IN_WEIGHTS,
             necessary="a minimum has gradient 0; at this strict minimum of the plain loss L^ has another",
         ),
         Reading(
@@ -146,7 +146,7 @@ CLAIM = Claim(
             ),
             hypotheses=PLAIN_MINIMUM[:2],
             refutation=Refutation(NO_BIAS_ONE_INPUT, NO_BIAS_ONE_INPUT),
-            setting="weights",
+            norm=IN_WEIGHTS,
             necessary="a minimum has gradient 0 in beta, which is <1, g>",
         ),
         Reading(
@@ -160,7 +160,7 @@ CLAIM = Claim(
             ),
             hypotheses=PLAIN_MINIMUM,
             refutation=Refutation(WITH_BIAS),
-            setting="weights",
+            norm=IN_WEIGHTS,
             necessary="positive curvature along W*; scale invariance makes it 0",
             admitted=False,
             why="the text says minima, not strict minima",
@@ -172,7 +172,7 @@ CLAIM = Claim(
         hypotheses=MATCHED_SCALE,
         text="minima with sigma > 0 are preserved, as minima though never as strict ones, where the layer has a bias",
         assumptions=("the layer has a bias (1 is in the range of X)", "sigma > 0 at the minimum"),
-        setting="matched-weights",
+        norm=IN_WEIGHTS,
     ),
     scope=(("m", ">= 2"), ("gamma", "= sigma"), ("sigma", "> 0"), ("eps", "= 0")),
     assumptions=(

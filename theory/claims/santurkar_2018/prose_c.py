@@ -5,6 +5,7 @@ from __future__ import annotations
 from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.lem_4_5 import SCALE_INVARIANCE
 from bnverify.theory.claims.santurkar_2018.obs_4_3_minima import NO_BIAS, PLAIN_MINIMUM, STATIONARY_IN_W
+from bnverify.theory.normalisations import IN_WEIGHTS
 
 SCALED_EQUAL = "(at(yhat, y, alpha*y) - yhat) @ (at(yhat, y, alpha*y) - yhat) == 0"
 MEAN_ZERO = "one @ yhat == 0"
@@ -50,7 +51,7 @@ CLAIMS = (
                 data=Data(quantifiers="for every local minimum W of L(X W)", fixed="gamma, beta", varies="W"),
                 hypotheses=PLAIN_MINIMUM,
                 refutation=Refutation(NO_BIAS, NO_BIAS),
-                setting="weights",
+                norm=IN_WEIGHTS,
             ),
             Reading(
                 slug="positive-multiples",

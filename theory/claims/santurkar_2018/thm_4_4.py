@@ -8,6 +8,7 @@ where they move with X the left side has no maximum.
 from __future__ import annotations
 
 from bnverify.theory.claim import Claim, Corrected, Data, Hypothesis, Instance, Proof, Reading, Refutation
+from bnverify.theory.normalisations import IN_WEIGHTS
 
 QUOTATION = r"""For a BatchNorm network with loss $\widehat{\mathcal{L}}$ and an identical non-BN network (with
 identical loss $\mathcal{L}$), if
@@ -96,7 +97,7 @@ CLAIM = Claim(
             ),
             hypotheses=(Hypothesis("norm", r"\|X'\| \le \lambda", NORM_BELOW_LAMBDA),),
             refutation=Refutation(OTHER_INPUT_SMALLEST, OTHER_INPUT),
-            setting="two-inputs",
+            norm=IN_WEIGHTS,
         ),
     ),
     corrected=Corrected(

@@ -22,6 +22,7 @@ from bnverify.theory.claim import (
 from bnverify.theory.claims.santurkar_2018.thm_4_2_1 import PRINTED as FIRST_PART
 from bnverify.theory.claims.santurkar_2018.thm_4_2_2 import NOT_INCREASED
 from bnverify.theory.claims.santurkar_2018.thm_4_4 import NORM_BELOW_LAMBDA
+from bnverify.theory.normalisations import IN_WEIGHTS
 
 QUOTATION = r"""Under the same conditions as the previous theorem,
 $$\max_{||X||\leq \lambda}\left(\frac{\partial \widehat{\mathcal{L}}}{\partial W_{\cdot j}}\right)^\top
@@ -130,7 +131,7 @@ CLAIM = Claim(
             ),
             hypotheses=(NOT_INCREASED, Hypothesis("norm", r"\|X'\| \le \lambda", NORM_BELOW_LAMBDA)),
             refutation=Refutation(OTHER_INPUT, OTHER_INPUT),
-            setting="two-inputs",
+            norm=IN_WEIGHTS,
         ),
     ),
     corrected=Corrected(
