@@ -15,9 +15,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import torch
 import torch.distributed as dist
+from bnverify.numerics.audit.table.column import Column
 from bnverify.numerics.measure.norms import LpNorm, NoisyBatchNorm, lp_scale, per_unit
 from bnverify.numerics.measure.norms import SyncBatchNorm as ProjectSyncBatchNorm
 from torch import Tensor, nn
@@ -49,6 +51,21 @@ class Kind:
     name: str
     unit: Unit
     describe: Callable[[nn.Module, Tensor], Spec]
+
+
+@dataclass(frozen=True)
+class Labels(Sequence[str]):
+    """The names of groups: "3" where there is one number a group, "0,3" where the first is the sample's."""
+
+    groups: int
+    shape: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return self.groups
+
+    def __getitem__(self, index: Any) -> Any:
+        inner = math.prod(self.shape[1:])
+        return str(index) if len(self.shape) == 1 else f"{index // max(1, inner)},{index % max(1, inner)}"
 
 
 @dataclass(frozen=True)
@@ -87,12 +104,9 @@ class Spec:
     normalise: Callable[[Tensor], Tensor] | None = None
     restore: Callable[[Tensor, Tensor], Tensor] | None = None
 
-    def labels(self) -> list[str]:
+    def labels(self) -> Column[str]:
         """Names of the groups in order: "3" for channel 3, "0,3" for sample 0 and channel (group, position) 3."""
-        if self.unit is Unit.CHANNEL:
-            return [str(j) for j in range(self.groups)]
-        inner = max(1, math.prod(self.label_shape[1:]))
-        return [f"{index // inner},{index % inner}" for index in range(self.groups)]
+        return Column(torch.arange(self.groups), Labels(self.groups, self.label_shape))
 
     def dot(self, a: Tensor, b: Tensor) -> Tensor:
         """<a, b> per group, ``(G,)``, over all processes that share the group."""

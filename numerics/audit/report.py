@@ -6,7 +6,7 @@ import importlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from bnverify.numerics.audit.findings.fault import Fault
 from bnverify.numerics.audit.findings.words import verdict
 from bnverify.numerics.audit.gradient.backward import Backward
+from bnverify.numerics.audit.table.column import plain
 from bnverify.numerics.audit.table.statements import Finding
 from bnverify.numerics.audit.uncovered import NotCovered
 
@@ -33,10 +34,10 @@ class StatementRows:
     text: str
     op: str
     asserted: bool
-    lhs: tuple[float, ...]
-    rhs: tuple[float, ...]
-    residual: tuple[float, ...]
-    finding: tuple[str, ...]
+    lhs: Sequence[float]
+    rhs: Sequence[float]
+    residual: Sequence[float]
+    finding: Sequence[str]
 
     @property
     def key(self) -> str:
@@ -125,8 +126,8 @@ class LayerAudit:
     dtype: str
     folded: bool
     synchronised: bool
-    labels: tuple[str, ...]
-    columns: dict[str, tuple[float, ...]]
+    labels: Sequence[str]
+    columns: dict[str, Sequence[float]]
     statements: tuple[StatementRows, ...]
     second: SecondOrder | None = None
     diagnosis: str = ""
@@ -295,7 +296,7 @@ class AuditReport:
             "environment": self.environment,
             "layers": [
                 {
-                    **asdict(layer),
+                    **plain(layer),
                     "title": layer.title,
                     "shares": layer.shares,
                     "ascent": layer.ascent,
@@ -303,7 +304,7 @@ class AuditReport:
                 }
                 for layer in self.layers
             ],
-            "not_covered": [asdict(item) for item in self.not_covered],
+            "not_covered": [plain(item) for item in self.not_covered],
             "uncovered": list(self.uncovered),
             "findings": [item.to_dict() for item in self.findings],
         }

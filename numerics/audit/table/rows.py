@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 import torch
 from bnverify.numerics.audit.capture.call import Call
 from bnverify.numerics.audit.gradient.backward import Backward
 from bnverify.numerics.audit.layers import Family
 from bnverify.numerics.audit.report import LayerAudit, SecondOrder, StatementRows
+from bnverify.numerics.audit.table.column import Column
 from bnverify.numerics.audit.table.curvature import Groups2, Layer2
 from bnverify.numerics.audit.table.room import Table, Word, together
 from bnverify.numerics.audit.table.statements import Answer, Asked, Finding, ask, statements
 from bnverify.numerics.measure.tolerance import roundings, unit_roundoff
 from torch import Tensor
-
-T = TypeVar("T")
 
 _MEASURED = (
     *("g.g", "1.g", "g.yhat", "v.v", "1.v", "v.yhat", "1.yhat"),
@@ -135,16 +133,11 @@ def statement_rows(answer: Answer, keep: list[int] | None) -> StatementRows:
         text=statement.text,
         op=answer.op,
         asserted=statement.asserted,
-        lhs=kept(answer.lhs.tolist(), keep),
-        rhs=kept(answer.rhs.tolist(), keep),
-        residual=kept(answer.residual.tolist(), keep),
-        finding=kept(answer.findings, keep),
+        lhs=Column(answer.lhs).kept(keep),
+        rhs=Column(answer.rhs).kept(keep),
+        residual=Column(answer.residual).kept(keep),
+        finding=answer.findings.kept(keep),
     )
-
-
-def kept(values: Sequence[T], keep: list[int] | None) -> tuple[T, ...]:
-    """The values at these places; all of them where ``keep`` is None."""
-    return tuple(values) if keep is None else tuple([values[j] for j in keep])
 
 
 def first_order_rows(
@@ -172,8 +165,8 @@ def first_order_rows(
         dtype=str(call.dtype).removeprefix("torch."),
         folded=spec.fold is not None,
         synchronised=spec.synchronised,
-        labels=kept(spec.labels(), keep),
-        columns={name: kept(values, keep) for name, values in _columns(call).items()},
+        labels=spec.labels().kept(keep),
+        columns={name: Column(values).kept(keep) for name, values in _columns(call).items()},
         statements=tuple(statement_rows(answer, keep) for answer in asked),
         second=second,
         constant=_places(call, keep),
@@ -214,11 +207,11 @@ OUTSIDE_SEVERAL = (
 
 def _places(call: Call, keep: list[int] | None) -> tuple[int, ...]:
     """The rows, by their place in the table, that are constant."""
-    flat = kept(constant(call, call.measured).tolist(), keep)
-    return tuple(index for index, yes in enumerate(flat) if yes)
+    flat = constant(call, call.measured)
+    return tuple((flat if keep is None else flat[keep]).nonzero().flatten().tolist())
 
 
-def _columns(call: Call) -> dict[str, list[float]]:
+def _columns(call: Call) -> dict[str, Tensor]:
     """The columns of `bnverify.numerics.audit.report.COLUMNS`."""
     spec, found = call.spec, call.measured
     assert spec is not None
@@ -249,7 +242,7 @@ def _columns(call: Call) -> dict[str, list[float]]:
             removed_yhat = torch.where(scale_sq > 0, grad_sq - removed_mean - kept, zero)
         case _:
             removed_yhat = (2 - rho) / m * proj**2
-    columns = {
+    return {
         "size": m,
         "mean": found["mean"],
         "sigma": found["var"].sqrt(),
@@ -269,7 +262,6 @@ def _columns(call: Call) -> dict[str, list[float]]:
         "cosine_error": torch.where(yhat_sq > 0, near, zero),
         "digits": -torch.log10(unit_roundoff(call.dtype) * away).clamp_max(0),
     }
-    return {name: values.tolist() for name, values in columns.items()}
 
 
 _EXACT = {
@@ -309,8 +301,7 @@ def second_order_rows(
         )
 
     def of(values: dict[str, Tensor]) -> dict[str, tuple[float, ...]]:
-        listed = {name: values[key].tolist() for name, key in _EXACT.items() if key in values}
-        return {name: kept(numbers, keep) for name, numbers in listed.items()}
+        return {name: Column(values[key]).kept(keep).told for name, key in _EXACT.items() if key in values}
 
     return SecondOrder(
         whole={

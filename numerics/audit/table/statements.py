@@ -14,6 +14,7 @@ from functools import cache
 
 import torch
 from bnverify.numerics.audit.layers import Family, Spec
+from bnverify.numerics.audit.table.column import Column
 from bnverify.numerics.audit.table.room import LayerRoom, NotMeasured, Table, Vector
 from bnverify.numerics.measure.tolerance import Measured, allowance, roundings, unit_roundoff
 from bnverify.theory.claim import Claim, Hypothesis
@@ -86,7 +87,7 @@ class Answer:
     lhs: Tensor
     rhs: Tensor
     residual: Tensor
-    findings: tuple[str, ...]
+    findings: Column[str]
 
     def split(self, sizes: Sequence[int]) -> Iterator[Answer]:
         """The answer of each of several layers that were asked together."""
@@ -98,7 +99,7 @@ class Answer:
                 lhs=self.lhs[own],
                 rhs=self.rhs[own],
                 residual=self.residual[own],
-                findings=self.findings[own],
+                findings=Column(self.findings.values[own], _FINDINGS),
             )
             start += size
 
@@ -284,9 +285,8 @@ def ask(statement: Statement, q: Table, dtype: torch.dtype) -> Answer | None:
             allowed, ZERO * unit_roundoff(scale.dtype) * cond * scale
         )
         codes = torch.where((codes > 0) & nothing, 4, codes)
-    findings = tuple([_FINDINGS[code] for code in codes.tolist()])
     residual = torch.where((scale > 0) & torch.isfinite(slack), slack.abs() / scale, torch.zeros_like(scale))
-    return Answer(statement, order, _OPS[tree.head], lhs.value, rhs.value, residual, findings)
+    return Answer(statement, order, _OPS[tree.head], lhs.value, rhs.value, residual, Column(codes, _FINDINGS))
 
 
 def _hypotheses_met(statement: Statement, q: Table) -> Tensor:
