@@ -201,14 +201,21 @@ def _ratio(subject: Subject, dtype: torch.dtype) -> float:
         loss_of(twin.model, twin.loss_fn, inputs, twin.targets).backward()
 
     plain()
-    started = time.process_time()
-    plain()
-    inputs = _repeated(inputs, max(1, min(32, round(LONG / (time.process_time() - started)))))
+    own, times = inputs, 1
+    while (shortest := min(_seconds(plain) for _ in range(ROUNDS))) < 0.9 * LONG and times < MOST:
+        times = min(MOST, times + max(1, round(times * min(1.0, LONG / shortest - 1))))
+        inputs = _repeated(own, times)
     return _race(plain, lambda: audit(twin.model, twin.loss_fn, inputs, twin.targets))[0]
 
 
-LONG = 0.3
-"""Seconds."""
+LONG, MOST = 0.3, 64
+"""Seconds, and times that a batch is repeated at most."""
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
 
 
 def _repeated(value: Any, times: int) -> Any:
@@ -225,11 +232,7 @@ def _race(plain: Callable[[], Any], *others: Callable[[], Any]) -> list[float]:
     """The median over `ROUNDS` of the processor time of each over that of ``plain``, in turns."""
     found: list[list[float]] = []
     for count in range(ROUNDS + 1):
-        spent = []
-        for work in (plain, *others):
-            started = time.process_time()
-            work()
-            spent.append(time.process_time() - started)
+        spent = [_seconds(work) for work in (plain, *others)]
         if count:
             found.append([seconds / spent[0] for seconds in spent[1:]])
     return [statistics.median(column) for column in zip(*found, strict=True)]

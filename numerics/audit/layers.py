@@ -104,6 +104,20 @@ class Spec:
     normalise: Callable[[Tensor], Tensor] | None = None
     restore: Callable[[Tensor, Tensor], Tensor] | None = None
 
+    @property
+    def weighs_places(self) -> bool:
+        """Rows along the last dimensions, with a factor at every place of a row."""
+        plain = self.restore is None and self.normalise is None and not self.synchronised
+        rows = self.unit is Unit.POSITION and self.family in (Family.CENTRED, Family.RMS)
+        return plain and rows and self.fold is not None and self.fold.numel() == self.size
+
+    @property
+    def weighs_channels(self) -> bool:
+        """Groups of consecutive channels of a sample, with a factor for each channel."""
+        folded = self.fold is not None and self.fold.dim() > 1 and self.fold.numel() == self.fold.shape[1]
+        plain = self.restore is None and self.normalise is None and not self.synchronised
+        return plain and folded and self.unit is Unit.SAMPLE_GROUP and self.family is Family.CENTRED
+
     def labels(self) -> Column[str]:
         """Names of the groups in order: "3" for channel 3, "0,3" for sample 0 and channel (group, position) 3."""
         return Column(torch.arange(self.groups), Labels(self.groups, self.label_shape))

@@ -273,7 +273,7 @@ def shared_loss(loss: Tensor, calls: list[Call]) -> Tensor:
 def measure(call: Call, y: Tensor, g: Tensor, v: Tensor) -> None:
     """Store the first-order scalars of a call."""
     assert call.spec is not None
-    call.measured.update(first_order(call.spec, y, g, v))
+    call.measured.update(first_order(call.spec, y, g, v, call.summed if call.parameters else None))
 
 
 def _without_rows(capture: Capture) -> tuple[NotCovered, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ class Call:
     again: the layer alone, from an input and parameters by name, hooks of its module included.
     sampled, references: what `bnverify.numerics.audit.gradient` kept while the backward pass ran; compared, lost: what
     it found in that afterwards.
+    summed: what of the references came with the measured sums.
     slopes: d(factor of y-hat)/d(parameter), 1 where the parameter is that factor.
     arrivals: how many gradients came through the call. twice: one of them is part of a loss, so that the loss sees the
     input otherwise than through the output.
@@ -45,8 +46,9 @@ class Call:
     sampled: Any = None
     compared: dict[str, tuple[float, float]] = field(default_factory=dict)
     references: dict[str, Tensor] = field(default_factory=dict)
+    summed: dict[str, Tensor] = field(default_factory=dict)
     slopes: dict[str, float] = field(default_factory=dict)
-    lost: dict[str, dict[str, float]] = field(default_factory=dict)
+    lost: Mapping[str, dict[str, float]] = field(default_factory=dict)
     borrowed: dict[str, Tensor] = field(default_factory=dict)
     arrivals: int = 0
     twice: bool = False

@@ -22,7 +22,7 @@ from bnverify.numerics.audit.capture.functions import FunctionCalls, Seen, first
 from bnverify.numerics.audit.capture.names import Names
 from bnverify.numerics.audit.capture.watching import looking_away
 from bnverify.numerics.audit.known.forms import Recognised
-from bnverify.numerics.audit.known.inline import Inline
+from bnverify.numerics.audit.known.inline import LOOKED_AT, Inline
 from bnverify.numerics.audit.layers import Kind, Spec, Unit
 from bnverify.numerics.audit.uncovered import looks_like_norm
 from torch import Tensor, nn
@@ -257,6 +257,8 @@ class Capture:
 
     def _other(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
         """Any other operation: perhaps the end of a normalisation that is written out in place."""
+        if getattr(func, "__name__", "") not in LOOKED_AT:
+            return output
         if self.depth or self.retain or not self.recording or not torch.is_grad_enabled():
             return output
         with looking_away():

@@ -11,7 +11,7 @@ number, the weight and the bias as a whole; where they part, every group is.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +54,7 @@ class Backward:
     allowed: dict[str, float] = field(default_factory=dict)
     where: str = ""
     rows: int = 0
-    lost: dict[str, dict[str, float]] = field(default_factory=dict)
+    lost: Mapping[str, dict[str, float]] = field(default_factory=dict)
     text: str = ""
     script: str = ""
 
@@ -75,7 +75,13 @@ def references(call: Call, y: Tensor, g: Tensor) -> dict[str, Tensor]:
     spec, found = call.spec, call.measured
     assert spec is not None
     sums: dict[str, Tensor] = {}
-    if spec.fold is None and spec.unit is Unit.CHANNEL and spec.normalise is None:
+    if call.summed:
+        for key, parameter in call.parameters.items():
+            values = call.summed[key]
+            sums[key] = (values if parameter.numel() == len(values) else values.sum()).reshape(
+                parameter.shape
+            )
+    elif spec.fold is None and spec.unit is Unit.CHANNEL and spec.normalise is None:
         sums = {"weight": found["g.yhat"], "bias": found["1.g"]}
     else:
         wide = found["s"].dtype

@@ -8,8 +8,9 @@ by autograd on the definition. Calls whose groups have one shape are differentia
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -53,7 +54,10 @@ def groups(spec: Spec, y: Tensor, g: Tensor, v: Tensor, most: int | None = SAMPL
         return (whole if count == spec.groups else whole.index_select(1, index)).to(torch.float64, copy=True)
 
     raw = folded = part(g)
-    if spec.fold is not None:
+    if spec.weighs_channels and spec.fold is not None:
+        weight = spec.fold.double().view(spec.label_shape[1], -1, 1)[index % spec.label_shape[1]]
+        folded = raw * weight.expand(-1, -1, g[0, 0].numel()).reshape(raw.shape)
+    elif spec.fold is not None:
         folded = raw * part(spec.fold.expand(g.shape))
     running = None
     if spec.family is Family.FIXED:
@@ -168,9 +172,9 @@ def compare(calls: Sequence[Call]) -> None:
             worst = int((relative - allowed).argmax())
             call.compared["input"] = (float(relative[worst]), float(allowed[worst]))
         if spec.family is not Family.FIXED and spec.normalise is None:
-            few = [_few(spec, part) for _, part in members]
-            for (call, _), lost in zip(members, digits_lost(spec, few), strict=True):
-                call.lost = lost
+            kernel = Kernel(spec, tuple(_few(spec, part) for _, part in members))
+            for index, (call, _) in enumerate(members):
+                call.lost = Lost(kernel, index)
 
 
 def _few(spec: Spec, at: Groups) -> Groups:
@@ -180,6 +184,38 @@ def _few(spec: Spec, at: Groups) -> Groups:
     rows = max(2, -(-FEW // inner)) if at.y.shape[0] > 1 else 1
     y, raw, g, v = (t[:rows, :count] for t in (at.y, at.raw, at.g, at.v))
     return Groups(at.index[:count], y, raw, g, v, at.gamma[:count])
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Groups of one shape, on which the digits that narrower dtypes lose are counted once somebody asks."""
+
+    spec: Spec
+    parts: tuple[Groups, ...]
+
+    @cached_property
+    def lost(self) -> list[dict[str, dict[str, float]]]:
+        with torch.inference_mode(False):
+            return digits_lost(self.spec, self.parts)
+
+
+class Lost(Mapping[str, dict[str, float]]):
+    """dtype -> gradient -> the decimal digits that one call of the layers of a `Kernel` loses."""
+
+    def __init__(self, kernel: Kernel, index: int) -> None:
+        self.kernel, self.index = kernel, index
+
+    def __getitem__(self, dtype: str) -> dict[str, float]:
+        return self.kernel.lost[self.index][dtype]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.kernel.lost[self.index])
+
+    def __len__(self) -> int:
+        return len(self.kernel.lost[self.index])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
 
 
 def digits_lost(spec: Spec, parts: Sequence[Groups]) -> list[dict[str, dict[str, float]]]:

@@ -31,6 +31,7 @@ QUOTIENTS = {
 }
 """Names of the operations, and whether the statistic is the inverse of a spread."""
 DIFFERENCES = ("sub", "__sub__", "subtract")
+LOOKED_AT = frozenset((*QUOTIENTS, *DIFFERENCES))
 LEAST = 4
 """Groups that have to agree on one eps."""
 FEW = 16
@@ -93,7 +94,7 @@ class Inline:
         self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
     ) -> Written | None:
         """The normalisation that the operation completes, or None."""
-        name = getattr(func, "__name__", "")
+        name = func.__name__
         if len(args) != 2 or kwargs or not isinstance(output, Tensor) or not output.requires_grad:
             return None
         if name in DIFFERENCES:

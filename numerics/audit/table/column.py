@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar, overload
 
-import torch
 from torch import Tensor
 
 T = TypeVar("T")
@@ -67,7 +66,7 @@ def plain(value: Any) -> Any:
         return value.told
     if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
         return {key: plain(getattr(value, key)) for key in value.__dataclass_fields__}
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return type(value)([plain(item) for item in value])

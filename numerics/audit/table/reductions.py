@@ -27,12 +27,16 @@ SHORT = 16
 """Rows of so few numbers leave the lanes of a processor empty."""
 
 
-def first_order(spec: Spec, y: Tensor, g: Tensor, v: Tensor) -> dict[str, Tensor]:
+def first_order(
+    spec: Spec, y: Tensor, g: Tensor, v: Tensor, parameters: dict[str, Tensor] | None = None
+) -> dict[str, Tensor]:
     """The named scalars of one call, each ``(G,)``.
 
     Args:
         spec: how the layer reads its input.
         y, g, v: input of the layer, gradient at its output and at its input; one shape, detached.
+        parameters: gets ``weight`` and ``bias``, the sums of g yhat and of g over what shares a number of either, where
+            they come for free.
 
     Returns:
         ``size`` (m over all processes), ``mean``, ``var`` (sigma^2), ``s``, ``gamma``, ``grad_out_sq``
@@ -41,12 +45,19 @@ def first_order(spec: Spec, y: Tensor, g: Tensor, v: Tensor) -> dict[str, Tensor
         otherwise.
     """
     wide = torch.float64 if y.dtype is torch.float64 else torch.float32
-    tensors = [y, g, v]
-    if spec.fold is not None:
-        tensors = [y, g.to(wide) * spec.fold.to(wide), v, g]
-    views = [spec.view(t) for t in tensors]
+    views = [spec.view(y)]
     pivot = _pivot(spec, views[0], wide)
-    sums = spec.total(_moments(views, pivot))
+    fine: Tensor | None = None
+    if spec.weighs_channels and y[0, 0].numel() >= SHORT:
+        sums, fine = _by_channel(spec, [y, g, v], pivot)
+    elif spec.weighs_places:
+        sums, own = _by_place(spec, [*views, spec.view(g), spec.view(v)], pivot)
+        if parameters is not None:
+            parameters |= own
+    else:
+        tensors = [g, v] if spec.fold is None else [g.to(wide) * spec.fold.to(wide), v, g]
+        views += [spec.view(t) for t in tensors]
+        sums = spec.total(_moments(views, pivot))
     off, sq, grad_sum, grad_along, grad_sq, bn_sum, bn_along, bn_sq, *raw = sums
     size = spec.total(torch.full_like(pivot, spec.size))
 
@@ -79,6 +90,10 @@ def first_order(spec: Spec, y: Tensor, g: Tensor, v: Tensor) -> dict[str, Tensor
         "1.yhat": (off - shift * size) / s,
         "yhat.yhat": (sq - 2 * shift * off + size * shift**2).clamp_min(0) / s**2,
     }
+    if fine is not None and parameters is not None:
+        grad, along = fine
+        yhat = (along - shift.unsqueeze(1) * grad) / s.unsqueeze(1)
+        parameters |= {"weight": yhat.view(len(y), -1).sum(0), "bias": grad.view(len(y), -1).sum(0)}
     if spec.normalise is not None:
         found |= _by_definition(spec, views, found)
     if spec.family is Family.LP:
@@ -158,6 +173,47 @@ def _moments(views: list[Tensor], pivot: Tensor) -> Tensor:
     if outer > 1:
         return torch.stack([torch.stack(parts).sum(0) for parts in by_moment])
     return torch.stack([torch.cat(parts) for parts in by_moment])
+
+
+def _by_channel(spec: Spec, tensors: list[Tensor], pivot: Tensor) -> tuple[Tensor, Tensor]:
+    """The sums of `_moments` for groups of whole channels with a factor each; and (sum g, sum gt) of every channel.
+
+    A channel of a sample is summed on its own, and the factor multiplies its sums. ``(9, G)`` and ``(2, G, K)``.
+    """
+    assert spec.fold is not None
+    samples, channels = tensors[0].shape[:2]
+    groups = len(pivot)
+    each = [t.reshape(1, samples * channels, -1) for t in tensors]
+    found = _moments(each, pivot.repeat_interleave(samples * channels // groups)).view(8, groups, -1)
+    weight = spec.fold.to(pivot.dtype).flatten().repeat(samples).view(groups, -1)
+    sums = list(found.sum(2))
+    sums[2], sums[3] = (weight * found[2:4]).sum(2)
+    sums[4] = (weight.square() * found[4]).sum(1)
+    return torch.stack([*sums, found[4].sum(1)]), found[2:4]
+
+
+def _by_place(spec: Spec, views: list[Tensor], pivot: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """The sums of `_moments` for rows with a factor at every place, ``(9, G)``; and of g yhat and of g at each place.
+
+    The rows of a piece are summed, and with their mean and spread known its columns, while it is in the cache.
+    """
+    assert spec.fold is not None
+    weight = spec.fold.to(pivot.dtype).flatten()
+    square, one = weight.square(), torch.ones_like(weight)
+    columns = [torch.zeros_like(weight), torch.zeros_like(weight)]
+    found = []
+    for rows, parts in _pieces(views):
+        y, g, v = (part[0].to(pivot.dtype) for part in parts)
+        around = y - pivot[rows].unsqueeze(1)
+        along, each = g * around, g * g
+        sums = [around @ one, (around * around) @ one, g @ weight, along @ weight, each @ square]
+        sums += [v @ one, (v * around) @ one, (v * v) @ one, each @ one]
+        found.append(torch.stack(sums))
+        shift = sums[0] / spec.size if spec.family is Family.CENTRED else torch.zeros_like(sums[0])
+        inverse = ((sums[1] / spec.size - shift * shift).clamp_min(0) + spec.eps).rsqrt()
+        columns[0] += inverse @ along - (shift * inverse) @ g
+        columns[1] += g.sum(0)
+    return torch.cat(found, 1), dict(zip(("weight", "bias"), columns, strict=True))
 
 
 def _pieces(views: list[Tensor]) -> Iterator[tuple[slice, list[Tensor]]]:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from bnverify.numerics.measure.tolerance import Measured, exact, roundings
+from bnverify.numerics.measure.tolerance import SUMS, Measured, exact, roundings
 from bnverify.theory.grammar import Node
 from bnverify.theory.names import sort_of_name
 from bnverify.theory.room import Room
@@ -37,15 +37,16 @@ class Table:
     symbols: ``m``, ``gamma``, ``mu``, ``sigma``, ``s``, ``eps``, ``rho``, each ``(G,)``.
     products: (word, word) -> inner product per group, ``(G,)``; either order of the words is enough.
     sizes: word -> norm of what that vector was formed from, before its cancellations, ``(G,)``.
-    length: of the sums over a group. depth: roundings of one evaluation of the loss downstream, which a second
-        derivative passes again; a first derivative starts from the gradient that the layer was handed.
+    length: of the sums over a group, or of each group, ``(G,)``. depth: roundings of one evaluation of the loss
+        downstream, which a second derivative passes again; a first derivative starts from the gradient that the layer
+        was handed.
     defined: groups in which y-hat is a number and not rounding, ``(G,)``.
     """
 
     symbols: Mapping[str, Tensor]
     products: Mapping[tuple[Word, Word], Tensor]
     sizes: Mapping[Word, Tensor]
-    length: int
+    length: int | Tensor
     defined: Tensor
     depth: int = 0
 
@@ -72,9 +73,9 @@ class Table:
         scale = torch.maximum(value.abs(), self.sizes[left] * self.sizes[right])
         return Measured(value, scale, self._count(left) + self._count(right) + self.length)
 
-    def _count(self, word: Word) -> float:
+    def _count(self, word: Word) -> Any:
         order = order_of(word)
-        return roundings(order, self.length, self.depth if order == 2 else 0)
+        return roundings(order, 0, self.depth if order == 2 else 0) + SUMS[order] * self.length
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ class _Names(dict[str, Any]):
 
 
 def together(tables: Sequence[Table]) -> Table:
-    """The groups of several layers in one table; the layers have the same products, length and depth."""
+    """The groups of several layers in one table; the layers have the same products and depth."""
     if len(tables) == 1:
         return tables[0]
 
@@ -194,7 +195,7 @@ def together(tables: Sequence[Table]) -> Table:
         joined([table.symbols for table in tables]),
         joined([table.products for table in tables]),
         joined([table.sizes for table in tables]),
-        first.length,
+        torch.cat([torch.full_like(table.symbols["m"], table.length) for table in tables]),
         torch.cat([table.defined for table in tables]),
         first.depth,
     )

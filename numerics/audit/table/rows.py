@@ -109,12 +109,12 @@ def answers(call: Call, table: Table) -> list[Answer]:
 
 
 def first_order_answers(calls: Sequence[Call]) -> list[list[Answer]]:
-    """What every call answers; those of one formula, dtype, m and device are asked in one table."""
+    """What every call answers; those of one formula, dtype and device are asked in one table."""
     tables = [measured_table(call) for call in calls]
-    alike: dict[tuple[Asked, torch.dtype, int, torch.device], list[int]] = {}
+    alike: dict[tuple[Asked, torch.dtype, torch.device], list[int]] = {}
     for index, (call, table) in enumerate(zip(calls, tables, strict=True)):
         assert call.spec is not None
-        key = Asked.of(call.spec), call.dtype, table.length, table.defined.device
+        key = Asked.of(call.spec), call.dtype, table.defined.device
         alike.setdefault(key, []).append(index)
     found: list[list[Answer]] = [[] for _ in calls]
     for indices in alike.values():

@@ -232,6 +232,7 @@ def _proved(claim: Claim) -> Iterator[Statement]:
 _tree = cache(parse)
 
 
+@cache
 def order_of(text: str) -> int:
     """The order of derivative that a statement needs."""
     return 2 if names_in(_tree(text)) & {"B", "H"} else 1
