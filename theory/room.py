@@ -16,6 +16,9 @@ class Room:
     `maximum`, `smooth`. What it cannot say it refuses with NotImplementedError.
     """
 
+    memory: dict[int, tuple[Node, Any]] | None = None
+    """Of a room that keeps what it has walked: the values of nodes by identity, and the nodes, which stay alive."""
+
     def __init__(self, names: Mapping[str, Any]) -> None:
         self.names = dict(names)
 
@@ -67,6 +70,15 @@ class Room:
 
 def walk(node: Node, room: Room) -> Any:
     """The value of an expression in a room; of a relation, both sides."""
+    if room.memory is None:
+        return _value(node, room)
+    held = room.memory.get(id(node))
+    if held is None:
+        held = room.memory[id(node)] = node, _value(node, room)
+    return held[1]
+
+
+def _value(node: Node, room: Room) -> Any:
     head, args = node.head, node.args
     match head:
         case "number":

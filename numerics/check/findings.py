@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from bnverify.numerics.measure.batch import Batch
-from bnverify.numerics.measure.interval import Interval
-from bnverify.numerics.measure.sides import Finding, judge, met, sides
+from bnverify.numerics.measure.extremum import Interval
+from bnverify.numerics.measure.sides import Finding, judge, met, shared, sides
 from bnverify.numerics.measure.tolerance import Measured, MeasuredVector
 from bnverify.theory.grammar import Node, additive_terms
 from bnverify.theory.room import walk
@@ -23,11 +24,12 @@ class Terms:
     nonzero: Tensor
 
 
-def term_nodes(tree: Node) -> tuple[list[Node], list[Node]]:
+@lru_cache(maxsize=4096)
+def term_nodes(tree: Node) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
     """The additive terms of the left and of the right side; psd(A) has A alone, on the right."""
     if tree.head == "psd":
-        return [], [tree]
-    left, right = map(additive_terms, tree.args)
+        return (), (shared(tree),)
+    left, right = (tuple(map(shared, additive_terms(side))) for side in tree.args)
     return left, right
 
 

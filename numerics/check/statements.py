@@ -113,7 +113,7 @@ def _stated(name: str) -> tuple[Stated, ...]:
         tight = found[slug].tight
         kind, why_not = kind_of(claim, item)
         tree = parse(item.says)
-        left, right = ([], []) if why_not else term_nodes(tree)
+        left, right = ((), ()) if why_not else term_nodes(tree)
         out.append(
             Stated(
                 slug=slug,

@@ -1,69 +1,32 @@
 """The room of random batches: N instances at once, every derivative by autograd of the composed loss.
 
 The normalisation is its text. ``v`` and ``B`` come from differentiating L(z(y)), ``g`` and ``H`` from differentiating L
-at z as a leaf; nothing else is known of either. The z that was computed is the point at which all of them are taken;
-tolerances bound the rounding of the definition, of the sweeps and of the statement, from a `tape` of magnitudes.
+at z (`graph`); nothing else is known of either. The z that was computed is the point at which all of them are taken;
+tolerances bound the rounding of the definition, of the sweeps (`bounds`) and of the statement.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import torch
-from bnverify.numerics.measure.derivatives import gradient, jacobian_product, matrix, product
+from bnverify.numerics.measure.bounds import Bounds
+from bnverify.numerics.measure.derivatives import gradient, matrix, product
 from bnverify.numerics.measure.downstream import Downstream
-from bnverify.numerics.measure.extremum import along, input_for, maximum_on_ball
-from bnverify.numerics.measure.interval import Interval
+from bnverify.numerics.measure.extremum import Interval, along, input_for, maximum_on_ball
+from bnverify.numerics.measure.graph import Absent, Given, Graph, Lines
 from bnverify.numerics.measure.rates import Dual, Over
-from bnverify.numerics.measure.raw import Linear, RawRoom, Vec, define, remembered, times
-from bnverify.numerics.measure.tape import SWEEP, Map, Tape, TapeRoom, Traced
-from bnverify.numerics.measure.tolerance import Measured, MeasuredVector, allowance, exact, length
+from bnverify.numerics.measure.raw import Linear, remembered
+from bnverify.numerics.measure.tolerance import Measured, MeasuredVector, exact, length, unit_roundoff
 from bnverify.theory.grammar import Node, names_in, parse
 from bnverify.theory.room import Room, walk
 from torch import Tensor
 
-Lines = Sequence[tuple[str, Node]]
-
-
-class Absent(KeyError):
-    """The room does not hold what a statement names."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
-
-
-@dataclass(frozen=True)
-class Given:
-    """What an instance consists of, N at a time.
-
-    vectors: (N, n) each; ``y`` (or ``y_j``, ``y_k``), or ``W`` where the definition starts with y = X W.
-    numbers: (N,) each; ``gamma``, ``beta``, ``eps``, ``lam`` and free ones.
-    operators: (N, n, k) matrices or (N, n) diagonals; ``X`` brings ``T``, its transpose.
-    errors: of what was computed rather than given, the bound that a `Measured` carries, (N,).
-    """
-
-    vectors: Mapping[str, Tensor]
-    numbers: Mapping[str, Tensor]
-    operators: Mapping[str, Tensor]
-    errors: Mapping[str, Tensor] = field(default_factory=dict)
-
-    def put(self, name: str, value: Any) -> Given:
-        """The same with another value in one place, and with what rounding can have done to that."""
-        errors = {place: error for place, error in self.errors.items() if place != name}
-        if isinstance(value, Measured | MeasuredVector):
-            errors[name] = value.error
-        held = value.x if isinstance(value, Vec) else getattr(value, "value", value)
-        if isinstance(value, Vec | MeasuredVector):
-            return replace(self, vectors={**self.vectors, name: held}, errors=errors)
-        if isinstance(value, Measured | Tensor):
-            return replace(self, numbers={**self.numbers, name: held}, errors=errors)
-        if isinstance(value, Linear) and value.rows is not None:
-            return replace(self, operators={**self.operators, name: value.rows}, errors=errors)
-        raise NotImplementedError(f"a batch cannot put another operator for {name}")
+__all__ = ["Absent", "Batch", "Given"]
 
 
 class Batch(Room):
@@ -94,232 +57,62 @@ class Batch(Room):
         forward: Callable[[Tensor], Tensor] | None = None,
         matched: bool = False,
     ) -> None:
-        self.forward, self.matched = forward, matched
         own = {name for name, _ in lines}
-        self.units: tuple[str, ...] = ("_j", "_k") if "z_j" in own else ("",)
-        self.lines, self.given, self.loss = (*lines, *_scales_of(own, self.units, given)), given, loss
-        start = next(iter(given.vectors.values()))
-        self._leaves = {name: t.detach().clone().requires_grad_() for name, t in given.vectors.items()}
-        self._numbers = {name: t.detach().clone().requires_grad_() for name, t in given.numbers.items()}
-        self.made = define(self.lines, self._raw_names(), RawRoom)
-        ys = [self._raw(f"y{unit}") for unit in self.units]
-        self.size = tuple(ys[0].shape)
-        self.cond = torch.ones(start.shape[0], dtype=start.dtype, device=start.device)
-        self._cache: dict[Any, Any] = {}
-        self.names = _Lazy(self._make)
+        self.units = ("_j", "_k") if "z_j" in own else ("",)
+        self.lines = (*lines, *_scales_of(own, self.units, given))
+        self.given, self.loss, self.forward, self.matched = given, loss, forward, matched
+        self.graph = Graph(self.lines, given, loss, forward)
+        self.bounds = Bounds(self.graph, matched)
+        self.size, self.cond = tuple(self.y.shape), self.bounds.like
+        self.memory, self.names = {}, _Lazy(self._make)
+        self._places: dict[tuple[str, int], tuple[Any, Batch]] = {}
         self._level = 0
 
-    def _with(self, name: str, value: Any) -> Batch:
-        """The same room with another value of a free number, which may be in motion."""
-        room = copy.copy(self)
-        room.names, room._level = Over(self.names, name, value), self._level + 1  # type: ignore[assignment]
-        return room
-
-    # ---- autograd
-
-    def _raw_names(self) -> dict[str, Any]:
-        first = self._leaves.get("y", self._leaves.get("y_j"))
-        operators = {name: times(rows) for name, rows in self.given.operators.items()}
-        if "X" in operators:
-            operators["T"] = times(self.given.operators["X"].transpose(1, 2))
-            first = self.given.operators["X"][..., 0] if first is None else first
-        if first is None:
-            first = next(iter(self._leaves.values()))
-        named: dict[str, Any] = {name: Vec(leaf) for name, leaf in self._leaves.items()}
-        return {
-            **named,
-            **self._numbers,
-            **operators,
-            "one": Vec(torch.ones_like(first).detach()),
-            "m": first.shape[-1],
-        }
-
-    def _raw(self, name: str) -> Tensor:
-        value = self.made[name]
-        return value.x if isinstance(value, Vec) else value
+    @property
+    def made(self) -> dict[str, Any]:
+        """The tensors of the definition by name, as autograd sees them."""
+        return self.graph.made
 
     @property
     def y(self) -> Tensor:
         """The activations of the first unit, (N, m)."""
-        return self._raw(f"y{self.units[0]}")
+        return self.graph.raw(f"y{self.units[0]}")
 
-    @cached_property
-    def _out(self) -> Tensor:
-        if self.forward is not None:
-            return self.forward(self._raw("y"))
-        return torch.cat([self._raw(f"z{unit}") for unit in self.units], dim=-1)
-
-    @cached_property
+    @property
     def z(self) -> Tensor:
-        """The numbers z as a leaf, (N, m), or (N, 2m) of two units."""
-        return self._out.detach().requires_grad_()
-
-    @cached_property
-    def _g(self) -> Tensor:
-        return gradient(self.loss(self.z), self.z, keep=True)
-
-    def _composed(self, name: str) -> Tensor:
-        """The gradient of the composed loss in a leaf or in y, differentiable again."""
-        key = ("grad", name)
-        if key not in self._cache:
-            self._cache[key] = gradient(self.loss(self._out), self._raw(name), keep=True)
-        return self._cache[key]
-
-    # ---- bounds
-
-    @cached_property
-    def _scales(self) -> tuple[Tensor, Tensor]:
-        first, second = self.loss.scales(self.z.detach())
-        return (first + second * length(self.z.detach()), second) if self.matched else (first, second)
-
-    @cached_property
-    def _traced(self) -> tuple[Tape, dict[str, Any]]:
-        """The definition on a tape, with every leaf and number active."""
-        tape = Tape(self.cond)
-        names: dict[str, Any] = {}
-        for name, leaf in self._leaves.items():
-            t = leaf.detach()
-            names[name] = tape.leaf(MeasuredVector(t, length(t), 0.0, self._error(name)))
-        for name, number in self._numbers.items():
-            t = number.detach()
-            names[name] = tape.leaf(Measured(t, t.abs(), 0.0, self._error(name)))
-        ones = torch.ones(self.size, dtype=self.cond.dtype, device=self.cond.device)
-        names["one"] = tape.leaf(MeasuredVector(ones, length(ones), 0.0), active=False)
-        names["m"] = tape.leaf(exact(self.size[1], self.cond), active=False)
-        for name in (*self.given.operators, *(["T"] if "X" in self.given.operators else [])):
-            of = "X" if name == "T" else name
-            names[name] = Map(self._measured_map(name).action, self._gain(of), self._fan(of))
-        found = define(self.lines, names, lambda known: TapeRoom(tape, known))
-        return tape, found
-
-    def _error(self, name: str) -> Tensor:
-        return self.given.errors.get(name, 0.0) + 0 * self.cond
-
-    @cached_property
-    def _drift(self) -> Tensor:
-        """How far g can be from that at the exact z, where the place itself was computed."""
-        if not self.given.errors:
-            return 0 * self.cond
-        _, found = self._traced
-        return self._scales[1] * sum(found[f"z{unit}"].value.error for unit in self.units)
-
-    def _loss_gradient(self, suffix: str = "") -> MeasuredVector:
-        """g, or the part of one unit."""
-        error = self._scales[0] * (2 * self.loss.depth + 1) + self._drift
-        return MeasuredVector(self._part(self._g.detach(), suffix), self._scales[0], 0, error)
-
-    def _gain(self, name: str) -> Tensor:
-        rows = self.given.operators[name]
-        return rows.abs().amax(-1) if rows.dim() == 2 else rows.flatten(1).norm(dim=1)
-
-    def _fan(self, name: str) -> float:
-        rows = self.given.operators[name]
-        return 1.0 if rows.dim() == 2 else float(max(rows.shape[1:]))
-
-    def _spent(self, order: int) -> Any:
-        tape, _ = self._traced
-        return SWEEP[order] * tape.spent(self._whole) + 2**order * self.loss.depth
-
-    def _bounded(self, value: Tensor, scale: Tensor, order: int) -> Any:
-        kind = MeasuredVector if value.dim() == 2 else Measured
-        return kind(value, scale, 0, scale * self._spent(order))
-
-    def _joint(self) -> Traced:
-        """The outputs of all units as one entry: at most the sum of what each passes back."""
-        _, found = self._traced
-        outs = [found[f"z{unit}"] for unit in self.units]
-        if len(outs) == 1:
-            return outs[0]
-        return outs[0].tape.record(
-            MeasuredVector(self.z.detach(), length(self.z.detach()), 0.0),
-            [(one, 1.0, (), 0) for one in outs],
-        )
-
-    @cached_property
-    def _whole(self) -> Traced:
-        return self._joint()
-
-    def _gradient(self, name: str) -> Any:
-        """The gradient of the composed loss in y, W or a number, with the bound on its rounding."""
-        self._refuse_own(name)
-        tape, found = self._traced
-        scale = tape.back(self._whole, self._scales[0])[found[name].index]
-        value = self._composed(name).detach()
-        drift = tape.back(self._whole, self._drift)[found[name].index]
-        found_ = self._bounded(value, torch.as_tensor(scale) + 0 * self.cond, 1)
-        return replace(found_, error=found_.error + drift)
-
-    def _refuse_own(self, moved: str) -> None:
-        """A layer computes z from y, and what else a definition has does not move it."""
-        if self.forward is not None and moved != "y":
-            raise Absent(f"a layer of your own moves with y alone, not with {moved}")
-
-    def _curve(self, of: str, along_: str) -> Callable[[MeasuredVector], MeasuredVector]:
-        """u -> the change of the gradient in ``of`` as ``along_`` moves along u."""
-        tape, found = self._traced
-        gain = (
-            torch.as_tensor(tape.back_moved(self._whole, found[along_], *self._scales)[found[of].index])
-            + 0 * self.cond
-        )
-
-        drift = tape.back_moved(self._whole, found[along_], self._drift, 0 * self.cond)[found[of].index]
-
-        def action(u: MeasuredVector) -> MeasuredVector:
-            # The Hessian is symmetric: one reverse pass through the gradient in ``along_``, with u as its cotangent,
-            # would give the transpose; the pass below starts from the gradient in ``along_`` and ends in ``of``.
-            image = (
-                torch.autograd.grad(
-                    self._composed(along_), self._raw(of), u.value, retain_graph=True, materialize_grads=True
-                )[0]
-                if self._composed(along_).requires_grad
-                else torch.zeros_like(self._raw(of))
-            )
-            moved = u.through(image, gain, self._spent(2))
-            return replace(moved, error=moved.error + drift * u.norm)
-
-        return action
+        """The activations behind the normalisation, (N, m), or (N, 2m) of two units."""
+        return self.graph.z
 
     # ---- names
-
-    def _measured_map(self, name: str) -> Linear:
-        of = "X" if name == "T" else name.removesuffix("_T")
-        rows = self.given.operators[of]
-        rows = rows if name == of or rows.dim() == 2 else rows.transpose(1, 2)
-        gain, fan = self._gain(of), self._fan(of)
-        return Linear(lambda u: u.through(times(rows).action(Vec(u.value)).x, gain, fan), rows)
-
-    def _own(self, t: Tensor) -> Any:
-        return MeasuredVector(t, length(t), 0.0) if t.dim() == 2 else Measured(t, t.abs(), 0.0)
 
     def _make(self, name: str) -> Any:
         letter, _, unit = name.partition("_")
         suffix = f"_{unit}" if unit and f"z_{unit[:1]}" in self.made else ""
-        stem = letter if suffix else name
+        stem, bounds, operators = letter if suffix else name, self.bounds, self.given.operators
+        moved = {"v": "y", "dW": "W", "dgamma": "gamma", "dbeta": "beta"}.get(stem, "") + suffix
         if stem == "g":
-            return self._loss_gradient(suffix)
+            return bounds.downstream(lambda whole: self._part(whole, suffix))
         if stem == "H":
             return self._downstream(unit if suffix else "")
-        if stem == "v":
-            return self._gradient(f"y{suffix}")
+        if stem == "v" or (moved != suffix and (moved in self.made or moved in self.given)):
+            return bounds.gradient(moved)
         if stem == "B":
-            pair = unit if suffix else ""
-            first, second = (f"_{pair[0]}", f"_{pair[1]}") if pair else ("", "")
-            return remembered(self._curve(f"y{first}", f"y{second}"))
-        if stem in {"dW", "dgamma", "dbeta"} and {"dW": "W"}.get(stem, stem[1:]) + suffix in self.made:
-            return self._gradient({"dW": "W"}.get(stem, stem[1:]) + suffix)
+            first, second = (f"_{unit[0]}", f"_{unit[1]}") if suffix else ("", "")
+            return remembered(bounds.curve(f"y{first}", f"y{second}"))
         if name == "HW" and "W" in self.made:
-            return remembered(self._curve("W", "W"))
+            return remembered(bounds.curve("W", "W"))
         if name in {"g_own", "dW_plain", "HW_plain"}:
-            return self._plain(name)
+            return self._plain.names[{"g_own": "v"}.get(name, name.removesuffix("_plain"))]
         if name in {"nu", "N"}:
             return self._divisor(name)
-        if name.removesuffix("_T") in self.given.operators or (name == "T" and "X" in self.given.operators):
-            return self._measured_map(name)
-        _, found = self._traced
-        if name in found:
-            bounded = found[name].value
+        if name.removesuffix("_T") in operators or (name == "T" and "X" in operators):
+            return bounds.map(name)
+        if name in bounds.found:
+            held = bounds.found[name].value
             own = self.forward is not None and name == "z"
-            return replace(bounded, value=self.z.detach()) if own else bounded
+            return replace(held, value=self.z.detach()) if own else held
+        if name in self.given:
+            return bounds.held(name)
         raise Absent(f"a batch holds nothing called {name}")
 
     def _part(self, whole: Tensor, suffix: str) -> Tensor:
@@ -334,30 +127,34 @@ class Batch(Room):
             if pair:
                 none = torch.zeros_like(direction)
                 direction = torch.cat([direction, none] if pair[1] == "j" else [none, direction], dim=-1)
-            image = product(self._g, self.z, direction)
-            return u.through(
-                self._part(image, f"_{pair[0]}" if pair else ""), self._scales[1], 4 * self.loss.depth + 1
-            )
+            image = self._part(self.graph.downstream(direction), f"_{pair[0]}" if pair else "")
+            return self.bounds.curved(u, image)
 
         return remembered(action)
 
-    def _plain(self, name: str) -> Any:
+    def _with(self, name: str, value: Any) -> Batch:
+        """The same room with another value of a free number, which may be in motion."""
+        room = copy.copy(self)
+        room.names, room._level = Over(self.names, name, value), self._level + 1  # type: ignore[assignment]
+        room.memory = {}
+        return room
+
+    @cached_property
+    def _plain(self) -> Batch:
         """The plain network, z = y, with the same loss."""
         lines = tuple(line for line in self.lines if line[0] == "y")
-        own = Batch((*lines, ("z", Node("name", ("y",)))), self.given, self.loss, matched=self.matched)
-        return own.names[{"g_own": "v", "dW_plain": "dW", "HW_plain": "HW"}[name]]
+        return Batch((*lines, ("z", Node("name", ("y",)))), self.given, self.loss, matched=self.matched)
 
     def _divisor(self, name: str) -> Any:
         """nu and N: gradient and Hessian of the divisor n in y, by autograd."""
         if "n" not in self.made:
             raise Absent("this normalisation has no divisor n")
-        grad = gradient(self._raw("n"), self._leaves["y"], keep=True)
+        y = self.graph.raw("y")
+        grad = gradient(self.graph.raw("n"), y, keep=True)
         if name == "nu":
             value = grad.detach()
             return MeasuredVector(value, 1 + length(value), 8.0 * self.size[1])
-        return Linear(
-            lambda u: u.through(product(grad, self._leaves["y"], u.value), self.cond * 3, 16.0 * self.size[1])
-        )
+        return Linear(lambda u: u.through(product(grad, y, u.value), self.cond * 3, 16.0 * self.size[1]))
 
     # ---- operations
 
@@ -379,7 +176,8 @@ class Batch(Room):
         return abs(value)
 
     def sign(self, value: MeasuredVector) -> MeasuredVector:
-        return self._own(value.value.sign())
+        signs = value.value.sign()
+        return MeasuredVector(signs, length(signs), 0.0)
 
     def smallest(self, left: Any, right: Any) -> Any:
         return -self.largest(-left, -right)
@@ -398,94 +196,29 @@ class Batch(Room):
 
     def rate(self, inside: Node, moved: str, along_: Any) -> Any:
         """d(expr, x, u) by autograd of the expression; d(L, x, u) is the composed loss's."""
-        if names_in(inside) <= self._numbers.keys():
+        if names_in(inside) <= self.given.numbers.keys():
             level = self._level + 1
             value = walk(inside, self._with(moved, Dual(level, self.names[moved], self.number(1))))
             return value.rate if isinstance(value, Dual) and value.level == level else self.number(0)
         if inside == Node("name", ("L",)):
-            whole = self._gradient(moved)
+            whole = self.bounds.gradient(moved)
             return whole if along_ is None else whole @ along_
-        names = self._moving(moved)
-        if strange := names_in(inside) - names.keys():
-            raise Absent(f"a batch does not differentiate {', '.join(sorted(strange))}")
-        value = walk(inside, RawRoom(names))
-        leaf = names[moved]
-        point = leaf.x if isinstance(leaf, Vec) else leaf
-        direction = along_.value if along_ is not None else torch.ones_like(point)
-        out = value.x if isinstance(value, Vec) else torch.as_tensor(value).to(point) + 0 * self.cond
-        found = jacobian_product(out, point, direction) if out.requires_grad else torch.zeros_like(out)
-        scale, spent = self._speed(inside, moved)
-        speed = scale * (along_.norm if along_ is not None else 1.0) + 0 * self.cond
-        kind = MeasuredVector if found.dim() == 2 else Measured
-        carried = scale * along_.error if along_ is not None else 0.0
-        return kind(found.detach(), speed, 0, speed * spent + carried)
-
-    def _moving(self, moved: str) -> dict[str, Any]:
-        """Raw names in which ``moved`` is a leaf, and what depends on it follows."""
-        names = dict(self.made)
-        if moved in {"z", "yhat"}:
-            own = self.forward is not None and moved == "z"
-            leaf = (self.z if own else self._raw(moved)).detach().clone().requires_grad_()
-            names = {
-                k: Vec(t.x.detach()) if isinstance(t, Vec) else t.detach() if isinstance(t, Tensor) else t
-                for k, t in names.items()
-            }
-            names[moved] = Vec(leaf)
-            gamma, beta = names["gamma"], names["beta"]
-            if moved == "z":
-                names["yhat"] = (Vec(leaf) - names["one"] * beta) / gamma
-            else:
-                names["z"] = Vec(leaf) * gamma + names["one"] * beta
-            out = names["z"].x
-        else:
-            if moved not in self._leaves and moved not in self._numbers and moved != "y":
-                raise NotImplementedError(f"a batch does not move {moved}")
-            self._refuse_own(moved)
-            out = self._out
-            if self.forward is not None:
-                names["z"] = Vec(out)
-        names["g"] = Vec(gradient(self.loss(out), out, keep=True) if out.requires_grad else self._g.detach())
-        return names
-
-    def _speed(self, inside: Node, moved: str) -> tuple[Any, Any]:
-        """How fast the expression can change with ``moved``, before anything cancels, and the roundings on the way."""
-        tape = Tape(self.cond)
-        names: dict[str, Any] = {}
-        _, traced = self._traced
-        for name, held in traced.items():
-            names[name] = tape.leaf(held.value, active=name == moved) if isinstance(held, Traced) else held
-        if moved in {"z", "yhat"}:
-            root = names[moved]
-            gamma, one, beta = names["gamma"], names["one"], names["beta"]
-            if moved == "z":
-                names["yhat"] = (root - one * beta) / gamma
-            else:
-                names["z"] = root * gamma + one * beta
-        else:
-            start = {
-                name: names[name]
-                for name in (*self._leaves, *self._numbers, "one", "m", *self.given.operators)
-                if name in names
-            }
-            start |= {"T": names["T"]} if "T" in names else {}
-            names = define(self.lines, start, lambda known: TapeRoom(tape, known))
-        names["g"] = names["z"].through(self._loss_gradient(), self._scales[1], 2 * self.loss.depth)
-        out = walk(inside, TapeRoom(tape, names))
-        if out.index < 0:
-            return 0.0, 1.0
-        return tape.tangents(names[moved])[out.index], SWEEP[1] * tape.spent(out) + 4 * self.loss.depth
+        return self.bounds.rate(inside, moved, along_)
 
     def placed(self, inside: Node, moved: str, value: Any) -> Any:
         """at(expr, x, value): another batch of the same loss."""
-        if names_in(inside) <= self._numbers.keys():
+        if names_in(inside) <= self.given.numbers.keys():
             return walk(inside, self._with(moved, value))
-        if moved == "y" and "y" not in self._leaves:
+        if moved == "y" and "y" not in self.given.vectors:
             raise NotImplementedError("y is X W here; move W")
-        if moved not in {**self.given.vectors, **self.given.numbers, **self.given.operators}:
+        if moved not in self.given:
             raise NotImplementedError(f"a batch is not made of {moved}, and so puts no other in its place")
-        self._refuse_own(moved)
-        there = Batch(self.lines, self.given.put(moved, value), self.loss, self.forward, self.matched)
-        return walk(inside, there)
+        self.bounds.refuse_own(moved)
+        place = moved, id(value)
+        if place not in self._places:
+            there = self.given.put(moved, value)
+            self._places[place] = value, Batch(self.lines, there, self.loss, self.forward, self.matched)
+        return walk(inside, self._places[place][1])
 
     def psd(self, operator: Any) -> Measured:
         """The least eigenvalue of an operator on the batch, (N,)."""
@@ -525,7 +258,7 @@ class Batch(Room):
     def _max_form(self, u: MeasuredVector, operator: str, lam: Measured) -> Interval:
         size = lam.value + 0 * self.cond
         square, length, m = size.square(), u.norm, self.size[1]
-        dense = matrix(self._composed("y"), self._raw("y")) if operator == "B" else matrix(self._g, self.z)
+        dense = matrix(self.graph.gradient("y"), self.y) if operator == "B" else matrix(self.graph.g, self.z)
         ball = maximum_on_ball(dense, u.value * square.unsqueeze(-1) / 2, square * length / 2)
         X = input_for(ball.point, u.value, size)
         w = u.through((X @ (X.transpose(1, 2) @ u.value.unsqueeze(-1))).squeeze(-1), square, 4 * m)
@@ -537,7 +270,7 @@ class Batch(Room):
 
     def allowance(self, *parts: Measured) -> Tensor:
         """The largest difference of the parts that rounding explains, (N,)."""
-        return allowance(self.cond, *parts)
+        return unit_roundoff(self.cond.dtype) * sum(part.error for part in parts)
 
 
 def _scales_of(own: set[str], units: Sequence[str], given: Given) -> Lines:

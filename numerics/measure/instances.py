@@ -6,26 +6,18 @@ Streams are drawn in chunks of fixed sizes, so that instance i does not depend o
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
 import torch
 from bnverify.numerics.measure.batch import Batch, Given
 from bnverify.numerics.measure.derivatives import gradient, standardise
-from bnverify.numerics.measure.downstream import (
-    MLP,
-    Convolution,
-    Coupled,
-    Downstream,
-    Linear,
-    Quadratic,
-    SecondBatchNorm,
-    Tilted,
-)
+from bnverify.numerics.measure.downstream import Coupled, Downstream, Quadratic, Tilted
+from bnverify.numerics.measure.losses import LOSSES, Source, downstream
+from bnverify.numerics.measure.rates import Over
 from bnverify.theory.grammar import Node, lines
 from bnverify.theory.normalisations import BATCH_NORM, IN_WEIGHTS
 from torch import Tensor
@@ -33,18 +25,6 @@ from torch import Tensor
 from bnverify.base.errors import InputError
 
 SIZES = (3, 4, 6, 8, 16, 32, 64, 2)
-IMAGES = {
-    2: (1, 1, 2),
-    3: (1, 1, 3),
-    4: (1, 2, 2),
-    6: (1, 2, 3),
-    8: (2, 2, 2),
-    16: (1, 4, 4),
-    32: (2, 4, 4),
-    64: (4, 4, 4),
-    256: (16, 4, 4),
-}
-"""Images, height and width with n h w = m, for the convolution."""
 CHUNKS = (256, 1024, 2048)
 """Rows of the first, the second and every further chunk of a stream."""
 
@@ -87,99 +67,6 @@ class Kind:
         return (self.loss,) if self.loss else tuple(LOSSES)
 
 
-class Source:
-    """Draws in float64 on the CPU, seeded by words."""
-
-    def __init__(self, *words: object) -> None:
-        digest = hashlib.sha256("/".join(map(str, words)).encode()).digest()
-        self.generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-
-    def normal(self, *shape: int) -> Tensor:
-        return torch.randn(*shape, generator=self.generator, dtype=torch.float64)
-
-    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
-        return low + (high - low) * torch.rand(*shape, generator=self.generator, dtype=torch.float64)
-
-    def powers(self, low: float, high: float, *shape: int) -> Tensor:
-        """10^u with u uniform."""
-        return 10 ** self.uniform(low, high, *shape)
-
-    def signs(self, *shape: int) -> Tensor:
-        return torch.where(self.uniform(0, 1, *shape) < 0.5, -1.0, 1.0).to(torch.float64)
-
-    def chosen(self, share: float, *shape: int) -> Tensor:
-        return self.uniform(0, 1, *shape) < share
-
-    def classes(self, count: int, *shape: int) -> Tensor:
-        return torch.randint(count, shape, generator=self.generator)
-
-
-def _linear(draw: Source, rows: int, m: int) -> Downstream:
-    return Linear(draw.normal(rows, m))
-
-
-def _quadratic(draw: Source, rows: int, m: int, indefinite: bool) -> Downstream:
-    """Every eighth has a Hessian that is a multiple of the identity, which preserves all relative norms."""
-    d, e = draw.normal(rows, m).abs(), draw.normal(rows, 2).abs()
-    if indefinite:
-        d, e = d * draw.signs(rows, m), e * draw.signs(rows, 2)
-    isotropic = torch.arange(rows) % 8 == 3
-    d = torch.where(isotropic.unsqueeze(-1), d[:, :1], d)
-    e = torch.where(isotropic.unsqueeze(-1), 0.0, e)
-    return Quadratic(draw.normal(rows, m), d, draw.normal(rows, 2, m) / m**0.5, e)
-
-
-def _mlp(draw: Source, rows: int, m: int, activation: Literal["relu", "tanh"]) -> Downstream:
-    hidden, classes = 8, 4
-    return MLP(
-        w=draw.normal(rows, hidden),
-        C=draw.normal(rows, hidden, m),
-        V=draw.normal(rows, hidden, classes),
-        target=draw.classes(classes, rows, m),
-        activation=activation,
-    )
-
-
-def _convolution(draw: Source, rows: int, m: int) -> Downstream:
-    channels, classes = 4, 3
-    n, h, w = IMAGES[m]
-    return Convolution(
-        C=draw.normal(rows, n, channels, h, w),
-        R=2 * draw.normal(rows, channels, classes),
-        target=draw.classes(classes, rows, n),
-        K=draw.normal(channels, 1, 3, 3),
-    )
-
-
-def _second(draw: Source, rows: int, m: int) -> Downstream:
-    units, classes = 3, 3
-    return SecondBatchNorm(
-        w=draw.normal(rows, units),
-        C=draw.normal(rows, units, m),
-        scale=draw.normal(rows, units),
-        shift=draw.normal(rows, units) / 2,
-        V=draw.normal(rows, units, classes),
-        target=draw.classes(classes, rows, m),
-    )
-
-
-LOSSES: dict[str, Callable[[Source, int, int], Downstream]] = {
-    "linear": _linear,
-    "quadratic-psd": partial(_quadratic, indefinite=False),
-    "quadratic-indefinite": partial(_quadratic, indefinite=True),
-    "mlp-relu": partial(_mlp, activation="relu"),
-    "mlp-tanh": partial(_mlp, activation="tanh"),
-    "convolution": _convolution,
-    "second-batchnorm": _second,
-}
-"""Losses by name; each draws ``rows`` losses of batches of m samples."""
-
-
-def downstream(name: str, draw: Source, rows: int, m: int) -> Downstream:
-    """``rows`` random losses of the family ``name``, float64 on the CPU."""
-    return LOSSES[name](draw, rows, m)
-
-
 def _shapes(draw: Source, rows: int, m: int) -> Tensor:
     """Bell-shaped, heavy-tailed and two-valued batches, (rows, m)."""
     bell = draw.normal(rows, m)
@@ -201,6 +88,28 @@ def _affine(draw: Source, spread: Tensor) -> tuple[Tensor, Tensor]:
 @cache
 def _lines(text: str) -> tuple[tuple[str, Node], ...]:
     return tuple(lines(text))
+
+
+class Rows(Mapping[str, Tensor]):
+    """Some rows of tensors on a device, each brought there when it is asked for."""
+
+    def __init__(self, held: Mapping[str, Tensor], rows: slice, *where: Any) -> None:
+        self.held, self.rows, self.where = held, rows, where
+        self._there: dict[str, Tensor] = {}
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._there:
+            self._there[name] = self.held[name][self.rows].to(*self.where)
+        return self._there[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.held)
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.held
 
 
 @dataclass(frozen=True)
@@ -225,28 +134,29 @@ class Drawn:
     def batch(self, rows: slice, device: torch.device, dtype: torch.dtype) -> Batch:
         """Some of the instances as a room."""
 
-        def move(t: Tensor) -> Tensor:
-            return t[rows].to(device, dtype)
+        def moved(held: Mapping[str, Tensor]) -> Rows:
+            return Rows(held, rows, device, dtype)
 
-        tensors = {name: move(t) for name, t in self.tensors.items()}
-        y = move(self.y)
-        vectors = {name: move(t) for name, t in self.vectors.items()}
-        operators = {name: t for name, t in tensors.items() if t.dim() > 1 and name != "W"}
-        if "W" in tensors:
-            y = (tensors["X"] @ tensors["W"].unsqueeze(-1)).squeeze(-1)
-            vectors["W"] = tensors["W"]
+        operators = moved({name: t for name, t in self.tensors.items() if t.dim() > 1 and name != "W"})
+        numbers: dict[str, Tensor] = self.symbols | {"gamma": self.gamma, "beta": self.beta}
+        numbers |= {"lam": self.tensors["lam"]}
+        numbers["eps"] = torch.zeros_like(self.gamma) if self.eps is None else self.eps
+        named: Mapping[str, Tensor] = moved(numbers)
+        y: Mapping[str, Tensor] = moved({"y": self.y})
+        vectors: Mapping[str, Tensor] = moved(self.vectors)
+        if "W" in self.tensors:
+            W = moved({"W": self.tensors["W"]})["W"]
+            y = {"y": (operators["X"] @ W.unsqueeze(-1)).squeeze(-1)}
+            vectors = Over(vectors, "W", W)
         elif "y_j" not in vectors:
-            vectors = {"y": y} | vectors
+            vectors = moved({"y": self.y} | self.vectors)
         loss = self.loss.rows(rows).to(device, dtype)
         if self.stationary:
-            loss = _tilted(loss, y, tensors["X"] if self.stationary == "X" else None)
-        numbers = {name: move(t) for name, t in self.symbols.items()} | {"lam": tensors["lam"]}
-        numbers |= {"gamma": move(self.gamma), "beta": move(self.beta)}
-        numbers["eps"] = torch.zeros_like(numbers["gamma"]) if self.eps is None else move(self.eps)
+            loss = _tilted(loss, y["y"], operators["X"] if self.stationary == "X" else None)
         if self.matched:
-            mu, s, _, _ = standardise(y, numbers["eps"].unsqueeze(-1))
-            numbers |= {"gamma": s.squeeze(-1), "beta": mu.squeeze(-1)}
-        return Batch(_lines(self.text), Given(vectors, numbers, operators), loss, matched=self.matched)
+            mu, s, _, _ = standardise(y["y"], named["eps"].unsqueeze(-1))
+            named = Over(Over(named, "gamma", s.squeeze(-1)), "beta", mu.squeeze(-1))
+        return Batch(_lines(self.text), Given(vectors, named, operators), loss, matched=self.matched)
 
 
 def draw(kind: Kind, loss: str, m: int, seed: int, chunk: int, rows: int = 0) -> Drawn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -65,13 +65,20 @@ class Dual:
         return self**power.numerator
 
 
-@dataclass(frozen=True)
-class Over:
-    """Names with another value in one place."""
+class Over(Mapping[str, Any]):
+    """A mapping with another value in one place; the rest is looked up when it is asked for."""
 
-    names: Mapping[str, Any]
-    name: str
-    value: Any
+    def __init__(self, under: Mapping[str, Any], name: str, value: Any) -> None:
+        self.under, self.name, self.value = under, name, value
 
     def __getitem__(self, name: str) -> Any:
-        return self.value if name == self.name else self.names[name]
+        return self.value if name == self.name else self.under[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({*self.under, self.name})
+
+    def __len__(self) -> int:
+        return len({*self.under, self.name})
+
+    def __contains__(self, name: object) -> bool:
+        return name == self.name or name in self.under

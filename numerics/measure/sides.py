@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 import torch
-from bnverify.numerics.measure.interval import Interval
+from bnverify.numerics.measure.extremum import Interval
 from bnverify.numerics.measure.tolerance import Measured, MeasuredVector, resolution
 from bnverify.theory.grammar import RELATIONS, Node
 from bnverify.theory.room import walk
@@ -36,14 +37,22 @@ class Sides:
     ceiling: Measured
 
 
+@lru_cache(maxsize=4096)
+def shared(tree: Node) -> Node:
+    """The tree made of nodes that equal trees share, so that a room which keeps what it walked meets them again."""
+    args = tuple(shared(inside) if isinstance(inside, Node) else inside for inside in tree.args)
+    return Node(tree.head, args, tree.column)
+
+
 def sides(tree: Node, room: Any) -> Sides:
     """The relation in the room: left in [low, high], right in [floor, ceiling].
 
     An equation of vectors becomes |left - right| == 0, formed from what both sides are formed from; psd(A) becomes
     0 <= the least eigenvalue of A.
     """
+    tree = shared(tree)
     if tree.head == "psd":
-        zero, least = room.number(0), room.psd(walk(tree.args[0], room))
+        zero, least = room.number(0), walk(tree, room)
         return Sides("<=", zero, zero, least, least)
     left, right = walk(tree, room)
     op = {">=": "<=", ">": "<"}.get(tree.head, tree.head)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ SUMS = (2, 4, 8)
 """Sums over the batch on that path: mean and variance, and as many again for every sweep back through them."""
 
 
+@cache
 def unit_roundoff(dtype: torch.dtype) -> float:
     """u = eps/2: the relative error of one rounded operation."""
     return torch.finfo(dtype).eps / 2

@@ -109,4 +109,4 @@ def test_v_and_every_entry_of_B_agree_with_plain_sympy(name: str, point: dict[st
     v = torch.tensor([float(x) for x in plain.v], dtype=DOUBLE)
     assert torch.allclose(batch.names["v"].value[0], v, rtol=1e-12, atol=1e-13)
     B = torch.tensor([[float(x) for x in row] for row in plain.B], dtype=DOUBLE)
-    assert torch.allclose(matrix(batch._composed("y"), batch._raw("y"))[0], B, rtol=1e-11, atol=1e-12)
+    assert torch.allclose(matrix(batch.graph.gradient("y"), batch.y)[0], B, rtol=1e-11, atol=1e-12)

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from bnverify.numerics.measure.interval import Interval
+from bnverify.numerics.measure.extremum import Interval
 from bnverify.numerics.measure.tolerance import (
     Measured,
     MeasuredVector,

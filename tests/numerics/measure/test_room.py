@@ -43,7 +43,7 @@ def said(text: str, batch: Batch):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradients_and_hessians_agree_with_the_dense_oracle(name: str, m: int, eps: bool) -> None:
     batch, _ = room(Kind(eps=eps), name, m)
-    dense = {"B": matrix(batch._composed("y"), batch.y), "H": matrix(batch._g, batch.z)}
+    dense = {"B": matrix(batch.graph.gradient("y"), batch.y), "H": matrix(batch.graph.g, batch.z)}
     u = batch.names["b"]
     assert near((batch.names["B"] @ u).value, (dense["B"] @ u.value.unsqueeze(-1)).squeeze(-1))
     assert near((batch.names["H"] @ u).value, (dense["H"] @ u.value.unsqueeze(-1)).squeeze(-1))
