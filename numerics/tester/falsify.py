@@ -55,12 +55,17 @@ def target_of(claim: Claim, stated: Reading | Corrected, generic: bool = False) 
 
 def universal(claim: Claim, stated: Reading | Corrected) -> str | None:
     """None for a statement about all instances that points can test, otherwise what it is instead."""
+    return particular(stated) or searchable(target_of(claim, stated))
+
+
+def particular(stated: Reading | Corrected) -> str | None:
+    """Why a statement is not about all instances, or not refuted by one; None where it is."""
     if getattr(stated, "quantifier", "all") == "exists" or (stated.proof is not None and stated.proof.at):
         return "it says that there is an instance, and one is exhibited"
     refutation = stated.refutation if isinstance(stated, Reading) else None
     if refutation is not None and refutation.smallest is None:
         return "it is refuted by a certificate, not by a point"
-    return searchable(target_of(claim, stated))
+    return None
 
 
 def searchable(target: Target) -> str | None:

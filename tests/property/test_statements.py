@@ -8,9 +8,12 @@ import pytest
 import torch
 from bnverify.numerics.measure.points import measure
 from bnverify.numerics.tester.falsify import (
+    Target,
     convicted,
     falsify,
     neighbours,
+    particular,
+    searchable,
     suspects,
     target_of,
     universal,
@@ -39,9 +42,17 @@ def stated() -> dict[str, tuple[Claim, Any]]:
 
 
 STATED = stated()
-SEARCHED = {name: pair for name, pair in STATED.items() if universal(*pair) is None}
+SEARCHED = {name: pair for name, pair in STATED.items() if particular(pair[1]) is None}
 REFUTED = [name for name, (_, item) in SEARCHED.items() if getattr(item, "refutation", None) is not None]
 TRUE = [name for name, (_, item) in SEARCHED.items() if item.proof is not None and name not in REFUTED]
+
+
+def aimed(name: str) -> Target:
+    """The statement as something to falsify."""
+    aim = target_of(*SEARCHED[name])
+    if reason := searchable(aim):
+        pytest.skip(reason)
+    return aim
 
 
 NAMED = {norm.text: name for name, norm in NORMALISATIONS.items()}
@@ -65,7 +76,7 @@ def of_one_unit(name: str) -> bool:
 @pytest.mark.parametrize("name", [name for name in TRUE if of_one_unit(name)])
 def test_no_batch_violates_a_true_statement(name: str) -> None:
     """Batches with corners, by the public face for property tests; other settings are put to exact points."""
-    claim = target_of(*SEARCHED[name]).claim
+    claim = aimed(name).claim
     try:
         assert_holds(
             claim.statement,
@@ -82,12 +93,12 @@ def test_no_batch_violates_a_true_statement(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in TRUE if not of_one_unit(name)])
 def test_no_point_violates_a_true_statement(name: str) -> None:
-    assert falsify(target_of(*SEARCHED[name]), trials=2 * settings().max_examples) is None
+    assert falsify(aimed(name), trials=2 * settings().max_examples) is None
 
 
 @pytest.mark.parametrize("name", REFUTED)
 def test_the_search_finds_and_shrinks_a_counterexample(name: str) -> None:
-    aim = target_of(*SEARCHED[name])
+    aim = aimed(name)
     found = falsify(aim)
     assert found is not None
     assert convicted(aim, found)
@@ -97,8 +108,8 @@ def test_the_search_finds_and_shrinks_a_counterexample(name: str) -> None:
 
 @pytest.mark.parametrize("name", REFUTED)
 def test_the_known_counterexample_is_seen_by_the_numbers(name: str) -> None:
-    claim, reading = SEARCHED[name]
-    aim = target_of(claim, reading)
+    _, reading = SEARCHED[name]
+    aim = aimed(name)
     both = (reading.refutation.smallest, reading.refutation.generic)
     known = [p for p in both if p is not None and "maxima" not in dict(p.extra)]
     points = [point_of(instance, aim.claim) for instance in known]
@@ -108,7 +119,9 @@ def test_the_known_counterexample_is_seen_by_the_numbers(name: str) -> None:
 
 
 def test_what_is_not_searched_has_a_reason() -> None:
-    reasons = {name: universal(*pair) for name, pair in STATED.items() if name not in SEARCHED}
+    found = {name: universal(*pair) for name, pair in STATED.items()}
+    reasons = {name: reason for name, reason in found.items() if reason is not None}
     assert all(reasons.values())
+    assert reasons.keys() >= STATED.keys() - SEARCHED.keys()
     assert len(reasons) < 20
     assert not [name for name in reasons if name.split("/")[0].startswith("thm-")]

@@ -78,17 +78,8 @@ def test_the_tester_convicts_a_statement_that_is_false_itself() -> None:
     assert judge_statement(replace(statement, tree=parse(f"{left} == 2*({right})")), chosen=()).convicted
 
 
-MUTANTS = {mutant.name: mutant for mutant in derivation_mutants()}
-PICKED = [name for name in MUTANTS if name.startswith(("definition.s", "Formal.inverse", "Formal.loss_rate"))]
-
-
-@pytest.mark.parametrize("name", PICKED)
-def test_a_changed_definition_or_chain_rule_is_caught_or_derives_the_same(name: str) -> None:
-    assert derivation_verdict(MUTANTS[name])[0] != "survived"
-
-
 def test_no_mutant_of_the_derivation_gets_away() -> None:
-    states = {name: derivation_verdict(mutant)[0] for name, mutant in MUTANTS.items()}
+    states = {mutant.name: derivation_verdict(mutant)[0] for mutant in derivation_mutants()}
     assert [name for name, state in states.items() if state == "survived"] == []
     assert sum(state == "caught" for state in states.values()) > 100
 
