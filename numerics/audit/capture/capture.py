@@ -173,7 +173,7 @@ class Capture:
     def _before(self, name: str, kind: Kind) -> Callable[..., Any]:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             y, put = _input_of(args, kwargs)
-            if y is None or not y.is_floating_point():
+            if y is None or not _has_numbers(y):
                 return None
             call, alias = self._enter(name, kind, module, y, lambda: kind.describe(module, y))
             call.again = lambda input, **others: functional_call(module, others, (input,))
@@ -192,7 +192,7 @@ class Capture:
             others = [
                 value for value in (*args, *kwargs.values()) if isinstance(value, Tensor) and value is not y
             ]
-            if self.depth or self.what is None or y is None or not y.is_floating_point() or others:
+            if self.depth or self.what is None or y is None or not _has_numbers(y) or others:
                 return None
             found = self.what(module, y)
             if found is None:
@@ -244,6 +244,8 @@ class Capture:
             inside = self._open[-1]
             plain = type(inside.module).__module__.startswith("torch.nn.")
             return seen.run(**self._watched(inside, seen)) if plain else seen.run()
+        if not _has_numbers(seen.input):
+            return seen.run()
         assert self.names is not None
         name, module = self.names.caller(2)
         if self.wanted is not None and not self.wanted(name):
@@ -312,6 +314,11 @@ class Capture:
                 call.order = first.order
                 places.remove(first)
         return sorted(done, key=lambda call: call.order)
+
+
+def _has_numbers(y: Tensor) -> bool:
+    """Whether there is something to normalise: an expert that no token is sent to is called with none."""
+    return y.is_floating_point() and y.numel() > 0
 
 
 def _kind_of_call(seen: Seen, module: nn.Module | None) -> Kind:

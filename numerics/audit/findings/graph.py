@@ -21,6 +21,8 @@ PASSING = (
     "Permute",
 )
 """Nodes that hand their input on unchanged in value, up to its shape and a mask."""
+SUMMING = (*PASSING, "Add")
+"""And a sum, as at the end of a residual block."""
 CLOSING = ("Relu", "Threshold", "Hardtanh")
 """Activations that are constant, with derivative exactly 0, below 0 (`Hardtanh` is ReLU6)."""
 POINTWISE = (
@@ -82,13 +84,15 @@ class Graph:
         total = down[source]
         return {node for node in self.nodes if up.get(node) and down[node] * up[node] % _MODULUS == total}
 
-    def closing(self, node: Any, activations: tuple[str, ...] = CLOSING) -> bool:
+    def closing(
+        self, node: Any, activations: tuple[str, ...] = CLOSING, passing: tuple[str, ...] = PASSING
+    ) -> bool:
         """Whether everything that reads the output passes through an activation that is constant below 0."""
         users = self.users.get(node, [])
         if not users:
             return False
         return all(
-            _is(user, activations) or (_is(user, PASSING) and self.closing(user, activations))
+            _is(user, activations) or (_is(user, passing) and self.closing(user, activations, passing))
             for user in users
         )
 
@@ -212,7 +216,8 @@ def ends(trunk: list[Point]) -> tuple[Point, Point, int] | None:
 
     The last is a normalisation where nothing but one more activation follows it.
     """
-    moving = [point for point in trunk if point.sd > 0]
+    # What no gradient reaches at all is shut, and does not fade: a factor of 0, as LoRA starts with, does that.
+    moving = [point for point in trunk if point.sd > 0 and point.grad != 0]
     norms = [point for point in moving if point.norm is not None]
     if len(moving) < 2:
         return None

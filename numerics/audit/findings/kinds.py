@@ -176,7 +176,8 @@ KINDS: dict[str, Kind] = {
             "below",
             0.5,
             "below one half the layer divides by sqrt(eps) more than by sigma",
-            "healthy networks stay above 0.99, planted ones lie below 0.05",
+            "healthy networks stay above 0.99, planted ones lie below 0.05; between 0.05 and 0.5 it is a note, since "
+            "torchvision's MobileNetV3 starts with a depthwise layer at 0.12 and trains",
             "The layer divides by sqrt(eps) instead of by the spread, so it does not normalise, and the size of the "
             "weights before it matters again.",
             "Make eps small against the variance, or give the activations before the layer a larger scale.",

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from bnverify.numerics.audit.capture.names import modules_of
-from bnverify.numerics.audit.findings.graph import POINTWISE, Feed, Graph, ends, feed, trunk_points
+from bnverify.numerics.audit.findings.graph import POINTWISE, SUMMING, Feed, Graph, feed, trunk_points
 from bnverify.numerics.audit.findings.watch import NormCall, Point, Watch, watching
 from bnverify.numerics.audit.passes import LossFn, fresh, run, setting, twice_differentiable
 from torch import Tensor, nn
@@ -120,11 +120,11 @@ def profile(
             if link is not None:
                 found.feeds[place] = link
             found.closing[place] = call.node is not None and graph.closing(call.node)
-            found.activated[place] = call.node is not None and graph.closing(call.node, POINTWISE)
+            found.activated[place] = call.node is not None and graph.closing(call.node, POINTWISE, SUMMING)
             if call.alias is not None and graph.twice(call.alias):
                 found.twice.add(place)
         found.trunk = trunk_points(graph, watch)
-        for point in (ends(found.trunk) or ())[:2]:
+        for point in found.trunk:
             point.follow()
         nodes = {id(point.norm) for point in found.trunk if point.norm is not None}
         found.on_trunk = {place for place, call in enumerate(watch.calls) if id(call) in nodes}
@@ -162,7 +162,7 @@ def _loss(model: nn.Module, loss_fn: LossFn | None, inputs: Any, targets: Any) -
 def _after_backward(found: Profile, watch: Watch, model: nn.Module) -> None:
     for place, link in found.feeds.items():
         bias, weight = link.producer.bias, link.producer.weight
-        if bias is not None and bias.grad is not None and weight.grad is not None:
+        if bias is not None and weight is not None and bias.grad is not None and weight.grad is not None:
             found.weights[place] = Weights(
                 float(bias.grad.double().norm()), float(weight.grad.double().norm())
             )

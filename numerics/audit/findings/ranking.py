@@ -52,6 +52,7 @@ ANYWHERE: dict[str, tuple[str, ...]] = {
     "wrong-backward": ("gradient-growth", "gradient-decay", "bias-before-norm"),
     "constant-input": ("gradient-growth",),
     "eps-dominates": ("gradient-decay", "gradient-growth"),
+    "effective-step-growth": ("eps-dominates", "stale-statistics", "train-eval-gap"),
 }
 """Kind -> kinds that it explains wherever they show."""
 SAME_LAYER: dict[str, tuple[str, ...]] = {
@@ -67,6 +68,8 @@ SAME_CHANNELS: dict[str, tuple[str, ...]] = {
     "dead-channel": ("constant-input",),
 }
 """Kind -> kinds that it explains in the layer and channels it names."""
+DEEPER: dict[str, tuple[str, ...]] = {"gradient-growth": ("uneven-batch", "mixed-domains")}
+"""Kind -> kinds that it explains behind the first layer: in a stack so deep a sample, or a few, take over."""
 DOWNSTREAM: dict[str, tuple[str, ...]] = {
     "constant-input": ("constant-input",),
     "dead-scale": ("constant-input", "dead-channel", "dead-scale"),
@@ -135,6 +138,8 @@ def _explains(cause: Fault, one: Fault, order: dict[str, int], widths: dict[str,
     if cause is one or (RANK[Severity(cause.severity)] > RANK[Severity(one.severity)] and one.alarming):
         return False
     if one.kind in ANYWHERE.get(cause.kind, ()):
+        return True
+    if one.kind in DEEPER.get(cause.kind, ()) and order.get(one.layer, 0) > 0:
         return True
     shared = set(cause.layers) & set(one.layers)
     if shared and one.kind in SAME_LAYER.get(cause.kind, ()):

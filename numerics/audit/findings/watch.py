@@ -98,13 +98,13 @@ class Point:
 
 @dataclass
 class Producer:
-    """A linear map, convolution or embedding: along which axis its output has channels."""
+    """A linear map, convolution, embedding or recurrent layer: along which axis its output has channels."""
 
     name: str
     node: Any
     axis: int
     shape: tuple[int, ...]
-    weight: Tensor
+    weight: Tensor | None
     bias: Tensor | None
 
 
@@ -124,6 +124,7 @@ NORMS = ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm")
 MAPS = {"linear": -1, "embedding": -1} | {
     f"conv{kind}{rank}d": 1 for kind in ("", "_transpose") for rank in (1, 2, 3)
 }
+RECURRENT = ("gru", "lstm", "rnn_tanh", "rnn_relu")
 _SIGNATURES = {name: inspect.signature(getattr(F, name)) for name in NORMS}
 FLAT = 8
 """A spread of at most so many roundings of the mean is no spread."""
@@ -145,6 +146,11 @@ class _Functions(TorchFunctionMode):
         output = func(*args, **kwargs)
         if self.watch.recording and name in MAPS and isinstance(output, Tensor):
             self._map(name, output, args, kwargs)
+        if self.watch.recording and name in RECURRENT and output[0].grad_fn is not None:
+            out = output[0]
+            self.watch.producers.append(
+                Producer(self._place()[0], out.grad_fn, out.dim() - 1, tuple(out.shape), None, None)
+            )
         return output
 
     def _place(self) -> tuple[str, nn.Module | None]:
@@ -154,6 +160,8 @@ class _Functions(TorchFunctionMode):
         bound = _SIGNATURES[function].bind(*args, **kwargs)
         bound.apply_defaults()
         y = bound.arguments["input"]
+        if not y.numel():
+            return func(*args, **kwargs)
         name, module = self._place()
         self.watch.place = name
         if torch.is_grad_enabled() and y.is_floating_point():

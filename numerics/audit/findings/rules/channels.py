@@ -60,11 +60,18 @@ def constant_input(profile: Profile) -> Iterator[Fault]:
             text = f"{call.title}: {which} of the input {do} not vary over the batch; {tail}"
             yield found("constant-input", call, sigma, text, channels=channels)
             continue
+        whole = count == groups and not bool(call.mean.any())
+        empty = whole and any(
+            other.name == call.name and other is not call and not bool(constant(other).all())
+            for other in profile.calls
+        )
         reached = call.grad_group is None or bool((call.grad_group[still] > 0).any())
-        quiet = not reached or (call.unit != "sample, position" and count < FEW * groups)
+        quiet = not reached or empty or (call.unit != "sample, position" and count < FEW * groups)
         text = f"{call.title}: {count} of {groups} rows ({call.unit}) do not vary; {tail}"
         if not reached:
             text += ", but the loss does not look at these rows"
+        elif empty:
+            text += "; all are 0 in this call alone, as the state is that a recurrent layer starts from"
         severity = Severity.NOTE if quiet else KINDS["constant-input"].severity
         yield found("constant-input", call, sigma, text, severity=str(severity))
 

@@ -388,6 +388,97 @@ class Film(nn.Module):
         return self.head(F.relu(h).mean((2, 3)))
 
 
+class Adapted(nn.Module):
+    """LoRA: a frozen map and a low-rank one whose second factor starts at 0, so that the first gets no gradient."""
+
+    def __init__(self, base: nn.Linear) -> None:
+        super().__init__()
+        self.base = base.requires_grad_(False)
+        self.a, self.b = (
+            nn.Linear(base.in_features, 2, bias=False),
+            nn.Linear(2, base.out_features, bias=False),
+        )
+        nn.init.zeros_(self.b.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.base(x) + self.b(self.a(x))
+
+
+def _adapted() -> nn.Module:
+    model = TokenViT().requires_grad_(False)
+    for block in model.blocks:
+        block.feed[0], block.feed[2] = Adapted(block.feed[0]), Adapted(block.feed[2])
+    model.head.requires_grad_(True)
+    return model
+
+
+class Experts(nn.Module):
+    """A token goes to one expert, and to the first none does: its LayerNorm is called with no numbers."""
+
+    def __init__(self, width: int = 16, count: int = 4) -> None:
+        super().__init__()
+        self.embed, self.gate = nn.Embedding(30, width), nn.Linear(width, count)
+        self.experts = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width)) for _ in range(count)
+        )
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, CLASSES)
+        nn.init.constant_(self.gate.bias[:1], -50.0)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        h = self.embed(ids)
+        flat = h.flatten(0, 1)
+        top, chosen = self.gate(flat).softmax(1).max(1)
+        out = torch.zeros_like(flat)
+        for k, expert in enumerate(self.experts):
+            at = (chosen == k).nonzero().flatten()
+            out = out.index_add(0, at, top[at, None] * expert(flat[at]))
+        return self.head(self.norm(h + out.view_as(h)).mean(1))
+
+
+class Recurrent(nn.Module):
+    """LayerNorm of what the state adds; the first state is empty."""
+
+    def __init__(self, width: int = 16) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(30, width)
+        self.x, self.h = nn.Linear(width, width), nn.Linear(width, width, bias=False)
+        self.nx, self.nh, self.head = nn.LayerNorm(width), nn.LayerNorm(width), nn.Linear(width, CLASSES)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        x, h = self.embed(ids), torch.zeros(len(ids), self.h.in_features)
+        for t in range(ids.shape[1]):
+            h = torch.tanh(self.nx(self.x(x[:, t])) + self.nh(self.h(h)))
+        return self.head(h)
+
+
+class Sequenced(nn.Module):
+    """BatchNorm1d of a GRU's output, (samples, time, features), as many times as features."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.cell = nn.Embedding(30, 8), nn.GRU(8, 8, batch_first=True)
+        self.norm, self.head = nn.BatchNorm1d(8), nn.Linear(8, CLASSES)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.head(F.relu(self.norm(self.cell(self.embed(ids))[0])).mean(1))
+
+
+class Summed(nn.Module):
+    """A residual block whose ReLU comes after the sum."""
+
+    def __init__(self, width: int = 8) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+        )
+        self.conv, self.norm = nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+        self.head = nn.Linear(width, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        return self.head(F.relu(self.norm(self.conv(x)) + x).mean((2, 3)))
+
+
 def plain(
     depth: int = 2, act: Callable[[], nn.Module] = nn.ReLU, width: int = 16, bias: bool = False
 ) -> nn.Module:
@@ -459,6 +550,11 @@ HEALTHY: dict[str, Callable[[], Told]] = {
     "scales so small that gradients underflow": lambda: told(_with(GRUNorm(), lambda m: m.norm.weight.mul_(1e-12)), words()),
     "float64 critic": lambda: (lambda x, t: told(critic().double(), (x.double(), t)))(*images()),
     "fine-tuned with a frozen BatchNorm": lambda: told(_frozen(), images()),
+    "low-rank adapters at their start": lambda: told(_adapted(), images()),
+    "experts of which one is idle": lambda: told(Experts(), words()),
+    "a recurrent LayerNorm and its empty state": lambda: told(Recurrent(), words()),
+    "adapters, recorded": lambda: _recorded(lambda p: torch.optim.AdamW(p, 1e-3), lambda step: images(), 5, _adapted()),
+    "experts, recorded": lambda: _recorded(lambda p: torch.optim.AdamW(p, 1e-3), lambda step: words(), 5, Experts()),
 }  # fmt: skip
 
 
@@ -613,10 +709,13 @@ def _gap() -> Told:
 
 
 def _recorded(
-    optimizer: Callable[[Any], torch.optim.Optimizer], batch: Callable[[int], Any], steps: int
+    optimizer: Callable[[Any], torch.optim.Optimizer],
+    batch: Callable[[int], Any],
+    steps: int,
+    model: nn.Module | None = None,
 ) -> Told:
-    """A training of one layer under the recorder."""
-    model = plain(1)
+    """A training, of one layer if no other model is given, under the recorder."""
+    model = plain(1) if model is None else model
     moves = optimizer(model.parameters())
     with Auditor(model, every=1, optimizer=moves) as auditor:
         for step in range(steps):
@@ -747,6 +846,14 @@ FAULTS: dict[str, Fault] = {
     "a bias before BatchNorm": Fault("bias-before-norm", "1", lambda: told(plain(bias=True), rows()), note=True),
     "LayerNorm over positions": Fault("wrong-axis", "norm", lambda: told(Transposed(), words())),
     "BatchNorm1d of channels that come last": Fault("wrong-axis", "norm", lambda: told(ChannelsLast(), words())),
+    "BatchNorm1d of a GRU's steps": Fault("wrong-axis", "norm", lambda: told(Sequenced(), words())),
+    "shift -60 before a sum": Fault(
+        "dead-channel", "norm", lambda: told(_with(Summed(), _scale("norm", [4], None, -60.0)), images()), (4,)
+    ),
+    "weights that decay until eps is larger": Fault(
+        "effective-step-growth", "1",
+        lambda: _recorded(lambda p: torch.optim.SGD(p, 0.2, weight_decay=1.0), lambda step: rows(), 40),
+    ),
     "an offset of thousands": Fault("ill-conditioned", "local.1", lambda: told(_with(Points(), _far), clouds())),
     "a shift that is NaN": Fault("non-finite", "norm", lambda: told(_nan(), words())),
     "the root of 0": Fault("non-finite", None, lambda: told(RootOfNothing(), (rows()[0], None), itself)),

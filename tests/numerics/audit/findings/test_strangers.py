@@ -5,6 +5,12 @@ healthy networks raised an alarm. Of the six, three were wrong expectations (a n
 channel that is shut before ReLU is dead and not constant; weights that grow make no step grow), and three were faults
 of the rules: numbers that differ in their last digits alone were called constant; rows that rounding leaves open were
 looked for in a statement of eps = 0; gradients that underflow were called a wrong backward pass.
+
+Of a fourth set, 36 faults and 38 healthy networks of other architectures, 31 faults were named and 6 healthy networks
+raised an alarm; one ended the process. Of the five misses three were wrong expectations (attention that is masked whole
+is 0 in PyTorch, and no NaN), and so were two of the alarms (averaged weights whose statistics were not taken again;
+statistics of 25 steps that were frozen). What told the others apart is here: an idle expert, LoRA's factor of 0, the
+empty state of a recurrent layer, the channels of a GRU, a sum before the activation.
 """
 
 from __future__ import annotations
