@@ -30,6 +30,7 @@ def _judge(
     common: Annotated[
         bool, typer.Option("--common", help="Judge the seeds that all networks of a claim have.")
     ] = False,
+    note: Annotated[str | None, typer.Option("--note", help="A remark kept in the record.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole record on standard output.")] = False,
 ) -> None:
     """Judge stored runs again, without training: every claim with its badge.
@@ -71,7 +72,9 @@ def _judge(
             f"no claim rests on the {len(runs)} runs in {folder}; name one that bnverify reproduce wrote"
         )
     if as_json or out is not None:
-        whole = summary.text(record.finite(summary.summarise(chosen, runs, judged, *summary.made_by(folder))))
+        command, said = summary.made_by(folder)
+        kept = said if note is None else note
+        whole = summary.text(record.finite(summary.summarise(chosen, runs, judged, command, kept)))
         if out is not None:
             write_text(out, whole)
         if as_json:

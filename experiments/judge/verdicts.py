@@ -11,7 +11,7 @@ from typing import Literal
 from bnverify.experiments.judge import ranks, ratios
 from bnverify.experiments.judge.badges import Answer, Word, answer, needed, oriented
 from bnverify.experiments.judge.rules import Endpoint, Rule, Rules
-from bnverify.experiments.measure.averages import PHASES
+from bnverify.experiments.measure.averages import PHASES, WHOLE
 from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
 from bnverify.experiments.run.record import Run
@@ -212,12 +212,13 @@ def _difference(a: float, b: float) -> float:
 def _grid(shelf: Shelf, rule: Rule, pairs: list[tuple[str, str | float]]) -> tuple[Cell, ...]:
     endpoint, grid = rule.primary, rule.grid
     named = ratios.variants(endpoint, grid.statistics, grid.lr)
-    if endpoint.window == (0.0, 1.0):
-        named += [
-            (name, replace(endpoint, window=window)) for name, window in PHASES.items() if name != "all"
-        ]
+    # Parts of the training that the claim is asked of stand there already.
+    asked = {endpoint.window, *(part.window for part in rule.parts if len(pairs) == 1)}
+    if endpoint.window == WHOLE:
+        windows = [(name, window) for name, window in PHASES.items() if window not in asked]
     else:
-        named.append(("whole training", replace(endpoint, window=(0.0, 1.0))))
+        windows = [("whole training", WHOLE)]
+    named += [(name, replace(endpoint, window=window)) for name, window in windows]
     named += [(f"{over} over time", replace(endpoint, over=over)) for over in grid.over]
     named += [(f"{weights} weights", replace(endpoint, weights=weights)) for weights in grid.weights]
     cells = [_cell(shelf, name, one, pair) for name, one in named for pair in pairs]

@@ -26,6 +26,8 @@ DIGITS = 4
 WINDOWS = 100
 OVER_RUN = ("deviation_swing", "start_soft_rank")
 """Statistics of a run as a whole that its rows alone tell."""
+BESIDE = ("plan.json", "screen.json", "rounding.json")
+"""Files of a reproduction beside its runs: its preset, what its screen chose, what rounding does."""
 STEPWISE = tuple(
     n for n in ALONE if n not in (*ENDS, *OVER_RUN, "loss", "final_loss", "sharpness", "start_lambda_max")
 )
@@ -115,7 +117,7 @@ def _short(value: float) -> float | str | None:
 
 
 def compact_all(folder: Path, out: Path) -> list[Path]:
-    """Every run below ``folder`` that has ended, compact, at the same place below ``out``.
+    """Every run below ``folder`` that has ended, compact, at the same place below ``out``, and `BESIDE` as they are.
 
     Raises:
         InputError: none has ended, ``out`` holds something; and what `compact` raises.
@@ -128,4 +130,7 @@ def compact_all(folder: Path, out: Path) -> list[Path]:
     places = [out / run.folder.relative_to(folder) for run in runs]
     for run, place in zip(runs, places, strict=True):
         compact(run, place)
+    for path in (folder / name for name in BESIDE):
+        if path.exists():
+            write_bytes(out / path.name, path.read_bytes())
     return places

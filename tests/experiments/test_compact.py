@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from bnverify.experiments.judge import summary
 from bnverify.experiments.measure.compact import OVER_RUN, STEPWISE, compact, compact_all
 from bnverify.experiments.measure.pairs import change_at_common_distance
 from bnverify.experiments.measure.views import series, statistic, views
@@ -81,7 +82,9 @@ def test_two_compact_networks_are_compared_at_equal_distance_as_whole_ones_are(t
 
 def test_a_changed_byte_a_run_on_its_way_and_a_full_folder_are_refused(tmp_path: Path) -> None:
     train.run(DLN, tmp_path / "runs" / "a")
+    (tmp_path / "runs" / "plan.json").write_text('{"preset": "linear"}')
     (place,) = compact_all(tmp_path / "runs", tmp_path / "small")
+    assert summary.made_by(tmp_path / "small") == ("bnverify reproduce --preset linear", "")
     metrics = place / "metrics.jsonl.gz"
     packed = metrics.read_bytes()
     metrics.write_bytes(gzip.compress(gzip.decompress(packed).replace(b'"step": 199', b'"step": 198')))

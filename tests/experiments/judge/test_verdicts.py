@@ -216,6 +216,15 @@ def test_the_grid_stands_beside_the_badge_and_does_not_touch_it(make_pair: Pair)
     assert (with_grid.verdict, with_grid.p_holm) == (without.verdict, without.p_holm)
 
 
+def test_a_part_of_the_training_stands_once_as_a_part_or_beside(make_pair: Pair) -> None:
+    for name in REGISTERED.claims:
+        if REGISTERED.claims[name].primary.model == "vgg":
+            found = judged(name, make_pair(0.3, seeds=6))
+            keys = [(c.endpoint, c.of, c.against) for c in (*found.cells, *found.parts, *found.grid)]
+            matched = sum(c.name == "at equal loss" for c in found.grid)
+            assert len(set(keys)) == len(keys) - matched, name
+
+
 def test_scales_are_digits_thin_networks_and_the_papers_size() -> None:
     assert scale_of(VggRecipe(data="digits")) == "S0"
     assert scale_of(VggRecipe(data="cifar10", width=0.125, steps=1000)) == "S1"
