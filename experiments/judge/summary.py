@@ -144,7 +144,7 @@ def _rounded(value: Any) -> Any:
 def text(summary: Row) -> str:
     """The summary as JSON with a line for every field, cell and claim that was not run, so that changes can be read,
     and its hash."""
-    lists = ("cells", "parts", "grid", "curve")
+    lists = ("cells", "parts", "grid")
     head = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in summary.items() if key != "claims"]
     claims = []
     for one in summary["claims"]:

@@ -62,7 +62,7 @@ def compact(run: Run, folder: Path) -> None:
         "metrics_hash": before,
         **{name: seal.digest((folder / name).read_bytes()) for name in record.SEALED},
     }
-    write_text(folder / "result.json", seal.document(result))
+    write_text(folder / "result.json", seal.closed(json.dumps(result, allow_nan=False)[:-1] + "\n}"))
 
 
 def _losses(seeds: list[View], single: bool) -> Row:
