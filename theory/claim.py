@@ -152,8 +152,8 @@ class Corrected:
     """The statement that replaces a false one, with its proof for every m."""
 
     says: str
-    proof: Proof
     text: str
+    proof: Proof = field(default_factory=Proof)
     hypotheses: tuple[Any, ...] = ()
     assumptions: tuple[str, ...] = ()
     norm: str = "batch-norm"
@@ -167,7 +167,7 @@ class Corrected:
 class Claim:
     """A printed statement with its place, readings, correction and notes.
 
-    scope: structured, e.g. {"m": ">= 2", "gamma": "any real", "sigma": "> 0", "eps": "= 0"}.
+    scope: structured, as `SCOPE`. kind: theorem, equation, prose, ... as the id says, where none is given.
     notation: slips that change no value.
     state: definition, open or absent where no evidence is asked for; every other word is computed.
     measured: what training runs measure, where they judge the statement (see `empirical`); it has no readings then.
@@ -179,8 +179,8 @@ class Claim:
     id: str
     title: str
     where: str
-    kind: str
-    quotation: str
+    kind: str = ""
+    quotation: str = ""
     readings: tuple[Reading, ...] = ()
     corrected: Corrected | None = None
     scope: tuple[tuple[str, str], ...] = ()
@@ -193,12 +193,32 @@ class Claim:
     measured: str = ""
 
     def __post_init__(self) -> None:
+        if not self.kind:
+            object.__setattr__(self, "kind", KINDS[self.id.partition("-")[0]])
+        if not self.scope and self.readings:
+            object.__setattr__(self, "scope", SCOPE)
         if self.state not in STATES or (self.state and self.measured):
             raise ValueError(
                 f"{self.id} has the state {self.state!r}; expected one of {', '.join(STATES[1:])}, or none "
                 f"where evidence decides"
             )
 
+
+SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
+"""The scope of a claim with readings that says none: that of the paper."""
+
+KINDS = {
+    "thm": "theorem",
+    "obs": "theorem",
+    "lem": "lemma",
+    "fact": "fact",
+    "def": "definition",
+    "eq": "equation",
+    "fig": "figure",
+    "prose": "prose",
+    "ext": "extension",
+}
+"""The kind of a claim that says none, by how its id begins."""
 
 STATES = ("", "definition", "open", "absent")
 """What a claim may say of itself; every other verdict is computed from evidence."""

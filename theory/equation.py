@@ -11,6 +11,22 @@ from typing import Any
 
 from bnverify.theory.claim import Claim, Corrected, Data, Proof, Reading, Refutation
 
+
+def centred(u: str) -> str:
+    """C u: a vector minus its mean."""
+    return f"({u} - mean({u})*one)"
+
+
+def projected(u: str) -> str:
+    """P u: a vector minus its mean and minus its part along y-hat."""
+    return f"({u} - mean({u})*one - (yhat @ ({u} - mean({u})*one))/m*yhat)"
+
+
+def follows(before: str, line: str) -> str:
+    """The step from the line before: its right side is the right side of this line."""
+    return f"{before.split(' == ')[1]} == {line.split(' == ')[1]}"
+
+
 STEP = "the verdict of a line is that of its value; the step is shown beside it"
 SAME_POINT = Data(right_side_at="z = gamma y-hat + beta, where both networks have g and H")
 

@@ -214,9 +214,9 @@ CLAIMS = (
                 summary="with the rate eta/c^2 gradient descent on f(c w) makes the same iterates",
                 says=SAME_ITERATES,
                 data=Data(quantifiers="for every f, c != 0, eta", parameters="w = x/c"),
-                proof=Proof(),
                 norm="z = scale*y",
                 needs=("scale != 0",),
+                proof=Proof(),
             ),
             Reading(
                 slug="same-factor",

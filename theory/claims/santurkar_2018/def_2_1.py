@@ -39,7 +39,6 @@ CLAIMS = (
         id="def-2.1",
         title="Internal covariate shift",
         where="Section 2.2, Definition 2.1",
-        kind="definition",
         quotation=QUOTATION,
         state="definition",
         scope=_SCOPE,
@@ -57,15 +56,14 @@ CLAIMS = (
         title="The first layer has no internal covariate shift",
         where="consequence of Definition 2.1",
         kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="no-layer-before",
                 summary="G'_1 = G_1: no layer stands before it",
                 says=FIRST_LAYER,
                 data=Data(quantifiers="for every network, sample and rate", parameters="first layer"),
-                proof=Proof(),
                 norm="identity",
+                proof=Proof(),
             ),
         ),
         scope=_SCOPE,
@@ -76,7 +74,6 @@ CLAIMS = (
         title="To first order in the step size",
         where="consequence of Definition 2.1",
         kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="gradient-descent",
@@ -99,7 +96,6 @@ CLAIMS = (
         title="Invariance under rescaling of layers",
         where="consequence of Definition 2.1",
         kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="rescaled-layers",

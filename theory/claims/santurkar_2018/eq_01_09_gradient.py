@@ -10,7 +10,8 @@ from bnverify.theory.claim import Corrected, Instance, Proof, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.fact_c_1 import PRINTED as VALUE_3
 from bnverify.theory.claims.santurkar_2018.fact_c_2 import LINE_1 as VALUE_1
 from bnverify.theory.claims.santurkar_2018.fact_c_2 import LINE_2 as VALUE_2
-from bnverify.theory.equation import equation, step, value
+from bnverify.theory.equation import centred as C
+from bnverify.theory.equation import equation, follows, step, value
 
 LINE_1 = r"""$$\frac{\partial \hat{y}^{(b)}}{\partial y^{(k)}} = \frac{1}{\sigma} \left(\mathbf{I}[b=k] -
 \frac{1}{m} - \frac{1}{m} \hat{y}^{(b)} \hat{y}^{(k)} \right),\tag{1}$$"""
@@ -45,42 +46,28 @@ LINE_9 = r"""$$= \frac{\gamma^2}{\sigma^2} \left(\left| \left| \frac{\partial \w
 \right\rangle^2 - \frac{1}{\sqrt{m}} \left\langle \frac{\partial \widehat{\mathcal{L}}}{\partial z_j},
 \widehat{\mathbf{y}}_j \right\rangle^2 \right) \tag{9}$$"""
 FROM_4_TO_5 = (
-    "gamma/(m*sigma) * (m*g - (one @ g)*one - (g @ yhat)*yhat) == gamma/sigma * (g - mean(g)*one "
-    "- 1/m * ((g - mean(g)*one) @ yhat)*yhat)"
+    "gamma/(m*sigma) * (m*g - (one @ g)*one - (g @ yhat)*yhat) == gamma/sigma * (g - mean(g)*one - "
+    f"1/m * ({C('g')} @ yhat)*yhat)"
 )
 FROM_5_TO_6 = (
-    "gamma/sigma * (g - mean(g)*one - 1/m * ((g - mean(g)*one) @ yhat)*yhat) == gamma/sigma * (g "
-    "- mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ yhat)))"
+    f"gamma/sigma * (g - mean(g)*one - 1/m * ({C('g')} @ yhat)*yhat) == gamma/sigma * (g - "
+    f"mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ yhat)))"
 )
 FROM_6_TO_7 = (
-    "(gamma/sigma * (g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * "
-    "(yhat/sqrt(yhat @ yhat)))) @ (gamma/sigma * (g - mean(g)*one - ((g - mean(g)*one) @ "
-    "(yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ yhat)))) == gamma**2/sigma**2 * ((g - "
-    "mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ yhat))) @ "
-    "(g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ "
-    "yhat))))"
+    f"(gamma/sigma * (g - mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ "
+    f"yhat)))) @ (gamma/sigma * (g - mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * "
+    f"(yhat/sqrt(yhat @ yhat)))) == gamma**2/sigma**2 * ((g - mean(g)*one - ({C('g')} @ "
+    f"(yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ yhat))) @ (g - mean(g)*one - ({C('g')} @ "
+    "(yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ yhat))))"
 )
-LINE_8_TEXT = (
-    "v @ v == gamma**2/sigma**2 * ((g - mean(g)*one) @ (g - mean(g)*one) - ((g - mean(g)*one) @ "
-    "(yhat/sqrt(yhat @ yhat)))**2)"
-)
-FROM_7_TO_8 = (
-    "gamma**2/sigma**2 * ((g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * "
-    "(yhat/sqrt(yhat @ yhat))) @ (g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ "
-    "yhat))) * (yhat/sqrt(yhat @ yhat)))) == gamma**2/sigma**2 * ((g - mean(g)*one) @ (g - "
-    "mean(g)*one) - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat)))**2)"
-)
+LINE_8_TEXT = f"v @ v == gamma**2/sigma**2 * ({C('g')} @ {C('g')} - ({C('g')} @ (yhat/sqrt(yhat @ yhat)))**2)"
+FROM_7_TO_8 = follows(FROM_6_TO_7, LINE_8_TEXT)
 FROM_8_TO_9 = (
-    "gamma**2/sigma**2 * ((g - mean(g)*one) @ (g - mean(g)*one) - ((g - mean(g)*one) @ "
-    "(yhat/sqrt(yhat @ yhat)))**2) == gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ "
-    "yhat)**2/sqrt(m))"
+    f"gamma**2/sigma**2 * ({C('g')} @ {C('g')} - ({C('g')} @ (yhat/sqrt(yhat @ yhat)))**2) == "
+    "gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/sqrt(m))"
 )
 LINE_9_CORRECTED = "v @ v == gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/m)"
-FROM_8_TO_9_CORRECTED = (
-    "gamma**2/sigma**2 * ((g - mean(g)*one) @ (g - mean(g)*one) - ((g - mean(g)*one) @ "
-    "(yhat/sqrt(yhat @ yhat)))**2) == gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ "
-    "yhat)**2/m)"
-)
+FROM_8_TO_9_CORRECTED = follows(LINE_8_TEXT, LINE_9_CORRECTED)
 SMALLEST = Instance(
     y=(0, 1), g=(0, 1), note="m = 2: the gradient through BatchNorm is 0, the printed sum is not"
 )
@@ -136,8 +123,8 @@ CLAIMS = (
         LINE_6,
         value(
             (
-                "v == gamma/sigma * (g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ yhat))) * "
-                "(yhat/sqrt(yhat @ yhat)))"
+                f"v == gamma/sigma * (g - mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ "
+                "yhat)))"
             ),
             "the gradient of L^ in y",
         ),
@@ -150,9 +137,9 @@ CLAIMS = (
         LINE_7,
         value(
             (
-                "v @ v == gamma**2/sigma**2 * ((g - mean(g)*one - ((g - mean(g)*one) @ (yhat/sqrt(yhat @ "
-                "yhat))) * (yhat/sqrt(yhat @ yhat))) @ (g - mean(g)*one - ((g - mean(g)*one) @ "
-                "(yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ yhat))))"
+                f"v @ v == gamma**2/sigma**2 * ((g - mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * "
+                f"(yhat/sqrt(yhat @ yhat))) @ (g - mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * "
+                "(yhat/sqrt(yhat @ yhat))))"
             ),
             "the squared norm of the gradient of L^ in y",
         ),

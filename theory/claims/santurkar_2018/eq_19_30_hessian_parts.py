@@ -7,8 +7,9 @@ is now a row, now a column. A matrix equation is tested on an arbitrary directio
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Corrected, Instance, Proof, Refutation
-from bnverify.theory.equation import equation, step, value
+from bnverify.theory.claim import Corrected, Instance, Refutation
+from bnverify.theory.equation import centred as C
+from bnverify.theory.equation import equation, follows, step, value
 
 LINE_19 = r"""$$\frac{\partial \hat{\mathcal{L}}}{\partial \mathbf{y}_j \partial \mathbf{y}_j} =
 \frac{\partial}{\partial \mathbf{y}_j} \left( \left(\frac{\gamma}{m \sigma_j}\right) \left[m \hat{\mathbf{g}}_j
@@ -54,11 +55,7 @@ LINE_20_21 = (
     "B @ b == gamma/(m*sigma)*d(m*g - m*mean(g)*one - (g @ yhat)*yhat, z, d(z, y, b)) + "
     "d(gamma/(m*sigma), y, b) * (m*g - m*mean(g)*one - (g @ yhat)*yhat)"
 )
-FROM_19 = (
-    "d(gamma/(m*sigma) * (m*g - m*mean(g)*one - (g @ yhat)*yhat), y, b) == gamma/(m*sigma)*d(m*g "
-    "- m*mean(g)*one - (g @ yhat)*yhat, z, d(z, y, b)) + d(gamma/(m*sigma), y, b) * (m*g - "
-    "m*mean(g)*one - (g @ yhat)*yhat)"
-)
+FROM_19 = follows(LINE_19_TEXT, LINE_20_21)
 LINE_21_IN_PRINTED_ORDER = (
     "a @ B @ b == a @ (gamma/(m*sigma)*d(m*g - m*mean(g)*one - (g @ yhat)*yhat, z, d(z, y, b))) + "
     "d(gamma/(m*sigma), y, a) * ((m*g - m*mean(g)*one - (g @ yhat)*yhat) @ b)"
@@ -68,12 +65,7 @@ LINE_22_23 = (
     "yhat)*yhat, z, d(z, y, b))) + d(gamma/sigma, y, b) * (g - mean(g)*one - 1/m * (g @ "
     "yhat)*yhat)"
 )
-FROM_20_21 = (
-    "gamma/(m*sigma)*d(m*g - m*mean(g)*one - (g @ yhat)*yhat, z, d(z, y, b)) + d(gamma/(m*sigma), "
-    "y, b) * (m*g - m*mean(g)*one - (g @ yhat)*yhat) == gamma/sigma * (H @ d(z, y, b) - "
-    "d(mean(g)*one, z, d(z, y, b)) - d(1/m * (g @ yhat)*yhat, z, d(z, y, b))) + d(gamma/sigma, y, "
-    "b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
-)
+FROM_20_21 = follows(LINE_20_21, LINE_22_23)
 LINE_24_AS_NUMBERS = "d(mean(g), z, b) == 1/m*d(one @ g, z, b)"
 LINE_24_CORRECTED = "d(mean(g)*one, z, b) == 1/m*d(one @ g, z, b)*one"
 FROM_25_TO_26 = (
@@ -85,13 +77,12 @@ FROM_26_TO_27 = (
     "b))*yhat == 1/gamma * (g @ yhat)*b + (yhat @ H @ b)*yhat + 1/gamma * (g @ b)*yhat"
 )
 FROM_28_TO_29 = (
-    "gamma*sqrt(m)*d(1/sqrt((y - mean(y)*one) @ (y - mean(y)*one)), y, b) == "
-    "-gamma*sqrt(m)/2/sqrt((y - mean(y)*one) @ (y - mean(y)*one))**3 * ((2 * (y - mean(y)*one)) @ "
-    "b)"
+    f"gamma*sqrt(m)*d(1/sqrt({C('y')} @ {C('y')}), y, b) == -gamma*sqrt(m)/2/sqrt({C('y')} @ "
+    f"{C('y')})**3 * ((2 * {C('y')}) @ b)"
 )
 FROM_29_TO_30 = (
-    "-gamma*sqrt(m)/2/sqrt((y - mean(y)*one) @ (y - mean(y)*one))**3 * ((2 * (y - mean(y)*one)) @ "
-    "b) == -gamma/(m*sigma**2) * (yhat @ b)"
+    f"-gamma*sqrt(m)/2/sqrt({C('y')} @ {C('y')})**3 * ((2 * {C('y')}) @ b) == -gamma/(m*sigma**2) * "
+    "(yhat @ b)"
 )
 TRANSPOSED = Instance(
     y=(0, 0, 1),
@@ -116,7 +107,6 @@ CLAIMS = (
         value(LINE_19_TEXT, "the Hessian of L^ in y, on an arbitrary direction b"),
         corrected=Corrected(
             says=LINE_19_TEXT,
-            proof=Proof(),
             text=r"the vector in the place of its entry: $\frac{\partial}{\partial y_j} \left(\frac{\gamma}{m\sigma_j}"
             r"\left[m\hat{g}_j - m\mu_{(\hat{g}_j)} - \hat{y}_j \langle\hat{g}_j, \hat{y}_j\rangle\right]\right)$",
         ),
@@ -156,7 +146,6 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=LINE_20_21,
-            proof=Proof(),
             text=r"the bracket first, then the row: $+ \left(m\hat{g}_j - m\mu_{(\hat{g}_j)} - \hat{y}_j"
             r" \langle\hat{g}_j, \hat{y}_j\rangle\right) \left(\frac{\partial}{\partial y_j}"
             r" \frac{\gamma}{m\sigma_j}\right)^\top$",
@@ -183,7 +172,6 @@ CLAIMS = (
         step(FROM_20_21, "from (20)-(21), with the second product in the order of (23)"),
         corrected=Corrected(
             says=LINE_22_23,
-            proof=Proof(),
             text=r"the last factor is a row: $\left(\frac{\partial}{\partial y_j} \frac{\gamma}{\sigma_j}\right)^\top$",
         ),
         gamma="!= 0",
@@ -201,7 +189,6 @@ CLAIMS = (
         value(LINE_24_AS_NUMBERS, "the first two members, with the mean as a number", slug="as-numbers"),
         corrected=Corrected(
             says=LINE_24_CORRECTED,
-            proof=Proof(),
             text=r"bold mu, and the vector of ones in the middle: $\frac{\partial \boldsymbol{\mu}_{(\hat{g}_j)}}"
             r"{\partial z_j} = \frac{1}{m} \mathbf{1} \frac{\partial \mathbf{1}^\top \hat{g}_j}{\partial z_j} ="
             r" \frac{1}{m} \mathbf{1} \mathbf{1}^\top H_{jj}$",
@@ -266,10 +253,7 @@ CLAIMS = (
         "The derivative of gamma/sigma by the chain rule",
         LINE_29,
         value(
-            (
-                "d(gamma/sigma, y, b) == -gamma*sqrt(m)/2/sqrt((y - mean(y)*one) @ (y - mean(y)*one))**3 * "
-                "((2 * (y - mean(y)*one)) @ b)"
-            ),
+            (f"d(gamma/sigma, y, b) == -gamma*sqrt(m)/2/sqrt({C('y')} @ {C('y')})**3 * ((2 * {C('y')}) @ b)"),
             "along an arbitrary direction b",
         ),
         step(FROM_28_TO_29, "from (28)"),

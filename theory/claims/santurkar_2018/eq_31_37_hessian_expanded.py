@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bnverify.theory.claim import Corrected, Instance, Proof, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.fact_c_2 import LINE_2 as LINE_33_TEXT
-from bnverify.theory.equation import equation, step, value
+from bnverify.theory.equation import equation, follows, step, value
 
 LINE_31 = r"""$$\frac{\partial \hat{\mathcal{L}}}{\partial \mathbf{y}_j \partial \mathbf{y}_j} =
 \left(\frac{\gamma}{m\sigma_j}\right) \left(m\mathbf{H}_{jj} - \mathbf{1} \cdot \mathbf{1}^\top \mathbf{H}_{jj} -
@@ -36,62 +36,38 @@ LINE_36 = r"""$$- \frac{\gamma^{2}}{m \sigma^{2}} \left(\mathbf{H}_{jj} \hat{\ma
 \gamma} \left(\hat{\mathbf{y}}_{j} \hat{\mathbf{g}}_{j}^{\top} \hat{\mathbf{y}}_{j} \hat{\mathbf{y}}_{j}^{\top}
 \right) \right) \tag{36}$$"""
 LINE_37 = r"""$$- \frac{\gamma}{m \sigma^{2}} \left(\hat{\mathbf{g}}_{j} -$$"""
+JB = "d(z, y, b)"
+LAST = "gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
 LINE_31_32 = (
-    "B @ b == gamma/(m*sigma) * (m * (H @ d(z, y, b)) - (one @ H @ d(z, y, b))*one - 1/gamma * (g "
-    "@ yhat)*d(z, y, b) - (yhat @ H @ d(z, y, b))*yhat - (g @ d(z, y, b))*yhat/gamma) - "
-    "gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
+    f"B @ b == gamma/(m*sigma) * (m * (H @ {JB}) - (one @ H @ {JB})*one - 1/gamma * (g @ yhat)*{JB} - "
+    f"(yhat @ H @ {JB})*yhat - (g @ {JB})*yhat/gamma) - {LAST}"
 )
-FROM_22_23 = (
-    "gamma/sigma * (H @ d(z, y, b) - d(mean(g)*one, z, d(z, y, b)) - d(1/m * (g @ yhat)*yhat, z, "
-    "d(z, y, b))) + d(gamma/sigma, y, b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat) == "
-    "gamma/(m*sigma) * (m * (H @ d(z, y, b)) - (one @ H @ d(z, y, b))*one - 1/gamma * (g @ "
-    "yhat)*d(z, y, b) - (yhat @ H @ d(z, y, b))*yhat - (g @ d(z, y, b))*yhat/gamma) - "
-    "gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
+FROM_22_23 = follows(
+    f"B @ b == gamma/sigma * (H @ {JB} - d(mean(g)*one, z, {JB}) - d(1/m * (g @ yhat)*yhat, z, {JB})) + "
+    "d(gamma/sigma, y, b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)",
+    LINE_31_32,
 )
-LINE_34_37 = (
-    "B @ b == gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - "
-    "(yhat @ H @ b)*yhat - (g @ b)*g/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - (one "
-    "@ H @ ((one @ b)*one))*one/m - 1/(m*gamma) * (g @ yhat) * ((one @ b)*one) - (yhat @ H @ "
-    "((one @ b)*one))*yhat/m - (g @ ((one @ b)*one))*yhat/(m*gamma)) - gamma**2/(m*sigma**2) * (H "
-    "@ ((yhat @ b)*yhat) - (one @ H @ ((yhat @ b)*yhat))*one/m - 1/(m*gamma) * (g @ yhat) * "
-    "((yhat @ b)*yhat) - (yhat @ H @ ((yhat @ b)*yhat))*yhat/m - (g @ ((yhat @ "
-    "b)*yhat))*yhat/(m*gamma)) - gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ "
-    "yhat)*yhat)"
-)
-FROM_31_33 = (
-    "gamma/(m*sigma) * (m * (H @ d(z, y, b)) - (one @ H @ d(z, y, b))*one - 1/gamma * (g @ "
-    "yhat)*d(z, y, b) - (yhat @ H @ d(z, y, b))*yhat - (g @ d(z, y, b))*yhat/gamma) - "
-    "gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat) == "
-    "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - (yhat @ "
-    "H @ b)*yhat - (g @ b)*g/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - (one @ H @ "
-    "((one @ b)*one))*one/m - 1/(m*gamma) * (g @ yhat) * ((one @ b)*one) - (yhat @ H @ ((one @ "
-    "b)*one))*yhat/m - (g @ ((one @ b)*one))*yhat/(m*gamma)) - gamma**2/(m*sigma**2) * (H @ "
-    "((yhat @ b)*yhat) - (one @ H @ ((yhat @ b)*yhat))*one/m - 1/(m*gamma) * (g @ yhat) * ((yhat "
-    "@ b)*yhat) - (yhat @ H @ ((yhat @ b)*yhat))*yhat/m - (g @ ((yhat @ b)*yhat))*yhat/(m*gamma)) "
-    "- gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
-)
-LINE_34_37_CORRECTED = (
-    "B @ b == gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - "
-    "(yhat @ H @ b)*yhat - (g @ b)*yhat/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - "
-    "(one @ H @ ((one @ b)*one))*one/m - 1/(m*gamma) * (g @ yhat) * ((one @ b)*one) - (yhat @ H @ "
-    "((one @ b)*one))*yhat/m - (g @ ((one @ b)*one))*yhat/(m*gamma)) - gamma**2/(m*sigma**2) * (H "
-    "@ ((yhat @ b)*yhat) - (one @ H @ ((yhat @ b)*yhat))*one/m - 1/(m*gamma) * (g @ yhat) * "
-    "((yhat @ b)*yhat) - (yhat @ H @ ((yhat @ b)*yhat))*yhat/m - (g @ ((yhat @ "
-    "b)*yhat))*yhat/(m*gamma)) - gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ "
-    "yhat)*yhat)"
-)
-FROM_31_33_CORRECTED = (
-    "gamma/(m*sigma) * (m * (H @ d(z, y, b)) - (one @ H @ d(z, y, b))*one - 1/gamma * (g @ "
-    "yhat)*d(z, y, b) - (yhat @ H @ d(z, y, b))*yhat - (g @ d(z, y, b))*yhat/gamma) - "
-    "gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat) == "
-    "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - (yhat @ "
-    "H @ b)*yhat - (g @ b)*yhat/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - (one @ H "
-    "@ ((one @ b)*one))*one/m - 1/(m*gamma) * (g @ yhat) * ((one @ b)*one) - (yhat @ H @ ((one @ "
-    "b)*one))*yhat/m - (g @ ((one @ b)*one))*yhat/(m*gamma)) - gamma**2/(m*sigma**2) * (H @ "
-    "((yhat @ b)*yhat) - (one @ H @ ((yhat @ b)*yhat))*one/m - 1/(m*gamma) * (g @ yhat) * ((yhat "
-    "@ b)*yhat) - (yhat @ H @ ((yhat @ b)*yhat))*yhat/m - (g @ ((yhat @ b)*yhat))*yhat/(m*gamma)) "
-    "- gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat)"
-)
+
+
+def _on(u: str) -> str:
+    """The bracket of (35) and of (36), on the part u of b."""
+    return (
+        f"(H @ {u} - (one @ H @ {u})*one/m - 1/(m*gamma) * (g @ yhat) * {u} - (yhat @ H @ {u})*yhat/m - "
+        f"(g @ {u})*yhat/(m*gamma))"
+    )
+
+
+def _sum(last: str) -> str:
+    """(34) to (37); last: the vector at the end of (34)."""
+    rate = "gamma**2/(m*sigma**2)"
+    return (
+        f"B @ b == {rate} * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - (yhat @ H @ b)*yhat - "
+        f"(g @ b)*{last}/gamma) - {rate} * {_on('((one @ b)*one)')} - {rate} * {_on('((yhat @ b)*yhat)')} - {LAST}"
+    )
+
+
+LINE_34_37, LINE_34_37_CORRECTED = _sum("g"), _sum("yhat")
+FROM_31_33, FROM_31_33_CORRECTED = follows(LINE_31_32, LINE_34_37), follows(LINE_31_32, LINE_34_37_CORRECTED)
 SMALLEST = Instance(
     y=(0, 1),
     g=(0, 1),

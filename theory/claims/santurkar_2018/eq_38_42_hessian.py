@@ -6,9 +6,14 @@ that (40) opens twice: where gamma^2/sigma^2 multiplies both lines the form is t
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Corrected, Instance, Proof, Refutation
-from bnverify.theory.claims.santurkar_2018.eq_31_37_hessian_expanded import PRINTED
-from bnverify.theory.equation import equation, step, value
+from bnverify.theory.claim import Corrected, Instance, Refutation
+from bnverify.theory.claims.santurkar_2018.eq_31_37_hessian_expanded import (
+    LINE_34_37,
+    LINE_34_37_CORRECTED,
+    PRINTED,
+)
+from bnverify.theory.equation import centred as C
+from bnverify.theory.equation import equation, follows, step, value
 
 LINE_38 = r"""$$\frac{\partial \widehat{\mathcal{L}}}{\partial \mathbf{y}_{j} \partial \mathbf{y}_{j}} =
 \frac{\gamma^{2}}{m \sigma^{2}} \bigg[m \mathbf{H}_{jj} - \mathbf{M} \mathbf{H}_{jj} - \hat{\mathbf{y}}_{j}
@@ -31,67 +36,36 @@ LINE_42 = r"""$$- \frac{1}{m\gamma} \left(\overline{\hat{\boldsymbol{g}}_j} \hat
 \hat{\boldsymbol{y}}_j \overline{\hat{\boldsymbol{g}}_j}^\top - \frac{3}{m} \hat{\boldsymbol{y}}_j
 \hat{\boldsymbol{g}}_j^\top \hat{\boldsymbol{y}} \hat{\boldsymbol{y}}_j^\top + \langle \hat{\boldsymbol{g}}_j,
 \hat{\boldsymbol{y}}_j \rangle \left(\boldsymbol{I} - \frac{1}{m} \boldsymbol{M} \right) \right) \right] \tag{42}$$"""
+MEAN, ALONG, OFF = "((one @ b)*one)", "((yhat @ b)*yhat)", "(b - (one @ b)*one/m)"
 LINE_38_39 = (
-    "B @ b == gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - (yhat @ H @ b)*yhat - H "
-    "@ ((one @ b)*one) + (one @ H @ ((one @ b)*one))*one/m + (yhat @ H @ ((one @ b)*one))*yhat/m "
-    "- H @ ((yhat @ b)*yhat) + (one @ H @ ((yhat @ b)*yhat))*one/m + (yhat @ H @ ((yhat @ "
-    "b)*yhat))*yhat/m) - gamma/(m*sigma**2) * ((yhat @ b)*g - mean(g) * (yhat @ b)*one - 3/m * (g "
-    "@ yhat) * ((yhat @ b)*yhat) + (g @ yhat) * (b - (one @ b)*one/m) + (g @ (b - (one @ "
-    "b)*one/m))*yhat)"
+    f"B @ b == gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - (yhat @ H @ b)*yhat - H @ {MEAN} + "
+    f"(one @ H @ {MEAN})*one/m + (yhat @ H @ {MEAN})*yhat/m - H @ {ALONG} + (one @ H @ {ALONG})*one/m + "
+    f"(yhat @ H @ {ALONG})*yhat/m) - gamma/(m*sigma**2) * ((yhat @ b)*g - mean(g) * (yhat @ b)*one - "
+    f"3/m * (g @ yhat) * {ALONG} + (g @ yhat) * {OFF} + (g @ {OFF})*yhat)"
 )
-FROM_34_37 = (
-    "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - (yhat @ "
-    "H @ b)*yhat - (g @ b)*g/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - (one @ H @ "
-    "((one @ b)*one))*one/m - 1/(m*gamma) * (g @ yhat) * ((one @ b)*one) - (yhat @ H @ ((one @ "
-    "b)*one))*yhat/m - (g @ ((one @ b)*one))*yhat/(m*gamma)) - gamma**2/(m*sigma**2) * (H @ "
-    "((yhat @ b)*yhat) - (one @ H @ ((yhat @ b)*yhat))*one/m - 1/(m*gamma) * (g @ yhat) * ((yhat "
-    "@ b)*yhat) - (yhat @ H @ ((yhat @ b)*yhat))*yhat/m - (g @ ((yhat @ b)*yhat))*yhat/(m*gamma)) "
-    "- gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat) == "
-    "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - (yhat @ H @ b)*yhat - H @ ((one @ "
-    "b)*one) + (one @ H @ ((one @ b)*one))*one/m + (yhat @ H @ ((one @ b)*one))*yhat/m - H @ "
-    "((yhat @ b)*yhat) + (one @ H @ ((yhat @ b)*yhat))*one/m + (yhat @ H @ ((yhat @ "
-    "b)*yhat))*yhat/m) - gamma/(m*sigma**2) * ((yhat @ b)*g - mean(g) * (yhat @ b)*one - 3/m * (g "
-    "@ yhat) * ((yhat @ b)*yhat) + (g @ yhat) * (b - (one @ b)*one/m) + (g @ (b - (one @ "
-    "b)*one/m))*yhat)"
-)
-FROM_34_37_CORRECTED = (
-    "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - 1/gamma * (g @ yhat)*b - (yhat @ "
-    "H @ b)*yhat - (g @ b)*yhat/gamma) - gamma**2/(m*sigma**2) * (H @ ((one @ b)*one) - (one @ H "
-    "@ ((one @ b)*one))*one/m - 1/(m*gamma) * (g @ yhat) * ((one @ b)*one) - (yhat @ H @ ((one @ "
-    "b)*one))*yhat/m - (g @ ((one @ b)*one))*yhat/(m*gamma)) - gamma**2/(m*sigma**2) * (H @ "
-    "((yhat @ b)*yhat) - (one @ H @ ((yhat @ b)*yhat))*one/m - 1/(m*gamma) * (g @ yhat) * ((yhat "
-    "@ b)*yhat) - (yhat @ H @ ((yhat @ b)*yhat))*yhat/m - (g @ ((yhat @ b)*yhat))*yhat/(m*gamma)) "
-    "- gamma/(m*sigma**2) * (yhat @ b) * (g - mean(g)*one - 1/m * (g @ yhat)*yhat) == "
-    "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - (yhat @ H @ b)*yhat - H @ ((one @ "
-    "b)*one) + (one @ H @ ((one @ b)*one))*one/m + (yhat @ H @ ((one @ b)*one))*yhat/m - H @ "
-    "((yhat @ b)*yhat) + (one @ H @ ((yhat @ b)*yhat))*one/m + (yhat @ H @ ((yhat @ "
-    "b)*yhat))*yhat/m) - gamma/(m*sigma**2) * ((yhat @ b)*g - mean(g) * (yhat @ b)*one - 3/m * (g "
-    "@ yhat) * ((yhat @ b)*yhat) + (g @ yhat) * (b - (one @ b)*one/m) + (g @ (b - (one @ "
-    "b)*one/m))*yhat)"
-)
-LINE_40_42 = (
-    "B @ b == gamma**2/sigma**2 * (H @ (b - (yhat @ b)*yhat/m - (one @ b)*one/m) - (yhat @ H @ (b "
-    "- (yhat @ b)*yhat/m - (one @ b)*one/m))*yhat/m - (one @ H @ (b - (yhat @ b)*yhat/m - (one @ "
-    "b)*one/m))*one/m - ((yhat @ b) * (g - mean(g)*one) + ((g - mean(g)*one) @ b)*yhat - 3/m * (g "
-    "@ yhat) * (yhat @ b)*yhat + (g @ yhat) * (b - (one @ b)*one/m))/(m*gamma))"
-)
-FROM_38_39 = (
-    "gamma**2/(m*sigma**2) * (m * (H @ b) - (one @ H @ b)*one - (yhat @ H @ b)*yhat - H @ ((one @ "
-    "b)*one) + (one @ H @ ((one @ b)*one))*one/m + (yhat @ H @ ((one @ b)*one))*yhat/m - H @ "
-    "((yhat @ b)*yhat) + (one @ H @ ((yhat @ b)*yhat))*one/m + (yhat @ H @ ((yhat @ "
-    "b)*yhat))*yhat/m) - gamma/(m*sigma**2) * ((yhat @ b)*g - mean(g) * (yhat @ b)*one - 3/m * (g "
-    "@ yhat) * ((yhat @ b)*yhat) + (g @ yhat) * (b - (one @ b)*one/m) + (g @ (b - (one @ "
-    "b)*one/m))*yhat) == gamma**2/sigma**2 * (H @ (b - (yhat @ b)*yhat/m - (one @ b)*one/m) - "
-    "(yhat @ H @ (b - (yhat @ b)*yhat/m - (one @ b)*one/m))*yhat/m - (one @ H @ (b - (yhat @ "
-    "b)*yhat/m - (one @ b)*one/m))*one/m - ((yhat @ b) * (g - mean(g)*one) + ((g - mean(g)*one) @ "
-    "b)*yhat - 3/m * (g @ yhat) * (yhat @ b)*yhat + (g @ yhat) * (b - (one @ "
-    "b)*one/m))/(m*gamma))"
-)
-LINE_40_42_CLOSED_EARLY = (
-    "B @ b == gamma**2/sigma**2 * (H @ (b - (yhat @ b)*yhat/m - (one @ b)*one/m) - (yhat @ H @ (b "
-    "- (yhat @ b)*yhat/m - (one @ b)*one/m))*yhat/m - (one @ H @ (b - (yhat @ b)*yhat/m - (one @ "
-    "b)*one/m))*one/m) - ((yhat @ b) * (g - mean(g)*one) + ((g - mean(g)*one) @ b)*yhat - 3/m * "
-    "(g @ yhat) * (yhat @ b)*yhat + (g @ yhat) * (b - (one @ b)*one/m))/(m*gamma)"
+FROM_34_37 = follows(LINE_34_37, LINE_38_39)
+FROM_34_37_CORRECTED = follows(LINE_34_37_CORRECTED, LINE_38_39)
+
+
+def right_of_40_42(b: str, end: str = "", early: str = "") -> str:
+    """(40) to (42) on b; the bracket of gamma^2/sigma^2 is closed ``early``, before the last, or at the ``end``."""
+    u = f"({b})" if " " in b else b
+    off = f"({b} - (yhat @ {u})*yhat/m - (one @ {u})*one/m)"
+    return (
+        f"gamma**2/sigma**2 * (H @ {off} - (yhat @ H @ {off})*yhat/m - (one @ H @ {off})*one/m{early} - "
+        f"((yhat @ {u}) * {C('g')} + ({C('g')} @ {u})*yhat - 3/m * (g @ yhat) * (yhat @ {u})*yhat + "
+        f"(g @ yhat) * ({b} - (one @ {u})*one/m))/(m*gamma){end}"
+    )
+
+
+LINE_40_42 = f"B @ b == {right_of_40_42('b', end=')')}"
+LINE_40_42_CLOSED_EARLY = f"B @ b == {right_of_40_42('b', early=')')}"
+FROM_38_39 = follows(LINE_38_39, LINE_40_42)
+CLOSED_EARLY = (
+    "B @ b == gamma**2/sigma**2 * (H @ (b - (yhat @ b)*yhat/m - (one @ b)*one/m) - (yhat @ H @ (b - "
+    "(yhat @ b)*yhat/m - (one @ b)*one/m))*yhat/m - (one @ H @ (b - (yhat @ b)*yhat/m - (one @ "
+    f"b)*one/m))*one/m) - ((yhat @ b) * {C('g')} + ({C('g')} @ b)*yhat - 3/m * (g @ yhat) * (yhat @ "
+    "b)*yhat + (g @ yhat) * (b - (one @ b)*one/m))/(m*gamma)"
 )
 CLOSED_EARLY = Instance(
     y=(0, 0, 1),
@@ -156,7 +130,7 @@ CLAIMS = (
             refutation=EARLY,
             why="the brackets are unbalanced; this way of closing them contradicts the line before",
         ),
-        corrected=Corrected(says=LINE_40_42, proof=Proof(), text=CLOSED_ONCE),
+        corrected=Corrected(says=LINE_40_42, text=CLOSED_ONCE),
         gamma="!= 0",
         notation=(BRACKETS,),
         part_of="(40)-(42)",
@@ -187,7 +161,7 @@ CLAIMS = (
             refutation=EARLY,
             why="the brackets are unbalanced; this way of closing them contradicts the line before",
         ),
-        corrected=Corrected(says=LINE_40_42, proof=Proof(), text=CLOSED_ONCE),
+        corrected=Corrected(says=LINE_40_42, text=CLOSED_ONCE),
         gamma="!= 0",
         notation=(BRACKETS, "one y-hat lacks its index j"),
         part_of="(40)-(42)",

@@ -7,9 +7,12 @@ front of (49); it stands alone before (51).
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Corrected, Instance, Proof, Refutation
+from bnverify.theory.claim import Corrected, Instance, Refutation
+from bnverify.theory.claims.santurkar_2018.eq_38_42_hessian import right_of_40_42
 from bnverify.theory.claims.santurkar_2018.thm_4_2_2 import CLAIM as SECOND_PART
-from bnverify.theory.equation import equation, step, value
+from bnverify.theory.equation import centred as C
+from bnverify.theory.equation import equation, follows, step, value
+from bnverify.theory.equation import projected as P
 
 LINE_43 = r"""$$M\overline{\hat{g}_j} = 0\tag{43}$$"""
 LINE_44 = r"""$$\left(I - \frac{1}{m}\mathbf{M} - \frac{1}{m}\hat{\mathbf{y}}_j\hat{\mathbf{y}}_j^\top\right)^2 =
@@ -40,50 +43,21 @@ LINE_51 = r"""$$\frac{\partial \widehat{\mathcal{L}}}{\partial y_j}^{\top} \cdot
 \frac{\gamma^2}{\sigma^2} \left[\hat{\boldsymbol{g}}_j^{\top} \boldsymbol{H}_{jj} \hat{\boldsymbol{g}}_j -
 \frac{1}{m\gamma} \langle \hat{\boldsymbol{g}}_j, \hat{\boldsymbol{y}}_j \rangle \left\| \frac{\partial
 \widehat{\mathcal{L}}}{\partial y_j} \right\|^2 \right] \tag{51}$$"""
-LINE_47_TEXT = "v == gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)"
-LINE_48_49 = (
-    "v @ B @ v == gamma**4/sigma**4 * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ H "
-    "@ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) - gamma**3/(m*sigma**4) * ((g - "
-    "mean(g)*one) @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) * (g @ yhat)"
-)
-FROM_42_AND_47 = (
-    "(gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) @ (gamma**2/sigma**2 * "
-    "(H @ (gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) - (yhat @ "
-    "(gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))*yhat/m - (one @ "
-    "(gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))*one/m) - (yhat @ H @ "
-    "(gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) - (yhat @ (gamma/sigma "
-    "* (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))*yhat/m - (one @ (gamma/sigma * (g "
-    "- mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))*one/m))*yhat/m - (one @ H @ "
-    "(gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) - (yhat @ (gamma/sigma "
-    "* (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))*yhat/m - (one @ (gamma/sigma * (g "
-    "- mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))*one/m))*one/m - ((yhat @ (gamma/sigma * "
-    "(g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat))) * (g - mean(g)*one) + ((g - "
-    "mean(g)*one) @ (gamma/sigma * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))*yhat - "
-    "3/m * (g @ yhat) * (yhat @ (gamma/sigma * (g - mean(g)*one - (yhat @ (g - "
-    "mean(g)*one))/m*yhat)))*yhat + (g @ yhat) * (gamma/sigma * (g - mean(g)*one - (yhat @ (g - "
-    "mean(g)*one))/m*yhat) - (one @ (gamma/sigma * (g - mean(g)*one - (yhat @ (g - "
-    "mean(g)*one))/m*yhat)))*one/m))/(m*gamma))) == gamma**4/sigma**4 * ((g - mean(g)*one - (yhat "
-    "@ (g - mean(g)*one))/m*yhat) @ H @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) - "
-    "gamma**3/(m*sigma**4) * ((g - mean(g)*one) @ (g - mean(g)*one - (yhat @ (g - "
-    "mean(g)*one))/m*yhat)) * (g @ yhat)"
-)
-LINE_48_49_WITHOUT_SIGN = (
-    "v @ B @ v == gamma**4/sigma**4 * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ H "
-    "@ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) + gamma**3/(m*sigma**4) * ((g - "
-    "mean(g)*one) @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) * (g @ yhat)"
-)
-FROM_48_49 = (
-    "gamma**4/sigma**4 * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ H @ (g - "
-    "mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) - gamma**3/(m*sigma**4) * ((g - "
-    "mean(g)*one) @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) * (g @ yhat) == "
-    "gamma**2/sigma**2 * (v @ H @ v) - gamma/(m*sigma**2) * (g @ yhat) * (v @ v)"
-)
+LINE_47_TEXT = f"v == gamma/sigma * {P('g')}"
+FORM = f"gamma**4/sigma**4 * ({P('g')} @ H @ {P('g')})"
+REST = f"gamma**3/(m*sigma**4) * ({C('g')} @ {P('g')}) * (g @ yhat)"
+LINE_48_49, LINE_48_49_WITHOUT_SIGN = f"v @ B @ v == {FORM} - {REST}", f"v @ B @ v == {FORM} + {REST}"
+GRADIENT = f"gamma/sigma * {P('g')}"
+FROM_42_AND_47 = f"({GRADIENT}) @ ({right_of_40_42(GRADIENT, end=')')}) == {FORM} - {REST}"
+LINE_50_TEXT = "v @ B @ v == gamma**2/sigma**2 * (v @ H @ v) - gamma/(m*sigma**2) * (g @ yhat) * (v @ v)"
+FROM_48_49 = follows(LINE_48_49, LINE_50_TEXT)
 WITHOUT_SIGN = Instance(
     y=(0, 0, 1), g=(0, 1, 0), note="m = 3, a linear loss: the second term has the other sign"
 )
 WITHOUT_SIGN_GENERIC = Instance(
     y=(0, 0, 1), g=(0, 1, 0), H=((1, 0, 0), (0, 0, 0), (0, 0, 0)), note="the same with every term non-zero"
 )
+ONCE = "b - 1/m * (one @ b)*one - 1/m * (yhat @ b)*yhat"
 LOST_SIGN = "this copy lost the minus sign in front of (49); it is printed alone before (51)"
 WHOLE = "the form v'Bv as the difference (48) - (49)"
 
@@ -100,11 +74,7 @@ CLAIMS = (
         "The matrix of (33) is a projector",
         LINE_44,
         value(
-            (
-                "b - 1/m * (one @ b)*one - 1/m * (yhat @ b)*yhat - 1/m * (one @ (b - 1/m * (one @ b)*one - "
-                "1/m * (yhat @ b)*yhat))*one - 1/m * (yhat @ (b - 1/m * (one @ b)*one - 1/m * (yhat @ "
-                "b)*yhat))*yhat == b - 1/m * (one @ b)*one - 1/m * (yhat @ b)*yhat"
-            ),
+            f"{ONCE} - 1/m * (one @ ({ONCE}))*one - 1/m * (yhat @ ({ONCE}))*yhat == {ONCE}",
             "both sides on an arbitrary direction b",
         ),
         why="1 and y-hat are orthogonal and have norm sqrt(m); this needs eps = 0",
@@ -124,8 +94,8 @@ CLAIMS = (
         LINE_46,
         value(
             (
-                "g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat - mean(g - mean(g)*one - (yhat @ (g - "
-                "mean(g)*one))/m*yhat)*one == g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat"
+                f"g - mean(g)*one - (yhat @ {C('g')})/m*yhat - mean{P('g')}*one == g - mean(g)*one - (yhat @ "
+                f"{C('g')})/m*yhat"
             ),
             "both sides contracted with an arbitrary vector a",
         ),
@@ -138,7 +108,6 @@ CLAIMS = (
         value(LINE_47_TEXT, "the gradient of L^ in y, the right side being read as a column"),
         corrected=Corrected(
             says=LINE_47_TEXT,
-            proof=Proof(),
             text=r"as a column: $\frac{\gamma}{\sigma} \left(I - \frac{1}{m} \hat{y}_j \hat{y}_j^\top\right)"
             r" \overline{\hat{g}_j}$",
         ),
@@ -168,7 +137,6 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=LINE_48_49,
-            proof=Proof(),
             text=r"a minus sign in front: $- \frac{\gamma^3}{m\sigma^4}"
             r" \overline{\hat{g}_j}^\top \left(I - \frac{1}{m} \hat{y}_j \hat{y}_j^\top\right) \overline{\hat{g}_j}"
             r" \langle\hat{g}_j, \hat{y}_j\rangle$",
@@ -181,7 +149,7 @@ CLAIMS = (
         "The quadratic form in terms of the gradient",
         LINE_50,
         value(
-            ("v @ B @ v == gamma**2/sigma**2 * (v @ H @ v) - gamma/(m*sigma**2) * (g @ yhat) * (v @ v)"),
+            LINE_50_TEXT,
             "the form v'Bv",
         ),
         step(FROM_48_49, "from (48)-(49) with (47)"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bnverify.theory.claim import Corrected, Data, Instance, Proof, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.thm_c_1 import GENERIC as OTHER_INPUT
 from bnverify.theory.equation import equation, step, value
+from bnverify.theory.equation import projected as P
 from bnverify.theory.normalisations import IN_WEIGHTS
 
 LINE_52 = r"""$$\frac{\partial \mathcal{L}}{\partial W_{ij} \partial W_{kj}} = \boldsymbol{x}_i^\top \frac{\partial
@@ -33,28 +34,17 @@ LINE_58 = r"""$$\max_{||X|| \leq \lambda} \beta = \lambda^4 \hat{\mathbf{g}}_j^\
 LINE_52_PLAIN = "u @ HW @ w == (X @ u) @ H @ (X @ w)"
 LINE_52_WITH_HATS = "u @ HW @ w == (X @ u) @ (B @ X @ w)"
 FROM_53_TO_54 = "(X @ u) @ (B @ X @ w) == u @ T @ B @ X @ w"
-LINE_57_CENTRED = (
-    "dW @ HW @ dW == (X @ T @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) @ B @ (X @ T "
-    "@ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat))"
-)
-LINE_57_CORRECTED = (
-    "dW @ HW @ dW == gamma**2/sigma**2 * ((X @ T @ (g - mean(g)*one - (yhat @ (g - "
-    "mean(g)*one))/m*yhat)) @ B @ (X @ T @ (g - mean(g)*one - (yhat @ (g - "
-    "mean(g)*one))/m*yhat)))"
-)
+LINE_57_CENTRED = f"dW @ HW @ dW == (X @ T @ {P('g')}) @ B @ (X @ T @ {P('g')})"
+LINE_57_CORRECTED = f"dW @ HW @ dW == gamma**2/sigma**2 * ((X @ T @ {P('g')}) @ B @ (X @ T @ {P('g')}))"
 LINE_58_WITH_FACTOR = (
     "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) == lam**4 * (gamma**2/sigma**2) * ((g - "
     "(yhat @ g)/m*yhat) @ B @ (g - (yhat @ g)/m*yhat))"
 )
 LINE_58_CORRECTED = (
-    "lam**4 * (gamma**2/sigma**2) * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ B @ "
-    "(g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) <= max((X @ T @ v) @ B @ (X @ T @ v), "
+    f"lam**4 * (gamma**2/sigma**2) * ({P('g')} @ B @ {P('g')}) <= max((X @ T @ v) @ B @ (X @ T @ v), "
     "norm(X) <= lam)"
 )
-AT_THE_MULTIPLE = (
-    "gamma**2/sigma**2 * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ B @ (g - "
-    "mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) == v @ B @ v"
-)
+AT_THE_MULTIPLE = f"gamma**2/sigma**2 * ({P('g')} @ B @ {P('g')}) == v @ B @ v"
 SLOPE_ALONG_YHAT = "yhat @ B @ v == -(v @ v)/sigma"
 ORTHOGONAL = "yhat @ v == 0"
 SMALLEST_57 = Instance(
@@ -159,7 +149,6 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=LINE_57_CORRECTED,
-            proof=Proof(),
             text="the factor gamma^2/sigma^2 in front, and the centred gradient in both places",
             norm=IN_WEIGHTS,
         ),

@@ -7,7 +7,7 @@ carries its number too.
 from __future__ import annotations
 
 from bnverify.theory.claim import Data
-from bnverify.theory.equation import equation, step, value
+from bnverify.theory.equation import equation, follows, step, value
 
 LINE_59 = r"""$$\left| \left| W_0 - \widehat{W} \right| \right|^2 - \left| |W_0 - W^*| \right|^2 = \left| |W_0 - kW^*|
 \right|^2 - \left| |W_0 - W^*| \right|^2 \tag{59}$$"""
@@ -15,20 +15,16 @@ LINE_60 = r"""$$= \left(\left| |W_0| \right|^2 - k^2 \left| |W^*| \right|^2 \rig
 \left| |W^*| \right|^2 + \left| |W^*| \right|^2 \right) \tag{60}$$"""
 LINE_61 = r"""$$= 2k ||W^*||^2 - k^2 ||W^*||^2 - ||W^*||^2 \tag{61}$$"""
 LINE_62 = r"""$$= -||W^*||^2 \cdot (1-k)^2 \tag{62}$$"""
-FROM_60_TO_61 = (
-    "W0 @ W0 - ((Wstar @ W0)/(Wstar @ Wstar))**2 * (Wstar @ Wstar) - (W0 @ W0 - 2 * ((Wstar @ "
-    "W0)/(Wstar @ Wstar)) * (Wstar @ Wstar) + Wstar @ Wstar) == 2 * ((Wstar @ W0)/(Wstar @ "
-    "Wstar)) * (Wstar @ Wstar) - ((Wstar @ W0)/(Wstar @ Wstar))**2 * (Wstar @ Wstar) - Wstar @ "
-    "Wstar"
+W_HAT, K, SQUARE = (
+    "(W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar)",
+    "((Wstar @ W0)/(Wstar @ Wstar))",
+    "(Wstar @ Wstar)",
 )
-FROM_61_TO_62 = (
-    "2 * ((Wstar @ W0)/(Wstar @ Wstar)) * (Wstar @ Wstar) - ((Wstar @ W0)/(Wstar @ Wstar))**2 * "
-    "(Wstar @ Wstar) - Wstar @ Wstar == -(Wstar @ Wstar) * (1 - (Wstar @ W0)/(Wstar @ Wstar))**2"
-)
-AS_LEMMA = (
-    "-(Wstar @ Wstar) * (1 - (Wstar @ W0)/(Wstar @ Wstar))**2 == -1/(Wstar @ Wstar) * (Wstar @ "
-    "Wstar - Wstar @ W0)**2"
-)
+GAIN = f"{W_HAT} @ {W_HAT} - (W0 - Wstar) @ (W0 - Wstar)"
+TEXT_60 = f"{GAIN} == W0 @ W0 - {K}**2 * {SQUARE} - (W0 @ W0 - 2 * {K} * {SQUARE} + Wstar @ Wstar)"
+TEXT_61 = f"{GAIN} == 2 * {K} * {SQUARE} - {K}**2 * {SQUARE} - Wstar @ Wstar"
+TEXT_62 = f"{GAIN} == -{SQUARE} * (1 - (Wstar @ W0)/(Wstar @ Wstar))**2"
+AS_LEMMA = follows(TEXT_62, f"{GAIN} == -1/{SQUARE} * (Wstar @ Wstar - Wstar @ W0)**2")
 VECTORS = Data(
     quantifiers="for all W0 and all W* != 0",
     fixed="nothing",
@@ -45,11 +41,7 @@ CLAIMS = (
         "The gain in distance",
         LINE_59,
         value(
-            (
-                "(W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) @ (W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) - (W0 "
-                "- Wstar) @ (W0 - Wstar) == (W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) @ (W0 - (Wstar @ "
-                "W0)/(Wstar @ Wstar)*Wstar) - (W0 - Wstar) @ (W0 - Wstar)"
-            ),
+            f"{GAIN} == {GAIN}",
             "W-hat := k W* inserted",
             norm="identity",
             data=VECTORS,
@@ -65,11 +57,7 @@ CLAIMS = (
         "The gain in distance, opened",
         LINE_60,
         value(
-            (
-                "(W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) @ (W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) - (W0 "
-                "- Wstar) @ (W0 - Wstar) == W0 @ W0 - ((Wstar @ W0)/(Wstar @ Wstar))**2 * (Wstar @ Wstar) - "
-                "(W0 @ W0 - 2 * ((Wstar @ W0)/(Wstar @ Wstar)) * (Wstar @ Wstar) + Wstar @ Wstar)"
-            ),
+            TEXT_60,
             "the gain |W0 - k W*|^2 - |W0 - W*|^2",
             norm="identity",
             data=VECTORS,
@@ -83,17 +71,19 @@ CLAIMS = (
         "The gain in distance, collected",
         LINE_61,
         value(
-            (
-                "(W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) @ (W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) - (W0 "
-                "- Wstar) @ (W0 - Wstar) == 2 * ((Wstar @ W0)/(Wstar @ Wstar)) * (Wstar @ Wstar) - ((Wstar @ "
-                "W0)/(Wstar @ Wstar))**2 * (Wstar @ Wstar) - Wstar @ Wstar"
-            ),
+            TEXT_61,
             "the gain |W0 - k W*|^2 - |W0 - W*|^2",
             norm="identity",
             data=VECTORS,
             needs=NOT_ZERO,
         ),
-        step(FROM_60_TO_61, "from (60): |W0|^2 cancels", norm="identity", data=VECTORS, needs=NOT_ZERO),
+        step(
+            follows(TEXT_60, TEXT_61),
+            "from (60): |W0|^2 cancels",
+            norm="identity",
+            data=VECTORS,
+            needs=NOT_ZERO,
+        ),
         assumptions=NONZERO,
         notation=("this copy has a torn line before it, L^2 |W*|^2 |W*|^2, with the number (61) as well",),
     ),
@@ -102,16 +92,13 @@ CLAIMS = (
         "The gain in distance as a square",
         LINE_62,
         value(
-            (
-                "(W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) @ (W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) - (W0 "
-                "- Wstar) @ (W0 - Wstar) == -(Wstar @ Wstar) * (1 - (Wstar @ W0)/(Wstar @ Wstar))**2"
-            ),
+            TEXT_62,
             "the gain |W0 - k W*|^2 - |W0 - W*|^2",
             norm="identity",
             data=VECTORS,
             needs=NOT_ZERO,
         ),
-        step(FROM_61_TO_62, "from (61): a square", norm="identity", data=VECTORS, needs=NOT_ZERO),
+        step(follows(TEXT_61, TEXT_62), "from (61): a square", norm="identity", data=VECTORS, needs=NOT_ZERO),
         step(
             AS_LEMMA,
             "to the lemma: -|W*|^2 (1 - k)^2 = -(|W*|^2 - <W*, W0>)^2/|W*|^2",

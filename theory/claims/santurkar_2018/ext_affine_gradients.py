@@ -6,9 +6,8 @@ nothing is removed, and the additive term of Theorem 4.2 vanishes with it.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
+from bnverify.theory.claim import SCOPE, Claim, Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
 
-SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
 WHERE = "beyond the sources: the gradients of gamma and beta"
 BETA_GRADIENT = "dbeta == one @ g"
 GAMMA_GRADIENT = "dgamma == g @ yhat"
@@ -43,8 +42,6 @@ def _identity(slug: str, title: str, says: str, why: str, eps: bool = False) -> 
         id=f"ext-affine-gradients.{slug}",
         title=title,
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="identity",
@@ -102,8 +99,6 @@ CLAIMS = (
         id="ext-affine-gradients.stationary",
         title="At a point stationary in beta and gamma there is no reduction",
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="both-stationary",
@@ -136,7 +131,6 @@ CLAIMS = (
                 Instance(y=(0, 1), g=(1, 1), note="the gradient of beta is not 0"),
             ),
         ),
-        scope=SCOPE,
         why="for gamma != 0 the condition is also necessary",
         remarks=(
             "Both gradients are zero at every minimum over (y, gamma, beta), so the reductions of Theorem 4.1 are "
@@ -147,8 +141,6 @@ CLAIMS = (
         id="ext-affine-gradients.curvature-stationary",
         title="Where gamma is stationary the curvature along the gradient is only rescaled",
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="not-rising",
@@ -167,7 +159,6 @@ CLAIMS = (
                 Instance(y=(0, 0, 1), g=(0, 1, 1), note="the loss rises with gamma, and H = 0"),
             ),
         ),
-        scope=SCOPE,
         why="where v != 0 the condition is also necessary: the slack is -gamma dL^/dgamma |v|^2 / (m sigma^2)",
     ),
 )

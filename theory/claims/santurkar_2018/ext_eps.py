@@ -11,6 +11,7 @@ from typing import Any
 from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.fact_c_1 import PRINTED as FACT_C_1
 from bnverify.theory.claims.santurkar_2018.fact_c_2 import LINE_1
+from bnverify.theory.equation import projected as P
 
 SCOPE = (("m", ">= 1"), ("gamma", "any real"), ("sigma", ">= 0"), ("eps", "> 0"))
 ANY_EPS = Data(quantifiers="for all y, gamma, beta, eps > 0 and every twice differentiable L")
@@ -18,16 +19,12 @@ GRADIENT = "v == gamma/s * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)
 GRADIENT_NORM = "v @ v == gamma**2/s**2 * (g @ g - (one @ g)**2/m - (2 - rho)/m * (g @ yhat)**2)"
 ALONG_YHAT = "yhat @ v == gamma/s * (1 - rho) * (g @ yhat)"
 HESSIAN = (
-    "B @ b == gamma**2/s**2 * (H @ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat) - mean(H "
-    "@ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat))*one - (yhat @ (H @ (b - mean(b)*one "
-    "- (yhat @ (b - mean(b)*one))/m*yhat) - mean(H @ (b - mean(b)*one - (yhat @ (b - "
-    "mean(b)*one))/m*yhat))*one))/m*yhat) - gamma/(m*s**2) * ((yhat @ b) * (g - mean(g)*one - "
-    "(yhat @ (g - mean(g)*one))/m*yhat) + ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) "
-    "@ b)*yhat + (g @ yhat) * (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat))"
+    f"B @ b == gamma**2/s**2 * (H @ {P('b')} - mean(H @ {P('b')})*one - (yhat @ (H @ {P('b')} - "
+    f"mean(H @ {P('b')})*one))/m*yhat) - gamma/(m*s**2) * ((yhat @ b) * {P('g')} + ({P('g')} @ "
+    f"b)*yhat + (g @ yhat) * {P('b')})"
 )
 QUADRATIC_FORM = (
-    "v @ B @ v == gamma**2/s**2 * ((v - mean(v)*one - (yhat @ (v - mean(v)*one))/m*yhat) @ H @ (v "
-    "- mean(v)*one - (yhat @ (v - mean(v)*one))/m*yhat)) - gamma/(m*s**2) * (g @ yhat) * ((3 - "
+    f"v @ B @ v == gamma**2/s**2 * ({P('v')} @ H @ {P('v')}) - gamma/(m*s**2) * (g @ yhat) * ((3 - "
     "2*rho) * (v @ v) - gamma**2/s**2 * (1 - rho)**2 * (g @ yhat)**2/m)"
 )
 FACT_C_1_WITH_S = "v == gamma/(m*s) * (m*g - (one @ g)*one - (g @ yhat)*yhat)"
@@ -57,8 +54,6 @@ def _formula(slug: str, title: str, says: str, why: str, steps: tuple[Step, ...]
         id=f"ext-eps.{slug}",
         title=title,
         where="beyond the sources: BatchNorm with eps > 0",
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="formula",
@@ -78,8 +73,6 @@ def _two_scales(slug: str, title: str, with_s: Any, with_sigma: Any, instance: I
         id=f"ext-eps.{slug}",
         title=title,
         where="beyond the sources: BatchNorm with eps > 0",
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="sigma-read-as-s",
@@ -117,8 +110,6 @@ CLAIMS = (
         id="ext-eps.bounded",
         title="With eps > 0 the gradient is bounded, whatever y is",
         where="beyond the sources: BatchNorm with eps > 0",
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="any-activations",

@@ -37,8 +37,6 @@ CORRECTED_4_1 = Claim(
     id="ext-eps.thm-4.1",
     title="Theorem 4.1 with 1/m, at eps > 0",
     where=WHERE,
-    kind="extension",
-    quotation="",
     readings=(
         Reading(
             slug="sigma-read-as-s",
@@ -64,7 +62,6 @@ PRINTED_4_1 = Claim(
     id="ext-eps.thm-4.1-printed",
     title="Theorem 4.1 as printed, with 1/sqrt(m), at eps > 0",
     where=WHERE,
-    kind="extension",
     quotation=thm_4_1.QUOTATION,
     readings=(
         Reading(

@@ -10,6 +10,7 @@ from bnverify.theory.claim import Claim, Corrected, Hypothesis, Instance, Proof,
 from bnverify.theory.claims.santurkar_2018 import thm_4_2_1, thm_4_2_2
 from bnverify.theory.claims.santurkar_2018.ext_eps import ANY_EPS, QUADRATIC_FORM, SCOPE
 from bnverify.theory.claims.santurkar_2018.ext_eps_thm_4_1 import LARGE_VARIANCE, SIGMA_KEPT, WHERE
+from bnverify.theory.equation import projected as P
 
 FIRST_PART_WITH_S = "v @ B @ v <= gamma**2/s**2 * (v @ H @ v) - gamma/(m*s**2) * (g @ yhat) * (v @ v)"
 SECOND_PART_WITH_S = "v @ B @ v <= gamma**2/s**2 * (g @ H @ g - 1/(m*gamma) * (g @ yhat) * (v @ v))"
@@ -21,18 +22,12 @@ SIGN_TEXT = "0 <= gamma * (g @ yhat)"
 DAMPING_LOWERS = Hypothesis(
     "damping-lowers",
     r"(Pv)^\top H (Pv) \le v^\top H v",
-    (
-        "(v - mean(v)*one - (yhat @ (v - mean(v)*one))/m*yhat) @ H @ (v - mean(v)*one - (yhat @ (v - "
-        "mean(v)*one))/m*yhat) <= v @ H @ v"
-    ),
+    (f"{P('v')} @ H @ {P('v')} <= v @ H @ v"),
 )
 DAMPED_NOT_INCREASED = Hypothesis(
     "relative-norms",
     r"(Pv)^\top H (Pv) \le g^\top H g",
-    (
-        "(v - mean(v)*one - (yhat @ (v - mean(v)*one))/m*yhat) @ H @ (v - mean(v)*one - (yhat @ (v - "
-        "mean(v)*one))/m*yhat) <= g @ H @ g"
-    ),
+    (f"{P('v')} @ H @ {P('v')} <= g @ H @ g"),
 )
 SIGN = Hypothesis("sign", r"\gamma \langle g, \hat{y}\rangle \ge 0", SIGN_TEXT)
 SMALL_VARIANCE = Hypothesis("small-variance", r"\rho \le 2/3, that is \sigma^2 \le 2 \epsilon", "3*rho <= 2")
@@ -58,7 +53,6 @@ FIRST_PART = Claim(
     id="ext-eps.thm-4.2.1",
     title="Theorem 4.2, first part, at eps > 0",
     where=WHERE,
-    kind="extension",
     quotation=thm_4_2_1.QUOTATION,
     readings=(
         Reading(
@@ -128,7 +122,6 @@ FIRST_PART = Claim(
     ),
     corrected=Corrected(
         says=QUADRATIC_FORM,
-        proof=Proof(),
         text="an equality again: H acts on the damped gradient P v, and the additive term has two parts",
     ),
     scope=SCOPE,
@@ -138,7 +131,6 @@ SECOND_PART = Claim(
     id="ext-eps.thm-4.2.2",
     title="Theorem 4.2, second part, at eps > 0",
     where=WHERE,
-    kind="extension",
     quotation=thm_4_2_2.QUOTATION,
     readings=(
         Reading(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018 import ext_layer
+from bnverify.theory.equation import projected as P
 from bnverify.theory.normalisations import NORMALISATIONS, two_units
 
 WHERE = "beyond the sources: normalisation within one sample"
@@ -43,8 +44,6 @@ def _formula(
         id=f"ext-groups.{slug}",
         title=title,
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="formula",
@@ -84,13 +83,9 @@ CLAIMS = (
         "layer-norm-hessian",
         "The Hessian through LayerNorm",
         (
-            "B @ b == (D @ H @ D @ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat) - mean(D @ H @ D "
-            "@ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat))*one - (yhat @ (D @ H @ D @ (b - "
-            "mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat) - mean(D @ H @ D @ (b - mean(b)*one - (yhat "
-            "@ (b - mean(b)*one))/m*yhat))*one))/m*yhat)/s**2 - ((yhat @ b) * (D @ g - mean(D @ g)*one - "
-            "(yhat @ (D @ g - mean(D @ g)*one))/m*yhat) + ((D @ g - mean(D @ g)*one - (yhat @ (D @ g - "
-            "mean(D @ g)*one))/m*yhat) @ b)*yhat + ((D @ g) @ yhat) * (b - mean(b)*one - (yhat @ (b - "
-            "mean(b)*one))/m*yhat))/(m*s**2)"
+            f"B @ b == (D @ H @ D @ {P('b')} - mean(D @ H @ D @ {P('b')})*one - (yhat @ (D @ H @ D @ {P('b')} "
+            f"- mean(D @ H @ D @ {P('b')})*one))/m*yhat)/s**2 - ((yhat @ b) * {P('D @ g')} + ({P('D @ g')} @ "
+            f"b)*yhat + ((D @ g) @ yhat) * {P('b')})/(m*s**2)"
         ),
         "layer-norm",
         "equation (40) with D H D and D g",
@@ -155,8 +150,6 @@ CLAIMS = (
         id="ext-groups.thm-4.1",
         title="Theorem 4.1 for LayerNorm with the reductions of g instead of D g",
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="largest-gamma",
@@ -170,7 +163,6 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=LAYER_NORM_GRADIENT,
-            proof=Proof(),
             text="the reductions are those of D g",
             norm="layer-norm",
         ),
@@ -181,8 +173,6 @@ CLAIMS = (
         id="ext-groups.rms-norm-mean",
         title="Theorem 4.1 for RMSNorm with the reduction of the mean",
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="both-reductions",
@@ -202,7 +192,6 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=RMS_NORM_GRADIENT,
-            proof=Proof(),
             text="without the reduction of the mean",
             norm="rms-norm-elementwise",
         ),
@@ -213,8 +202,6 @@ CLAIMS = (
         id="ext-groups.stationary",
         title="Do the reductions vanish where gamma and beta are stationary and samples share them?",
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="two-samples",

@@ -97,8 +97,6 @@ def _formula(
         id=f"ext-layer.{slug}",
         title=title,
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="formula",
@@ -139,8 +137,6 @@ CLAIMS = (
         id="ext-layer.thm-4.2.2",
         title="Theorem 4.2, second part, for a whole layer",
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="unit-by-unit",
@@ -176,16 +172,14 @@ CLAIMS = (
         id="ext-layer.convolution",
         title="Convolutions: the batch is N H W, the input the matrix of patches",
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="activations",
                 summary="a channel is a unit of m = N H W samples: nothing changes in y",
                 says=GRADIENT_OF_UNIT,
                 data=Data(parameters="activations of one channel, all positions of all samples"),
-                proof=Proof(),
                 norm=NORM,
+                proof=Proof(),
             ),
             Reading(
                 slug="shared-weights",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation
+from bnverify.theory.equation import centred as C
 
 QUOTATION = r"""we study schemes that fix the first order moment of the activations, as BatchNorm does, and then
 normalizes them by the average of their $\ell_p$-norm (*before* shifting the mean), for $p = 1, 2, \infty$. ... Also,
@@ -19,20 +20,19 @@ WHERE = "beyond the sources: Theorem 4.1 for the l_p normalisations of Section 3
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("n", "> 0"), ("eps", ">= 0"))
 REDUCTION = "v @ v <= gamma**2/n**2 * ((g - mean(g)*one) @ (g - mean(g)*one))"
 REDUCTION_OF_A_PAIR = (
-    "v_j @ v_j + v_k @ v_k <= scale**2/n**2 * ((g_j - mean(g_j)*one) @ (g_j - mean(g_j)*one) + "
-    "(g_k - mean(g_k)*one) @ (g_k - mean(g_k)*one))"
+    f"v_j @ v_j + v_k @ v_k <= scale**2/n**2 * ({C('g_j')} @ {C('g_j')} + {C('g_k')} @ {C('g_k')})"
 )
 REDUCTION_OF_A_LAYER = "v @ v <= gamma**2/n**2 * ((C @ g) @ (C @ g))"
 GRADIENT_NORM = (
-    "v @ v == gamma**2/n**2 * ((g - mean(g)*one) @ (g - mean(g)*one) - 2 * (g @ yhat) * (nu @ (g "
-    "- mean(g)*one)) + (nu @ nu) * (g @ yhat)**2)"
+    f"v @ v == gamma**2/n**2 * ({C('g')} @ {C('g')} - 2 * (g @ yhat) * (nu @ {C('g')}) + (nu @ nu) * "
+    "(g @ yhat)**2)"
 )
 GRADIENT_NORM_OF_A_LAYER = (
     "v @ v == gamma**2/n**2 * ((C @ g) @ (C @ g) - 2 * (g @ yhat) * (nu @ C @ g) + (nu @ nu) * (g @ yhat)**2)"
 )
 GRADIENT_NORM_L1 = (
-    "v @ v == gamma**2/n**2 * (g @ g - (one @ g)**2/m - 2/m * (g @ yhat) * (sgn @ (g - "
-    "mean(g)*one)) + (g @ yhat)**2/m)"
+    f"v @ v == gamma**2/n**2 * (g @ g - (one @ g)**2/m - 2/m * (g @ yhat) * (sgn @ {C('g')}) + (g @ "
+    "yhat)**2/m)"
 )
 GRADIENT_NORM_L2 = "v @ v == gamma**2/n**2 * (g @ g - (one @ g)**2/m - (1 + eps/n**2)/m * (g @ yhat)**2)"
 GRADIENT_NORM_LINF = (
@@ -114,10 +114,9 @@ def _claim(p: str, title: str, readings: tuple[Reading, ...], corrected: str, wh
         id=f"ext-lp.l{p}",
         title=title,
         where=WHERE,
-        kind="extension",
         quotation=QUOTATION,
         readings=readings,
-        corrected=Corrected(says=corrected, proof=Proof(), text=text, norm=f"l{p}-norm"),
+        corrected=Corrected(says=corrected, text=text, norm=f"l{p}-norm"),
         scope=SCOPE,
         why=why,
         remarks=(
@@ -200,7 +199,6 @@ CLAIMS = (
         id="ext-lp.shared",
         title="One divisor for a whole layer: where the additive term is a reduction",
         where=WHERE,
-        kind="extension",
         quotation=QUOTATION,
         readings=(
             Reading(
@@ -216,7 +214,6 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=GRADIENT_NORM_OF_A_LAYER,
-            proof=Proof(),
             text="the exact bracket for any divisor",
             norm="shared-smooth-norm",
         ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.ext_lp import GRADIENT_NORM, GRADIENT_NORM_OF_A_LAYER, WHERE
+from bnverify.theory.equation import centred as C
 
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("n", "> 0"), ("eps", "= 0"))
 ANY_NORM = Data(
@@ -37,10 +38,7 @@ FORM_LINF = (
     "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one - d(n, y, v)*yhat) @ H @ (v - mean(v)*one - "
     "d(n, y, v)*yhat)) - 2/n*d(n, y, v) * (v @ v)"
 )
-FORM_L2 = (
-    "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one) @ H @ (v - mean(v)*one)) - gamma/(m*n**2) * "
-    "(g @ yhat) * (v @ v)"
-)
+FORM_L2 = f"v @ B @ v == gamma**2/n**2 * ({C('v')} @ H @ {C('v')}) - gamma/(m*n**2) * (g @ yhat) * (v @ v)"
 FIRST_PART_L2 = "v @ B @ v <= gamma**2/n**2 * (v @ H @ v) - gamma/(m*n**2) * (g @ yhat) * (v @ v)"
 ALONG_Y = "y @ v == 0"
 HESSIAN_OF_Y = "B @ y == -v"
@@ -65,8 +63,6 @@ def _formula(slug: str, title: str, readings: tuple[Reading, ...], why: str) -> 
         id=f"ext-lp.{slug}",
         title=title,
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=readings,
         scope=SCOPE,
         why=why,
@@ -125,8 +121,6 @@ CLAIMS = (
         id="ext-lp.thm-4.2.1",
         title="Theorem 4.2, first part, for the l_2 normalisation",
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="as-printed",
@@ -140,9 +134,7 @@ CLAIMS = (
                 norm="l2-norm",
             ),
         ),
-        corrected=Corrected(
-            says=FORM_L2, proof=Proof(), text="an equality with H at v minus its mean", norm="l2-norm"
-        ),
+        corrected=Corrected(says=FORM_L2, text="an equality with H at v minus its mean", norm="l2-norm"),
         scope=SCOPE,
         why="the norm is taken before the shift, so v has a mean, which the shift removes",
     ),
@@ -160,8 +152,6 @@ CLAIMS = (
         id="ext-lp.translation",
         title="Does the gradient sum to zero, as through BatchNorm?",
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="as-through-batchnorm",
@@ -174,7 +164,6 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=SUM_OF_GRADIENT,
-            proof=Proof(),
             text="the sum is -(gamma/n) <g,y-hat> <1,nu>",
             norm="smooth-norm",
         ),

@@ -8,6 +8,7 @@ where the gradient vanishes. With eps > 0 the direction y-hat has curvature of i
 from __future__ import annotations
 
 from bnverify.theory.claim import (
+    SCOPE,
     Claim,
     Corrected,
     Data,
@@ -18,9 +19,9 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
+from bnverify.theory.equation import projected as P
 
 WHERE = "beyond the sources: the eigenvalues of the Hessian in y"
-SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
 ANY_EPS = (*SCOPE[:3], ("eps", "> 0"))
 IN_Y = Data(quantifiers="for all y, gamma, beta and every twice differentiable L", varies="the direction")
 OF_ONE = "B @ one == 0"
@@ -28,15 +29,12 @@ OF_YHAT = "B @ yhat == -1/sigma*v"
 OF_Y = "B @ y == -v"
 FLAT_ALONG_YHAT = "yhat @ B @ yhat == 0"
 OF_V = (
-    "B @ v == gamma**2/sigma**2 * (H @ v - mean(H @ v)*one - (yhat @ (H @ v - mean(H @ "
-    "v)*one))/m*yhat) - gamma * (g @ yhat)/(m*sigma**2)*v - (v @ v)/(m*sigma)*yhat"
+    f"B @ v == gamma**2/sigma**2 * {P('H @ v')} - gamma * (g @ yhat)/(m*sigma**2)*v - (v @ v)/(m*sigma)*yhat"
 )
 DECOMPOSITION = (
-    "B @ b == gamma**2/sigma**2 * (H @ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat) - "
-    "mean(H @ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat))*one - (yhat @ (H @ (b - "
-    "mean(b)*one - (yhat @ (b - mean(b)*one))/m*yhat) - mean(H @ (b - mean(b)*one - (yhat @ (b - "
-    "mean(b)*one))/m*yhat))*one))/m*yhat) - gamma * (g @ yhat)/(m*sigma**2) * (b - mean(b)*one - "
-    "(yhat @ (b - mean(b)*one))/m*yhat) - ((yhat @ b)*v + (v @ b)*yhat)/(m*sigma)"
+    f"B @ b == gamma**2/sigma**2 * (H @ {P('b')} - mean(H @ {P('b')})*one - (yhat @ (H @ {P('b')} - "
+    f"mean(H @ {P('b')})*one))/m*yhat) - gamma * (g @ yhat)/(m*sigma**2) * {P('b')} - ((yhat @ b)*v + "
+    "(v @ b)*yhat)/(m*sigma)"
 )
 MINOR = "(yhat @ B @ yhat) * (v @ B @ v) - (yhat @ B @ v)**2 == -(v @ v)**2/sigma**2"
 MINOR_NOT_POSITIVE = "(yhat @ B @ yhat) * (v @ B @ v) - (yhat @ B @ v)**2 < 0"
@@ -59,8 +57,8 @@ CURVATURE_LEFT_OUT = (
     f"-gamma**2*m/sigma * ({EIGENVALUE}) * ((yhat @ given0)/m) * yhat",
 )
 OF_YHAT_EPS = (
-    "B @ yhat == gamma**2/s**2 * (1 - rho) * (H @ yhat - mean(H @ yhat)*one - (yhat @ (H @ yhat - "
-    "mean(H @ yhat)*one))/m*yhat) - rho/s*v - 2*gamma/(m*s**2) * (1 - rho) * (g @ yhat)*yhat"
+    f"B @ yhat == gamma**2/s**2 * (1 - rho) * {P('H @ yhat')} - rho/s*v - 2*gamma/(m*s**2) * (1 - "
+    "rho) * (g @ yhat)*yhat"
 )
 ALONG_YHAT_EPS = (
     "yhat @ B @ yhat == gamma**2/s**2 * (1 - rho)**2 * (yhat @ H @ yhat) - 3*gamma/s**2*rho * (1 "
@@ -88,8 +86,6 @@ def _formula(
         id=f"ext-spectrum.{slug}",
         title=title,
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="formula",
@@ -151,8 +147,6 @@ CLAIMS = (
         id="ext-spectrum.convexity",
         title="Is the loss convex in y where it is convex in z?",
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="along-every-direction",
@@ -174,10 +168,8 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=MINOR,
-            proof=Proof(),
             text="nowhere where v != 0: the principal minor of B on y-hat and v is negative",
         ),
-        scope=SCOPE,
         why="BatchNorm makes every loss with a gradient non-convex in y",
     ),
     _formula(
@@ -208,8 +200,6 @@ CLAIMS = (
         id="ext-spectrum.eps-indefinite",
         title="Is B indefinite wherever the gradient is not zero, at eps > 0 too?",
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="minor",
@@ -225,7 +215,6 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=ALONG_YHAT_EPS,
-            proof=Proof(),
             text="B can be positive semi-definite: at m = 2 it is y-hat'B y-hat times a projector",
         ),
         scope=ANY_EPS,
@@ -235,8 +224,6 @@ CLAIMS = (
         id="ext-spectrum.eps-positive",
         title="There are points with eps > 0, v != 0 and B positive semi-definite",
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="two-samples",

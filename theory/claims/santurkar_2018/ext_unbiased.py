@@ -7,6 +7,7 @@ keeps its 1/m. PyTorch normalises with the biased variance and keeps the unbiase
 from __future__ import annotations
 
 from bnverify.theory.claim import (
+    SCOPE,
     Claim,
     Corrected,
     Data,
@@ -18,22 +19,21 @@ from bnverify.theory.claim import (
     Step,
 )
 from bnverify.theory.claims.santurkar_2018 import fact_c_1, fact_c_2, thm_4_1, thm_4_2_1
+from bnverify.theory.equation import centred as C
 
 WHERE = "beyond the sources: BatchNorm with the unbiased variance"
-SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
 UNBIASED = Data(fixed="gamma, beta; sigma is the unbiased standard deviation")
 JACOBIAN = "d(yhat, y, b) == (b - mean(b)*one - (yhat @ b)/(m - 1)*yhat)/sigma"
 GRADIENT = "v == gamma/(m*sigma) * (m*g - (one @ g)*one - m/(m - 1) * (g @ yhat)*yhat)"
 GRADIENT_NORM = "v @ v == gamma**2/s**2 * (g @ g - (one @ g)**2/m - (2 - rho)/(m - 1) * (g @ yhat)**2)"
 GRADIENT_NORM_EPS_0 = "v @ v == gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/(m - 1))"
 HESSIAN = (
-    "B @ b == gamma**2/sigma**2 * (H @ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/(m - "
-    "1)*yhat) - mean(H @ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/(m - 1)*yhat))*one - (yhat "
-    "@ (H @ (b - mean(b)*one - (yhat @ (b - mean(b)*one))/(m - 1)*yhat) - mean(H @ (b - "
-    "mean(b)*one - (yhat @ (b - mean(b)*one))/(m - 1)*yhat))*one))/(m - 1)*yhat) - gamma/((m - "
-    "1)*sigma**2) * ((yhat @ b) * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/(m - 1)*yhat) + "
-    "((g - mean(g)*one - (yhat @ (g - mean(g)*one))/(m - 1)*yhat) @ b)*yhat + (g @ yhat) * (b - "
-    "mean(b)*one - (yhat @ (b - mean(b)*one))/(m - 1)*yhat))"
+    f"B @ b == gamma**2/sigma**2 * (H @ (b - mean(b)*one - (yhat @ {C('b')})/(m - 1)*yhat) - mean(H @ "
+    f"(b - mean(b)*one - (yhat @ {C('b')})/(m - 1)*yhat))*one - (yhat @ (H @ (b - mean(b)*one - (yhat "
+    f"@ {C('b')})/(m - 1)*yhat) - mean(H @ (b - mean(b)*one - (yhat @ {C('b')})/(m - "
+    "1)*yhat))*one))/(m - 1)*yhat) - gamma/((m - 1)*sigma**2) * ((yhat @ b) * (g - mean(g)*one - "
+    f"(yhat @ {C('g')})/(m - 1)*yhat) + ((g - mean(g)*one - (yhat @ {C('g')})/(m - 1)*yhat) @ b)*yhat "
+    f"+ (g @ yhat) * (b - mean(b)*one - (yhat @ {C('b')})/(m - 1)*yhat))"
 )
 QUADRATIC_FORM = (
     "v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v) - gamma/((m - 1)*sigma**2) * (g @ yhat) * (v @ v)"
@@ -54,8 +54,6 @@ def _formula(
         id=f"ext-unbiased.{slug}",
         title=title,
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="formula",
@@ -76,7 +74,6 @@ def _fact(slug: str, title: str, printed: str, corrected: str, quotation: str) -
         id=f"ext-unbiased.{slug}",
         title=title,
         where=WHERE,
-        kind="extension",
         quotation=quotation,
         readings=(
             Reading(
@@ -88,10 +85,7 @@ def _fact(slug: str, title: str, printed: str, corrected: str, quotation: str) -
                 norm="unbiased",
             ),
         ),
-        corrected=Corrected(
-            says=corrected, proof=Proof(), text="1/(m - 1) in the term of y-hat", norm="unbiased"
-        ),
-        scope=SCOPE,
+        corrected=Corrected(says=corrected, text="1/(m - 1) in the term of y-hat", norm="unbiased"),
         why="the term of y-hat needs 1/(m - 1)",
     )
 
@@ -118,7 +112,6 @@ CLAIMS = (
         id="ext-unbiased.thm-4.1",
         title="Theorem 4.1 with the unbiased variance",
         where=WHERE,
-        kind="extension",
         quotation=thm_4_1.QUOTATION,
         readings=(
             Reading(
@@ -154,11 +147,9 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=GRADIENT_NORM_EPS_0,
-            proof=Proof(),
             text="with 1/(m - 1) an equality; with 1/m a true bound that is not tight",
             norm="unbiased",
         ),
-        scope=SCOPE,
         why="1/(m - 1) where 1/sqrt(m) is printed; as printed it fails for every m >= 3 with <g, y-hat> != 0",
         remarks=("At m = 2, where the gradient through BatchNorm is 0, the printed bound happens to hold.",),
     ),
@@ -166,7 +157,6 @@ CLAIMS = (
         id="ext-unbiased.thm-4.2.1",
         title="Theorem 4.2, first part, with the unbiased variance",
         where=WHERE,
-        kind="extension",
         quotation=thm_4_2_1.QUOTATION,
         readings=(
             Reading(
@@ -198,10 +188,7 @@ CLAIMS = (
                 why="a condition of ours: the words do not name it",
             ),
         ),
-        corrected=Corrected(
-            says=QUADRATIC_FORM, proof=Proof(), text="with 1/(m - 1) an equality", norm="unbiased"
-        ),
-        scope=SCOPE,
+        corrected=Corrected(says=QUADRATIC_FORM, text="with 1/(m - 1) an equality", norm="unbiased"),
         why="with 1/m it holds exactly where gamma <g, y-hat> >= 0 or v = 0",
     ),
 )

@@ -8,6 +8,7 @@ in weight space as equalities, where X is centred and W an eigenvector of X'X, f
 from __future__ import annotations
 
 from bnverify.theory.claim import (
+    SCOPE,
     Claim,
     Corrected,
     Data,
@@ -18,23 +19,17 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
+from bnverify.theory.equation import projected as P
 from bnverify.theory.normalisations import IN_WEIGHTS
 
 WHERE = "beyond the sources: weight space at the actual input"
-SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
 AT_X = Data(fixed="X, gamma, beta", varies="W, L", parameters="weights of one unit")
 CHAIN_RULE = "dW == T @ v"
-GRADIENT_NORM = (
-    "dW @ dW == gamma**2/s**2 * ((T @ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)) @ (T "
-    "@ (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)))"
-)
+GRADIENT_NORM = f"dW @ dW == gamma**2/s**2 * ((T @ {P('g')}) @ (T @ {P('g')}))"
 HESSIAN = "HW @ u == T @ B @ X @ u"
 QUADRATIC_FORM = (
-    "dW @ HW @ dW == gamma**2/s**2 * ((X @ dW - mean(X @ dW)*one - (yhat @ (X @ dW - mean(X @ "
-    "dW)*one))/m*yhat) @ H @ (X @ dW - mean(X @ dW)*one - (yhat @ (X @ dW - mean(X @ "
-    "dW)*one))/m*yhat)) - gamma/(m*s**2) * (2 * ((g - mean(g)*one - (yhat @ (g - "
-    "mean(g)*one))/m*yhat) @ X @ dW) * (yhat @ X @ dW) + (g @ yhat) * ((X @ dW) @ (X @ dW - "
-    "mean(X @ dW)*one - (yhat @ (X @ dW - mean(X @ dW)*one))/m*yhat)))"
+    f"dW @ HW @ dW == gamma**2/s**2 * ({P('X @ dW')} @ H @ {P('X @ dW')}) - gamma/(m*s**2) * (2 * "
+    f"({P('g')} @ X @ dW) * (yhat @ X @ dW) + (g @ yhat) * ((X @ dW) @ {P('X @ dW')}))"
 )
 ALONG_W = "W @ dW == 0"
 ALONG_W_EPS = "W @ dW == gamma * (1 - rho) * (g @ yhat)"
@@ -64,8 +59,6 @@ def _formula(
         id=f"ext-weight-fixed-X.{slug}",
         title=title,
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="formula",
@@ -132,8 +125,6 @@ CLAIMS = (
         id="ext-weight-fixed-X.thm-4.4",
         title="Theorem 4.4 at the actual input: is the weight gradient at most gamma/sigma times the plain one?",
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="any-input",
@@ -171,8 +162,6 @@ CLAIMS = (
         id="ext-weight-fixed-X.increase",
         title="Centred inputs for which BatchNorm increases the weight gradient",
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="opposed",
@@ -186,15 +175,12 @@ CLAIMS = (
                 norm=IN_WEIGHTS,
             ),
         ),
-        scope=SCOPE,
         why="unless X'y-hat is parallel to W there are such losses",
     ),
     Claim(
         id="ext-weight-fixed-X.thm-4.2.1",
         title="Theorem 4.2, first part, in weight space at the actual input",
         where=WHERE,
-        kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="any-input",

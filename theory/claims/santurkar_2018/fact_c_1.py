@@ -19,7 +19,6 @@ CLAIM = Claim(
     id="fact-C.1",
     title="Gradient through BatchNorm",
     where="Appendix C.1, Fact C.1",
-    kind="fact",
     quotation=QUOTATION,
     readings=(
         Reading(
@@ -30,7 +29,6 @@ CLAIM = Claim(
             proof=Proof(),
         ),
     ),
-    scope=(("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0")),
     assumptions=("sigma > 0", "f depends on A through C alone"),
     why="an identity; f may depend on A through C only",
 )

@@ -20,7 +20,6 @@ CLAIM = Claim(
     id="fact-C.2",
     title="Gradients of normalised outputs",
     where="Appendix C.1, Fact C.2, equations (1) and (2)",
-    kind="fact",
     quotation=QUOTATION,
     readings=(
         Reading(
@@ -31,7 +30,6 @@ CLAIM = Claim(
             proof=Proof(steps=(Step(text="equation (1), the Jacobian of y-hat", says=LINE_1),)),
         ),
     ),
-    scope=(("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0")),
     assumptions=("sigma > 0",),
     notation=("equation (2) drops the unit index j of y in the denominator",),
     why="an identity",

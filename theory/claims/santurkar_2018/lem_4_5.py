@@ -104,7 +104,6 @@ CLAIM = Claim(
     id="lem-4.5",
     title="BatchNorm leads to a favourable initialization",
     where="Section 4.2, Lemma 4.5; restated in Appendix C.2, proved there by (59) to (62)",
-    kind="lemma",
     quotation=QUOTATION,
     readings=(
         Reading(

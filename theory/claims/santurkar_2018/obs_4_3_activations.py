@@ -16,7 +16,6 @@ CLAIM = Claim(
     id="obs-4.3.activations",
     title="BatchNorm does more than rescaling: same activations",
     where="Section 4.2, Observation 4.3, first sentence",
-    kind="theorem",
     quotation=QUOTATION,
     readings=(
         Reading(

@@ -90,7 +90,6 @@ CLAIM = Claim(
     id="obs-4.3.minima",
     title="BatchNorm does more than rescaling: minima preserved",
     where="Section 4.2, Observation 4.3, second sentence",
-    kind="theorem",
     quotation=QUOTATION,
     readings=(
         Reading(

@@ -38,14 +38,12 @@ CONSTANT_GRADIENT = Instance(
 MATCHED = Instance(
     y=(0, 0, 1), g=(1, 0, 0), gamma="s", beta="mu", note="gamma = sigma: |v|^2 < |g|^2 all the same"
 )
-SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
 
 CLAIMS = (
     Claim(
         id="prose-4.2-better-lipschitz",
         title="A better Lipschitz constant without any assumptions",
         where="Section 4.2, paragraph before Theorem 4.1",
-        kind="prose",
         quotation="Without any assumptions on the specific weights or the loss being used, we show that the "
         "batch-normalized landscape exhibits a better Lipschitz constant.",
         readings=(
@@ -63,7 +61,6 @@ CLAIMS = (
             hypotheses=(SCALE,),
             assumptions=("|gamma| <= sigma",),
         ),
-        scope=SCOPE,
         assumptions=("|gamma| <= sigma",),
         why="needs |gamma| <= sigma; with gamma > sigma the gradient can grow",
         remarks=("As a constant over all y it is infinite at eps = 0: v grows like 1/sigma.",),
@@ -72,7 +69,6 @@ CLAIMS = (
         id="prose-4.2-reduction-additive",
         title="The reduction is additive, even when sigma = gamma",
         where="Section 4.2, paragraph before Theorem 4.1",
-        kind="prose",
         quotation="Note that this reduction is additive, and has effect even when the scaling of BN is identical to "
         r"the original layer scaling (i.e. even when $\sigma_j = \gamma$).",
         readings=(
@@ -99,14 +95,12 @@ CLAIMS = (
                 why="the sentence before names the condition: y-hat correlates with g, or the mean of g is not 0",
             ),
         ),
-        scope=SCOPE,
         why="an identity; the effect is 0 only where g is orthogonal to 1 and to y-hat",
     ),
     Claim(
         id="prose-4.2-quadratic-in-dimension",
         title="The mean term grows quadratically in the dimension",
         where="Section 4.2, paragraph after Theorem 4.1",
-        kind="prose",
         quotation=r"First, note that $\langle 1, \partial L/\partial y \rangle^2$ grows quadratically in the "
         "dimension, so the middle term above is significant.",
         readings=(
@@ -115,9 +109,9 @@ CLAIMS = (
                 summary="<1,g>^2 = m^2 mu_g^2: quadratic where the mean of the gradient's entries stays the same",
                 says=QUADRATIC_IN_M,
                 data=Data(fixed="the mean of the entries of g", varies="m"),
-                proof=Proof(),
                 admitted=False,
                 why="it holds of every vector and says nothing of the gradient",
+                proof=Proof(),
             ),
             Reading(
                 slug="any-gradient",
@@ -127,7 +121,6 @@ CLAIMS = (
                 refutation=Refutation(ZERO_MEAN),
             ),
         ),
-        scope=SCOPE,
         assumptions=("the entries of g keep a non-zero mean as m grows",),
         why="true where the entries of g keep their mean; 0 for a gradient with mean 0",
         remarks=(
@@ -140,7 +133,6 @@ CLAIMS = (
         title="The mean term is at most m |g|^2",
         where="Section 4.2, paragraph after Theorem 4.1 (what the sentence can be sharpened to)",
         kind="extension",
-        quotation="",
         readings=(
             Reading(
                 slug="cauchy-schwarz",
@@ -149,14 +141,12 @@ CLAIMS = (
                 proof=Proof(terms=("(one @ one) * (g @ g) - (one @ g)**2",)),
             ),
         ),
-        scope=SCOPE,
         why="Cauchy-Schwarz",
     ),
     Claim(
         id="prose-4.2-bounded-away",
         title="The last inner product is bounded away from zero",
         where="Section 4.2, paragraph after Theorem 4.1",
-        kind="prose",
         quotation="Furthermore, note that both in practice and in theory, the final inner product term in the above "
         "theorem is bounded away from zero, as the gradient with respect to a variable is rarely uncorrelated to the "
         "variable itself.",
@@ -168,7 +158,6 @@ CLAIMS = (
                 refutation=Refutation(CONSTANT_GRADIENT),
             ),
         ),
-        scope=SCOPE,
         why="in theory it can be 0; in practice is a question for training runs",
         remarks=(
             "<g, y-hat> is the gradient of gamma: where gamma has been trained to stationarity the term is exactly 0.",
@@ -178,7 +167,6 @@ CLAIMS = (
         id="prose-4.2-worst-case-weights",
         title="Improvements translate to the weight space",
         where="Section 4.2, first paragraph",
-        kind="prose",
         quotation="We then show that these improvements in the activation-space landscape translate to favorable "
         "worst-case bounds in the weight-space landscape.",
         readings=(
@@ -203,7 +191,6 @@ CLAIMS = (
             hypotheses=(SCALE,),
             assumptions=("|gamma| <= sigma",),
         ),
-        scope=SCOPE,
         assumptions=("|gamma| <= sigma", "g, y-hat, sigma held fixed while X varies"),
         why="needs |gamma| <= sigma, and speaks of a worst case over X, not of the X at hand",
     ),

@@ -68,14 +68,12 @@ BY_CONVEXITY = Proof(
     terms=("gamma**2 * (yhat @ H @ yhat)", "-gamma * (given0 @ yhat)"),
     example=Instance(y=(0, 1), g=(-1, 1), H=((1, 0), (0, 1))),
 )
-SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
 
 CLAIMS = (
     Claim(
         id="prose-4.2-decreased",
         title="The quadratic form is rescaled and decreased by an additive factor",
         where="Section 4.2, paragraph before Theorem 4.2",
-        kind="prose",
         quotation="We show that when a BatchNorm layer is added, the quadratic form of the loss Hessian with respect "
         "to the activations in the gradient direction, is both rescaled by the input variance (inducing resilience to "
         "mini-batch variance), and decreased by an additive factor (increasing smoothness).",
@@ -97,7 +95,6 @@ CLAIMS = (
             hypotheses=(CORRELATED,),
             assumptions=("gamma <g, y-hat> >= 0",),
         ),
-        scope=SCOPE,
         assumptions=("gamma <g, y-hat> >= 0",),
         why="the additive factor has the sign of gamma <g, y-hat>; where that is negative the form is increased",
     ),
@@ -105,7 +102,6 @@ CLAIMS = (
         id="prose-4.2-taylor",
         title="The second order term of the Taylor expansion of the gradient",
         where="Section 4.2, paragraph before Theorem 4.2",
-        kind="prose",
         quotation="This term captures the second order term of the Taylor expansion of the gradient around the current "
         "point. Therefore, reducing this term implies that the first order term (the gradient) is more predictive.",
         readings=(
@@ -122,17 +118,14 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says="d(d(L, y, w), y, w) == w @ B @ w",
-            proof=Proof(),
             text="of the loss: its second derivative along w, here the gradient, is w'Bw",
         ),
-        scope=SCOPE,
         why="it is the second-order term of the loss; that of the gradient is a third derivative",
     ),
     Claim(
         id="prose-4.2-psd",
         title="The Hessian is PSD for piecewise-linear activations and a convex loss",
         where="Section 4.2, paragraph after Theorem 4.2",
-        kind="prose",
         quotation="The Hessian is positive semi-definite (PSD) if the loss is locally convex which is true for "
         "the case of deep networks with piecewise-linear activation functions and a convex loss at the final layer "
         "(e.g. standard softmax cross-entropy loss or other common losses).",
@@ -161,7 +154,6 @@ CLAIMS = (
                 refutation=Refutation(LINEAR_BEHIND_BN, LINEAR_BEHIND_BN),
             ),
         ),
-        scope=SCOPE,
         assumptions=("no normalisation layer downstream", "z is not on a kink"),
         why="true without normalisation downstream; behind a BatchNorm the Hessian is indefinite where v is not 0",
     ),
@@ -169,7 +161,6 @@ CLAIMS = (
         id="prose-4.2-towards-minimum",
         title="<y-hat, g> > 0 as long as the negative gradient points towards the minimum",
         where="Section 4.2, paragraph after Theorem 4.2",
-        kind="prose",
         quotation=r"The condition $\langle \hat{y}_j, \hat{g}_j \rangle > 0$ holds as long as the negative gradient "
         r"$\hat{g}_j$ is pointing towards the minimum of the loss (w.r.t. normalized activations).",
         readings=(
@@ -200,7 +191,6 @@ CLAIMS = (
             hypotheses=MINIMUM_AT_BETA,
             assumptions=("the minimum lies at y-hat = 0",),
         ),
-        scope=SCOPE,
         assumptions=("the minimum lies at y-hat = 0",),
         notation=("the negative gradient is -g-hat; the sentence writes g-hat",),
         why="only for a minimum at y-hat = 0; a minimum further out than y-hat gives the other sign",
@@ -209,7 +199,6 @@ CLAIMS = (
         id="prose-4.2-more-predictive",
         title="More predictive as long as these two conditions hold",
         where="Section 4.2, paragraph after Theorem 4.2",
-        kind="prose",
         quotation="Overall, as long as these two conditions hold, the steps taken by the BatchNorm network are more "
         "predictive than those of the standard network (similarly to what we observed experimentally).",
         readings=(
@@ -228,7 +217,6 @@ CLAIMS = (
             hypotheses=(PSD_ALONG_V, CORRELATED, NOT_INCREASED, SCALE),
             assumptions=("v'Hv <= g'Hg", "|gamma| <= sigma", "v'Hv >= 0", "gamma <g, y-hat> >= 0"),
         ),
-        scope=SCOPE,
         assumptions=("v'Hv <= g'Hg", "|gamma| <= sigma"),
         why="the two conditions are not enough, even for gamma = sigma: v'Hv <= g'Hg is needed too",
     ),
@@ -236,7 +224,6 @@ CLAIMS = (
         id="prose-4.2-not-scaling",
         title="The results do not simply stem from the scaling",
         where="Section 4.2, sentence before Observation 4.3",
-        kind="prose",
         quotation="Note that our results do not simply stem from the scaling introduced by BatchNorm but rather "
         "from the reparametrization of the problem.",
         readings=(
@@ -255,7 +242,6 @@ CLAIMS = (
                 proof=Proof(at=MATCHED),
             ),
         ),
-        scope=SCOPE,
         why="at gamma = sigma, where the scale is 1, the reduction of Theorem 4.1 remains",
     ),
 )

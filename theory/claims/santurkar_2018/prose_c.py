@@ -14,14 +14,12 @@ SAME_JACOBIAN = "d(z, y, b) == gamma*d(yhat, y, b)"
 FLIPPED = Instance(
     y=(0, 1), g=(0, 0), extra=(("alpha", -1),), note="alpha = -1 turns y-hat into its negative"
 )
-SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0"))
 
 CLAIMS = (
     Claim(
         id="prose-4.1-whitened",
         title="y-hat has mean 0 and variance 1",
         where="Section 4.1; used in Appendix C.2 as mean-zero and norm sqrt(m)",
-        kind="prose",
         quotation=r"we have an additional set of activations $\hat{y}$, which are the ``whitened'' version of $y$, "
         "i.e. standardized to mean 0 and variance 1.",
         readings=(
@@ -32,7 +30,6 @@ CLAIMS = (
                 proof=Proof(steps=(Step(text="mean 0", says=MEAN_ZERO),)),
             ),
         ),
-        scope=SCOPE,
         notation=("'whitened' is said of one unit alone: units are not decorrelated",),
         why="by the definition with biased variance and eps = 0",
     ),
@@ -40,7 +37,6 @@ CLAIMS = (
         id="prose-C-scalar-multiple",
         title="Any scalar multiple of an optimum is an optimum",
         where="Appendix C.2, proof of Lemma 4.5",
-        kind="prose",
         quotation=r"for any optimum $W$ in the standard network, we have that any scalar multiple of $W$ must also "
         r"be an optimum in the BN network (since $BN((aW)x) = BN(Wx)$ for all $a > 0$).",
         readings=(
@@ -60,9 +56,9 @@ CLAIMS = (
                 data=Data(quantifiers="for all alpha > 0", fixed="gamma, beta", varies="W"),
                 assumptions=("alpha > 0", "W itself is an optimum of the BN network"),
                 needs=("0 < alpha",),
-                proof=Proof(),
                 admitted=False,
                 why="what stands in the brackets alone: it speaks of no optimum of the standard network",
+                proof=Proof(),
             ),
             Reading(
                 slug="any-multiple",
@@ -74,11 +70,9 @@ CLAIMS = (
         ),
         corrected=Corrected(
             says=SCALE_INVARIANCE,
-            proof=Proof(),
             text="positive multiples of an optimum of the BN network are optima of it: y-hat does not change",
             needs=("0 < alpha",),
         ),
-        scope=SCOPE,
         assumptions=("alpha > 0", "W itself is an optimum of the BN network"),
         why="positive multiples only, and only where W itself is an optimum of the BN network",
         remarks=("That an optimum of the standard network is one of the BN network is Observation 4.3.",),
@@ -87,12 +81,15 @@ CLAIMS = (
         id="prose-C-chain",
         title="The Jacobian of z is gamma times that of y-hat",
         where="Appendix C.1, between equations (1) and (2)",
-        kind="prose",
         quotation="and thus",
         readings=(
-            Reading(slug="chain-rule", summary="dz/dy = gamma dy-hat/dy", says=SAME_JACOBIAN, proof=Proof()),
+            Reading(
+                slug="chain-rule",
+                summary="dz/dy = gamma dy-hat/dy",
+                says=SAME_JACOBIAN,
+                proof=Proof(),
+            ),
         ),
-        scope=SCOPE,
         why="gamma and beta are constants",
     ),
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bnverify.theory.claim import Claim, Corrected, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.prose_4_lipschitz import (
     SCALE,
-    SCOPE,
     SHORTER,
     SHORTER_TERMS,
     STRETCH,
@@ -17,7 +16,6 @@ CLAIMS = (
         id="prose-summary-moments",
         title="BatchNorm changes mean and variance to 0 and 1",
         where="Summary, third paragraph",
-        kind="prose",
         quotation="normalize the layer activations accross the batch to change the first two moments of the layer "
         "distribution (mean and variance) to 0 and 1 respectively.",
         readings=(
@@ -28,14 +26,12 @@ CLAIMS = (
                 proof=Proof(steps=(Step(text="mean 0", says=MEAN_ZERO),)),
             ),
         ),
-        scope=SCOPE,
         why="true of y-hat; after gamma and beta the moments are beta and gamma^2",
     ),
     Claim(
         id="prose-summary-lipschitzness",
         title="BatchNorm improves the Lipschitzness of the loss and of the gradients",
         where="Summary, sixth paragraph",
-        kind="prose",
         quotation="The authors claim that Batch Normalization improves the Lipschitzness of both the loss and the "
         "gradients thus making training process smoother by preventing sudden change in loss with the change in "
         "parameters.",
@@ -54,7 +50,6 @@ CLAIMS = (
             hypotheses=(SCALE,),
             assumptions=("|gamma| <= sigma",),
         ),
-        scope=SCOPE,
         assumptions=("|gamma| <= sigma",),
         why="of the loss: where |gamma| <= sigma; of the gradients see prose-4.2-more-predictive",
     ),
@@ -62,7 +57,6 @@ CLAIMS = (
         id="prose-summary-distributions",
         title="Layer distributions with and without BatchNorm hardly differ",
         where="Summary, fourth paragraph",
-        kind="prose",
         quotation="The difference between layer distributions with and without batch norm was not significant even "
         "though batch norm boosted the network training",
         state="open",
@@ -73,7 +67,6 @@ CLAIMS = (
         id="prose-summary-noise",
         title="Noise after BatchNorm does not slow training",
         where="Summary, fifth paragraph",
-        kind="prose",
         quotation="By introducing noise (the internal covariate shift) in batch normalized networks it was still found "
         "that the training converged at the same rate",
         state="open",
@@ -84,7 +77,6 @@ CLAIMS = (
         id="prose-review-no-effect",
         title="Internal covariate shift has no effect on optimization",
         where="Review, strengths, first point",
-        kind="prose",
         quotation="Proves Explicitly that Internal Co-variance Shift has no effect on the optimization or the training "
         "accuracy performance.",
         state="open",
@@ -95,7 +87,6 @@ CLAIMS = (
         id="prose-review-initialization",
         title="Effects on the initialization are not discussed",
         where="Review, weaknesses, second point",
-        kind="prose",
         quotation="Effects of Batch Normalization on the initialization of the network and the type of optimization is "
         "not discussed.",
         state="open",

@@ -6,7 +6,7 @@ norm sqrt(m) inside a squared inner product, which gives 1/m; with 1/m the state
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation
+from bnverify.theory.claim import Claim, Corrected, Data, Instance, Reading, Refutation
 
 QUOTATION = r"""For a BatchNorm network with loss $\widehat{\mathcal{L}}$ and an identical non-BN network with
 (identical) loss $\mathcal{L}$,
@@ -27,7 +27,6 @@ CLAIM = Claim(
     id="thm-4.1",
     title="The effect of BatchNorm on the Lipschitzness of the loss",
     where="Section 4.2, Theorem 4.1; restated in Appendix C.2",
-    kind="theorem",
     quotation=QUOTATION,
     readings=(
         Reading(
@@ -49,11 +48,9 @@ CLAIM = Claim(
     ),
     corrected=Corrected(
         says=CORRECTED,
-        proof=Proof(),
         text="the last coefficient is 1/m; with it the two sides are equal",
         assumptions=("g is the gradient of L at z = gamma y-hat + beta",),
     ),
-    scope=(("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0")),
     assumptions=("sigma > 0", "both gradients at the same point z"),
     why="1/sqrt(m) should be 1/m; with it the bound is an equality",
     remarks=(

@@ -32,7 +32,6 @@ CLAIM = Claim(
     id="thm-4.2.1",
     title="The effect of BN to smoothness, first part",
     where="Section 4.2, Theorem 4.2, first display; restated in Appendix C.2, proved there by (19) to (50)",
-    kind="theorem",
     quotation=QUOTATION,
     readings=(
         Reading(
@@ -52,7 +51,6 @@ CLAIM = Claim(
             why="the proof defines g-hat as dL^/dz and says that it equals dL/dy by the assumptions of the setup",
         ),
     ),
-    scope=(("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0")),
     assumptions=("sigma > 0", "L twice differentiable at z", "g and H at the same point z"),
     notation=(
         r"$\frac{\partial \mathcal{L}}{\partial y_j \partial y_j}$ lacks the square of the second derivative",

@@ -79,7 +79,6 @@ CLAIM = Claim(
     id="thm-4.2.2",
     title="The effect of BN to smoothness, second part",
     where="Section 4.2, Theorem 4.2, second display; restated in Appendix C.2, proved there by (51)",
-    kind="theorem",
     quotation=QUOTATION,
     readings=(
         Reading(

@@ -7,7 +7,7 @@ where they move with X the left side has no maximum.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Corrected, Data, Hypothesis, Instance, Proof, Reading, Refutation
+from bnverify.theory.claim import Claim, Corrected, Data, Hypothesis, Instance, Reading, Refutation
 from bnverify.theory.normalisations import IN_WEIGHTS
 
 QUOTATION = r"""For a BatchNorm network with loss $\widehat{\mathcal{L}}$ and an identical non-BN network (with
@@ -60,7 +60,6 @@ CLAIM = Claim(
     id="thm-4.4",
     title="Minimax bound on weight-space Lipschitzness",
     where="Section 4.2, Theorem 4.4; restated in Appendix C.2, proved there by (10) to (18)",
-    kind="theorem",
     quotation=QUOTATION,
     readings=(
         Reading(
@@ -102,11 +101,9 @@ CLAIM = Claim(
     ),
     corrected=Corrected(
         says=CORRECTED,
-        proof=Proof(),
         text="g_j to the first power, lambda^2 on the mean term, lambda^2/m on the last: an equality",
         assumptions=("g, y-hat and sigma are held fixed while X varies in the chain rule",),
     ),
-    scope=(("m", ">= 2"), ("gamma", "any real"), ("sigma", "> 0"), ("eps", "= 0")),
     assumptions=("g, y-hat, sigma held fixed while X varies",),
     why="power of g_j, a missing lambda^2 and a missing 1/m; corrected it is an equality",
     remarks=(

@@ -89,7 +89,6 @@ CLAIM = Claim(
     id="thm-C.1",
     title="Minimax smoothness bound",
     where="Appendix C.2, Theorem C.1",
-    kind="theorem",
     quotation=QUOTATION,
     readings=(
         Reading(
