@@ -27,10 +27,11 @@ from torch import Tensor, nn
 from bnverify.base.errors import InputError
 from bnverify.numerics.measure.batch import Absent, Batch, Given
 from bnverify.numerics.measure.downstream import DenseQuadratic
+from bnverify.numerics.measure.graph import Graph
 from bnverify.numerics.measure.layer import Own, own
 from bnverify.numerics.measure.raw import RawRoom, Vec
 from bnverify.numerics.measure.sides import Finding, Sides, judge, met, sides
-from bnverify.theory import sorts
+from bnverify.theory import circle, sorts
 from bnverify.theory.grammar import Node, lines, names_in, nodes
 from bnverify.theory.normalisations import NORMALISATIONS, declared, names_of, normalisation
 from bnverify.theory.room import walk
@@ -252,7 +253,7 @@ def assert_holds(
 
     Raises:
         AssertionError: the statement fails; the message holds the shrunk batch and both sides.
-        InputError: the text is not in the grammar, or names what the layer does not have.
+        InputError: the text is not in the grammar, names what the layer does not have, or assumes itself.
         ValueError: no batch met the hypotheses, so nothing was tested.
     """
     __tracebackhide__ = True  # pytest shows the caller's line and the message
@@ -264,6 +265,7 @@ def assert_holds(
         assumed = [sorts.statement(text, subject.names) for text in hypotheses]
     except InputError as error:
         raise subject.explain(error) from None
+    circle.refuse(tree, assumed)
     used = names_in(tree).union(*map(names_in, assumed))
     free = [name for name in extra if name in used]
     layer = subject.layer
@@ -321,28 +323,54 @@ def assert_holds(
 
 
 def _at_a_kink(subject: _Subject, room: Batch) -> Tensor:
-    """Where something in the definition has no derivative in y, (N,)."""
+    """Where something in the definition has no derivative in y, (N,).
+
+    Entries that are the largest together bend it, unless they are the same function of y: those of a centred y of two
+    samples are. They are where they stay equal as y moves.
+    """
     found = torch.zeros_like(room.cond, dtype=torch.bool)
-    raw = RawRoom(room.made)
-    largest = {tree.args[0] for _, line in subject.lines for tree in nodes(line) if _is_largest(tree)}
-    for tree in (tree for _, line in subject.lines for tree in nodes(line)):
-        if _is_largest(tree):
-            inside = walk(tree.args[0], raw).x.detach()
-            first, second = inside.topk(2, dim=-1).values.unbind(-1)
-            gap, size = first - second, inside.abs().amax(-1)
-        elif tree.head in ("max", "min"):
-            left, right = (walk(one, raw) for one in tree.args)
-            gap, size = (left - right).abs() + 0 * room.cond, abs(left) + abs(right) + 0 * room.cond
-        elif tree.head in ("abs", "sign") and tree not in largest:
-            value = walk(tree.args[0], raw)
-            entries = (
-                (value.x if isinstance(value, Vec) else value + 0 * room.cond.unsqueeze(-1)).detach().abs()
-            )
-            gap, size = entries.amin(-1), entries.amax(-1)
-        else:
-            continue
-        found = found | (gap.detach() <= CLOSE * size.detach())
+    bends = _bends(subject)
+    if not bends:
+        return found
+    y = room.y.detach()
+    generator = torch.Generator().manual_seed(3)
+    steps = torch.randn(3, *y.shape, generator=generator, dtype=y.dtype) * y.abs().amax(-1, keepdim=True) / 16
+    near = [Graph(room.lines, room.given.put("y", Vec(y + step)), room.loss, None).made for step in steps]
+    for tree in bends:
+        entries = _rivals(tree, room.made)
+        top = entries.amax(-1, keepdim=True)
+        tied = top - entries <= CLOSE * entries.abs().amax(-1, keepdim=True)
+        for made in near:
+            moved = _rivals(tree, made)
+            highest = moved.masked_fill(~tied, -torch.inf).amax(-1)
+            lowest = moved.masked_fill(~tied, torch.inf).amin(-1)
+            found = found | (highest - lowest > CLOSE * moved.abs().amax(-1))
     return found
+
+
+def _bends(subject: _Subject) -> list[Node]:
+    """Where the definition has an abs, a sign, a max or a min; of max(abs(x)) the max alone bends it."""
+    found = [tree for _, line in subject.lines for tree in nodes(line)]
+    inside = {tree.args[0] for tree in found if _is_largest(tree)}
+    return [tree for tree in found if tree.head in ("abs", "sign", "max", "min") and tree not in inside]
+
+
+def _rivals(tree: Node, made: dict[str, Any]) -> Tensor:
+    """Numbers of which the largest counts where the tree bends, (N, k): of abs and sign, 0 and -|x|."""
+    like = made["one"].x
+
+    def columns(node: Node) -> Tensor:
+        value = walk(node, RawRoom(made))
+        flat = (
+            value.x if isinstance(value, Vec) else torch.as_tensor(value).expand(like.shape[0]).unsqueeze(-1)
+        )
+        return flat.detach()
+
+    if tree.head in ("abs", "sign"):
+        sizes = columns(tree.args[0]).abs()
+        return torch.cat([torch.zeros_like(sizes[:, :1]), -sizes], dim=-1)
+    entries = torch.cat([columns(one) for one in tree.args], dim=-1)
+    return -entries if tree.head == "min" else entries
 
 
 def _is_largest(tree: Node) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +18,9 @@ def register(app: typer.Typer) -> None:
     app.command()(notes)
 
 
-def pages() -> dict[str, str]:
-    """File name -> text of every generated note.
+@cache
+def pages() -> Mapping[str, str]:
+    """File name -> text of every generated note; stored evidence does not change while a process runs.
 
     Raises:
         InputError: there is no stored evidence.

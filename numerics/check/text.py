@@ -22,7 +22,7 @@ from bnverify.numerics.measure.instances import (
     streams,
 )
 from bnverify.numerics.measure.sides import Finding, judge, met, sides
-from bnverify.theory import sorts
+from bnverify.theory import circle, sorts
 from bnverify.theory.grammar import Node, lines, names_in
 from bnverify.theory.normalisations import Normalisation, declared, names_of, normalisation, units
 from bnverify.theory.sorts import Sort
@@ -88,7 +88,7 @@ def ask(
 
     Raises:
         GrammarError: a text is not in the grammar, or something in it is of the wrong sort.
-        InputError: there is no such normalisation, or a name is declared twice.
+        InputError: there is no such normalisation, a name is declared twice, or a hypothesis is the statement.
     """
     known = normalisation(norm)
     extra = declared(tuple(vectors), tuple(numbers))
@@ -96,6 +96,7 @@ def ask(
     hypotheses = tuple(given)
     tree = sorts.statement(text, names)
     trees = tuple(sorts.statement(one, names) for one in hypotheses)
+    circle.refuse(tree, trees)
     used = names_in(tree).union(*map(names_in, trees))
     parts = tuple(lines(known.text))
     return Asked(text, hypotheses, known, tree, trees, parts, extra, bool({"eps", "rho"} & used))

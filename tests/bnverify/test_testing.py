@@ -82,6 +82,18 @@ def test_a_kink_of_the_definition_is_tried_only_if_asked(norm: str, text: str) -
         assert_holds(text, norm=norm, kinks=True)
 
 
+CENTRED = "mu = one @ y / m; c = y - mu*one; n = max(abs(c)); z = gamma*c/n + beta*one"
+
+
+def test_two_samples_of_a_centred_largest_entry_are_tested() -> None:
+    """Both entries are the largest there, and the same function of y."""
+    assert_holds("v @ v == 0", norm=CENTRED, given=["m < 3"], **QUICK)
+    with pytest.raises(AssertionError, match="m = 2"):
+        assert_holds("v == g", norm=CENTRED, given=["m < 3"], **QUICK)
+    with pytest.raises(AssertionError, match="m = 3"):
+        assert_holds("v @ v == 0", norm=CENTRED)
+
+
 def test_scale_invariance_holds_for_batch_norm_and_for_a_text() -> None:
     assert_holds("v @ y == 0", **QUICK)
     assert_holds("v @ y == 0", norm="n = sqrt(y @ y); z = gamma*y/n", **QUICK)
@@ -136,7 +148,12 @@ def test_a_layer_that_is_none_of_the_known_is_still_asked_what_needs_no_definiti
 
 def test_a_hypothesis_that_nothing_meets_is_no_success() -> None:
     with pytest.raises(ValueError, match="nothing was tested"):
-        assert_holds("1 <= 0", given=["1 <= 0"], **QUICK)
+        assert_holds("v @ one == 0", given=["1 <= 0"], **QUICK)
+
+
+def test_a_hypothesis_that_is_the_statement_is_refused() -> None:
+    with pytest.raises(InputError, match="is the statement itself"):
+        assert_holds("v @ v <= g @ g", given=["0 <= g @ g - v @ v"])
 
 
 def test_an_unknown_name_is_pointed_at() -> None:

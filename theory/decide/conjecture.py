@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from bnverify.theory import circle
 from bnverify.theory.grammar import GrammarError, Node, lines, names_in, nodes, parse, put, unparse
 from bnverify.theory.kernel import Claim
 from bnverify.theory.normalisations import (
@@ -76,10 +77,7 @@ def read(conjecture: Conjecture) -> tuple[Normalisation, Node, list[Node], dict[
     for node in given:
         if any(inside.head == "iff" for inside in nodes(node)):
             raise InputError(f"iff stands in the statement, not in a hypothesis: {unparse(node)}")
-    if unparse(tree) in map(unparse, given):
-        raise InputError(
-            f"the hypothesis {unparse(tree)} is the statement itself; leave it out, it would prove anything"
-        )
+    circle.refuse(tree, given)
     return norm, tree, given, sorts
 
 

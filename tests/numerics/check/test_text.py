@@ -36,9 +36,25 @@ def test_a_true_statement_exits_with_0_and_a_false_one_with_1() -> None:
 
 
 def test_hypotheses_that_nothing_meets_are_no_success() -> None:
-    done = checked("1 <= 0", "--given", "1 <= 0")
+    done = checked("v @ one == 0", "--given", "1 <= 0")
     assert done.exit_code == 3
     assert "nothing was tested" in done.output
+
+
+@pytest.mark.parametrize(
+    "given", ["v @ v <= g @ g", "g @ g >= v @ v", "v @ v - g @ g <= 0", "v @ v < g @ g", "g @ g - v @ v == 0"]
+)
+def test_a_hypothesis_that_is_the_statement_is_refused(given: str) -> None:
+    done = checked("v @ v <= g @ g", "--given", given)
+    assert done.exit_code == 2
+    assert "is the statement itself" in done.stderr
+
+
+def test_a_hypothesis_that_only_looks_like_the_statement_is_not_refused() -> None:
+    for given in ("v @ v >= g @ g", "v @ v <= 2*(g @ g)", "v @ v != g @ g"):
+        assert ask("v @ v <= g @ g", [given]).hypotheses
+    assert ask("v @ v == g @ g", ["v @ v <= g @ g"]).hypotheses
+    assert ask("v @ v < g @ g", ["v @ v <= g @ g"]).hypotheses
 
 
 def test_a_normalisation_typed_on_the_spot_is_differentiated() -> None:
