@@ -92,6 +92,13 @@ def writable(path: Path | None) -> None:
 def folder_to_write(path: Path | None) -> None:
     """Refuse, before the work, a folder that could not be made or written after it."""
     if path is not None and not path.is_dir():
-        writable(path / "file")
         if path.exists():
             raise InputError(f"cannot write {path}: it is a file; name a folder")
+        writable(path / "file")
+
+
+def own_folder(path: Path | None, mark: str) -> None:
+    """`folder_to_write`, and refuse one that holds other files than an earlier run's, whose ``mark`` it has."""
+    folder_to_write(path)
+    if path is not None and path.is_dir() and any(path.iterdir()) and not any(path.glob(mark)):
+        raise InputError(f"{path} holds other files; name a new or an empty folder with --out")

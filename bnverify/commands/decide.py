@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bnverify.base import options
 from bnverify.base.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def decide(
         raise InputError(
             f"--timeout is {timeout:g}; expected a number of seconds above 0 and up to {LONGEST_TIME}"
         )
+    options.own_folder(out, "**/decision.json")
     if is_claim(what):
         registered(what, timeout, as_json)
         return
