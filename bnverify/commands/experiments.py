@@ -204,15 +204,19 @@ def _reproduce(
     began = time.monotonic()
 
     def run(runs: list[plans.Planned], name: str) -> dict[str, Outcome]:
-        ended = 0
+        efforts = {p.path: plans.effort(p.recipe) for p in runs}
+        ended = {p.path for p in runs if (folder / p.path / "result.json").exists()}
+
+        def show(last: str = "") -> None:
+            work = sum(efforts[path] for path in ended)
+            tick(f"{name}, steps", work, sum(efforts.values()), f"{len(ended)} of {len(runs)} runs{last}")
 
         def done(path: str, outcome: Outcome) -> None:
-            nonlocal ended
-            ended += 1
-            tick(name, ended, len(runs), f"{path} {outcome.status}")
+            ended.add(path)
+            show(f", {path} {outcome.status}")
 
         with meter() as tick, _interruptible(folder), begin.only_with_runs(folder):
-            tick(name, 0, len(runs))
+            show()
             return reproduce.run_all(
                 runs,
                 folder,

@@ -93,6 +93,18 @@ def plan(
     return sorted(found, key=lambda run: (_stage(run), run.recipe.seed)) if preset.by_seed else found
 
 
+def effort(recipe: VggRecipe | DlnRecipe) -> int:
+    """Roughly how much work a run is, in training steps of a thin VGG on a CPU: for the estimate of what is left.
+
+    What a measured step costs was timed on the presets of two cores, of all statistics, accuracies alone, insertions.
+    """
+    if isinstance(recipe, VggRecipe):
+        return (
+            recipe.steps + (300 if recipe.insert else 20 if recipe.accuracy_only else 50) * recipe.checkpoints
+        )
+    return round(recipe.seeds / 8 * (recipe.steps / 16 + (340 if recipe.insert else 4) * recipe.checkpoints))
+
+
 def _stage(run: Planned) -> int:
     """What comes first where a stop may come: the two networks that most figures compare, then noise, then l_p, then
     what is asked of other rates, initialisations and layers, then other rates of the linear networks."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -111,14 +112,21 @@ def test_insert_prints_the_ratio_at_every_layer(
     assert sum(line.startswith("│") for line in done.stdout.splitlines()) == layers
 
 
-def test_reproduce_trains_judges_and_draws_and_figures_draws_again(tmp_path: Path) -> None:
+def test_reproduce_trains_judges_and_draws_and_figures_draws_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("joblib")
+    monkeypatch.setattr("bnverify.base.terminal.PAUSE", 0.0)
     arguments = ["reproduce", "--figure", "10", "--seeds", "2", "--out", "out", "--set=layers=4", *SMALL]
     paused = bnverify(*arguments, "--budget", "1e-9", cwd=tmp_path)
     assert paused.exit_code == 0, paused.stderr
     assert "go on with the same command and --resume" in paused.stdout
     done = bnverify(*arguments, "--resume", cwd=tmp_path)
     assert done.exit_code == 0, done.stderr
+    progress = [line for line in done.stderr.splitlines() if line.startswith("runs, steps: ")]
+    assert "; 0 of 4 runs" in progress[0]
+    assert re.search(r"left; 2 of 4 runs, dln/.* finished", progress[2])
+    assert "; 4 of 4 runs, dln/" in progress[-1]
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["command"].startswith("bnverify ")
     assert summary["runs"] == summary["finished"] == 4
