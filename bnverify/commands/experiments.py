@@ -108,7 +108,7 @@ def _insert(
     if not getattr(chosen, "insert", False):
         raise InputError(
             f"recipe {recipe!r} inserts nothing; expected insert-quick, insert-dln-quick, insert-paper or "
-            "insert-dln-paper, or --set insert=true"
+            "insert-dln-linear, or --set insert=true"
         )
     folder, _ = _run(chosen, recipe, out, resume, budget)
     from bnverify.experiments.measure import views

@@ -209,10 +209,15 @@ def _parsed(name: str, text: str, kind: Any) -> Any:
 RECIPES: dict[str, VggRecipe | DlnRecipe] = {
     # The paper's settings.
     "vgg-paper": VggRecipe(
-        data="cifar10", device="cuda", tf32=True, channels_last=True, noise_drawn="together"
+        data="cifar10",
+        device="cuda",
+        tf32=True,
+        channels_last=True,
+        noise_drawn="together",
+        checkpoints=51,
+        grid="linear",
+        far_probes=3,
     ),
-    "dln-paper": DlnRecipe(seeds=10, checkpoints=101),
-    "dln-paper-slow": DlnRecipe(seeds=10, checkpoints=101, lr=1e-7),
     "insert-paper": VggRecipe(data="cifar10", device="cuda", tf32=True, channels_last=True, insert=True),
     # Two CPU cores, hours: thin networks on real pictures.
     "vgg-desk": VggRecipe(
@@ -268,7 +273,6 @@ RECIPES: dict[str, VggRecipe | DlnRecipe] = {
     "dln-linear": DlnRecipe(seeds=8, checkpoints=101, grid="both", far_probes=3),
     "dln-linear-slow": DlnRecipe(seeds=8, checkpoints=101, grid="both", far_probes=3, lr=1e-7),
     "insert-dln-linear": DlnRecipe(seeds=8, checkpoints=5, grid="linear", insert=True),
-    "insert-dln-paper": DlnRecipe(seeds=10, checkpoints=5, insert=True),
     "insert-dln-quick": DlnRecipe(steps=2000, checkpoints=5, probes=3, insert=True),
     # What others found: sharpness and gradients at initialisation, full-batch training.
     "start-last": MlpRecipe(),

@@ -22,7 +22,7 @@ from bnverify.base.errors import InputError
 
 
 def test_paper_recipes_hold_the_constants_of_appendix_a() -> None:
-    vgg, dln = RECIPES["vgg-paper"], RECIPES["dln-paper"]
+    vgg, dln = RECIPES["vgg-paper"], RECIPES["dln-linear"]
     assert isinstance(vgg, VggRecipe)
     assert isinstance(dln, DlnRecipe)
     assert (vgg.lr, vgg.steps, vgg.batch_size, vgg.momentum, vgg.weight_decay) == (0.1, 15_000, 128, 0, 0)
