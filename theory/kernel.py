@@ -1302,12 +1302,15 @@ class Formal:
         """Put a number for atom**step; a sum is not put for negative powers."""
         if atom not in value.atoms():
             return value
-        total = Number({})
+        by_times: dict[int, dict[Any, Any]] = {}
         for monomial, c in value.parts.items():
             times = dict(monomial).get(atom, 0) // step
             if times < 0 and len(stand_in.parts) > 1:
                 times = 0
-            term = Number({monomial: c}) * Number.atom(atom, -times * step)
+            by_times.setdefault(times, {})[monomial] = c
+        total = Number(by_times.pop(0, {}))
+        for times, parts in by_times.items():
+            term = Number(parts) * Number.atom(atom, -times * step)
             for _ in range(abs(times)):
                 term = term * (stand_in if times > 0 else self.inverse(stand_in, None))
             total = total + term
@@ -2083,7 +2086,9 @@ def is_multiple(room: Formal, gap: Any, other: Any) -> bool:
     first, second = (
         room.normal(x @ Vector.base(FRESH, x.space) if isinstance(x, Vector) else x) for x in (gap, other)
     )
-    return bool(first) and room.primitive(first, signed=False) == room.primitive(second, signed=False)
+    if not first or (one := room.primitive(first, signed=False)) != room.primitive(second, signed=False):
+        return False
+    return one != (((), 1),) or first.parts.keys() == second.parts.keys()  # two numbers never 0 are two statements
 
 
 def at_point(claim: Claim, point: dict[str, Any], maxima: Iterable[dict[str, Any]] = ()) -> Verified:

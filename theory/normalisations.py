@@ -5,12 +5,24 @@ To add one, add an entry to `NORMALISATIONS`; a text typed on the spot is as goo
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bnverify.theory import kernel, sorts
-from bnverify.theory.grammar import GrammarError, Node, lines, names_in, nearest, nodes, parse, put, unparse
+from bnverify.theory.grammar import (
+    FUNCTIONS,
+    GrammarError,
+    Node,
+    lines,
+    names_in,
+    nearest,
+    nodes,
+    parse,
+    put,
+    unparse,
+)
 from bnverify.theory.sorts import NUMBER, Sort, operator, vector
 from bnverify.theory.vocabulary import DERIVED, GIVEN, SMOOTH, VOCABULARY, WEIGHT_SPACE
 
@@ -211,6 +223,12 @@ def _declare(found: dict[str, Sort], text: str, name: str | None, sort: Sort) ->
         raise InputError(f"cannot declare {text!a}; expected a name such as a, 'W0 in weights' or 'matrix M'")
     if name in FIXED or name in found:
         raise InputError(f"the name {name!r} is taken; declare another")
+    if keyword.iskeyword(name) or name in FUNCTIONS:
+        raise InputError(
+            f"{name!r} is a word of the grammar, not a name; declare another, such as {name[0]}1"
+        )
+    if re.fullmatch(r"(y|g|v|gamma|beta|H|B|dgamma|dbeta|sigma|rho)_\w*", name) and name != "H_own":
+        raise InputError(f"names such as {name!r} are those of one of two units; declare another, such as a1")
     found[name] = sort
 
 

@@ -77,7 +77,14 @@ def decide(
         )
     options.own_folder(out, "**/decision.json")
     if is_claim(what):
-        registered(what, timeout, as_json)
+        asked_too = {"given": given, "vector": vector, "number": number, "best": best, "out": out}
+        asked_too |= {"norm": norm != "batch-norm", "min-m": min_m != 2}
+        if own := [f"--{name}" for name, value in asked_too.items() if value]:
+            raise InputError(
+                f"{what} has its own statement and hypotheses, so {', '.join(own)} cannot be asked with it; "
+                f"`bnverify show {what}` prints its text, to be changed and asked as a statement"
+            )
+        registered(what, timeout, as_json, repair, script)
         return
     texts = statements(what)
     found: list[Decision] = []
@@ -121,28 +128,38 @@ def is_claim(what: str) -> bool:
     return re.fullmatch(r"[a-z0-9]+[-:][A-Za-z0-9.:-]*[A-Za-z0-9]", what) is not None and not is_file(what)
 
 
-def registered(what: str, timeout: float, as_json: bool) -> None:
+def registered(what: str, timeout: float, as_json: bool, repair: bool, script: bool) -> None:
     """Decide the readings of a registered claim anew, and compare."""
     from bnverify.base.ids import select
-    from bnverify.theory.decide.registered import decided, parts
+    from bnverify.theory.decide.decision import said_repair
+    from bnverify.theory.decide.registered import decided, mended, parts
     from bnverify.theory.decide.solvers import Portfolio
     from bnverify.theory.registry import registry
 
     (name,) = select([what], registry())
+    asked = list(parts(registry()[name]))
+    correction = next((part for part in asked if part.name == "corrected"), None)
     found = []
-    for part in parts(registry()[name]):
+    for part in asked:
         with Portfolio(timeout, alarm=True) as portfolio:
-            found.append((part, decided(part, portfolio)))
+            decision = decided(part, portfolio)
+        if repair and decision.answer == "refuted" and part is not correction:
+            with Portfolio(timeout, alarm=True) as portfolio:
+                decision = mended(part, decision, correction, portfolio)
+        found.append((part, decision))
         if not as_json:
-            word = found[-1][1].word
-            same = "as registered" if word == part.verdict else f"registered as {part.verdict}"
-            print(f"{word:9} {part.name} ({same})\n            {part.asked.statement}", flush=True)
+            same = "as registered" if decision.word == part.verdict else f"registered as {part.verdict}"
+            print(f"{decision.word:9} {part.name} ({same})\n            {part.asked.statement}", flush=True)
             print("".join(f"            given {text}\n" for text in part.asked.hypotheses), end="")
+            for line in said_repair(decision.repair) if decision.repair else ():
+                print(f"          {line}")
     if not found:
         raise InputError(f"{name} is outside the reach of decide; `bnverify show {name}` prints its evidence")
     if as_json:
         items = [{"claim": name, "reading": p.name, "registered": p.verdict} | d.to_json() for p, d in found]
         print(json.dumps(items, ensure_ascii=False, indent=2))
+    if script:
+        print_scripts([decision for _, decision in found])
     printed = [d.exit_code for p, d in found if p.name != "corrected"] or [d.exit_code for _, d in found]
     if code := 1 if 1 in printed else 3 if 3 in printed else 0:
         raise typer.Exit(code)

@@ -266,15 +266,14 @@ class Algebra:
             if key not in value.atoms():
                 continue
             inside = self.value(self.formal.meaning[atom])
-            total = ZERO
+            opens = len(inside.parts) == 1 and names_of(inside) <= self.nonzero
+            by_times: dict[int, dict[Any, Fraction]] = {}
             for parts, c in value.parts.items():
-                power = dict(parts).get(key, 0)
-                times = power // 2
-                if times > 0 or (times < 0 and len(inside.parts) == 1 and names_of(inside) <= self.nonzero):
-                    rest = Number({parts: c}) * Number.atom(key, -2 * times)
-                    total = total + rest * self._power(inside, times)
-                else:
-                    total = total + Number({parts: c})
+                times = dict(parts).get(key, 0) // 2
+                by_times.setdefault(times if times > 0 or opens else 0, {})[parts] = c
+            total = Number(by_times.pop(0, {}))
+            for times, share in by_times.items():
+                total = total + Number(share) * Number.atom(key, -2 * times) * self._power(inside, times)
             value = total
         return value
 
@@ -337,8 +336,11 @@ class Algebra:
             i, j, word = j, i, mirror(word)
         name = f"F{''.join(word)}_{i + 1}{j + 1}"
         if name not in self.texts:
-            middle = " @ ".join(map(written, word))
-            self.texts[name] = f"({self.axes[i].text} @ {middle} @ {self.axes[j].text})"
+            one, other, half = self.axes[i].text, self.axes[j].text, len(word) // 2
+            self.texts[name] = f"({' @ '.join((one, *map(written, word), other))})"
+            if i == j and word == mirror(word) and len(word) % 2 == 0:  # a square, as the kernel reads it
+                image = f"({' @ '.join((*map(written, word[half:]), other))})"
+                self.texts[name] = f"({image} @ {image})"
             self.forms[name] = (word, i, j)
             if i == j and self.is_psd(word):
                 self.nonnegative.add(name)

@@ -17,10 +17,21 @@ from bnverify.theory.certify.algebra import Algebra
 from bnverify.theory.certify.coefficients import solve_exactly, solved
 from bnverify.theory.certify.equations import Equations
 from bnverify.theory.certify.squares import binomials, squares_by_elimination
-from bnverify.theory.certify.terms import Term, attained, defined, generators, key_of, quotient, spread, times
+from bnverify.theory.certify.terms import (
+    Term,
+    attained,
+    defined,
+    generators,
+    halves,
+    key_of,
+    quotient,
+    spread,
+    times,
+)
 from bnverify.theory.certify.unknowns import Irreducible
 from bnverify.theory.grammar import Node, nodes, parse, unparse
 from bnverify.theory.kernel import Number, Refused, Vector, comparison, walk
+from bnverify.theory.kernel import parse as kernel_parse
 from bnverify.theory.points.case import Case
 
 MOST = 2000
@@ -46,14 +57,34 @@ def quick(case: Case, left: Callable[[], float]) -> Iterator[Certificate]:
         for text in dict.fromkeys(written):
             low, _, high = comparison(text)
             zero = ast.unparse(low) == "0"
-            yield {"terms": [ast.unparse(high) if zero else f"({ast.unparse(high)}) - ({ast.unparse(low)})"]}
+            term = ast.unparse(high) if zero else f"({ast.unparse(high)}) - ({ast.unparse(low)})"
+            if has_known_sign(case, term):
+                yield {"terms": [term]}
     for node in nodes(parse(case.claim.statement)):
         if node.head == "maximum":
             yield from ({"terms": [text]} for text in attained(node))
+    if isinstance(gap, Number) and relation == "<=" and "norm(" in case.claim.statement:
+        yield from by_cauchy(case)
     for name, kind, *_ in case.claim.declared_operators():
         for x in case.claim.declared_vectors() if kind == ">" and case.operators["H"] == "psd" else ():
             yield {"terms": [f"({name} @ {x}) @ H @ ({name} @ {x})"]}
     yield from by_terms(case, within(QUICK, left), rounds=1)
+
+
+def has_known_sign(case: Case, text: str) -> bool:
+    """Whether the form of a text says that it is not negative."""
+    try:
+        return case.formal.sign(kernel_parse(text)) != "unknown"
+    except Refused:
+        return False
+
+
+def by_cauchy(case: Case) -> Iterator[Certificate]:
+    """Cauchy and Schwarz for an inner product of the statement, whose sides are squared."""
+    for node in nodes(parse(case.claim.statement)):
+        for a, b in halves(case, node) if node.head == "@" else ():
+            if a != b:
+                yield {"terms": [f"(({a} @ {a})*({b} @ {b}) - ({a} @ {b})**2)"], "squared": True}
 
 
 def nested(node: Node) -> Node:

@@ -16,6 +16,7 @@ from bnverify.theory.certify.unknowns import Irreducible
 from bnverify.theory.grammar import Node, nodes, parse, unparse
 from bnverify.theory.kernel import Number, Refused, Vector, image_form, mirror, walk
 from bnverify.theory.kernel import parse as kernel_parse
+from bnverify.theory.points.case import Case
 
 ONE = Number.of(1)
 
@@ -131,7 +132,7 @@ def read_terms(algebra: Algebra, left: Callable[[], float]) -> Iterator[Term]:
             if node.head == "maximum":
                 found |= dict.fromkeys(attained(node))
             if node.head == "@":
-                for a, b in halves(algebra, node):
+                for a, b in halves(algebra.case, node):
                     if a != b:
                         found[f"(({a} @ {a})*({b} @ {b}) - ({a} @ {b})**2)"] = None
     for a, b in (("one", "g"), ("yhat", "g"), ("v", "g")):
@@ -175,11 +176,11 @@ def summands(node: Node) -> list[Node]:
     return [*summands(node.args[0]), *summands(node.args[1])] if node.head == "+" else [node]
 
 
-def halves(algebra: Algebra, node: Node) -> Iterator[tuple[str, str]]:
+def halves(case: Case, node: Node) -> Iterator[tuple[str, str]]:
     """An inner product as pairs of vectors: v @ H @ g is that of v and H @ g, and of H @ v and g."""
     items = [unparse(item) if item.head == "name" else f"({unparse(item)})" for item in node.args]
-    letters = set(algebra.case.operators)
-    if any(item not in letters for item in items[1:-1]) or items[0] in letters | {"B"}:
+    letters = {*case.operators, "B"}
+    if any(item not in letters for item in items[1:-1]) or items[0] in letters:
         return
     for cut in range(1, len(items)):
         left, right = items[:cut][::-1], items[cut:]
@@ -230,6 +231,8 @@ def natural_forms(algebra: Algebra) -> list[Term]:
             continue
         vectors = list(named)
         for (one, a), (other, b) in combinations(named, 2):
+            if a.space != b.space:
+                continue
             vectors += [(f"({one} - {other})", a - b), (f"({one} + {other})", a + b)]
         for text, value in vectors:
             total = Number({})

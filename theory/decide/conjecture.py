@@ -18,7 +18,7 @@ from bnverify.theory.normalisations import (
     units,
 )
 from bnverify.theory.points.case import Case, build
-from bnverify.theory.sorts import Sort, statement
+from bnverify.theory.sorts import Sort, sort_of, statement
 from bnverify.theory.vocabulary import VOCABULARY
 
 from bnverify.base.errors import InputError
@@ -121,6 +121,7 @@ def cases(conjecture: Conjecture) -> list[Case]:
     mentioned = names_in(tree).union(*map(names_in, given))
     if norm.name == "typed":
         mentioned = mentioned.union(*(names_in(line) for _, line in lines(norm.text)))
+    given = [_apart(node, sorts) for node in given]
     scopes, given = _eps(given, bool({"eps", "rho"} & mentioned))
     least, given = _least(given, conjecture.min_m)
     conjecture = replace(conjecture, min_m=least)
@@ -147,6 +148,18 @@ def _eps(given: list[Node], mentioned: bool) -> tuple[list[str], list[Node]]:
         else:
             rest.append(node)
     return scopes, rest
+
+
+def _apart(node: Node, sorts: dict[str, Sort]) -> Node:
+    """A hypothesis u != w of vectors as one of numbers, which the kernel divides by."""
+    if node.head == "or":
+        return Node("or", tuple(_apart(part, sorts) for part in node.args), node.column)
+    if node.head != "!=" or "vector" not in {sort_of(side, sorts).kind for side in node.args}:
+        return node
+    left, right = node.args
+    zero = Node("number", (0,))
+    gap = left if right == zero else right if left == zero else Node("-", (left, right))
+    return Node("!=", (Node("@", (gap, gap)), zero), node.column)
 
 
 def _least(given: list[Node], min_m: int) -> tuple[int, list[Node]]:

@@ -68,9 +68,13 @@ def said_best(best: dict[str, Any]) -> list[str]:
 def said_repair(repair: dict[str, Any]) -> list[str]:
     """The repair in words."""
     if repair["change"] is None:
-        return ["  no repair in the family that was tried"]
+        family = (
+            "a changed sign, root, power, factor, bracket, vector or relation, a hypothesis, two of these"
+        )
+        return [f"  no repair: {repair.get('reason', f'nothing true was found by {family}')}"]
     given = "".join(f" given {text}" for text in repair["given"])
-    return [f"  true instead ({repair['change']}):", f"    {repair['statement']}{given}"]
+    known = ", as the registry corrects it" if repair.get("known") else ""
+    return [f"  true instead{known} ({repair['change']}):", f"    {repair['statement']}{given}"]
 
 
 def is_zero(value: Any) -> bool:
@@ -136,7 +140,8 @@ class Decision:
             least = ", the smallest there is" if self.smallest else ""
             out.append(f"refuted at m = {self.m}{least}; scope {where}")
         elif self.answer == "vacuous":
-            out.append(f"vacuous: nothing satisfies the hypotheses (by {' and '.join(self.decided_by)})")
+            what = "the hypotheses" if self.given else "the definition"
+            out.append(f"vacuous: nothing satisfies {what} (by {' and '.join(self.decided_by)})")
         elif self.decided_by:
             out.append(
                 f"decided by {' and '.join(self.decided_by)}, no certificate: no counterexample for {where}"

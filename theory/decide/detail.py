@@ -11,7 +11,7 @@ from bnverify.theory.certify.unknowns import Irreducible
 from bnverify.theory.decide.conjecture import Conjecture, cases
 from bnverify.theory.decide.decision import Decision, item
 from bnverify.theory.decide.reduce import Shape
-from bnverify.theory.decide.settle import Settling, certified, proved, settle, tail
+from bnverify.theory.decide.settle import Settling, between, certified, proved, settle
 from bnverify.theory.decide.solvers import Portfolio
 from bnverify.theory.grammar import Node, parse, unparse
 from bnverify.theory.kernel import Refused, judge, walk
@@ -66,12 +66,17 @@ def ranged(made: Decision, portfolio: Portfolio) -> Decision:
     except Irreducible:
         return made
     work = Settling(case, portfolio)
-    if made.m is None or case.signs or portfolio.left() < 1 or tail(work, shape, 1000).word != "unsat":
+    if (
+        made.m is None
+        or case.signs
+        or portfolio.left() < 1
+        or between(work, shape, 1000, None).word != "unsat"
+    ):
         return made
     low, high = made.m, 1000  # there is a counterexample at low, and none from high on
     while high - low > 1 and portfolio.left() > 0.5:
         middle = (low + high) // 2
-        low, high = (low, middle) if tail(work, shape, middle).word == "unsat" else (middle, high)
+        low, high = (low, middle) if between(work, shape, middle, None).word == "unsat" else (middle, high)
     by = " and ".join(portfolio.names[:1])
     return replace(made, range=f"no counterexample for m >= {high} (by {by})")
 

@@ -14,6 +14,7 @@ from bnverify.theory.certify import proofs
 from bnverify.theory.claim import Claim
 from bnverify.theory.decide.conjecture import Conjecture, negation
 from bnverify.theory.decide.decision import Decision, combined, unknown_decision
+from bnverify.theory.decide.repair import Repair, repair
 from bnverify.theory.decide.settle import Outcome, Proof, Settling, settle
 from bnverify.theory.decide.solvers import Portfolio, TimeUp
 from bnverify.theory.grammar import parse, unparse
@@ -115,10 +116,10 @@ def settled(claim: kernel.Claim, portfolio: Portfolio, seed: int) -> Outcome:
         try:
             case = build(claim)
         except InputError as reason:
-            need = re.search(r'exclude (?:it|that) with --given "(.*)"$', str(reason))
+            need = excluded(reason)
             if need is None:
                 return at_points(claim, portfolio, seed, str(reason))
-            claim = replace(claim, needs=(*claim.needs, need[1]))  # a printed formula says so by dividing
+            claim = replace(claim, needs=(*claim.needs, need))  # a printed formula says so by dividing
             continue
         if claim.quantifier == "exists":
             return witnessed(case, portfolio, seed)
@@ -126,18 +127,75 @@ def settled(claim: kernel.Claim, portfolio: Portfolio, seed: int) -> Outcome:
     return at_points(claim, portfolio, seed, "it divides by what may be 0")
 
 
-def conjecture(part: Part) -> Conjecture:
-    """The part as a user would ask it."""
+def excluded(reason: InputError) -> str | None:
+    """The hypothesis without which a statement divides by what can be 0, where that is what is wrong."""
+    need = re.search(r'exclude (?:it|that) with --given "(.*)"$', str(reason))
+    return need[1] if need else None
+
+
+def mended(part: Part, found: Decision, correction: Part | None, portfolio: Portfolio) -> Decision:
+    """The decision of a refuted part with what is true instead, and whether that is the registry's correction."""
+    try:
+        made = repaired(part, portfolio)
+    except TimeUp:
+        made = None
+    except InputError as reason:
+        return replace(found, repair={"change": None, "reason": str(reason)})
+    if made is None:
+        return replace(found, repair={"change": None})
+    known = correction is not None and same(made.statement, correction.asked)
+    return replace(found, repair=made.to_json() | {"known": known})
+
+
+def same(statement: str, claim: kernel.Claim) -> bool:
+    """Whether two relations compare the same difference with 0 for every instance."""
+    one, other = parse(statement, logic=True), parse(claim.statement, logic=True)
+    turned = {">=": "<=", ">": "<"}
+    if turned.get(one.head, one.head) != turned.get(other.head, other.head):
+        return False
+    gaps = []
+    for tree in (one, other):
+        low, high = map(unparse, tree.args[:: -1 if tree.head in turned else 1])
+        gaps.append(f"({high}) - ({low})" if high != "0" else f"-({low})")
+    try:
+        case = build(replace(claim, statement=" == ".join(gaps), hypotheses=(), example=None))
+    except InputError:
+        return False
+    return case.formal.is_zero(case.goal[0])
+
+
+def repaired(part: Part, portfolio: Portfolio, seed: int = 0) -> Repair | None:
+    """What is true instead of a refuted part, in the family of `repair`.
+
+    Raises:
+        InputError: it asks what a conjecture cannot: that something exists, or about operators of its own.
+    """
     claim = part.asked
     norm = next((n for n in NORMALISATIONS.values() if n.text == claim.definition), None)
-    needs = tuple(need for need in claim.needs if norm is None or need not in norm.needs)
-    return Conjecture(
+    if claim.quantifier == "exists" or set(claim.operators) - set(norm.operators if norm else ()):
+        raise InputError(
+            "the family of changes is about statements for all instances, without further operators"
+        )
+    known = set(norm.needs if norm else ())
+    given = (*claim.hypotheses, *(need for need in claim.needs if need not in known))
+    given += ("eps > 0",) if claim.eps == "positive" else ("eps == 0",) if norm is None else ()
+    vectors = tuple(set(claim.vectors) - set(norm.vectors if norm else ()))
+    asked = Conjecture(
         claim.statement,
-        (*claim.hypotheses, *needs, *(("eps > 0",) if claim.eps == "positive" else ())),
-        claim.definition if norm is None else norm.name,
-        tuple(set(claim.vectors) - set(norm.vectors if norm else ())),
+        given,
+        norm.name if norm else claim.definition,
+        vectors,
         claim.numbers,
+        max(claim.min_m, 2),
     )
+    for _ in range(4):
+        try:
+            return repair(asked, portfolio, seed)
+        except InputError as reason:
+            if (need := excluded(reason)) is None:
+                raise
+            asked = replace(asked, given=(*asked.given, need))
+    return None
 
 
 def table(timeout: float = 20.0, progress: Callable[[str], None] = lambda text: None) -> str:

@@ -10,16 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import combinations, permutations
 from typing import Any
 
+import numpy as np
 from bnverify.theory.certify import proofs
 from bnverify.theory.decide.conjecture import Conjecture, cases
 from bnverify.theory.decide.decision import Decision, combined
+from bnverify.theory.decide.edits import at_orthogonal, edited
+from bnverify.theory.decide.looks import contradicted, missing_factor, rooms, slacks
 from bnverify.theory.decide.settle import Settling, certified, find_example
 from bnverify.theory.decide.solvers import Portfolio
-from bnverify.theory.grammar import RELATIONS, Node, names_in, nodes, parse, put, unparse
+from bnverify.theory.grammar import Node, names_in, parse, unparse
+from bnverify.theory.kernel import Number
 from bnverify.theory.points import instances
-from bnverify.theory.points.script import replaced
+from bnverify.theory.points.replay import Floats
 
 from bnverify.base.errors import InputError
 
@@ -67,14 +72,17 @@ class Repair:
 
 
 def repair(asked: Conjecture, portfolio: Portfolio, seed: int = 0) -> Repair | None:
-    """The first candidate that is proved; an equality among the changes of the formula is preferred."""
+    """The first candidate that is proved; among the changes of one kind an equality, or else the sharpest."""
     first: Repair | None = None
     tried = 0
-    for change, candidate in candidates(asked):
+    seen = rooms(replace(cases(asked)[0], goal=(Number({}), "==")), seed)
+    for change, candidate in candidates(asked, seen):
         if portfolio.left() < 0.5 or tried > MOST:
             break
         if first is not None and change.partition(":")[0] != first.change.partition(":")[0]:
             return first
+        if contradicted(seen, candidate.statement, [x for x in candidate.given if x not in asked.given]):
+            continue
         tried += 1
         found = attempt(candidate, portfolio, seed)
         if found is None:
@@ -82,12 +90,22 @@ def repair(asked: Conjecture, portfolio: Portfolio, seed: int = 0) -> Repair | N
         made = Repair(change, candidate.statement, candidate.given, found)
         if found.tight:
             return made
-        first = first or made
+        if first is None or sharper(seen, made.statement, first.statement):
+            first = made
     return first
 
 
+def sharper(seen: list[Floats], one: str, other: str) -> bool:
+    """Whether an inequality leaves less room than another at every instance, and clearly less at some."""
+    new, old = slacks(seen, one), slacks(seen, other)
+    if new is None or old is None:
+        return False
+    small = 1e-9 * (1 + np.abs(old))
+    return bool((new <= old + small).all() and (new < old - small).any())
+
+
 def attempt(candidate: Conjecture, portfolio: Portfolio, seed: int) -> Decision | None:
-    """The decision of a candidate if a first look finds no instance against it and a first attempt a certificate."""
+    """The decision of a candidate if no small instance is against it and a first attempt finds a certificate."""
     found = []
     with Portfolio(min(4.0, portfolio.left()), names=()) as short:
         try:
@@ -111,28 +129,56 @@ def attempt(candidate: Conjecture, portfolio: Portfolio, seed: int) -> Decision 
     return combined(candidate, found)
 
 
-def candidates(asked: Conjecture) -> Iterator[tuple[str, Conjecture]]:
-    """The printed family: changes of the formula, a hypothesis, two changes, two hypotheses."""
+def candidates(asked: Conjecture, seen: list[Floats]) -> Iterator[tuple[str, Conjecture]]:
+    """The printed family: changes of the formula, a factor solved for, a hypothesis, two of these."""
     tree = parse(asked.statement, logic=True)
-    edits = list(edited(tree))
+
+    def said(changed: Node, *more: str) -> Conjecture:
+        return replace(asked, statement=unparse(changed), given=(*asked.given, *more))
+
+    def with_factor(node: Node) -> Iterator[tuple[str, Conjecture]]:
+        if (factor := missing_factor(seen, node, asked.numbers)) is not None:
+            left, right = node.args
+            right = Node("*", (parse(factor), right))
+            yield f"{factor} times the right side", said(Node("==", (left, right)))
+
+    edits = [(change, changed) for change, changed in edited(tree) if changed.args[0] != changed.args[-1]]
+    texts, ordered = fitting(asked), of_numbers(asked)
+    for change, candidate in with_factor(tree):
+        yield f"formula: {change}", candidate
     for change, changed in edits:
-        if changed.args[0] != changed.args[-1]:  # not the same on both sides
-            yield f"formula: {change}", replace(asked, statement=unparse(changed))
-    for text in fitting(asked):
-        yield f"hypothesis: {text}", replace(asked, given=(*asked.given, text))
+        yield f"formula: {change}", said(changed)
+    for text in texts:
+        yield f"hypothesis: {text}", said(tree, text)
+    if (plain := at_orthogonal(tree)) != tree:
+        change = "at X X' = lam**2 I, where the maxima stood"
+        yield f"inputs: {change}", said(plain)
+        if plain.head in {"<", ">"}:
+            yield (
+                f"inputs: {change}; {plain.head}= for {plain.head}",
+                said(Node(f"{plain.head}=", plain.args)),
+            )
     if (changes := homogeneous(tree)) is not None:
-        said, even = changes
-        yield f"units: {said}", replace(asked, statement=unparse(even))
+        unit, even = changes
+        yield f"units: {unit}", said(even)
         for change, changed in edited(even):
             if not mismatches(changed):
-                yield f"units and one change: {said}; {change}", replace(asked, statement=unparse(changed))
+                yield f"units and one change: {unit}; {change}", said(changed)
+    for change, changed in edits:
+        for factor, candidate in with_factor(changed):
+            yield f"a change and a factor: {change}; {factor}", candidate
+    for change, changed in edits:
+        for text in texts:
+            yield f"a change and a hypothesis: {change}; {text}", said(changed, text)
+    for change, changed in edits:
+        for text, more in combinations(ordered, 2):
+            yield f"a change and two hypotheses: {change}; {text}; {more}", said(changed, text, more)
     for change, changed in edits:
         for other, twice in edited(changed):
             if unparse(twice) != unparse(tree):
-                yield f"two changes: {change}; {other}", replace(asked, statement=unparse(twice))
-    for i, text in enumerate(fitting(asked)):
-        for other in fitting(asked)[i + 1 :]:
-            yield f"two hypotheses: {text}; {other}", replace(asked, given=(*asked.given, text, other))
+                yield f"two changes: {change}; {other}", said(twice)
+    for text, more in combinations(texts, 2):
+        yield f"two hypotheses: {text}; {more}", said(tree, text, more)
 
 
 SCALINGS: tuple[dict[str, int], ...] = (
@@ -205,178 +251,13 @@ def fitting(asked: Conjecture) -> list[str]:
         *(names_in(parse(text, logic=True)) for text in asked.given)
     )
     second = bool({"H", "B"} & used)
+    plain = asked.norm != "identity" or not asked.numbers
+    family = [*(HYPOTHESES if plain else ()), *of_numbers(asked)]
     known = set(asked.given)
-    found = []
-    for text in HYPOTHESES:
-        names = names_in(parse(text))
-        if text in known or ("H" in names and not second):
-            continue
-        found.append(text)
-    return found
+    return [text for text in family if text not in known and (second or "H" not in names_in(parse(text)))]
 
 
-def edited(tree: Node) -> Iterator[tuple[str, Node]]:
-    """Trees with one change: a root of m, a power, a sign, a missing factor, the relation."""
-    yield from _at_nodes(tree)
-    if tree.head == "==":
-        for relation in ("<=", ">="):
-            yield f"{relation} for ==", Node(relation, tree.args, tree.column)
-    if tree.head in {"<", ">"}:
-        yield f"{tree.head}= for {tree.head}", Node(f"{tree.head}=", tree.args, tree.column)
-    if tree.head in {"<=", ">=", "<", ">"}:
-        turned = {"<=": ">=", ">=": "<=", "<": ">", ">": "<"}[tree.head]
-        yield f"{turned} for {tree.head}", Node(turned, tree.args, tree.column)
-
-
-def _at_nodes(tree: Node) -> Iterator[tuple[str, Node]]:
-    m = Node("name", ("m",))
-    seen: set[Node] = set()
-    places = [node for node in nodes(tree) if isinstance(node, Node)]
-    for node in places:
-        if node in seen:
-            continue
-        seen.add(node)
-        for new in _variants(node, m):
-            yield _said(node, new), replaced(tree, node, new)
-    if tree.head == "==":
-        yield from exchanged(tree)
-    yield from bracketed(tree)
-    terms = [
-        node
-        for node in places
-        if node.head in {"*", "/", "**"} or (node.head == "@" and node in _summands(tree))
-    ]
-    for factor in ("lam**2", "gamma**2/sigma**2", "sigma", "m", "1/m", "2"):
-        value = parse(factor)
-        if not names_in(value) <= names_in(tree) | {"m"}:
-            continue
-        for node in _summands(tree):
-            if node in terms:
-                yield f"{factor} times {unparse(node)}", replaced(tree, node, Node("*", (value, node)))
-
-
-def bracketed(tree: Node) -> Iterator[tuple[str, Node]]:
-    """A bracket that closes one term later, ``c*(a) + b`` to ``c*(a + b)``, or one term earlier."""
-    for path, node in spots(tree):
-        if node.head not in {"+", "-"}:
-            continue
-        left, term = node.args
-        before, product = (left.args[0], left.args[1]) if left.head in {"+", "-"} else (None, left)
-        if product.head == "*" and product.args[1].head in {"+", "-"}:
-            factor, inside = product.args
-            new = Node("*", (factor, Node(node.head, (inside, term))))
-            yield (
-                f"the bracket closes after {unparse(term)}",
-                _put_at(tree, path, new if before is None else Node(left.head, (before, new))),
-            )
-    for path, node in spots(tree):
-        for i, product in enumerate(node.args if node.head in {"+", "-", *RELATIONS.values()} else ()):
-            if product.head != "*" or product.args[1].head not in {"+", "-"}:
-                continue
-            factor, inside = product.args
-            kept, term = Node("*", (factor, inside.args[0])), inside.args[1]
-            # What leaves a bracket after a minus keeps the sign that is printed.
-            if i and node.head in {"+", "-"}:
-                new = Node(inside.head, (Node(node.head, (node.args[0], kept)), term))
-            else:
-                new = _put_at(node, (i,), Node(inside.head, (kept, term)))
-            yield f"the bracket closes before {unparse(term)}", _put_at(tree, path, new)
-
-
-def exchanged(tree: Node) -> Iterator[tuple[str, Node]]:
-    """Equations with one vector in another's place, once or on one side, or with a and b exchanged in a term."""
-    for path, node in spots(tree):
-        if node.head == "name" and node.args[0] in VECTORS:
-            for other in VECTORS:
-                if other != node.args[0]:
-                    yield f"{other} for {node.args[0]}, once", _put_at(tree, path, Node("name", (other,)))
-    for name in VECTORS:
-        for side in tree.args:
-            if isinstance(side, Node) and name in names_in(side):
-                for other in VECTORS:
-                    if other != name:
-                        there = put(side, {name: Node("name", (other,))})
-                        yield f"{other} for {name} on one side", replaced(tree, side, there)
-    for node in _summands(tree):
-        if {"a", "b"} <= names_in(node):
-            turned = put(node, {"a": Node("name", ("b",)), "b": Node("name", ("a",))})
-            yield f"a and b exchanged in {unparse(node)}", replaced(tree, node, turned)
-
-
-VECTORS = ("g", "v", "yhat")
-"""Vectors that are taken for each other."""
-
-
-def spots(tree: Node, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Node]]:
-    """Every node with its place."""
-    yield path, tree
-    for i, inside in enumerate(tree.args):
-        if isinstance(inside, Node):
-            yield from spots(inside, (*path, i))
-
-
-def _put_at(tree: Node, path: tuple[int, ...], new: Node) -> Node:
-    """The tree with the node at a place replaced."""
-    if not path:
-        return new
-    i, *rest = path
-    args = tuple(_put_at(x, tuple(rest), new) if k == i else x for k, x in enumerate(tree.args))
-    return Node(tree.head, args, tree.column)
-
-
-def _said(old: Node, new: Node) -> str:
-    """A change in words; of a sum only the sign that changed."""
-    if {old.head, new.head} == {"+", "-"}:
-        return f"{new.head} for {old.head} before {unparse(old.args[1])}"
-    if old.head == "-" and new == old.args[0]:
-        return f"without the term {unparse(old.args[1])}"
-    return f"{unparse(new)} for {unparse(old)}"
-
-
-def _summands(tree: Node) -> list[Node]:
-    """The terms of sums, on both sides and in brackets."""
-    found: list[Node] = []
-
-    def walk(node: Node) -> None:
-        if node.head in {"+", "-"}:
-            for part in node.args:
-                walk(part)
-        elif node.head == "neg":
-            walk(node.args[0])
-        else:
-            found.append(node)
-            if node.head in {"*", "/"}:
-                for part in node.args:
-                    if part.head in {"+", "-"}:
-                        walk(part)
-
-    for side in tree.args:
-        if isinstance(side, Node):
-            walk(side)
-    return found
-
-
-def _variants(node: Node, m: Node) -> Iterator[Node]:
-    """What could stand in the place of a node."""
-    match node:
-        case Node(head="sqrt", args=(inside,)):
-            yield inside
-        case Node(head="name", args=("m",)):
-            yield Node("-", (m, Node("number", (1,))))
-        case Node(head="**", args=(base, power)) if power.denominator == 1:
-            if power == 2:
-                yield base
-            yield Node("**", (base, power + 1))
-            if power > 2:
-                yield Node("**", (base, power - 1))
-        case Node(head="/", args=(top, bottom)) if bottom == m:
-            yield Node("/", (top, Node("**", (m, Fraction(2)))))
-            yield Node("/", (top, Node("sqrt", (m,))))
-            yield top
-        case Node(head="+", args=(left, right)):
-            yield Node("-", (left, right))
-        case Node(head="-", args=(left, right)):
-            yield Node("+", (left, right))
-            yield left
-        case Node(head="neg", args=(inside,)):
-            yield inside
+def of_numbers(asked: Conjecture) -> list[str]:
+    """Signs of the free numbers of a statement, and their order."""
+    free = [x for x in asked.numbers if x in names_in(parse(asked.statement, logic=True))][:4]
+    return [f"{x} >= 0" for x in free] + [f"{one} <= {other}" for one, other in permutations(free, 2)]

@@ -22,8 +22,12 @@ from bnverify.theory.points.batch import size_of
 from bnverify.theory.points.case import Case
 from bnverify.theory.points.maxima import certificate_at
 
-LARGEST = 40
-"""The largest batch size at which a counterexample is looked for one by one."""
+SINGLY, LARGEST, FURTHEST = 10, 40, 200
+"""How many batch sizes are asked one by one, and the ends of the intervals that are asked after them."""
+
+
+SPLITS = 60
+"""The most intervals of batch sizes that are asked about."""
 
 
 DRAWS = 4000
@@ -90,7 +94,8 @@ def settle(case: Case, portfolio: Portfolio, seed: int = 0) -> Outcome:
         if found is not None:
             return refuted(work, found)
     rooted = any(node.head in {"norm", "sqrt", "abs"} for node in nodes(parse(case.claim.statement)))
-    if (case.claim.hypotheses or rooted) and (early := find_example(work)) is not None:
+    typed = not case.claim.needs and len(case.formal.scope) > 2
+    if (case.claim.hypotheses or rooted or typed) and (early := find_example(work)) is not None:
         return early
     if (proof := certified(work, proofs.quick)) is not None:
         return proof
@@ -153,7 +158,7 @@ def find_example(work: Settling) -> Outcome | None:
         work.example = instances.satisfied(case, drawn)
         if work.example is not None:
             break
-    if work.example is None and case.claim.hypotheses:
+    if work.example is None:
         try:
             shape = Shape(case)
         except Irreducible:
@@ -182,17 +187,20 @@ def find_example(work: Settling) -> Outcome | None:
 
 
 def satisfiable(work: Settling, shape: Shape, only: str | None = None) -> Iterator[tuple[int | None, Answer]]:
-    """Whether the hypotheses can hold, by cases of rank."""
-    for size in [*range(work.case.claim.min_m, shape.rank), None]:
-        frame = shape.frame(size)
-        text = smt(frame.problem, demanded(frame.problem))
-        answer = work.portfolio.ask(text, [], 5.0, only=only)
-        yield size, answer
-        if size is None and answer.word == "sat":
-            for whole in range(
-                max(shape.rank, work.case.claim.min_m), max(shape.rank, work.case.claim.min_m) + 3
-            ):
-                yield whole, Answer("sat")
+    """Whether the hypotheses can hold, by cases of rank; where they can at real m alone, at which whole ones."""
+    start = max(shape.rank, work.case.claim.min_m)
+    for size in range(work.case.claim.min_m, shape.rank):
+        yield size, ask_given(work, shape, size, only)
+    answer = ask_given(work, shape, None, only)
+    if answer.word != "sat":
+        yield None, answer
+        return
+    sizes = [(size, ask_given(work, shape, size, only)) for size in range(start, start + 3)]
+    yield from sizes
+    by = set(answer.by)
+    if all(answer.word == "unsat" for _, answer in sizes):
+        _, none = first_failure(work, shape, start + 3, by, goal=False)
+        yield None, Answer("unsat" if none else "unknown", by=tuple(by))
 
 
 def by_solvers(work: Settling) -> Outcome:
@@ -224,29 +232,77 @@ def by_solvers(work: Settling) -> Outcome:
             return work.outcome("open")
         return confirmed(work, shape, by | set(answer.by))
     work.tried.append(f"every real m >= {start}: {said(answer)}")
-    near = start
-    if answer.word == "sat" and not frame.problem.relaxed:
-        near = max(start, int(float(Fraction(_rational(answer.model.get("m", str(start)))))))
-    order = [*range(start, min(start + 10, LARGEST)), near, near + 1, *range(start + 10, LARGEST)]
-    for size in dict.fromkeys(order):
+    unsure = False
+    for size in range(start, start + SINGLY):
         if work.portfolio.left() < 0.2:
-            break
+            return work.outcome("open")
         answer, found = ask_size(work, shape, size)
         if found is not None:
-            return refuted(
-                work,
-                found,
-                smallest=whole and size == start + len([x for x in clean if x >= start]),
-                clean=clean,
-            )
-        if answer.word == "unsat":
-            clean.append(size)
-            by |= set(answer.by)
-        if size >= start + 2 and size in (start + 2, start + 9) and work.portfolio.left() > 1 and whole:
-            beyond = tail(work, shape, size + 1)
-            if beyond.word == "unsat" and clean == list(range(low, size + 1)):
-                return confirmed(work, shape, by | set(beyond.by), whole_numbers=True)
+            smallest = whole and not unsure
+            return refuted(work, found, smallest=smallest, clean=clean)
+        unsure |= answer.word != "unsat"
+        clean += [size] if answer.word == "unsat" else []
+        by |= set(answer.by)
+    found, sure = first_failure(work, shape, start + SINGLY, by)
+    if found is not None:
+        return refuted(work, found, smallest=whole and sure and not unsure, clean=clean)
+    if whole and sure and not unsure:
+        return confirmed(work, shape, by, whole_numbers=True)
     return work.outcome("open")
+
+
+def first_failure(
+    work: Settling, shape: Shape, start: int, by: set[str], goal: bool = True
+) -> tuple[dict[str, Any] | None, bool]:
+    """The counterexample of the smallest m >= ``start``, and whether no smaller m can have one.
+
+    The solvers are asked about real m in intervals; one with a model at m is split there, at whole numbers, which are
+    asked one by one. Without ``goal`` the hypotheses alone are asked about, and nothing is rebuilt.
+    """
+    best, sure = None, True
+    queue: list[tuple[int, int | None]] = [(FURTHEST + 1, None), (LARGEST + 1, FURTHEST), (start, LARGEST)]
+    for _ in range(SPLITS):
+        if not queue:
+            return best, sure
+        low, high = queue.pop()
+        if high is not None and low > high:
+            continue
+        answer = between(work, shape, low, high, goal)
+        by |= set(answer.by) if answer.word == "unsat" else set()
+        if answer.word == "unsat":
+            continue
+        if answer.word != "sat" or "m" not in answer.model or low > FURTHEST:
+            sure = False
+            continue
+        middle = max(low, int(float(Fraction(_rational(answer.model["m"])))))
+        queue.append((middle + 2, high))
+        for size in (middle, middle + 1):
+            if goal:
+                answer, found = ask_size(work, shape, size)
+            else:
+                answer, found = ask_given(work, shape, size), None
+            if found is not None:
+                best, queue = found, [entry for entry in queue if entry[0] < size]
+                break
+            sure &= answer.word == "unsat"
+        queue.append((low, middle - 1))
+    return best, False
+
+
+def between(work: Settling, shape: Shape, low: int, high: int | None, goal: bool = True) -> Answer:
+    """The solvers' answer for every real m in an interval."""
+    frame = shape.frame(None)
+    frame.problem.scope.append((frame.m - Number.of(low), ">="))
+    if high is not None:
+        frame.problem.scope.append((Number.of(high) - frame.m, ">="))
+    text = question(frame) if goal else smt(frame.problem, demanded(frame.problem))
+    return work.portfolio.ask(text, [], min(5.0, work.portfolio.left() * 0.5))
+
+
+def ask_given(work: Settling, shape: Shape, size: int | None, only: str | None = None) -> Answer:
+    """Whether the hypotheses can hold at a batch size, or at a real one from the number of axes on."""
+    problem = shape.frame(size).problem
+    return work.portfolio.ask(smt(problem, [*problem.given, *problem.scope]), [], 5.0, only=only)
 
 
 def _rational(text: str) -> str:
@@ -256,13 +312,6 @@ def _rational(text: str) -> str:
 def question(frame: Frame) -> str:
     """Is there an instance that satisfies the hypotheses and not the goal?"""
     return smt(frame.problem, demanded(frame.problem), violated(frame.problem))
-
-
-def tail(work: Settling, shape: Shape, start: int) -> Answer:
-    """The same for every real m from ``start`` on."""
-    frame = shape.frame(None)
-    frame.problem.scope.append((frame.m - type(frame.m).of(start), ">="))
-    return work.portfolio.ask(question(frame), [], min(5.0, work.portfolio.left() * 0.5))
 
 
 def said(answer: Answer) -> str:
