@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -58,6 +59,25 @@ class Node:
         return unparse(self)
 
 
+WORDS = {"or", "if", "else", "import", "None", "True", "False"}
+"""Words of Python that the grammar has, or refuses at their place."""
+HINTS = {
+    ".": "; numbers are whole or fractions such as 1/2, and nothing has attributes",
+    "^": "; a power is written **",
+    "|": "; write abs(x) of a number, norm(u) of a vector",
+    "'": "; the inner product of u and w is u @ w",
+    "\u2264": "; write <=",
+    "\u2265": "; write >=",
+    "\u2260": "; write !=",
+    "&": "; give each hypothesis by itself",
+    "\\": "; no LaTeX: write gamma, sqrt(m), v @ g",
+}
+"""What whoever types a character that is not in the grammar may have meant."""
+
+
+TURNED = {"=<": "<=", "=>": ">=", "=": "=="}
+
+
 # ---------------------------------------------------------------- text to tree
 
 
@@ -72,12 +92,15 @@ def parse(text: str, logic: bool = False) -> Node:
     if len(text) > LONGEST:
         raise GrammarError(text, LONGEST, f"the text has {len(text)} characters; at most {LONGEST} are read")
     if strange := re.search(r"[^A-Za-z0-9_+\-*/@()<>=!, ]", text):
-        hint = (
-            "; numbers are whole or fractions such as 1/2, and nothing has attributes"
-            if strange[0] == "."
-            else ""
-        )
+        hint = HINTS.get(strange[0], "; letters are spelt: lam, gamma, sigma, yhat" * strange[0].isalpha())
         raise GrammarError(text, strange.start(), f"{strange[0]!a} is not in the grammar{hint}")
+    if word := next(
+        (x for x in re.finditer(r"[A-Za-z]\w*", text) if keyword.iskeyword(x[0]) and x[0] not in WORDS), None
+    ):
+        hint = (
+            "; write lam" if word[0] == "lambda" else "; give each hypothesis by itself" * (word[0] == "and")
+        )
+        raise GrammarError(text, word.start(), f"{word[0]!r} is no name of the grammar{hint}")
     depth = 0
     for column, character in enumerate(text):
         depth += {"(": 1, ")": -1}.get(character, 0)
@@ -89,6 +112,8 @@ def parse(text: str, logic: bool = False) -> Node:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = max((getattr(error, "offset", None) or 1) - 1, 0) + start
         reason = getattr(error, "msg", "too deep to read")
+        if sign := re.search(r"=<|=>|(?<![<>=!])=(?![<>=])", text):
+            reason += f"; write {TURNED[sign[0]]} for {sign[0]}"
         raise GrammarError(text, min(column, len(text) - 1), f"cannot be read: {reason}") from None
     return _Reader(text, start, logic).statement(body)
 
@@ -170,7 +195,10 @@ class _Reader:
 
     def call(self, node: ast.Call, name: str, depth: int) -> Node:
         if name not in FUNCTIONS:
-            raise self.refuse(node, f"there is no function {name!r}{nearest(name, FUNCTIONS)}")
+            meant = {"sum": "; a sum of entries is one @ u", "dot": "; an inner product is u @ w"}
+            raise self.refuse(
+                node, f"there is no function {name!r}{meant.get(name, '') or nearest(name, FUNCTIONS)}"
+            )
         if node.keywords:
             raise self.refuse(node, "a function takes no named arguments")
         if name == "max" and len(node.args) == 2 and isinstance(node.args[1], ast.Compare):

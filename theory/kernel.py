@@ -2088,7 +2088,9 @@ def is_multiple(room: Formal, gap: Any, other: Any) -> bool:
     )
     if not first or (one := room.primitive(first, signed=False)) != room.primitive(second, signed=False):
         return False
-    return one != (((), 1),) or first.parts.keys() == second.parts.keys()  # two numbers never 0 are two statements
+    return (
+        one != (((), 1),) or first.parts.keys() == second.parts.keys()
+    )  # two numbers never 0 are two statements
 
 
 def at_point(claim: Claim, point: dict[str, Any], maxima: Iterable[dict[str, Any]] = ()) -> Verified:

@@ -51,6 +51,8 @@ class Script:
             return self.statement(node)
         if node.head == "psd":
             return f"{self.write(node.args[0])} {self.relations['psd']} 0"
+        if node.head in {"or", "iff"}:
+            return f" {self.relations[node.head]} ".join(map(self.write, node.args))
         if (inside := projected(node)) is not None:
             return self._applied(self.names.of("P"), self._operand(inside))
         text = ""
@@ -362,6 +364,8 @@ LATEX = Script(
         ">": ">",
         "!=": r"\ne",
         "psd": r"\succeq",
+        "or": r"\;\text{or}\;",
+        "iff": r"\iff",
     },
     glue=r"\, ",
     times=r" \cdot ",
@@ -384,7 +388,17 @@ PLAIN = Script(
     maximum="max(‖%s‖ ≤ %s) %s",
     word="%s",
     transposed="ᵀ",
-    relations={"<=": "≤", "<": "<", "==": "=", ">=": "≥", ">": ">", "!=": "≠", "psd": "⪰"},
+    relations={
+        "<=": "≤",
+        "<": "<",
+        "==": "=",
+        ">=": "≥",
+        ">": ">",
+        "!=": "≠",
+        "psd": "⪰",
+        "or": "or",
+        "iff": "⟺",
+    },
     glue=" ",
     times="·",
     latex=False,

@@ -47,6 +47,7 @@ def test_the_answer_has_its_words_and_its_exit_code(words, code, said):
         (["v @ v <= 1", "--timeout", "0"], "above 0"),
         (["v @ v <= 1/(g @ g)"], "exclude it with --given"),
         (["v @ v <= 1", "--norm", "batchnorm"], "batch-norm"),
+        (["thm-4.1", "--given", "psd(H)"], "has its own statement and hypotheses"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(words, said):
@@ -84,6 +85,12 @@ def test_without_solvers_the_rest_works_and_what_stays_open_says_what_is_missing
     assert done.returncode == code, done.stderr
     assert ("pip install 'bnverify[decide]'" in done.stderr) == (code == 2)
     assert len(done.stderr.strip().splitlines()) == (code == 2)
+
+
+def test_a_registered_claim_is_repaired_as_the_registry_corrects_it():
+    done = run("eq-9", "--repair", "--timeout", "60")
+    assert done.returncode == 1, done.stderr
+    assert "true instead, as the registry corrects it (formula: m for sqrt(m)):" in done.stdout
 
 
 def test_json_holds_what_is_promised():

@@ -1,5 +1,7 @@
 """The grammar reads what it writes, points at what it cannot read, and evaluates nothing."""
 
+import re
+
 import pytest
 from bnverify.theory.grammar import GrammarError, Node, names_in, parse, put, unparse
 from bnverify.theory.normalisations import NORMALISATIONS, Normalisation, in_weights, names_of
@@ -120,3 +122,26 @@ def test_names_are_replaced_by_trees_and_chains_stay_what_they_mean():
     assert statement(f"{tree} == 0", names)
     assert Node("name", ("m",)) == parse("   m")
     assert vector() != NUMBER
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("v^2 <= 1", "a power is written **"),
+        ("||v|| <= 1", "norm(u)"),
+        ("v @ v = 1", "write =="),
+        ("v @ v => 1", "write >="),
+        ("v @ v =< 1", "write <="),
+        ("v @ v \u2264 1", "write <="),
+        ("v @ v <= \u03b3", "letters are spelt"),
+        ("v @ v <= 1 and m > 2", "by itself"),
+        ("v @ v <= lambda", "write lam"),
+        ("v'*v <= 1", "u @ w"),
+        ("dot(v, g) >= 0", "u @ w"),
+        ("sum(v) == 0", "one @ u"),
+        (r"\gamma > 0", "no LaTeX"),
+    ],
+)
+def test_what_people_type_from_habit_is_answered_with_what_they_mean(text, hint):
+    with pytest.raises(GrammarError, match=re.escape(hint)):
+        parse(text)

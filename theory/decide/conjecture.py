@@ -53,8 +53,9 @@ def read(conjecture: Conjecture) -> tuple[Normalisation, Node, list[Node], dict[
         raise InputError(
             f"--min-m is {conjecture.min_m}; a batch of one sample has no variance to divide by: at least 2"
         )
+    free = declared(conjecture.vectors, conjecture.numbers)
     norm = placed(normalisation(conjecture.norm), conjecture)
-    sorts = names_of(norm, declared(conjecture.vectors, conjecture.numbers))
+    sorts = names_of(norm, free)
     sorts |= {name: VOCABULARY[name].sort for name in "XT" if maxima(conjecture)}
     for kind, names in (("vector", conjecture.vectors), ("number", conjecture.numbers)):
         for name in names:

@@ -127,6 +127,14 @@ class Decision:
         """The answer in a word; what solvers alone decided is not called proved."""
         return "decided" if self.answer == "open" and self.decided_by else self.answer
 
+    @property
+    def failing(self) -> str:
+        """What it is that fails at the counterexample, where that is not the statement as it was asked."""
+        bad = next((outcome.case.claim for outcome in self.outcomes if outcome.instance), None)
+        if bad is None or parse(bad.statement) == parse(self.statement, logic=True):
+            return ""
+        return bad.statement
+
     def lines(self) -> list[str]:
         """The decision as lines of text."""
         where = ", ".join(self.scope)
@@ -157,7 +165,8 @@ class Decision:
             if zeros:
                 out.append(f"  {' = '.join(zeros)} = 0")
             left, right = self.counterexample["left"], self.counterexample["right"]
-            out.append(f"  left side {compact(left)}, right side {compact(right)}")
+            of = f"of {self.failing}: " if self.failing else ""
+            out.append(f"  {of}left side {compact(left)}, right side {compact(right)}")
             if "left_float" in self.counterexample:
                 floats = self.counterexample["left_float"], self.counterexample["right_float"]
                 out.append(f"  in float64 by differentiating the loss: {floats[0]:.12g} and {floats[1]:.12g}")

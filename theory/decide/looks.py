@@ -139,20 +139,21 @@ def missing_factor(seen: list[Seen], tree: Node, numbers: tuple[str, ...]) -> st
     ]
     rows, ratios = [], []
     for room in seen:
+        row = [float(room.names[name]) for name in names]
         found = sides(room, tree)
         if found is None:
             return None
         left, right = found
-        size, down = float(np.abs(left).max()), float(right @ right)
-        if size < 1e-12 and down < 1e-24:
+        if not all(row):  # with gamma = 0 nothing is learnt of its power
             continue
-        ratio = float(left @ right) / down if down else 0.0
-        if not ratio or np.abs(left - ratio * right).max() > 1e-9 * size:
+        size = float(np.abs(left).max())
+        if max(size, float(np.abs(right).max())) < 1e-9:  # both are 0 up to rounding
+            continue
+        ratio = float(left @ right) / float(right @ right) if right.any() else 0.0
+        if size < 1e-9 or not ratio or np.abs(left - ratio * right).max() > 1e-9 * size:
             return None
-        row = [float(room.names[name]) for name in names]
-        if all(row) and np.isfinite(row).all():
-            rows.append(row)
-            ratios.append(ratio)
+        rows.append(row)
+        ratios.append(ratio)
     if len(rows) < 2 * len(names) + 2:
         return None
     aim = np.log(np.abs(ratios))
@@ -173,13 +174,8 @@ def monomial(names: list[str], powers: list[Fraction], c: Fraction) -> str:
     """c times powers of names as text."""
     top, bottom = str(c.numerator), str(c.denominator)
     for name, power in zip(names, powers, strict=True):
-        whole = (
-            name
-            if abs(power) == 1
-            else f"sqrt({name})**{abs(2 * power)}"
-            if power % 1
-            else f"{name}**{abs(power)}"
-        )
+        half = f"sqrt({name})" + (f"**{abs(2 * power)}" if abs(power) != Fraction(1, 2) else "")
+        whole = half if power % 1 else name if abs(power) == 1 else f"{name}**{abs(power)}"
         if power > 0:
             top += f"*{whole}"
         elif power < 0:

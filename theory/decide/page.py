@@ -7,122 +7,40 @@ import platform
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from bnverify.theory.decide.decision import SIDES, Decision, is_zero
-from bnverify.theory.grammar import GrammarError, Node, lines, parse
+from bnverify.theory.grammar import GrammarError, Node, lines, names_in, parse, put
 from bnverify.theory.normalisations import normalisation
 from bnverify.theory.points.script import script
-from bnverify.theory.vocabulary import VOCABULARY
-from bnverify.theory.writing.cite import LETTERS
+from bnverify.theory.script import LATEX
+from bnverify.theory.writing.cite import LETTERS, LOSS
 
 from bnverify.base.errors import InputError
 from bnverify.base.files import require_folder, write_text
 
-_RELATION = {"<=": r"\le", ">=": r"\ge", "<": "<", ">": ">", "==": "=", "!=": r"\ne"}
-
-
-_TIGHT = {"number", "name", "/", "sqrt", "norm", "abs", "mean", "min", "max", "d", "at", "sign"}
-
-
-_OPERATORS = {"H", "B", "X", "T", "D", "HW", "HW_plain"}
-
-
-def latex(node: Node) -> str:
-    """A statement of the grammar in LaTeX."""
-    head, args = node.head, node.args
-    if head in _RELATION:
-        return f"{latex(args[0])} {_RELATION[head]} {latex(args[1])}"
-    match head:
-        case "number":
-            return str(args[0])
-        case "name":
-            return _name(args[0])
-        case "neg":
-            return f"-{_factor(args[0])}"
-        case "+":
-            return f"{latex(args[0])} + {latex(args[1])}"
-        case "-":
-            return f"{latex(args[0])} - {_summand(args[1])}"
-        case "*":
-            return rf"{_factor(args[0])}\,{_factor(args[1])}"
-        case "/":
-            return rf"\frac{{{latex(args[0])}}}{{{latex(args[1])}}}"
-        case "**" if args[1] == 2 and args[0].head == "norm":
-            return f"{latex(args[0])}^{{2}}"
-        case "**" if args[0].head == "@" and (pair := _pair(args[0].args)) and pair[0] != pair[1]:
-            return f"{latex(args[0])}^{{{args[1]}}}"
-        case "**":
-            return f"{_factor(args[0], power=True)}^{{{args[1]}}}"
-        case "@" if (pair := _pair(args)) is not None:
-            left, right = map(latex, pair)
-            return rf"\left\|{left}\right\|^{{2}}" if left == right else rf"\langle {left}, {right}\rangle"
-        case "@":
-            row, *rest = map(_factor, args)
-            applied = args[0].head == "name" and args[0].args[0] in _OPERATORS
-            return r"\,".join([row if applied else rf"{row}^\top", *rest])
-        case "sqrt":
-            return rf"\sqrt{{{latex(args[0])}}}"
-        case "norm":
-            return rf"\left\|{latex(args[0])}\right\|"
-        case "abs":
-            return rf"\left|{latex(args[0])}\right|"
-        case "or":
-            return r" \;\text{or}\; ".join(map(latex, args))
-        case "iff":
-            return rf"{latex(args[0])} \iff {latex(args[1])}"
-        case "psd":
-            return rf"{latex(args[0])} \succeq 0"
-        case "maximum":
-            return rf"\max_{{\|X\| \le {latex(args[2])}}} {_factor(args[0])}"
-    inside = ", ".join(latex(x) for x in args if isinstance(x, Node))
-    return rf"\operatorname{{{head}}}\left({inside}\right)"
-
-
-def _pair(args: tuple[Any, ...]) -> tuple[Node, Node] | None:
-    """The two vectors of which a chain is the inner product, where none of its letters stands between them."""
-    if len(args) > 2 and args[0].head == "@":  # (H @ u) @ (H @ w) is read with its second H and w apart
-        return args[0], Node("@", args[1:])
-    if len(args) == 2 and not any(x.head == "name" and x.args[0] in _OPERATORS for x in args):
-        return args
-    return None
-
-
-def _name(name: str) -> str:
-    """A letter; of a hypothesis h_1, h_2, ... its right side minus its left one."""
-    if match := re.fullmatch(r"(given|need)(\d+)", name):
-        return f"{match[1][0].replace('g', 'h')}_{{{int(match[2]) + 1}}}"
-    known = VOCABULARY.get(name)
-    if name == "c":
-        return name
-    if known:
-        return known.latex
-    head, _, index = name.partition("_")
-    if index and head in VOCABULARY:
-        return f"{VOCABULARY[head].latex}_{{{index}}}"
-    return rf"\mathrm{{{name}}}".replace("_", r"\_") if len(name) > 1 else name
-
-
-def _summand(node: Node) -> str:
-    return rf"\left({latex(node)}\right)" if node.head in {"+", "-", "neg"} else latex(node)
-
-
-def _factor(node: Node, power: bool = False) -> str:
-    inner = node.head == "@" and _pair(node.args) is not None  # in its own brackets
-    simple = (node.head in _TIGHT or inner) and not (power and node.head in {"/", "@"})
-    return (
-        latex(node) if simple or (node.head in {"**", "*"} and not power) else rf"\left({latex(node)}\right)"
-    )
+_OWN = {name: x for name, x in LATEX.names.letters.items() if name != "c"}
+PAGE = replace(LATEX, names=replace(LATEX.names, letters=_OWN))
+"""LaTeX in which c is c, for a definition says what it is."""
 
 
 def formula(text: str) -> str:
-    """A text of the grammar in LaTeX, or as it stands where it is longer than the grammar reads."""
+    """A text of the grammar in LaTeX, or as it stands where it is longer than the grammar reads.
+
+    In a certificate given0 is the right side minus the left one of the first hypothesis: h_1.
+    """
     try:
-        return latex(parse(re.sub(r"(?<![<>=!])=(?!=)", "==", text), logic=True))
+        tree = parse(re.sub(r"(?<![<>=!])=(?!=)", "==", text), logic=True)
     except GrammarError:
         return rf"\text{{{text}}}"
+    gaps = {name: f"{name[0].replace('g', 'h')}_{int(name[-1]) + 1}" for name in names_in(tree) if _GAP(name)}
+    return PAGE.write(put(tree, {name: Node("name", (letter,)) for name, letter in gaps.items()}))
+
+
+_GAP = re.compile(r"(given|need)\d").fullmatch
 
 
 def entries(value: Any) -> str:
@@ -135,12 +53,12 @@ def entries(value: Any) -> str:
     return rf"\left({', '.join(map(entries, value))}\right)"
 
 
-def instance(point: dict[str, Any]) -> str:
-    """An exact instance in LaTeX; what is 0 at the end."""
+def instance(point: dict[str, Any]) -> Iterator[str]:
+    """An exact instance as displayed formulas, one a name; what is 0 at the end."""
     shown = {name: x for name, x in point.items() if name not in SIDES}
-    parts = [f"{_name(name)} = {entries(x)}" for name, x in shown.items() if not is_zero(x)]
-    zeros = [_name(name) for name, x in shown.items() if is_zero(x)]
-    return r",\quad ".join(parts + ([" = ".join([*zeros, "0"])] if zeros else []))
+    yield from (f"$${PAGE.names.of(name)} = {entries(x)}$$" for name, x in shown.items() if not is_zero(x))
+    if zeros := [PAGE.names.of(name) for name, x in shown.items() if is_zero(x)]:
+        yield f"$${' = '.join([*zeros, '0'])}$$"
 
 
 def markdown(decision: Decision) -> Iterator[str]:
@@ -149,7 +67,8 @@ def markdown(decision: Decision) -> Iterator[str]:
     about = [] if decision.norm == "batch-norm" else [f"for `{decision.norm}`"]
     given = [f"${formula(text)}$" for text in decision.given]
     if given or about:
-        yield " ".join([*about, *(["given"] if given else []), ", ".join(given)]).strip().capitalize() + "."
+        words = " ".join([*about, *(["given"] if given else []), ", ".join(given)]).strip()
+        yield f"{words[0].upper()}{words[1:]}."
     scope = ", ".join(f"${formula(text)}$" for text in decision.scope)
     if decision.answer == "proved":
         kinds = ", ".join(sorted({check.method for check in decision.verified}))
@@ -173,8 +92,9 @@ def evidence(decision: Decision) -> Iterator[str]:
     """The counterexample, the terms of the proof, what was needed, where it is tight, the best constant, the repair."""
     point = decision.counterexample
     if point:
-        yield f"$${instance(point)}$$"
-        both = f"The left side is ${entries(point['left'])}$, the right side ${entries(point['right'])}$"
+        yield from instance(point)
+        of = f" of ${formula(decision.failing)}$" if decision.failing else ""
+        both = f"The left side{of} is ${entries(point['left'])}$, the right side ${entries(point['right'])}$"
         floats = "; by differentiating the loss in float64 they are {:.12g} and {:.12g}"
         yield (
             both
@@ -200,7 +120,7 @@ def evidence(decision: Decision) -> Iterator[str]:
         yield "Terms that are 0: " + ", ".join(f"${formula(text)}$" for text in decision.zeros) + "."
     if decision.tight_at:
         yield f"Tight: both sides are ${entries(decision.tight_at['left'])}$ at"
-        yield f"$${instance(decision.tight_at)}$$"
+        yield from instance(decision.tight_at)
     if decision.best:
         from bnverify.theory.decide.decision import said_best
 
@@ -213,10 +133,11 @@ def evidence(decision: Decision) -> Iterator[str]:
             yield f"given {', '.join(more)}."
 
 
-def defined(decision: Decision) -> list[tuple[str, Node]]:
-    """The lines of the normalisation that was asked about."""
-    claims = [outcome.case.claim for outcome in decision.outcomes]
-    return list(lines(claims[0].definition if claims else normalisation(decision.norm).text))
+def letters(decision: Decision) -> str:
+    """What y, z, g and the names of the definition are."""
+    pairs = lines(normalisation(decision.norm).text)
+    definition = ", ".join(f"${PAGE.names.of(name)} = {PAGE.write(tree)}$" for name, tree in pairs)
+    return f"{LETTERS} {definition}. {LOSS}"
 
 
 def versions() -> str:
@@ -231,14 +152,15 @@ def versions() -> str:
 
 
 def bibtex(decision: Decision, command: str) -> str:
-    """An entry for the decision."""
+    """An entry for the decision; no verbatim text, which the styles of bibliographies do not bear."""
+    said = re.sub(r"([#$%&_{}])", r"\\\1", command)
     return "\n".join(
         [
             "@software{bnverify-decision,",
             "  title   = {bnverify: verdicts on claims about normalisation layers},",
             "  author  = {{The bnverify authors}},",
             f"  version = {{{version('bnverify')}}},",
-            rf"  note    = {{decision: {decision.word}; \verb|{command.replace('|', ' ')}|}}",
+            rf"  note    = {{decision: {decision.word}; \texttt{{{said}}}}}",
             "}",
         ]
     )
@@ -251,33 +173,44 @@ def tex(decision: Decision, command: str) -> str:
     body = re.sub(r"`([^`]*)`", lambda match: rf"\verb|{match[1]}|", body)
     body = re.sub(r"(?<!\\)\*(\w+)\*", lambda match: rf"\emph{{{match[1]}}}", body)
     made = f"Made by \\verb|{command.replace('|', ' ')}| with {versions()}."
-    definition = "; ".join(
-        f"${_name(name)} = {latex(tree)}$" for name, tree in lines(normalisation(decision.norm).text)
-    )
-    return "\n".join(
-        [rf"\paragraph{{Decision: {decision.word}.}}", body, f"Here {definition}.", LETTERS, made]
-    )
+    return "\n".join([rf"\paragraph{{Decision: {decision.word}.}}", body, letters(decision), made])
 
 
 def document(decision: Decision, command: str) -> str:
     """The page in Markdown."""
-    definition = ", ".join(
-        f"${_name(name)} = {latex(tree)}$" for name, tree in lines(normalisation(decision.norm).text)
-    )
     blocks = [
         f"# {decision.word.capitalize()}",
         *markdown(decision),
         "## What the letters mean",
-        f"{definition}. {LETTERS}",
+        letters(decision),
         "## How it was made",
         f"```\n{command}\n```",
         f"{versions()}; {decision.seconds:.1f} s. As text: `{decision.statement}`"
         + "".join(f", given `{text}`" for text in decision.given)
         + ".",
+        *beside(decision),
         "## To cite it",
         f"```\n{bibtex(decision, command)}\n```",
     ]
     return "\n\n".join(blocks)
+
+
+def beside(decision: Decision) -> Iterator[str]:
+    """What lies in the folder beside the page, and what to do with it."""
+    if decision.certificate:
+        command = "`python -I kernel.py certificate.json`"
+        yield f"[certificate.json](certificate.json) is what the kernel accepted: {command}."
+    if replayed(decision):
+        yield "[replay.py](replay.py) replays the counterexample with torch alone: `python replay.py`."
+
+
+def replayed(decision: Decision) -> str:
+    """The lines of torch that replay the counterexample; empty where there are none."""
+    bad = next((outcome for outcome in decision.outcomes if outcome.instance), None)
+    if bad is not None and bad.instance is not None:
+        with suppress(InputError):
+            return script(bad.case.claim, bad.instance)
+    return ""
 
 
 def write(decision: Decision, folder: Path, command: str, html: Callable[[str, str], str]) -> list[str]:
@@ -295,10 +228,8 @@ def write(decision: Decision, folder: Path, command: str, html: Callable[[str, s
     }
     if decision.certificate:
         files["certificate.json"] = json.dumps(list(decision.certificate), ensure_ascii=False, indent=1)
-    bad = next((outcome for outcome in decision.outcomes if outcome.instance), None)
-    if bad is not None and bad.instance is not None:
-        with suppress(InputError):
-            files["replay.py"] = script(bad.case.claim, bad.instance)
+    if lines_of_torch := replayed(decision):
+        files["replay.py"] = lines_of_torch
     for name, text in files.items():
         write_text(folder / name, text + "\n")
     return sorted(files)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from bnverify.theory.grammar import lines, nodes, parse, unparse
+from bnverify.theory.grammar import lines, names_in, nodes, parse, unparse
 from bnverify.theory.kernel import Claim, Formal, Number, Refused, Vector
 
 from bnverify.base.errors import InputError
@@ -81,6 +81,8 @@ def normal_vector(formal: Formal, value: Vector) -> Vector:
 def _explain(claim: Claim, reason: str) -> str:
     if "divides by what may be 0" in reason:
         inside = reason.partition(": ")[2]
+        if not names_in(parse(inside)):
+            return f"{claim.statement}: divides by {inside}, which is 0"
         return (
             f'{claim.statement}: divides by {inside}, which can be 0; exclude it with --given "{inside} != 0"'
         )

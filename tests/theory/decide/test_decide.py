@@ -462,6 +462,10 @@ def test_the_replay_script_needs_torch_alone(tmp_path):
         ("v @ v <= 1", {"given": ("__import__('os')",)}, "grammar"),
         ("", {}, "nothing"),
         ("v @ given0 <= 1", {"vectors": ("given0",)}, "stand for hypotheses"),
+        ("v @ v <= 1/0", {}, "divides by 0, which is 0"),
+        ("v @ max <= 1", {"vectors": ("max",)}, "a word of the grammar"),
+        ("v @ v <= 1", {"numbers": ("lambda",)}, "a word of the grammar"),
+        ("v @ y_2 <= 1", {"vectors": ("y_2",)}, "one of two units"),
     ],
 )
 def test_bad_input_is_one_line(statement, more, words):
