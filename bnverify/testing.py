@@ -176,7 +176,7 @@ class _Subject:
 def _subject(norm: str | nn.Module, like: str | None, extra: dict[str, Any]) -> _Subject:
     layer = None
     if isinstance(norm, nn.Module):
-        layer = own(copy.deepcopy(norm).to(torch.float64).train(), like)
+        layer = own(copy.deepcopy(norm).train(), like)
         what, known = type(norm).__name__, normalisation(layer.name if layer.lines else "identity")
     elif isinstance(norm, str):
         what, known = norm, normalisation(norm)
@@ -218,7 +218,8 @@ def _room(subject: _Subject, drawn: Drawn) -> Batch:
     g, H = rows(drawn.g), torch.tensor(drawn.H, dtype=torch.float64).expand(count, m, m)
     none = DenseQuadratic(torch.zeros_like(g), torch.zeros_like(H), torch.zeros_like(g))
     at = Batch(subject.lines, placed, none, forward).z.detach()
-    return Batch(subject.lines, placed, DenseQuadratic(g, H, at), forward)
+    unit = None if layer is None else layer.unit
+    return Batch(subject.lines, placed, DenseQuadratic(g, H, at), forward, unit=unit)
 
 
 def assert_holds(
@@ -236,13 +237,16 @@ def assert_holds(
 ) -> None:
     """Search small batches, with quadratic losses downstream, for one at which ``statement`` fails.
 
-    v and B are what autograd gives for L(z(y)); a failure is one that rounding in float64 cannot explain.
+    v and B are what autograd gives for L(z(y)); a failure is one that rounding cannot explain: in float64, or in what a
+    layer computes in.
 
     Args:
         statement: text of the grammar, for example ``v @ v <= gamma**2/s**2 * (g @ g)``.
         norm: a name, a definition such as ``n = sqrt(y @ y); z = gamma*y/n``, or a layer that takes (batch, features).
-            A layer is copied to float64. Whether it normalises along the features or along the batch is found out, and
-            which definition it is, with its own eps, so that s, sigma, yhat and its scale D (gamma) have their meaning.
+            It is copied, in train mode, and asked in float64 where it takes that, else in float32, float16 or
+            bfloat16; one that takes (batch, tokens, features) or (batch, channels, height, width) gets one token or
+            pixel. Whether it normalises along the features or along the batch is found out, and which definition it
+            is, with its own eps, so that s, sigma, yhat and its scale D (gamma) have their meaning.
         given: hypotheses; batches at which one does not hold clearly do not count.
         like: the definition that a layer is meant to be, where its numbers do not tell.
         eps: that of a named or typed normalisation.
@@ -254,7 +258,7 @@ def assert_holds(
     Raises:
         AssertionError: the statement fails; the message holds the shrunk batch and both sides.
         InputError: the text is not in the grammar, names what the layer does not have, or assumes itself.
-        ValueError: no batch met the hypotheses, so nothing was tested.
+        ValueError: no batch met the hypotheses, or the layer computes in too few digits, so nothing was tested.
     """
     __tracebackhide__ = True  # pytest shows the caller's line and the message
     hypotheses = tuple(given)
@@ -277,10 +281,10 @@ def assert_holds(
         definite=any(text.replace(" ", "") == "psd(H)" for text in hypotheses),
     )
     failed: list[str] = []
-    tested = 0
+    tested = clear = 0
 
     def attempt(one: Drawn) -> None:
-        nonlocal tested
+        nonlocal tested, clear
         room = _room(subject, one)
         try:
             relation, inside = sides(tree, room), met(assumed, room)
@@ -289,9 +293,9 @@ def assert_holds(
             raise subject.explain(error) from None
         codes = judge(relation, room)
         tested += int(inside.any())
-        excess = (relation.low.value - relation.ceiling.value) / room.allowance(
-            relation.low, relation.ceiling
-        )
+        allowed = room.allowance(relation.low, relation.ceiling)
+        clear += int((allowed < torch.maximum(relation.low.scale, relation.ceiling.scale)).any())
+        excess = (relation.low.value - relation.ceiling.value) / allowed
         steer = float((excess.abs() if relation.op == "==" else excess).reshape(-1)[0])
         if abs(steer) < 1e300:
             target(steer, label="excess")
@@ -319,6 +323,11 @@ def assert_holds(
         raise ValueError(
             f"none of {examples} batches met {', '.join(hypotheses) or 'the definition'} clearly, so nothing was "
             "tested; weaken the hypotheses"
+        )
+    if not clear and layer is not None:
+        raise ValueError(
+            f"{subject.what} rounds to {layer.unit:.0e}, which explains whatever both sides are on all of {tested} "
+            "batches, so nothing was tested; test it where it computes in more digits"
         )
 
 
@@ -382,8 +391,9 @@ def _beyond_an_ulp(tree: Node, subject: _Subject, drawn: Drawn, relation: Sides)
     """Where the sides differ by far more than an ulp in y moves them: nothing else is known of a black box."""
     gap = relation.ceiling.value - relation.low.value
     moved = torch.zeros_like(gap)
+    ulp = 2.0**-52 if subject.layer is None else 2 * subject.layer.unit
     for sign in (1, -1, 3, -3):
-        y = tuple(value * (1 + sign * (-1) ** i * 2.0**-52) for i, value in enumerate(drawn.y))
+        y = tuple(value * (1 + sign * (-1) ** i * ulp) for i, value in enumerate(drawn.y))
         other = sides(tree, _room(subject, replace(drawn, y=y)))
         moved = torch.maximum(moved, (other.ceiling.value - other.low.value - gap).abs())
     return gap.abs() > ULPS * moved

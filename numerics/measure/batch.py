@@ -39,6 +39,7 @@ class Batch(Room):
         forward: somebody's own layer, (N, m) -> (N, m), that computes z in the place of the definition; its backward
             pass is then what v and B come from, and the definition only bounds the rounding.
         matched: the statement speaks of z = y, so the rounding of z moves the point, and H times it the gradient.
+        unit: the unit roundoff of a layer that computes in fewer digits than it is asked in.
 
     Attributes:
         size: (N, m).
@@ -56,6 +57,7 @@ class Batch(Room):
         loss: Downstream,
         forward: Callable[[Tensor], Tensor] | None = None,
         matched: bool = False,
+        unit: float | None = None,
     ) -> None:
         own = {name for name, _ in lines}
         self.units = ("_j", "_k") if "z_j" in own else ("",)
@@ -67,6 +69,7 @@ class Batch(Room):
         self.memory, self.names = {}, _Lazy(self._make)
         self._places: dict[tuple[str, int], tuple[Any, Batch]] = {}
         self._level = 0
+        self.unit = unit_roundoff(self.cond.dtype) if unit is None else unit
 
     @property
     def made(self) -> dict[str, Any]:
@@ -217,7 +220,10 @@ class Batch(Room):
         place = moved, id(value)
         if place not in self._places:
             there = self.given.put(moved, value)
-            self._places[place] = value, Batch(self.lines, there, self.loss, self.forward, self.matched)
+            self._places[place] = (
+                value,
+                Batch(self.lines, there, self.loss, self.forward, self.matched, self.unit),
+            )
         return walk(inside, self._places[place][1])
 
     def psd(self, operator: Any) -> Measured:
@@ -270,7 +276,7 @@ class Batch(Room):
 
     def allowance(self, *parts: Measured) -> Tensor:
         """The largest difference of the parts that rounding explains, (N,)."""
-        return unit_roundoff(self.cond.dtype) * sum(part.error for part in parts)
+        return self.unit * sum(part.error for part in parts)
 
 
 def _scales_of(own: set[str], units: Sequence[str], given: Given) -> Lines:

@@ -149,8 +149,25 @@ class Graph:
 
     def curvature(self, of: str, along: str, u: Tensor) -> Tensor:
         """The change of the gradient in ``of`` as ``along`` moves along u: the Hessian is symmetric, so one pass starts
-        from the gradient in ``along`` and ends in ``of``."""
-        return product(self.gradient(along), self.raw(of), u)
+        from the gradient in ``along`` and ends in ``of``.
+
+        Raises:
+            NotImplementedError: the backward pass of somebody's own layer cannot be differentiated.
+        """
+        grad, point = self.gradient(along), self.raw(of)
+        if self.forward is None:
+            return product(grad, point, u)
+        found = (
+            torch.autograd.grad(grad, point, u, retain_graph=True, allow_unused=True)[0]
+            if grad.requires_grad
+            else None
+        )
+        if found is None:
+            raise NotImplementedError(
+                "the backward pass of the layer cannot be differentiated again, so there is no B; ask about v, or give "
+                "the backward pass a derivative"
+            )
+        return found
 
     def downstream(self, u: Tensor) -> Tensor:
         """H u."""

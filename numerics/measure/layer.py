@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
 from bnverify.numerics.measure.raw import RawRoom, Vec, define
 from bnverify.theory.grammar import Node, lines
-from bnverify.theory.normalisations import NORMALISATIONS, normalisation
+from bnverify.theory.normalisations import normalisation
 from torch import Tensor, nn
 
 from bnverify.base.errors import InputError
@@ -21,8 +22,9 @@ TRIED = (0.0, 1e-12, 1e-8, 1e-6, 1e-5, 1e-3)
 
 @dataclass(frozen=True)
 class Own:
-    """A layer in float64: its size, along what it normalises, and where it is known, its definition.
+    """A layer as a function in float64: its size, along what it normalises, and where it is known, its definition.
 
+    unit: the unit roundoff of what it computes in.
     definition: the lines of the normalisation, empty where the layer is none that is known.
     vectors: D and bias as numbers of each feature or channel. residual: the largest relative misfit.
     """
@@ -30,6 +32,7 @@ class Own:
     size: int
     along: Literal["features", "batch"]
     forward: Callable[[Tensor], Tensor]
+    unit: float
     name: str = ""
     eps: float = 0.0
     scale: Tensor | None = None
@@ -46,54 +49,116 @@ def _eps(layer: nn.Module) -> Iterator[float]:
     yield from TRIED
 
 
-def _size(layer: nn.Module) -> int:
-    """How many features a layer takes: its shapes say so, or the first size that runs."""
-    shapes = [t.numel() for t in layer.parameters() if t.dim() == 1]
+SHAPES: tuple[Callable[[Tensor], Tensor], ...] = (
+    lambda y: y,
+    lambda y: y.unsqueeze(1),
+    lambda y: y.unsqueeze(-1).unsqueeze(-1),
+)
+"""A batch of features as layers take it: (N, n), tokens (N, 1, n), images (N, n, 1, 1)."""
+DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+"""From fine to coarse."""
+
+
+def _called(
+    layer: nn.Module, dtype: torch.dtype, shape: Callable[[Tensor], Tensor]
+) -> Callable[[Tensor], Tensor]:
+    """The layer as a function of (N, n) in float64: on its own device, in its own dtype, on a copy of its input."""
+    held = next((t for t in (*layer.parameters(), *layer.buffers())), None)
+    device = "cpu" if held is None else held.device
+
+    def forward(y: Tensor) -> Tensor:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            out = layer(shape(y).to(device, dtype, copy=True))
+        if not isinstance(out, Tensor):
+            raise TypeError(f"it returns {type(out).__name__}, not one tensor")
+        return out.reshape(y.shape).to(y.device, y.dtype)
+
+    return forward
+
+
+def _taken(layer: nn.Module) -> tuple[int, torch.dtype, Callable[[Tensor], Tensor]]:
+    """How many features a layer takes, in which dtype and how: its shapes say so, or the first size that runs."""
+    numbers = [t.numel() for t in layer.parameters() if t.dim() == 1]
     said = [getattr(layer, name, None) for name in ("num_features", "normalized_shape", "dim", "hidden_size")]
     sizes = [value if isinstance(value, int) else value[-1] for value in said if value]
-    for size in [*sizes, *shapes, *range(2, 65)]:
-        try:
-            with torch.no_grad():
-                out = layer(torch.randn(4, size, dtype=torch.float64))
-            if out.shape == (4, size):
-                return size
-        except (RuntimeError, ValueError, IndexError, TypeError):
-            continue
+    own_ = [value for value in vars(layer).values() if type(value) is int and 2 <= value <= 4096]
+    last: Exception | None = None
+    for dtype in DTYPES:
+        model = layer.to(dtype)
+        for size in dict.fromkeys([*sizes, *numbers, *own_, *range(3, 65), 2]):
+            for shape in SHAPES:
+                forward = _called(model, dtype, shape)
+                try:
+                    with torch.no_grad():
+                        out = forward(torch.randn(4, size, dtype=torch.float64))
+                    if out.shape == (4, size):
+                        return size, dtype, forward
+                except Exception as error:  # whatever somebody's layer raises says that it does not take this
+                    last = error if last is None else last
+    why = f" ({type(last).__name__}: {' '.join(str(last).split())[:160]})" if last is not None else ""
     raise InputError(
-        f"{type(layer).__name__} takes no (batch, features) tensor of up to 64 features; "
+        f"{type(layer).__name__} takes no (batch, features) tensor of up to 64 features{why}; "
         "wrap it in a module whose forward does"
     )
 
 
-def _along(layer: nn.Module, size: int) -> Literal["features", "batch"]:
+def _repeats(layer: nn.Module, forward: Callable[[Tensor], Tensor], size: int) -> None:
+    x = torch.randn(6, size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        if not torch.equal(forward(x), forward(x)):
+            raise InputError(
+                f"{type(layer).__name__} gives another output when it is called again: it is random or keeps a state; "
+                "a statement speaks of one function of y, so test the part that is one"
+            )
+
+
+def _computes_in(forward: Callable[[Tensor], Tensor], size: int, dtype: torch.dtype) -> torch.dtype:
+    """The coarsest dtype to which the input can be rounded without a trace: what the layer computes in."""
+    x = torch.randn(6, size, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        for coarse in reversed(DTYPES):
+            if coarse == dtype or torch.equal(forward(x), forward(x.to(coarse).to(torch.float64))):
+                return coarse
+    return dtype
+
+
+def _along(layer: nn.Module, forward: Callable[[Tensor], Tensor], size: int) -> Literal["features", "batch"]:
     """Which outputs move with one number: those of its sample, or those of its feature."""
     x = torch.randn(6, size, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     moved = x.clone()
     moved[0, 0] += 0.5
     with torch.no_grad():
-        change = (layer(moved) - layer(x)).abs() > 1e-12
+        change = (forward(moved) - forward(x)).abs() > 1e-12
     row, column = bool(change[0, 1:].any()), bool(change[1:, 0].any())
-    if row == column:
+    name = type(layer).__name__
+    if row and column:
         raise InputError(
-            f"{type(layer).__name__} moves {'both' if row else 'neither'} the sample and the feature of a number; "
-            "a statement speaks of one group of numbers that are normalised together"
+            f"{name} normalises a sample and a feature together; a statement speaks of one group of numbers that are "
+            "normalised together"
+        )
+    if not row and not column:
+        raise InputError(
+            f"{name} normalises nothing: one number of its input moves that one of its output alone"
         )
     return "features" if row else "batch"
 
 
 def own(layer: nn.Module, like: str | None = None) -> Own:
-    """What a layer is; ``layer`` is in float64 and train mode.
+    """What a layer is; ``layer`` is a copy in train mode, whose dtype may be changed.
 
     Raises:
-        InputError: it takes no (batch, features) tensor, or normalises along both or none.
+        InputError: it takes no (batch, features) tensor, is not one function of it, or normalises along both or none.
     """
-    size = _size(layer)
-    along = _along(layer, size)
+    size, dtype, called = _taken(layer)
+    _repeats(layer, called, size)
+    unit = torch.finfo(_computes_in(called, size, dtype)).eps / 2
+    along = _along(layer, called, size)
 
     def forward(y: Tensor) -> Tensor:
-        return layer(y) if along == "features" else layer(y.transpose(0, 1)).transpose(0, 1)
+        return called(y) if along == "features" else called(y.transpose(0, 1)).transpose(0, 1)
 
-    best = Own(size, along, forward)
+    best = Own(size, along, forward, unit=unit)
     generator = torch.Generator().manual_seed(2)
     y = 0.3 + torch.randn(
         (64, size) if along == "features" else (size, 64), generator=generator, dtype=torch.float64
@@ -107,9 +172,18 @@ def own(layer: nn.Module, like: str | None = None) -> Own:
             yhat = _yhat(parts, y, eps)
             scale, shift, residual = _fit(yhat, z, 0 if along == "features" else 1)
             if residual < best.residual:
-                best = Own(size, along, forward, name, eps, scale, shift, residual, name, parts)
-    if best.residual > 1e-10 and like is None:
-        return Own(size, along, forward, nearest=best.nearest, residual=best.residual)
+                best = replace(
+                    best,
+                    name=name,
+                    eps=eps,
+                    scale=scale,
+                    shift=shift,
+                    residual=residual,
+                    nearest=name,
+                    lines=parts,
+                )
+    if best.residual > max(1e-10, 64 * unit) and like is None:
+        return Own(size, along, forward, unit, nearest=best.nearest, residual=best.residual)
     return best
 
 
@@ -130,7 +204,3 @@ def _fit(yhat: Tensor, z: Tensor, dim: int) -> tuple[Tensor, Tensor, float]:
     shift = out - scale * mean
     misfit = (scale * yhat + shift - z).abs().max() / z.abs().max().clamp(min=1e-300)
     return scale.squeeze(dim), shift.squeeze(dim), float(misfit)
-
-
-def listed() -> str:
-    return ", ".join(NORMALISATIONS)

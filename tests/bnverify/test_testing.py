@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -144,6 +146,109 @@ def test_a_layer_that_is_none_of_the_known_is_still_asked_what_needs_no_definiti
     assert_holds("v @ one == 0", norm=Bessel(), **QUICK)
     with pytest.raises(InputError, match="computes no normalisation that is known"):
         assert_holds("v @ v <= g @ g/s**2", norm=Bessel())
+
+
+class Coarse(nn.LayerNorm):
+    """Computes in a dtype of its own, and as fused kernels do takes that alone or hands back what it was given."""
+
+    def __init__(self, dtype: torch.dtype, alone: bool = False, slip: float = 1.0) -> None:
+        super().__init__(5, elementwise_affine=False)
+        self.held, self.alone, self.slip = dtype, alone, slip
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.alone and x.dtype != self.held:
+            raise TypeError(f"expected {self.held}")
+        y = x.to(self.held)
+        return (super().forward(y) + (self.slip - 1) * y.mean(-1, keepdim=True) / 9).to(x.dtype)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_layer_is_held_to_the_digits_that_it_computes_in(alone: bool) -> None:
+    assert_holds("v @ one == 0", norm=Coarse(torch.float32, alone), **QUICK)
+    with pytest.raises(AssertionError, match="does not hold for Coarse"):
+        assert_holds("v @ one == 0", norm=Coarse(torch.float32, alone, slip=1.01))
+    with pytest.raises(ValueError, match="rounds to 4e-03"):
+        assert_holds("v @ one == 0", norm=Coarse(torch.bfloat16, alone), **QUICK)
+
+
+class Once(torch.autograd.Function):
+    """A kernel whose backward pass has no derivative."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        c = x - x.mean(-1, keepdim=True)
+        s = c.square().mean(-1, keepdim=True).sqrt()
+        ctx.save_for_backward(c / s, s)
+        return c / s
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, g: Tensor) -> Tensor:
+        h, s = ctx.saved_tensors
+        return (g - g.mean(-1, keepdim=True) - h * (g * h).mean(-1, keepdim=True)) / s
+
+
+class Wrapped(nn.Module):
+    """A function as a layer of five features."""
+
+    def __init__(self, function: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.size, self.function, self.calls = 5, function, 0
+
+    def forward(self, x: Tensor) -> Any:
+        self.calls += 1
+        return self.function(x)
+
+
+def test_a_backward_pass_without_a_derivative_has_no_B() -> None:
+    assert_holds("v @ yhat == 0", norm=Wrapped(Once.apply), **QUICK)
+    with pytest.raises(InputError, match="cannot be differentiated again"):
+        assert_holds("v @ B @ v == 0", norm=Wrapped(Once.apply), **QUICK)
+
+
+def needs_cuda(x: Tensor) -> Tensor:
+    if not x.is_cuda:
+        raise RuntimeError("expected a CUDA tensor")
+    return x
+
+
+def noisy(x: Tensor) -> Tensor:
+    return nn.functional.layer_norm(x, (5,)) + torch.randn(())
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (needs_cuda, "expected a CUDA tensor"),
+        (noisy, "another output when it is called again"),
+        (lambda x: (x, None), "returns tuple"),
+        (lambda x: 2 * x, "normalises nothing"),
+        (lambda x: x - x.mean(), "a sample and a feature together"),
+    ],
+)
+def test_a_layer_that_cannot_be_asked_is_one_line_that_says_why(
+    function: Callable[[Tensor], Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        assert_holds("v @ one == 0", norm=Wrapped(function), **QUICK)
+    assert "\n" not in str(caught.value)
+
+
+def tokens(x: Tensor) -> Tensor:
+    batch, length, features = x.shape
+    return nn.functional.layer_norm(x.reshape(batch * length, features), (features,)).view(x.shape)
+
+
+def in_place(x: Tensor) -> Tensor:
+    x -= x.mean(-1, keepdim=True)
+    return x / x.square().mean(-1, keepdim=True).sqrt()
+
+
+@pytest.mark.parametrize("norm", [Wrapped(tokens), nn.BatchNorm2d(3), Wrapped(in_place)])
+def test_tokens_images_and_layers_that_write_into_their_input_are_taken(norm: nn.Module) -> None:
+    assert_holds("v @ one == 0", norm=norm, **QUICK)
+    with pytest.raises(AssertionError, match="does not hold"):
+        assert_holds("v == g", norm=norm, **QUICK)
 
 
 def test_a_hypothesis_that_nothing_meets_is_no_success() -> None:
