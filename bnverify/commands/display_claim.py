@@ -66,7 +66,7 @@ def show_page(page: Page, out: Console, short: bool = False, everything: bool = 
             out.print(Text("\nThe words of the source", style="bold underline"))
             _print(out, quotes.pop(), 2)
         if everything or not (
-            isinstance(block, Fold | Arrows) or (part in CODES and not isinstance(block, Facts))
+            isinstance(block, Fold | Arrows) or (part in CODES and not isinstance(block, Facts | Part))
         ):
             if not everything and isinstance(block, Part) and block.title in ("LaTeX", "As a picture"):
                 continue

@@ -310,24 +310,27 @@ def _conditions(layer: LayerAudit) -> dict[str, Cell] | None:
 
 def side_by_side(report: AuditReport) -> list[dict[str, Any]]:
     """Train beside eval, layer by layer; empty where one mode was audited."""
-    by_mode = {
-        mode: {layer.title: layer for layer in report.layers if layer.mode == mode}
-        for mode in ("train", "eval")
-    }
+    other = {layer.title: layer for layer in report.layers if layer.mode == "eval"}
     found = []
-    for title, train in by_mode["train"].items():
-        other = by_mode["eval"].get(title)
-        if other is None:
+    for index, train in enumerate(report.layers):
+        if train.mode != "train" or train.title not in other:
             continue
-        ratio = other.total("grad_in_sq") / base if (base := train.total("grad_in_sq")) > 0 else math.nan
+        one = other[train.title]
+        base, there = train.total("grad_in_sq"), one.total("grad_in_sq")
+        cells = {
+            "|dL̂/dy|² in train": _number(base),
+            "in eval": _number(there),
+            "eval / train": _number(there / base if base > 0 else math.nan),
+            "kept in train": _share(train.shares["kept"]),
+            "kept in eval": _share(one.shares["kept"]),
+        }
         found.append(
             {
-                "title": title,
-                "train": _number(train.total("grad_in_sq")),
-                "eval": _number(other.total("grad_in_sq")),
-                "ratio": _number(ratio),
-                "kept": _share(train.shares["kept"]),
-                "kept_eval": _share(other.shares["kept"]),
+                "anchor": f"layer-{index}",
+                "mode": "both",
+                "title": train.title,
+                "modes": cells,
+                "ill_conditioned": False,
             }
         )
     return found

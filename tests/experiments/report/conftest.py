@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,56 @@ def browser(chromium: Any) -> Any:
     chromium.get("about:blank")
     chromium.get_log("browser")
     return chromium
+
+
+CONTRAST = """
+  const parse = (text) => text.match(/[\\d.]+/g).slice(0, 3).map(Number);
+  const linear = (v) => v <= 10 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4;
+  const light = (c) => { const [r, g, b] = c.map(linear); return .2126 * r + .7152 * g + .0722 * b; };
+  const ground = light(parse(getComputedStyle(document.body).backgroundColor));
+  return Math.min(...[...document.querySelectorAll('p, a, .badge, .changed, .muted, dd')].map((node) => {
+    const own = light(parse(getComputedStyle(node).color));
+    return (Math.max(own, ground) + .05) / (Math.min(own, ground) + .05); }));"""
+CUT = """return [...document.querySelectorAll('.display')].filter((box) => box.clientWidth
+  && box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent.slice(0, 60))"""
+EMPTY = """return [...document.querySelectorAll('math')].filter((m) => m.offsetParent !== null
+  && m.getBoundingClientRect().width < 2).length"""
+LETTERS = """return Math.min(99, ...[...document.querySelectorAll('svg text')].filter((t) => t.textContent.trim())
+  .map((t) => t.getBoundingClientRect().height).filter((tall) => tall > 0))"""
+INSIDE = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a page looks like at a width and in a theme, with every fold open.
+
+    over: how many pixels it is wider than the screen. contrast: the least of words, links and changed parts against
+    the ground (WCAG: 4.5). cut: formulas that do not fit. empty: formulas without width. letters: the smallest height
+    of words in pictures.
+    """
+
+    over: int
+    contrast: float
+    cut: list[str]
+    empty: int
+    letters: float
+
+
+@pytest.fixture
+def seen(browser: Any) -> Iterator[Callable[[str, int, str], Sight]]:
+    """Looks at a page: its address, the width of the screen, light or dark."""
+
+    def look(address: str, width: int, colours: str) -> Sight:
+        features = [{"name": "prefers-color-scheme", "value": colours}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        metrics = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        browser.get(address)
+        browser.execute_script(
+            "document.querySelectorAll('details').forEach((fold) => { fold.open = true; })"
+        )
+        return Sight(*map(browser.execute_script, (INSIDE, CONTRAST, CUT, EMPTY, LETTERS)))
+
+    yield look
+    light = {"features": [{"name": "prefers-color-scheme", "value": "light"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", light)

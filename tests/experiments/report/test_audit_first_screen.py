@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -138,3 +139,20 @@ def test_numbers_without_two_digits_are_struck_through_and_say_why(
     assert "ill-conditioned: 1: the mean is so far from 0" in " ".join(capsys.readouterr().out.split())
     cells = display_audit._struck(audit_page.row(0, report.layers[0]), "table")
     assert all(cell.text.startswith("[strike]") for cell in cells.values())
+
+
+@pytest.mark.browser
+def test_in_a_browser_a_finding_leads_to_its_layer_by_keyboard_and_wide_tables_scroll(
+    report: AuditReport, browser: Any, tmp_path: Path
+) -> None:
+    browser.get(audit_page.write(report, tmp_path).as_uri())
+    link = browser.find_element("css selector", "#findings a")
+    link.send_keys("\ue007")
+    card = browser.find_element("id", link.get_attribute("href").partition("#")[2])
+    assert card.get_attribute("open") is not None
+    assert card.rect["y"] - browser.execute_script("return scrollY") < 900
+    boxes = browser.find_elements("css selector", ".table-box")
+    assert boxes
+    assert all(box.get_attribute("tabindex") == "0" for box in boxes), (
+        "a wide table is scrolled by the arrow keys"
+    )

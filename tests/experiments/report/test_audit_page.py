@@ -197,10 +197,14 @@ def test_in_a_browser_the_table_sorts_and_a_claim_opens(
 
 
 @pytest.mark.browser
-def test_in_a_browser_it_fits_a_phone(report: AuditReport, browser: Any, tmp_path: Path) -> None:
-    browser.get(audit_page.write(report, tmp_path).as_uri())
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": 375, "height": 700, "deviceScaleFactor": 1, "mobile": True},
-    )
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= 375
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_in_a_browser_it_fits_the_screen_and_can_be_read(
+    report: AuditReport, seen: Any, tmp_path: Path, width: int, colours: str
+) -> None:
+    found = seen(audit_page.write(report, tmp_path).as_uri(), width, colours)
+    assert found.over <= 0
+    assert found.contrast >= 4.5
+    assert found.empty == 0
+    assert found.letters >= 5
+    assert width < 1280 or found.cut == []

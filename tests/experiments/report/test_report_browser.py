@@ -16,7 +16,6 @@ PAGES = (
     "errata.html",
     "network.html",
 )
-INSIDE = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture
@@ -30,11 +29,6 @@ def size(browser: Any, width: int, height: int) -> None:
     """The viewport, which is smaller than a desktop window can be made."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-
-
-def theme(browser: Any, name: str) -> None:
-    features = [{"name": "prefers-color-scheme", "value": name}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 def shown(page: Any) -> list[str]:
@@ -102,37 +96,30 @@ def test_a_search_on_the_first_page_is_answered_by_the_table(page: Any, folder: 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
 def test_every_page_scrolls_in_one_direction_only_and_no_formula_is_cut_off(
-    browser: Any, folder: Path, width: int, colours: str
+    seen: Any, folder: Path, width: int, colours: str
 ) -> None:
-    theme(browser, colours)
-    size(browser, width, 844)
     for name in PAGES:
-        browser.get((folder / name).as_uri())
-        browser.execute_script(
-            "document.querySelectorAll('details').forEach((item) => { item.open = true; })"
-        )
-        assert browser.execute_script(INSIDE) <= 0, f"{name} at {width}"
-        cut = """return [...document.querySelectorAll('.display')].filter((box) => box.clientWidth
-            && box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent.slice(0, 60))"""
-        assert width < 390 or browser.execute_script(cut) == [], f"{name} at {width}"
-        empty = """return [...document.querySelectorAll('math')].filter((m) => m.offsetParent !== null
-            && m.getBoundingClientRect().width < 2).length"""
-        assert browser.execute_script(empty) == 0
-        assert ratio(browser) >= 4.5
-    theme(browser, "light")
+        found = seen((folder / name).as_uri(), width, colours)
+        assert found.over <= 0, f"{name} at {width}"
+        assert width < 390 or found.cut == [], f"{name} at {width}"
+        assert found.empty == 0
+        assert found.contrast >= 4.5
 
 
-def ratio(browser: Any) -> float:
-    """The least contrast of the page's words, links and changed parts against its ground (WCAG: 4.5)."""
-    script = """
-      const parse = (text) => text.match(/[\\d.]+/g).slice(0, 3).map(Number);
-      const linear = (v) => v <= 10 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4;
-      const light = (c) => { const [r, g, b] = c.map(linear); return .2126 * r + .7152 * g + .0722 * b; };
-      const ground = light(parse(getComputedStyle(document.body).backgroundColor));
-      return Math.min(...[...document.querySelectorAll('p, a, .badge, .changed, .muted, dd')].map((node) => {
-        const own = light(parse(getComputedStyle(node).color));
-        return (Math.max(own, ground) + .05) / (Math.min(own, ground) + .05); }));"""
-    return float(browser.execute_script(script))
+def test_the_network_has_its_pictures_and_its_tables_under_keyboard(
+    page: Any, folder: Path, seen: Any
+) -> None:
+    found = seen((folder / "network.html").as_uri(), 390, "dark")
+    assert found.letters >= 5
+    figures = page.find_elements("css selector", "figure svg")
+    assert figures
+    assert all(figure.rect["width"] <= 390 for figure in figures)
+    assert all(figure.find_elements("xpath", "./ancestor::figure/figcaption") for figure in figures)
+    boxes = page.find_elements("css selector", ".table-box")
+    assert boxes
+    assert all(box.get_attribute("tabindex") == "0" for box in boxes), (
+        "a wide table is scrolled by the arrow keys"
+    )
 
 
 def test_a_page_can_be_read_by_keyboard_alone(page: Any, folder: Path) -> None:
