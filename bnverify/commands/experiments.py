@@ -24,6 +24,10 @@ Out = Annotated[
     Path | None, typer.Option("--out", help="Folder of the run; runs/<recipe>-<digest> by default.")
 ]
 Set = Annotated[list[str] | None, typer.Option("--set", help="field=value, as often as needed.")]
+Data = Annotated[
+    str | None,
+    typer.Option("--data", help="digits, cifar10, a parquet file, or a folder with a data set."),
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that the folder holds.")]
 Budget = Annotated[float | None, typer.Option("--budget", help="Minutes; stops at a checkpoint after them.")]
 
@@ -72,18 +76,27 @@ def _run(
     return folder, outcome
 
 
+def _recipe(name: str, overrides: list[str] | None, data: str | None) -> VggRecipe | DlnRecipe:
+    from bnverify.experiments.run import recipes
+
+    return recipes.override(
+        recipes.named(name), [*(overrides or []), *([f"data={data}"] if data is not None else [])]
+    )
+
+
 def _train(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe; an unknown one lists them all.")],
     overrides: Set = None,
+    data: Data = None,
     out: Out = None,
     resume: Resume = False,
     budget: Budget = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files as well.")] = False,
 ) -> None:
     """Train one recipe and record it in a folder."""
-    from bnverify.experiments.run import events, recipes, record
+    from bnverify.experiments.run import events, record
 
-    chosen = recipes.override(recipes.named(recipe), overrides or [])
+    chosen = _recipe(recipe, overrides, data)
     if tensorboard:
         events.require()
     folder, _ = _run(chosen, recipe, out, resume, budget)
@@ -94,6 +107,7 @@ def _train(
 def _insert(
     recipe: Annotated[str, typer.Argument(help="Name of an insertion recipe.")] = "insert-quick",
     overrides: Set = None,
+    data: Data = None,
     out: Out = None,
     resume: Resume = False,
     budget: Budget = None,
@@ -102,9 +116,7 @@ def _insert(
     from rich.console import Console
     from rich.table import Table
 
-    from bnverify.experiments.run import recipes
-
-    chosen = recipes.override(recipes.named(recipe), overrides or [])
+    chosen = _recipe(recipe, overrides, data)
     if not getattr(chosen, "insert", False):
         raise InputError(
             f"recipe {recipe!r} inserts nothing; expected insert-quick, insert-dln-quick, insert-paper or "
@@ -147,9 +159,7 @@ def _reproduce(
     ] = "quick",
     figure: Annotated[list[str] | None, typer.Option(help="Only what this figure needs; repeatable.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Seeds of every network.")] = None,
-    data: Annotated[
-        str | None, typer.Option(help="digits, cifar10, a parquet file, or a folder with a data set.")
-    ] = None,
+    data: Data = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ...")] = None,
     workers: Annotated[
         int | None, typer.Option(help="Runs at a time; 2 by default, 16 for the presets of a GPU.")

@@ -99,7 +99,7 @@ def download(folder: Path | None = None, url: str = URL, sha256: str = SHA256) -
         ) from None
     except (OSError, requests.RequestException) as error:
         raise InputError(
-            f"{url}: {type(error).__name__}; check the network or name a folder with --data"
+            f"{url}: {type(error).__name__}; check the network, or name a folder or a parquet file with --data"
         ) from None
     finally:
         bar.close()
