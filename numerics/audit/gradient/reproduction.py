@@ -156,16 +156,28 @@ def sources(cls: type) -> list[str]:
         own = textwrap.dedent(inspect.getsource(cls))
     except (OSError, TypeError, SyntaxError):
         return [f"from {cls.__module__} import {cls.__name__}"]
-    named = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    lines, named = inspect.getsource(module).splitlines(), _definitions(tree)
     needed: dict[str, str] = {}
     waiting = _names(ast.parse(own))
     while waiting:
         name = waiting.pop()
         if name in named and name not in needed and name != cls.__name__:
-            needed[name] = ast.get_source_segment(inspect.getsource(module), named[name]) or ""
+            node = named[name]
+            first = min([node.lineno, *(line.lineno for line in node.decorator_list)])
+            needed[name] = textwrap.dedent("\n".join(lines[first - 1 : node.end_lineno]))
             waiting |= _names(named[name])
     imports = [ast.unparse(node) for node in tree.body if _import(node)]
     return ["\n".join(imports), *_constants(tree, module), *reversed(needed.values()), own]
+
+
+def _definitions(tree: ast.Module) -> dict[str, ast.FunctionDef | ast.ClassDef]:
+    """Functions and classes of a file by name, those inside of a function too; methods are left out."""
+    own = [item for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for item in node.body]
+    found: dict[str, ast.FunctionDef | ast.ClassDef] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not any(node is item for item in own):
+            found.setdefault(node.name, node)
+    return found
 
 
 def _names(tree: ast.AST) -> set[str]:

@@ -126,14 +126,29 @@ def _recognised(module: nn.Module, y: Tensor, definition: str | None) -> Recogni
         if z is None:
             return None
         scale, shift, residual = regress(yhat_of(form, family, x, eps, text), z, axis)
-    if text:
-        family = Family.DEFINED
+    clamped = _named(form, family, 0.0, axis, *regress(yhat_of(form, family, x), z, axis))
+    found = _named(form, Family.DEFINED if text else family, eps, axis, scale, shift, residual, text)
+    if eps > 0 and clamped.residual < residual:
+        # A divisor that is clamped from below shows its eps only where the clamp holds.
+        found = clamped
+    return _settled(module, probe, found, own, definition)
+
+
+def _named(
+    form: Form,
+    family: Family,
+    eps: float,
+    axis: str,
+    scale: Tensor,
+    shift: Tensor,
+    residual: float,
+    text: str = "",
+) -> Recognised:
     name = {Family.CENTRED: "", Family.RMS: "RMSNorm", Family.DEFINED: "a layer with s = sigma + eps"}[family]
     name = name or {"batch": "BatchNorm", "instance": "InstanceNorm", "group": "GroupNorm"}.get(
         form.place, "LayerNorm"
     )
-    found = Recognised(name, form, family, eps, axis, scale, shift, residual, torch.float64, text=text)
-    return _settled(module, probe, found, own, definition)
+    return Recognised(name, form, family, eps, axis, scale, shift, residual, torch.float64, text=text)
 
 
 def _settled(

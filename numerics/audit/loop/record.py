@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,15 +131,16 @@ def _short(value: Any) -> Any:
     return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
 
 
-def columns(call: Call) -> dict[str, Tensor]:
-    """The columns of a call as tensors, ``(G,)``, without those that others give."""
-    spec, found = call.spec, call.measured
-    assert spec is not None
+NEEDED = ("size", "mean", "var", "s", "gamma", "g.g", "g.yhat", "v.v", "grad_out_sq")
+
+
+def columns(found: Mapping[str, Tensor], fixed: Tensor) -> dict[str, Tensor]:
+    """The columns of `NEEDED` measured numbers, ``(G,)``, without those that others give; fixed: running statistics."""
     m, s, grad_sq, proj = found["size"], found["s"], found["g.g"], found["g.yhat"]
     rho = found["var"] / s**2
     scale_sq = (found["gamma"] / s) ** 2
     kept = found["v.v"] / (scale_sq * grad_sq)
-    yhat_sq = m if spec.family is Family.FIXED else m * rho
+    yhat_sq = torch.where(fixed, m, m * rho)
     return {
         "size": m,
         "mean": found["mean"],
@@ -156,22 +157,43 @@ def columns(call: Call) -> dict[str, Tensor]:
     }
 
 
+def _tables(calls: Sequence[Call]) -> list[tuple[list[str], Tensor]]:
+    """The columns of every call, by name and stacked; those of one dtype and device are made together."""
+    alike: dict[tuple[torch.dtype, torch.device], list[int]] = {}
+    for index, call in enumerate(calls):
+        alike.setdefault((call.measured["s"].dtype, call.measured["s"].device), []).append(index)
+    told: list[Any] = [None] * len(calls)
+    for indices in alike.values():
+        measured = [calls[index].measured for index in indices]
+        sizes = [len(one["s"]) for one in measured]
+        whole = {key: torch.cat([one[key] for one in measured]) for key in NEEDED}
+        fixed = torch.cat(
+            [torch.full_like(calls[i].measured["s"], _fixed(calls[i]), dtype=torch.bool) for i in indices]
+        )
+        named = columns(whole, fixed)
+        for index, part in zip(indices, torch.stack(list(named.values())).split(sizes, 1), strict=True):
+            told[index] = list(named), part
+    return told
+
+
+def _fixed(call: Call) -> bool:
+    return call.spec is not None and call.spec.family is Family.FIXED
+
+
 def summaries(calls: Sequence[Call], worst: int) -> list[tuple[dict[str, Any], Tensor]]:
     """(quantiles, sums and worst rows, the columns stacked) of every call, moved off the device at once."""
     found = []
-    for call in calls:
-        named = columns(call)
-        table = torch.stack(list(named.values()))
+    for names, table in _tables(calls):
         ordered = table.sort(dim=1).values
         places = [round(q * (table.shape[1] - 1)) for q in QUANTILES]
-        top = table[list(named).index("grad_in_sq")].topk(min(worst, table.shape[1])).indices
-        sums = torch.stack([named[name].double().sum() for name in SUMS])
-        found.append((list(named), ordered[:, places], sums, top, table[:, top], table))
+        top = table[names.index("grad_in_sq")].topk(min(worst, table.shape[1])).indices
+        sums = table[[names.index(name) for name in SUMS]].double().sum(1)
+        found.append((names, ordered[:, places], sums, top, table[:, top], table))
     told: list[tuple[dict[str, Any], Tensor]] = []
     for call, (names, quantiles, sums, top, rows, table) in zip(calls, found, strict=True):
         assert call.spec is not None
         picked = top.tolist()
-        labels = call.spec.labels() if len(call.spec.label_shape) == 1 else None
+        labels = call.spec.labels().words if len(call.spec.label_shape) == 1 else None
         told.append(
             (
                 {

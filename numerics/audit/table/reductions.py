@@ -27,6 +27,10 @@ SHORT = 16
 """Rows of so few numbers leave the lanes of a processor empty."""
 
 
+LONG = 256
+"""Rows of so many numbers are summed fastest one by one."""
+
+
 def first_order(
     spec: Spec, y: Tensor, g: Tensor, v: Tensor, parameters: dict[str, Tensor] | None = None
 ) -> dict[str, Tensor]:
@@ -166,8 +170,8 @@ def _moments(views: list[Tensor], pivot: Tensor) -> Tensor:
         plain = zero[groups], one[groups]
         rows = [*_sums(t, t, *plain)]
         for u in (g, v):
-            rows += [*_sums(u, t, *plain), _sums(u, u, *plain)[1]]
-        rows += [_sums(u, u, *plain)[1] for u in raw]
+            rows += [*_sums(u, t, *plain), _squares(u, plain)]
+        rows += [_squares(u, plain) for u in raw]
         found.append(rows)
     by_moment = zip(*found, strict=True)
     if outer > 1:
@@ -206,14 +210,22 @@ def _by_place(spec: Spec, views: list[Tensor], pivot: Tensor) -> tuple[Tensor, d
         y, g, v = (part[0].to(pivot.dtype) for part in parts)
         around = y - pivot[rows].unsqueeze(1)
         along, each = g * around, g * g
-        sums = [around @ one, (around * around) @ one, g @ weight, along @ weight, each @ square]
-        sums += [v @ one, (v * around) @ one, (v * v) @ one, each @ one]
+        squares = [torch.linalg.vector_norm(u, dim=1).square() for u in (around, v, g)]
+        sums = [around @ one, squares[0], g @ weight, along @ weight, each @ square]
+        sums += [v @ one, (v * around) @ one, squares[1], squares[2]]
         found.append(torch.stack(sums))
         shift = sums[0] / spec.size if spec.family is Family.CENTRED else torch.zeros_like(sums[0])
         inverse = ((sums[1] / spec.size - shift * shift).clamp_min(0) + spec.eps).rsqrt()
         columns[0] += inverse @ along - (shift * inverse) @ g
         columns[1] += g.sum(0)
     return torch.cat(found, 1), dict(zip(("weight", "bias"), columns, strict=True))
+
+
+def _squares(u: Tensor, plain: tuple[Tensor, Tensor]) -> Tensor:
+    """sum u^2 per group of ``(A, G, ...)``: long rows by their norms, which read them once."""
+    if u.dim() > 2 and u[0, 0].numel() >= LONG and u.is_contiguous():
+        return torch.linalg.vector_norm(u.flatten(2), dim=2).square().sum(0)
+    return _sums(u, u, *plain)[1]
 
 
 def _pieces(views: list[Tensor]) -> Iterator[tuple[slice, list[Tensor]]]:
