@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -69,6 +70,10 @@ def statement(text: str, names: Mapping[str, Sort], logic: bool = False) -> Node
     return tree
 
 
+DERIVED = frozenset({"g", "v", "H", "B", "L", "dgamma", "dbeta", "dW", "HW"})
+"""What only a room makes, by differentiating L(z(y))."""
+
+
 def definition(text: str, names: Mapping[str, Sort]) -> tuple[dict[str, Node], dict[str, Sort]]:
     """The lines of a definition that ends in the vector z, by name, and the sorts of all names after it.
 
@@ -78,6 +83,9 @@ def definition(text: str, names: Mapping[str, Sort]) -> tuple[dict[str, Node], d
     trees: dict[str, Node] = {}
     sorts = dict(names)
     for name, tree in lines(text):
+        if name in DERIVED or re.fullmatch(r"(g|v|H|B|dgamma|dbeta)_[jk]{1,2}", name):
+            reason = f"{name!r} is derived from the loss behind z; give what is computed here another name"
+            raise GrammarError(text, text.find(name), reason)
         if name in sorts or name in FUNCTIONS:
             raise GrammarError(
                 text, text.find(name), f"the name {name!r} is taken; every line gives a new name"

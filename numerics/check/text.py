@@ -131,7 +131,7 @@ def answer(
     if trials and found.counts["error"] == trials:
         raise InputError(
             f"{asked.text!r} is not a number on any of {trials} batches: the normalisation or the statement divides "
-            "by zero"
+            "by zero, or takes a root of a negative number"
         )
     return found
 
@@ -259,6 +259,10 @@ def in_words(found: Answer) -> list[str]:
     if counts["within_roundoff"]:
         said.append(
             f"undecided on {counts['within_roundoff']:,}, where rounding in {found.dtype} explains both sides"
+        )
+    if counts["error"]:
+        said.append(
+            f"{counts['error']:,} batches gave no number, where something is divided by zero, and do not count"
         )
     if counts["outside_assumptions"]:
         said.append(

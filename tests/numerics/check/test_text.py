@@ -83,6 +83,10 @@ def test_eps_is_drawn_only_where_a_text_names_it() -> None:
         (("(lambda: 0)() == 0",), "not in the grammar"),
         (("v @ v == 2**100000000000",), "whole"),
         (("v @ one == 0", "--norm", "z = one @ y"), "expected a vector"),
+        (("v @ one == 0", "--norm", "v = 0*y; z = y + v"), "'v' is derived from the loss"),
+        (("v @ one == 0", "--norm", "H = y @ y; z = y/H"), "'H' is derived from the loss"),
+        (("v @ one == 0", "--norm", "dgamma = y @ y; z = y/dgamma"), "'dgamma' is derived from the loss"),
+        (("0 <= sqrt(-(g @ g))",), "a root of a negative number"),
         (("v @ one == 0", "--norm", "n = one @ y - one @ y; z = y/n"), "divides by n, which is 0 on every"),
         (("v @ one == 0", "--norm", "batch-nrom"), "the nearest is 'batch-norm'"),
         (("v @ one == 0", "--vector", "v"), "taken"),
@@ -94,6 +98,11 @@ def test_bad_input_is_one_line_that_points_at_the_place(args: tuple[str, ...], s
         ask_aloud(*args)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_batches_that_give_no_number_are_said() -> None:
+    done = checked("(v @ v)/(v @ v) == 1")
+    assert "batches gave no number, where something is divided by zero, and do not count" in done.output
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
