@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from bnverify.base.errors import InputError
@@ -81,6 +82,7 @@ TURNED = {"=<": "<=", "=>": ">=", "=": "=="}
 # ---------------------------------------------------------------- text to tree
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str, logic: bool = False) -> Node:
     """The tree of an expression or of one comparison; ``logic`` allows ``or`` and ``iff(a, b)`` above comparisons.
 
@@ -330,13 +332,14 @@ def _shifted(node: Node, by: int) -> Node:
     return Node(node.head, args, node.column + by)
 
 
-def lines(text: str) -> Iterator[tuple[str, Node]]:
+@lru_cache(maxsize=512)
+def lines(text: str) -> tuple[tuple[str, Node], ...]:
     """The lines ``name = expression; ...`` of a definition: name and tree of each, columns counted in the whole text.
 
     Raises:
         GrammarError: a line is not of this form.
     """
-    start = 0
+    start, found = 0, []
     for line in text.split(";"):
         name, equals, right = line.partition("=")
         column = start + len(line) - len(line.lstrip())
@@ -348,5 +351,6 @@ def lines(text: str) -> Iterator[tuple[str, Node]]:
             tree = parse(right)
         except GrammarError as error:
             raise GrammarError(text, start + len(name) + 1 + error.column, error.reason) from None
-        yield name.strip(), _shifted(tree, start + len(name) + 1)
+        found.append((name.strip(), _shifted(tree, start + len(name) + 1)))
         start += len(line) + 1
+    return tuple(found)

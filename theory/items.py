@@ -20,6 +20,7 @@ from bnverify.theory.claim import (
     status_of,
 )
 from bnverify.theory.grammar import Node, nodes, parse, put, unparse
+from bnverify.theory.judged import point_of
 from bnverify.theory.judged import written as exact_text
 from bnverify.theory.latex import as_data, legend, written
 from bnverify.theory.script import LATEX, PLAIN
@@ -249,8 +250,7 @@ def _gaps(case: Case) -> dict[str, Node]:
 
 def _worked(case: Case) -> dict[str, Any]:
     """A counterexample worked out: every name and every inner product of the statement at the point."""
-    certificate = case.certificate
-    point = kernel.Point(case.asked, certificate["point"], certificate.get("maxima", ()))
+    point = point_of(case.asked, case.certificate)
     rows = []
     for node in dict.fromkeys(_quantities(parse(case.asked.statement))):
         try:

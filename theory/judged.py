@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from math import sqrt
 from typing import Any
 
@@ -68,10 +69,20 @@ def _check(case: Case, item: Mapping[str, Any] | None) -> tuple[Check, bool]:
     return Check(kind, holds, case.text, found.lemmas, values), found.tight
 
 
+def point_of(asked: kernel.Claim, certificate: Mapping[str, Any]) -> kernel.Point:
+    """The exact point of a certificate, made once for whoever looks at it after the kernel."""
+    return _point(asked, json.dumps(certificate))
+
+
+@lru_cache(maxsize=64)
+def _point(asked: kernel.Claim, certificate: str) -> kernel.Point:
+    said = json.loads(certificate)
+    return kernel.Point(asked, said["point"], said.get("maxima", ()))
+
+
 def every_term_counts(case: Case, item: Mapping[str, Any]) -> bool:
     """Whether no additive term of the statement is 0 at the point of a certificate."""
-    certificate = item["certificate"]
-    point = kernel.Point(case.asked, certificate["point"], certificate.get("maxima", ()))
+    point = point_of(case.asked, item["certificate"])
     tree = parse(case.asked.statement)
     for side in tree.args:
         for term in additive_terms(side):

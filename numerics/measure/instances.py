@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Literal
 
 import torch
@@ -18,7 +17,7 @@ from bnverify.numerics.measure.derivatives import gradient, standardise
 from bnverify.numerics.measure.downstream import Coupled, Downstream, Quadratic, Tilted
 from bnverify.numerics.measure.losses import LOSSES, Source, downstream
 from bnverify.numerics.measure.rates import Over
-from bnverify.theory.grammar import Node, lines
+from bnverify.theory.grammar import lines
 from bnverify.theory.normalisations import BATCH_NORM, IN_WEIGHTS
 from torch import Tensor
 
@@ -83,11 +82,6 @@ def _affine(draw: Source, spread: Tensor) -> tuple[Tensor, Tensor]:
     gamma = draw.signs(rows) * torch.where(draw.chosen(0.5, rows), near, draw.powers(-2, 1, rows))
     gamma = torch.where(draw.chosen(1 / 16, rows), gamma * 1e-7, gamma)
     return gamma, gamma.abs() * draw.normal(rows)
-
-
-@cache
-def _lines(text: str) -> tuple[tuple[str, Node], ...]:
-    return tuple(lines(text))
 
 
 class Rows(Mapping[str, Tensor]):
@@ -156,7 +150,7 @@ class Drawn:
         if self.matched:
             mu, s, _, _ = standardise(y["y"], named["eps"].unsqueeze(-1))
             named = Over(Over(named, "gamma", s.squeeze(-1)), "beta", mu.squeeze(-1))
-        return Batch(_lines(self.text), Given(vectors, named, operators), loss, matched=self.matched)
+        return Batch(lines(self.text), Given(vectors, named, operators), loss, matched=self.matched)
 
 
 def draw(kind: Kind, loss: str, m: int, seed: int, chunk: int, rows: int = 0) -> Drawn:
