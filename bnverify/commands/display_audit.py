@@ -50,11 +50,11 @@ SECOND = {
     "|Bv|/|v|": "|Bv|/|v|",
 }
 MODES = {
-    "train": "|dL̂/dy|² train",
-    "eval": "eval",
-    "ratio": "eval/train",
-    "kept": "kept train",
-    "kept_eval": "kept eval",
+    "|dL̂/dy|² in train": "|dL̂/dy|² train",
+    "in eval": "eval",
+    "eval / train": "eval/train",
+    "kept in train": "kept train",
+    "kept in eval": "kept eval",
 }
 LEGENDS = {
     "table": "∇ in, ∇ out: gradient norms at the layer's input and output. ŷ, mean: shares of γ²/s² |dL/dz|² that "
@@ -92,7 +92,7 @@ def show(report: AuditReport, most: int = MOST) -> None:
             _legend(screen, LEGENDS[part] + _about_probes(part, chosen[0][part]))
     modes = audit_page.side_by_side(report)
     if modes:
-        _table(screen, (({"layer": row["title"]}, row) for row in modes), MODES, False)
+        _table(screen, (({"layer": row["title"]}, row["modes"]) for row in modes), MODES, False)
         _legend(screen, LEGENDS["modes"])
     _identities(screen, audit_page.identities(report))
     struck = [row["title"] for row in rows if row["ill_conditioned"]]

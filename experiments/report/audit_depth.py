@@ -41,10 +41,10 @@ def picture(layers: Sequence[LayerAudit]) -> Markup | None:
     if not known:
         return None
     low, high = math.floor(min(known) - 0.05), math.ceil(max(known) + 0.05)
-    height = UPPER + GAP + LOWER + 30
+    height = UPPER + GAP + LOWER + 36
     parts = [
         f'<svg viewBox="0 0 {LEFT + WIDTH + 12:.0f} {height:.0f}" role="img" aria-label="gradient over depth">',
-        f'<g transform="translate({LEFT:.0f} 10)" font-size="11" fill="var(--muted)">',
+        f'<g transform="translate({LEFT:.0f} 16)" font-size="11" fill="var(--muted)">',
     ]
     for tick in range(low, high + 1, max(1, (high - low) // 6)):
         at = _up(10.0**tick, low, high)
@@ -66,7 +66,7 @@ def picture(layers: Sequence[LayerAudit]) -> Markup | None:
         parts.append("</g>")
     base = UPPER + GAP + LOWER
     parts.append(
-        f'<text x="0" y="{UPPER + GAP - 8:.0f}">share of the squared gradient that the layer removes</text>'
+        f'<text x="0" y="{UPPER + GAP - 8:.0f}">share of the squared gradient that the layer removes, 0 to 100 %</text>'
     )
     parts.append(f'<path d="M0 {base:.0f}H{WIDTH:.0f}" stroke="var(--muted)"/>')
     for place, layer in enumerate(layers):
@@ -77,7 +77,7 @@ def picture(layers: Sequence[LayerAudit]) -> Markup | None:
             f'<rect x="{x - 0.3 * step:.1f}" y="{base - tall:.1f}" width="{0.6 * step:.1f}" height="{tall:.1f}" '
             f'fill="var(--third)"><title>{escape(layer.title)}: {words.percent(share)}</title></rect>'
         )
-    parts.append(f'<text x="{WIDTH:.0f}" y="{base - LOWER:.0f}" text-anchor="end">100 %</text>')
+    parts.append(f'<path d="M0 {base - LOWER:.0f}H{WIDTH:.0f}" stroke="var(--grid)"/>')
     parts.append(f'<text x="0" y="{base + 16:.0f}">{escape(middle(layers[0].title))}</text>')
     parts.append(
         f'<text x="{WIDTH:.0f}" y="{base + 16:.0f}" text-anchor="end">{escape(middle(layers[-1].title))}</text>'
