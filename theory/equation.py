@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnverify.theory.claim import Claim, Corrected, Data, Proof, Reading, Refutation
+from bnverify.theory.claim import Claim, Corrected, Data, Proof, Reading, Refutation, Step
 
 
 def centred(u: str) -> str:
@@ -142,3 +142,38 @@ def equation(
         state=state,
         part_of=part_of,
     )
+
+
+def formula(
+    family: str,
+    where: str,
+    summary: str,
+    data: Data,
+    scope: tuple[tuple[str, str], ...],
+    slug: str,
+    title: str,
+    says: str,
+    why: str,
+    steps: tuple[Step, ...] = (),
+    *,
+    eps: str = "",
+    reading: str = "formula",
+    terms: tuple[str, ...] = (),
+    hypotheses: tuple[str, ...] = (),
+    norm: str = "batch-norm",
+    needs: tuple[str, ...] = (),
+    remarks: tuple[str, ...] = (),
+) -> Claim:
+    """An extension with one reading that is proved; a file fills in what its claims share. eps: another scope of it."""
+    one = Reading(
+        reading,
+        summary,
+        says,
+        data,
+        hypotheses=hypotheses,
+        proof=Proof(steps=steps, terms=terms),
+        norm=norm,
+        needs=needs,
+    )
+    scope = (*scope[:3], ("eps", eps)) if eps else scope
+    return Claim(f"{family}.{slug}", title, where, readings=(one,), scope=scope, why=why, remarks=remarks)

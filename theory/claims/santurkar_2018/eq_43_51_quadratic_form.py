@@ -148,10 +148,7 @@ CLAIMS = (
         50,
         "The quadratic form in terms of the gradient",
         LINE_50,
-        value(
-            LINE_50_TEXT,
-            "the form v'Bv",
-        ),
+        value(LINE_50_TEXT, "the form v'Bv"),
         step(FROM_48_49, "from (48)-(49) with (47)"),
         why="an equality, and so Theorem 4.2 holds in its first part with = in the place of <=",
     ),

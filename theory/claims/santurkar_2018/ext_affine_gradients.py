@@ -6,7 +6,10 @@ nothing is removed, and the additive term of Theorem 4.2 vanishes with it.
 
 from __future__ import annotations
 
+from functools import partial
+
 from bnverify.theory.claim import SCOPE, Claim, Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
+from bnverify.theory.equation import formula
 
 WHERE = "beyond the sources: the gradients of gamma and beta"
 BETA_GRADIENT = "dbeta == one @ g"
@@ -37,24 +40,16 @@ REMOVED = ("-gamma**2/(m*sigma**2)*dbeta*given0", "-gamma**2/(m*sigma**2)*dgamma
 ADDED = ("1/(m*sigma**2)*given0 * (v @ v)",)
 
 
-def _identity(slug: str, title: str, says: str, why: str, eps: bool = False) -> Claim:
-    return Claim(
-        id=f"ext-affine-gradients.{slug}",
-        title=title,
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="identity",
-                summary="an identity, with the gradients of gamma and beta by differentiation",
-                says=says,
-                data=Data(parameters="y, gamma and beta of one unit"),
-                proof=Proof(steps=STEPS),
-                needs=("gamma != 0",) if "/gamma" in says else (),
-            ),
-        ),
-        scope=(*SCOPE[:3], ("eps", "> 0")) if eps else SCOPE,
-        why=why,
-    )
+_identity = partial(
+    formula,
+    "ext-affine-gradients",
+    WHERE,
+    "an identity, with the gradients of gamma and beta by differentiation",
+    Data(parameters="y, gamma and beta of one unit"),
+    SCOPE,
+    steps=STEPS,
+    reading="identity",
+)
 
 
 def _needed(slug: str, summary: str, says: str, hypotheses: tuple[Hypothesis, ...], at: Instance) -> Reading:
@@ -81,13 +76,14 @@ CLAIMS = (
         "BatchNorm moves gradient to gamma and beta, it loses none",
         CONSERVATION,
         "|g|^2 is the sum of three squares; needs gamma != 0",
+        needs=("gamma != 0",),
     ),
     _identity(
         "reductions-eps",
         "The two reductions at eps > 0",
         REDUCTIONS_EPS,
         "the square of the gradient of gamma counts 2 - rho times, that of beta once",
-        eps=True,
+        eps="> 0",
     ),
     _identity(
         "curvature",

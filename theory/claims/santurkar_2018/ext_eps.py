@@ -6,11 +6,13 @@ P = I - 11'/m - y-hat y-hat'/m maps y-hat to (1 - rho) y-hat: it is a projector 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.fact_c_1 import PRINTED as FACT_C_1
 from bnverify.theory.claims.santurkar_2018.fact_c_2 import LINE_1
+from bnverify.theory.equation import formula
 from bnverify.theory.equation import projected as P
 
 SCOPE = (("m", ">= 1"), ("gamma", "any real"), ("sigma", ">= 0"), ("eps", "> 0"))
@@ -49,30 +51,15 @@ WITH_SIGMA = Instance(
 )
 
 
-def _formula(slug: str, title: str, says: str, why: str, steps: tuple[Step, ...] = ()) -> Claim:
-    return Claim(
-        id=f"ext-eps.{slug}",
-        title=title,
-        where="beyond the sources: BatchNorm with eps > 0",
-        readings=(
-            Reading(
-                slug="formula",
-                summary="an identity in y, g, H, gamma and eps",
-                says=says,
-                data=ANY_EPS,
-                proof=Proof(steps=steps),
-            ),
-        ),
-        scope=SCOPE,
-        why=why,
-    )
+WHERE = "beyond the sources: BatchNorm with eps > 0"
+_formula = partial(formula, "ext-eps", WHERE, "an identity in y, g, H, gamma and eps", ANY_EPS, SCOPE)
 
 
 def _two_scales(slug: str, title: str, with_s: Any, with_sigma: Any, instance: Instance) -> Claim:
     return Claim(
         id=f"ext-eps.{slug}",
         title=title,
-        where="beyond the sources: BatchNorm with eps > 0",
+        where=WHERE,
         readings=(
             Reading(
                 slug="sigma-read-as-s",
@@ -109,7 +96,7 @@ CLAIMS = (
     Claim(
         id="ext-eps.bounded",
         title="With eps > 0 the gradient is bounded, whatever y is",
-        where="beyond the sources: BatchNorm with eps > 0",
+        where=WHERE,
         readings=(
             Reading(
                 slug="any-activations",

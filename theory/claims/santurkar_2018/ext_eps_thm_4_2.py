@@ -20,14 +20,10 @@ SECOND_PART_CORRECTED = (
 )
 SIGN_TEXT = "0 <= gamma * (g @ yhat)"
 DAMPING_LOWERS = Hypothesis(
-    "damping-lowers",
-    r"(Pv)^\top H (Pv) \le v^\top H v",
-    (f"{P('v')} @ H @ {P('v')} <= v @ H @ v"),
+    "damping-lowers", r"(Pv)^\top H (Pv) \le v^\top H v", (f"{P('v')} @ H @ {P('v')} <= v @ H @ v")
 )
 DAMPED_NOT_INCREASED = Hypothesis(
-    "relative-norms",
-    r"(Pv)^\top H (Pv) \le g^\top H g",
-    (f"{P('v')} @ H @ {P('v')} <= g @ H @ g"),
+    "relative-norms", r"(Pv)^\top H (Pv) \le g^\top H g", (f"{P('v')} @ H @ {P('v')} <= g @ H @ g")
 )
 SIGN = Hypothesis("sign", r"\gamma \langle g, \hat{y}\rangle \ge 0", SIGN_TEXT)
 SMALL_VARIANCE = Hypothesis("small-variance", r"\rho \le 2/3, that is \sigma^2 \le 2 \epsilon", "3*rho <= 2")
@@ -90,7 +86,7 @@ FIRST_PART = Claim(
                         "@ (g - mean(g)*one - (g @ yhat)/(m*sigma**2/s**2)*yhat))"
                     ),
                     "gamma**2 * (eps/s**2)**2 * (g @ yhat)**2/(m**2*s**2*sigma**2)*given1*given2",
-                ),
+                )
             ),
             needs=("0 < sigma",),
             admitted=False,
@@ -183,7 +179,7 @@ SECOND_PART = Claim(
                         "@ (g - mean(g)*one - (g @ yhat)/(m*sigma**2/s**2)*yhat))"
                     ),
                     "gamma**2 * (eps/s**2)**2 * (g @ yhat)**2/(m**2*s**2*sigma**2)*given1*given2",
-                ),
+                )
             ),
             needs=("0 < sigma",),
             admitted=False,

@@ -7,8 +7,11 @@ the reductions vanish where gamma and beta are stationary: these are shared by s
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Step
+from functools import partial
+
+from bnverify.theory.claim import Claim, Corrected, Data, Instance, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018 import ext_layer
+from bnverify.theory.equation import formula
 from bnverify.theory.equation import projected as P
 from bnverify.theory.normalisations import NORMALISATIONS, two_units
 
@@ -37,28 +40,14 @@ GROUP_CROSS_BLOCK = (
 )
 
 
-def _formula(
-    slug: str, title: str, says: str, norm: str, why: str, steps: tuple[Step, ...] = (), eps: bool = True
-) -> Claim:
-    return Claim(
-        id=f"ext-groups.{slug}",
-        title=title,
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="formula",
-                summary="for every number m of elements in a group",
-                says=says,
-                data=FEATURES,
-                proof=Proof(steps=steps),
-                norm=norm,
-            ),
-        ),
-        scope=(*SCOPE, ("eps", ">= 0" if eps else "= 0")),
-        why=why,
-    )
-
-
+_formula = partial(
+    formula,
+    "ext-groups",
+    WHERE,
+    "for every number m of elements in a group",
+    FEATURES,
+    (*SCOPE, ("eps", ">= 0")),
+)
 UNEQUAL = Instance(
     y=(0, 0, 1),
     g=(1, 1, 0),
@@ -70,7 +59,6 @@ CLAIMS = (
         "layer-norm",
         "The gradient through LayerNorm",
         LAYER_NORM_GRADIENT,
-        "layer-norm",
         "Theorem 4.1 corrected, with D g for gamma g",
         (
             Step(
@@ -78,6 +66,7 @@ CLAIMS = (
                 says="v == (D @ g - mean(D @ g)*one - (yhat @ (D @ g - mean(D @ g)*one))/m*yhat)/s",
             ),
         ),
+        norm="layer-norm",
     ),
     _formula(
         "layer-norm-hessian",
@@ -87,22 +76,21 @@ CLAIMS = (
             f"- mean(D @ H @ D @ {P('b')})*one))/m*yhat)/s**2 - ((yhat @ b) * {P('D @ g')} + ({P('D @ g')} @ "
             f"b)*yhat + ((D @ g) @ yhat) * {P('b')})/(m*s**2)"
         ),
-        "layer-norm",
         "equation (40) with D H D and D g",
+        norm="layer-norm",
     ),
     _formula(
         "layer-norm-form",
         "Theorem 4.2, first part, for LayerNorm",
         FORM,
-        "layer-norm",
         "an equality, with D v for gamma v in the form of H",
-        eps=False,
+        eps="= 0",
+        norm="layer-norm",
     ),
     _formula(
         "rms-norm",
         "The gradient through RMSNorm",
         RMS_NORM_GRADIENT,
-        "rms-norm-elementwise",
         "one reduction, that along y-hat; the mean of the gradient passes",
         (
             Step(
@@ -110,6 +98,7 @@ CLAIMS = (
                 says="v == (D @ g - (yhat @ D @ g)/m*yhat)/s",
             ),
         ),
+        norm="rms-norm-elementwise",
     ),
     _formula(
         "rms-norm-hessian",
@@ -119,32 +108,32 @@ CLAIMS = (
             "b)/m*yhat))/m*yhat)/s**2 - ((yhat @ b) * (D @ g - (yhat @ D @ g)/m*yhat) + ((D @ g - (yhat @ "
             "D @ g)/m*yhat) @ b)*yhat + ((D @ g) @ yhat) * (b - (yhat @ b)/m*yhat))/(m*s**2)"
         ),
-        "rms-norm-elementwise",
         "equation (40) with I - y-hat y-hat'/m for P",
+        norm="rms-norm-elementwise",
     ),
     _formula(
         "rms-norm-form",
         "Theorem 4.2, first part, for RMSNorm",
         FORM,
-        "rms-norm-elementwise",
         "an equality as for LayerNorm",
-        eps=False,
+        eps="= 0",
+        norm="rms-norm-elementwise",
     ),
     _formula(
         "group-norm",
         "GroupNorm: the gradient of a group and the blocks between groups",
         GROUP_CROSS_BLOCK,
-        two_units(NORMALISATIONS["layer-norm"].text),
         "each group is a LayerNorm of its own, and groups meet in H alone",
         (Step(text="the gradient of one group", says=GROUP_GRADIENT),),
+        norm=two_units(NORMALISATIONS["layer-norm"].text),
     ),
     _formula(
         "instance-norm",
         "InstanceNorm: one channel of one sample",
         ext_layer.GRADIENT_OF_UNIT,
-        ext_layer.NORM,
         "BatchNorm of one unit with m = H W: the channel's gamma is one number",
         (Step(text="the blocks between samples and channels", says=ext_layer.CROSS_BLOCK),),
+        norm=ext_layer.NORM,
     ),
     Claim(
         id="ext-groups.thm-4.1",
@@ -162,9 +151,7 @@ CLAIMS = (
             ),
         ),
         corrected=Corrected(
-            says=LAYER_NORM_GRADIENT,
-            text="the reductions are those of D g",
-            norm="layer-norm",
+            says=LAYER_NORM_GRADIENT, text="the reductions are those of D g", norm="layer-norm"
         ),
         scope=(*SCOPE, ("eps", ">= 0")),
         why="unequal gamma_i turn the removed directions into others",
@@ -191,9 +178,7 @@ CLAIMS = (
             ),
         ),
         corrected=Corrected(
-            says=RMS_NORM_GRADIENT,
-            text="without the reduction of the mean",
-            norm="rms-norm-elementwise",
+            says=RMS_NORM_GRADIENT, text="without the reduction of the mean", norm="rms-norm-elementwise"
         ),
         scope=(*SCOPE, ("eps", ">= 0")),
         why="RMSNorm does not subtract the mean",

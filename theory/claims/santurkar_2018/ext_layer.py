@@ -7,8 +7,11 @@ units: they are named j and k, all others are held fixed.
 
 from __future__ import annotations
 
+from functools import partial
+
 from bnverify.theory.claim import Claim, Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018 import ext_weight_fixed_x
+from bnverify.theory.equation import formula
 from bnverify.theory.normalisations import BATCH_NORM, IN_WEIGHTS, two_units
 
 WHERE = "beyond the sources: a whole layer"
@@ -90,27 +93,15 @@ CROSS_GENERIC = Instance(
 )
 
 
-def _formula(
-    slug: str, title: str, says: str, why: str, steps: tuple[Step, ...] = (), eps: bool = False
-) -> Claim:
-    return Claim(
-        id=f"ext-layer.{slug}",
-        title=title,
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="formula",
-                summary="for any two units j and k of the layer, all others held fixed",
-                says=says,
-                data=LAYER,
-                proof=Proof(steps=steps),
-                norm=NORM,
-            ),
-        ),
-        scope=(*SCOPE[:3], ("eps", ">= 0")) if eps else SCOPE,
-        why=why,
-    )
-
+_formula = partial(
+    formula,
+    "ext-layer",
+    WHERE,
+    "for any two units j and k of the layer, all others held fixed",
+    LAYER,
+    SCOPE,
+    norm=NORM,
+)
 
 CLAIMS = (
     _formula(
@@ -125,7 +116,7 @@ CLAIMS = (
         CROSS_BLOCK,
         "B_jk is H_jk between the Jacobians of the two units; only B_jj has terms of curvature",
         (Step(text="the block of one unit is equation (40)", says=OWN_BLOCK),),
-        eps=True,
+        eps=">= 0",
     ),
     _formula(
         "thm-4.2.1",

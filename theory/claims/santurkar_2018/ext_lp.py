@@ -213,9 +213,7 @@ CLAIMS = (
             ),
         ),
         corrected=Corrected(
-            says=GRADIENT_NORM_OF_A_LAYER,
-            text="the exact bracket for any divisor",
-            norm="shared-smooth-norm",
+            says=GRADIENT_NORM_OF_A_LAYER, text="the exact bracket for any divisor", norm="shared-smooth-norm"
         ),
         scope=SCOPE,
         why="for gamma != 0 the condition is also necessary",

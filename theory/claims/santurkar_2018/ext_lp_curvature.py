@@ -59,14 +59,7 @@ def _reading(slug: str, summary: str, says: str, norm: str, steps: tuple[Step, .
 
 
 def _formula(slug: str, title: str, readings: tuple[Reading, ...], why: str) -> Claim:
-    return Claim(
-        id=f"ext-lp.{slug}",
-        title=title,
-        where=WHERE,
-        readings=readings,
-        scope=SCOPE,
-        why=why,
-    )
+    return Claim(id=f"ext-lp.{slug}", title=title, where=WHERE, readings=readings, scope=SCOPE, why=why)
 
 
 INVARIANCE = (
@@ -163,9 +156,7 @@ CLAIMS = (
             ),
         ),
         corrected=Corrected(
-            says=SUM_OF_GRADIENT,
-            text="the sum is -(gamma/n) <g,y-hat> <1,nu>",
-            norm="smooth-norm",
+            says=SUM_OF_GRADIENT, text="the sum is -(gamma/n) <g,y-hat> <1,nu>", norm="smooth-norm"
         ),
         scope=SCOPE,
         why="the norm is taken before the shift",

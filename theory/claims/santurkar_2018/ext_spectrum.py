@@ -7,6 +7,8 @@ where the gradient vanishes. With eps > 0 the direction y-hat has curvature of i
 
 from __future__ import annotations
 
+from functools import partial
+
 from bnverify.theory.claim import (
     SCOPE,
     Claim,
@@ -19,6 +21,7 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
+from bnverify.theory.equation import formula
 from bnverify.theory.equation import projected as P
 
 WHERE = "beyond the sources: the eigenvalues of the Hessian in y"
@@ -70,38 +73,7 @@ NOT_ZERO = Hypothesis("gradient-not-zero", r"\|v\| > 0", GRADIENT_NOT_ZERO)
 CONVEX = Hypothesis("convex", r"b^\top H b \ge 0", "0 <= b @ H @ b")
 
 
-def _formula(
-    slug: str,
-    title: str,
-    says: str,
-    why: str,
-    steps: tuple[Step, ...] = (),
-    eps: bool = False,
-    hypotheses: tuple[str, ...] = (),
-    terms: tuple[str, ...] = (),
-    norm: str = "batch-norm",
-    remarks: tuple[str, ...] = (),
-) -> Claim:
-    return Claim(
-        id=f"ext-spectrum.{slug}",
-        title=title,
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="formula",
-                summary="an identity for every m",
-                says=says,
-                data=IN_Y,
-                hypotheses=hypotheses,
-                proof=Proof(steps=steps, terms=terms),
-                norm=norm,
-            ),
-        ),
-        scope=ANY_EPS if eps else SCOPE,
-        why=why,
-        remarks=remarks,
-    )
-
+_formula = partial(formula, "ext-spectrum", WHERE, "an identity for every m", IN_Y, SCOPE)
 
 IDENTITY = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 CLAIMS = (
@@ -167,8 +139,7 @@ CLAIMS = (
             ),
         ),
         corrected=Corrected(
-            says=MINOR,
-            text="nowhere where v != 0: the principal minor of B on y-hat and v is negative",
+            says=MINOR, text="nowhere where v != 0: the principal minor of B on y-hat and v is negative"
         ),
         why="BatchNorm makes every loss with a gradient non-convex in y",
     ),
@@ -194,7 +165,7 @@ CLAIMS = (
             Step(text="B still maps the vector of ones to 0", says=OF_ONE),
             Step(text="B on y-hat", says=OF_YHAT_EPS),
         ),
-        eps=True,
+        eps="> 0",
     ),
     Claim(
         id="ext-spectrum.eps-indefinite",

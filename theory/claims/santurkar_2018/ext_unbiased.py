@@ -6,6 +6,8 @@ keeps its 1/m. PyTorch normalises with the biased variance and keeps the unbiase
 
 from __future__ import annotations
 
+from functools import partial
+
 from bnverify.theory.claim import (
     SCOPE,
     Claim,
@@ -16,10 +18,10 @@ from bnverify.theory.claim import (
     Proof,
     Reading,
     Refutation,
-    Step,
 )
 from bnverify.theory.claims.santurkar_2018 import fact_c_1, fact_c_2, thm_4_1, thm_4_2_1
 from bnverify.theory.equation import centred as C
+from bnverify.theory.equation import formula
 
 WHERE = "beyond the sources: BatchNorm with the unbiased variance"
 UNBIASED = Data(fixed="gamma, beta; sigma is the unbiased standard deviation")
@@ -47,26 +49,15 @@ GAP_GRADIENT = ("gamma**2 * (g @ yhat)**2/sigma**2*given0",)
 GAP_FORM = ("1/sigma**2*given1*given0 * (v @ v)",)
 
 
-def _formula(
-    slug: str, title: str, says: str, why: str, steps: tuple[Step, ...] = (), eps: bool = False
-) -> Claim:
-    return Claim(
-        id=f"ext-unbiased.{slug}",
-        title=title,
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="formula",
-                summary="an identity with 1/(m - 1) in the terms of y-hat",
-                says=says,
-                data=UNBIASED,
-                proof=Proof(steps=steps),
-                norm="unbiased",
-            ),
-        ),
-        scope=(*SCOPE[:3], ("eps", ">= 0")) if eps else SCOPE,
-        why=why,
-    )
+_formula = partial(
+    formula,
+    "ext-unbiased",
+    WHERE,
+    "an identity with 1/(m - 1) in the terms of y-hat",
+    UNBIASED,
+    SCOPE,
+    norm="unbiased",
+)
 
 
 def _fact(slug: str, title: str, printed: str, corrected: str, quotation: str) -> Claim:
@@ -105,7 +96,7 @@ CLAIMS = (
         "The gradient norm with the unbiased variance",
         GRADIENT_NORM,
         "1/(m - 1) for the part along y-hat, 1/m for the mean",
-        eps=True,
+        eps=">= 0",
     ),
     _formula("hessian", "The Hessian with the unbiased variance", HESSIAN, "equation (40) with 1/(m - 1)"),
     Claim(

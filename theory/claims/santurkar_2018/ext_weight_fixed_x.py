@@ -7,6 +7,8 @@ in weight space as equalities, where X is centred and W an eigenvector of X'X, f
 
 from __future__ import annotations
 
+from functools import partial
+
 from bnverify.theory.claim import (
     SCOPE,
     Claim,
@@ -19,6 +21,7 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
+from bnverify.theory.equation import formula
 from bnverify.theory.equation import projected as P
 from bnverify.theory.normalisations import IN_WEIGHTS
 
@@ -46,34 +49,15 @@ CENTRED = Hypothesis("centred", r"X^\top \mathbf{1} = 0", "T @ one == 0")
 CHAIN = Step(text="the gradient in W is X'v", says=CHAIN_RULE)
 
 
-def _formula(
-    slug: str,
-    title: str,
-    says: str,
-    why: str,
-    steps: tuple[Step, ...] = (),
-    eps: bool = True,
-    norm: str = IN_WEIGHTS,
-) -> Claim:
-    return Claim(
-        id=f"ext-weight-fixed-X.{slug}",
-        title=title,
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="formula",
-                summary="an identity at every X and W",
-                says=says,
-                data=AT_X,
-                proof=Proof(steps=steps),
-                norm=norm,
-            ),
-        ),
-        scope=(*SCOPE[:3], ("eps", ">= 0")) if eps else SCOPE,
-        why=why,
-    )
-
-
+_formula = partial(
+    formula,
+    "ext-weight-fixed-X",
+    WHERE,
+    "an identity at every X and W",
+    AT_X,
+    (*SCOPE[:3], ("eps", ">= 0")),
+    norm=IN_WEIGHTS,
+)
 OPPOSITE = Instance(X=((0, 1), (1, 0), (-1, -1)), W=(1, 0), y=(0, 1, -1), g=(-1, 1, 0))
 ORIGIN = Instance(
     X=((0, 0), (0, 1), (1, 0)),
@@ -113,7 +97,7 @@ CLAIMS = (
             Step(text="the Hessian maps W to minus the gradient", says=HESSIAN_OF_W),
             Step(text="there is no curvature along W", says=FLAT_ALONG_W),
         ),
-        eps=False,
+        eps="= 0",
     ),
     _formula(
         "scale-invariance-eps",

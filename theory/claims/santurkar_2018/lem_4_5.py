@@ -86,9 +86,7 @@ PROOF = Proof(
             needs=("0 < alpha",),
         ),
         Step(
-            text="at gamma = sigma, beta = mu, BatchNorm maps X W* to itself",
-            says=MATCHED,
-            norm="batch-norm",
+            text="at gamma = sigma, beta = mu, BatchNorm maps X W* to itself", says=MATCHED, norm="batch-norm"
         ),
         Step(
             text="z is an affine image of y: with a bias it lies in the range of X, so that by composition of minima "

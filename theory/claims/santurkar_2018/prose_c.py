@@ -83,12 +83,7 @@ CLAIMS = (
         where="Appendix C.1, between equations (1) and (2)",
         quotation="and thus",
         readings=(
-            Reading(
-                slug="chain-rule",
-                summary="dz/dy = gamma dy-hat/dy",
-                says=SAME_JACOBIAN,
-                proof=Proof(),
-            ),
+            Reading(slug="chain-rule", summary="dz/dy = gamma dy-hat/dy", says=SAME_JACOBIAN, proof=Proof()),
         ),
         why="gamma and beta are constants",
     ),

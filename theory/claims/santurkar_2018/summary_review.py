@@ -3,12 +3,7 @@ r"""The summary and the course review: their sentences that can be checked."""
 from __future__ import annotations
 
 from bnverify.theory.claim import Claim, Corrected, Proof, Reading, Refutation, Step
-from bnverify.theory.claims.santurkar_2018.prose_4_lipschitz import (
-    SCALE,
-    SHORTER,
-    SHORTER_TERMS,
-    STRETCH,
-)
+from bnverify.theory.claims.santurkar_2018.prose_4_lipschitz import SCALE, SHORTER, SHORTER_TERMS, STRETCH
 from bnverify.theory.claims.santurkar_2018.prose_c import MEAN_ZERO, VARIANCE_ONE
 
 CLAIMS = (
