@@ -69,7 +69,7 @@ def decide(
     """
     from bnverify.theory.decide.ask import answered
     from bnverify.theory.decide.conjecture import Conjecture
-    from bnverify.theory.decide.solvers import SOLVERS, Portfolio, installed
+    from bnverify.theory.decide.solvers import Portfolio
 
     if not 0 < timeout <= LONGEST_TIME:
         raise InputError(
@@ -88,7 +88,6 @@ def decide(
         return
     texts = statements(what)
     found: list[Decision] = []
-    missing = [name for name in SOLVERS if name not in installed()]
     for text in texts:
         asked = Conjecture(text, tuple(given or ()), norm, tuple(vector or ()), tuple(number or ()), min_m)
         with Portfolio(timeout, alarm=True) as portfolio:
@@ -112,15 +111,10 @@ def decide(
         for i, decision in enumerate(found):
             written = write(decision, out if len(found) == 1 else out / f"{i + 1:03}", command, page)
             print(f"wrote {', '.join(written)} to {out}", file=sys.stderr)
-    if missing and any(decision.answer == "open" for decision in found):
-        raise InputError(
-            f"without {' and '.join(missing)}, not installed here, this stays open; "
-            f"install the extra: pip install 'bnverify[decide]'"
-        )
-    code = max((1 if d.exit_code == 1 else 2 * (d.exit_code == 3)) for d in found)
-    worst = 1 if any(d.exit_code == 1 for d in found) else 3 if code else 0
-    if worst:
-        raise typer.Exit(worst)
+    need_solvers(found)
+    codes = {decision.exit_code for decision in found}
+    if code := 1 if 1 in codes else 3 if 3 in codes else 0:
+        raise typer.Exit(code)
 
 
 def is_claim(what: str) -> bool:
@@ -160,9 +154,26 @@ def registered(what: str, timeout: float, as_json: bool, repair: bool, script: b
         print(json.dumps(items, ensure_ascii=False, indent=2))
     if script:
         print_scripts([decision for _, decision in found])
+    need_solvers([decision for _, decision in found])
     printed = [d.exit_code for p, d in found if p.name != "corrected"] or [d.exit_code for _, d in found]
     if code := 1 if 1 in printed else 3 if 3 in printed else 0:
         raise typer.Exit(code)
+
+
+def need_solvers(found: list[Decision]) -> None:
+    """Say which solver is missing where something stays open.
+
+    Raises:
+        InputError: a decision is open, and a solver is not installed.
+    """
+    from bnverify.theory.decide.solvers import SOLVERS, installed
+
+    missing = [name for name in SOLVERS if name not in installed()]
+    if missing and any(decision.answer == "open" for decision in found):
+        raise InputError(
+            f"without {' and '.join(missing)}, not installed here, this stays open; "
+            f"install the extra: pip install 'bnverify[decide]'"
+        )
 
 
 def is_file(what: str) -> bool:

@@ -29,6 +29,8 @@ MUTANTS = [
     ('gap = walk(right, room).power(2) - walk(left, room).power(2)', 'gap = walk(left, room).power(2) - walk(right, room).power(2)', 'squares of both sides'),
     ("relation.replace('>', '<'), left)", "relation.replace('>', '<'), right)", '> is < turned round'),
     ('refuse_circle(claim, room, gap)', 'None', 'in other words'),
+    ('return one != (((), 1),) or first.parts.keys() == second.parts.keys()', 'return True', 'a need that says of another number'),
+    ('return one != (((), 1),) or first.parts.keys() == second.parts.keys()', 'return one != (((), 1),)', 'a positive number given its double'),
     ('live = check_example(claim, expected=not negation)', 'live = None', 'a hypothesis without an example'),
     ('if claim.hypotheses and (not claim.example):', 'if False:', 'a hypothesis without an example'),
     ('if (reason := unmet(claim, point)):', 'if False:', 'a need that the example does not satisfy'),

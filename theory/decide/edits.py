@@ -41,7 +41,7 @@ def _at_nodes(tree: Node) -> Iterator[tuple[str, Node]]:
         for node in places
         if node.head in {"*", "/", "**"} or (node.head == "@" and node in _summands(tree))
     ]
-    for factor in ("lam**2", "gamma**2/sigma**2", "sigma", "m", "1/m", "2"):
+    for factor in ("lam**2", "gamma**2/sigma**2", "sigma", "m", "1/m", "2", "m/(m - 1)"):
         value = parse(factor)
         if not names_in(value) <= names_in(tree) | {"m"}:
             continue
@@ -187,6 +187,7 @@ def _variants(node: Node, m: Node) -> Iterator[Node]:
     match node:
         case Node(head="sqrt", args=(inside,)):
             yield inside
+            yield Node("-", (inside, Node("number", (1,))))
         case Node(head="name", args=("m",)):
             yield Node("-", (m, Node("number", (1,))))
         case Node(head="**", args=(base, power)) if power.denominator == 1:

@@ -30,17 +30,24 @@ Sides = tuple[np.ndarray, np.ndarray]
 
 
 class Seen(replay.Floats):
-    """The names of an instance in float64, with maxima over inputs."""
+    """The names of an instance in float64, with maxima over inputs, each found once."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        super().__init__(names)
+        self.maxima: dict[str, float] = {}
 
     def maximum(self, inside: Node, moved: str, bound: Any) -> float:
         """max(expr, norm(X) <= lam), to about 1e-6 of its size."""
-        u, form = image_form(kernel_parse(unparse(inside)), kernel_parse("lam"))
-        vector = walk(parse(ast.unparse(u)), self)
-        if form is None:
-            return float(bound**2 * (vector @ vector))
-        table = walk(parse(ast.unparse(form)), self)
-        value, *_ = ball_maximum((table + table.T)[None] / 2, bound**2 * vector[None])
-        return float(value[0])
+        key = f"{unparse(inside)} {bound}"
+        if key not in self.maxima:
+            u, form = image_form(kernel_parse(unparse(inside)), kernel_parse("lam"))
+            centre = bound**2 * walk(parse(ast.unparse(u)), self)
+            if form is None:
+                self.maxima[key] = float(centre @ centre) / bound**2 if bound else 0.0
+            else:
+                table = walk(parse(ast.unparse(form)), self)
+                self.maxima[key] = float(ball_maximum((table + table.T)[None] / 2, centre[None])[0][0])
+        return self.maxima[key]
 
 
 def rooms(case: Case, seed: int = 0) -> list[Seen]:

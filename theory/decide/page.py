@@ -54,11 +54,18 @@ def entries(value: Any) -> str:
 
 
 def instance(point: dict[str, Any]) -> Iterator[str]:
-    """An exact instance as displayed formulas, one a name; what is 0 at the end."""
+    """An exact instance: vectors and tables that are long as displayed formulas, then the rest in a line."""
     shown = {name: x for name, x in point.items() if name not in SIDES}
-    yield from (f"$${PAGE.names.of(name)} = {entries(x)}$$" for name, x in shown.items() if not is_zero(x))
+    parts = [f"{PAGE.names.of(name)} = {entries(x)}" for name, x in shown.items() if not is_zero(x)]
     if zeros := [PAGE.names.of(name) for name, x in shown.items() if is_zero(x)]:
-        yield f"$${' = '.join([*zeros, '0'])}$$"
+        parts.append(" = ".join([*zeros, "0"]))
+    yield from (f"$${part}$$" for part in parts if len(part) > LONG)
+    if short := [f"${part}$" for part in parts if len(part) <= LONG]:
+        yield ("With " if len(short) < len(parts) else "At ") + ", ".join(short) + "."
+
+
+LONG = 64
+"""Characters of LaTeX from which on a part of an instance stands by itself."""
 
 
 def markdown(decision: Decision) -> Iterator[str]:
@@ -119,7 +126,7 @@ def evidence(decision: Decision) -> Iterator[str]:
     if decision.zeros:
         yield "Terms that are 0: " + ", ".join(f"${formula(text)}$" for text in decision.zeros) + "."
     if decision.tight_at:
-        yield f"Tight: both sides are ${entries(decision.tight_at['left'])}$ at"
+        yield f"Tight: both sides are ${entries(decision.tight_at['left'])}$."
         yield from instance(decision.tight_at)
     if decision.best:
         from bnverify.theory.decide.decision import said_best

@@ -13,6 +13,7 @@ from bnverify.theory import cases, kernel
 from bnverify.theory.certify import proofs
 from bnverify.theory.claim import Claim
 from bnverify.theory.decide.conjecture import Conjecture, negation
+from bnverify.theory.decide.conjecture import cases as cases_of
 from bnverify.theory.decide.decision import Decision, combined, unknown_decision
 from bnverify.theory.decide.repair import Repair, repair
 from bnverify.theory.decide.settle import Outcome, Proof, Settling, settle
@@ -190,12 +191,16 @@ def repaired(part: Part, portfolio: Portfolio, seed: int = 0) -> Repair | None:
     )
     for _ in range(4):
         try:
-            return repair(asked, portfolio, seed)
+            cases_of(asked)
         except InputError as reason:
-            if (need := excluded(reason)) is None:
+            need = excluded(reason)
+            if need is None:
                 raise
-            asked = replace(asked, given=(*asked.given, need))
-    return None
+            if need not in asked.given:  # a printed formula says so by dividing
+                asked = replace(asked, given=(*asked.given, need))
+                continue
+        break
+    return repair(asked, portfolio, seed)
 
 
 def table(timeout: float = 20.0, progress: Callable[[str], None] = lambda text: None) -> str:

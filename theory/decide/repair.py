@@ -22,7 +22,6 @@ from bnverify.theory.decide.looks import contradicted, missing_factor, rooms, sl
 from bnverify.theory.decide.settle import Settling, certified, find_example
 from bnverify.theory.decide.solvers import Portfolio
 from bnverify.theory.grammar import Node, names_in, parse, unparse
-from bnverify.theory.kernel import Number
 from bnverify.theory.points import instances
 from bnverify.theory.points.replay import Floats
 
@@ -75,13 +74,17 @@ def repair(asked: Conjecture, portfolio: Portfolio, seed: int = 0) -> Repair | N
     """The first candidate that is proved; among the changes of one kind an equality, or else the sharpest."""
     first: Repair | None = None
     tried = 0
-    seen = rooms(replace(cases(asked)[0], goal=(Number({}), "==")), seed)
+    try:
+        seen = rooms(cases(asked)[0], seed)
+    except InputError:  # it divides by what only a hypothesis excludes
+        seen = []
     for change, candidate in candidates(asked, seen):
         if portfolio.left() < 0.5 or tried > MOST:
             break
         if first is not None and change.partition(":")[0] != first.change.partition(":")[0]:
             return first
-        if contradicted(seen, candidate.statement, [x for x in candidate.given if x not in asked.given]):
+        more = [text for text in candidate.given if text not in asked.given]
+        if contradicted(seen, candidate.statement, more) or says_nothing(candidate.statement):
             continue
         tried += 1
         found = attempt(candidate, portfolio, seed)
@@ -93,6 +96,16 @@ def repair(asked: Conjecture, portfolio: Portfolio, seed: int = 0) -> Repair | N
         if first is None or sharper(seen, made.statement, first.statement):
             first = made
     return first
+
+
+def says_nothing(statement: str) -> bool:
+    """Whether a statement compares a square or a length with 0, and is true of any."""
+    tree = parse(statement, logic=True)
+    low, high = tree.args[:: -1 if tree.head in {">=", ">"} else 1]
+    square = high.head == "norm" or (
+        high.head == "@" and len(high.args) == 2 and high.args[0] == high.args[1]
+    )
+    return tree.head in {"<=", ">="} and low == Node("number", (0,)) and square
 
 
 def sharper(seen: list[Floats], one: str, other: str) -> bool:
@@ -260,4 +273,6 @@ def fitting(asked: Conjecture) -> list[str]:
 def of_numbers(asked: Conjecture) -> list[str]:
     """Signs of the free numbers of a statement, and their order."""
     free = [x for x in asked.numbers if x in names_in(parse(asked.statement, logic=True))][:4]
-    return [f"{x} >= 0" for x in free] + [f"{one} <= {other}" for one, other in permutations(free, 2)]
+    return [f"{x} {sign} 0" for sign in (">=", ">") for x in free] + [
+        f"{one} <= {other}" for one, other in permutations(free, 2)
+    ]

@@ -40,7 +40,8 @@ def test_a_page_leaves_the_letters_of_formulas_as_they_are(folders: Path) -> Non
 
 def test_a_page_says_what_fails_where_the_statement_is_asked_in_parts(folders: Path) -> None:
     text = (folders / "psd" / "decision.tex").read_text()
-    assert r"\[ x = " in text
+    assert "At $y = " in text
+    assert "$x = " in text
     assert re.search(r"The left side of \$x\^\{\\top\} .*? \\ge 0\$ is \$-", text)
 
 
