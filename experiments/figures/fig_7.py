@@ -90,10 +90,19 @@ def _schematic(axes: Axes, inserted: bool) -> None:
         )
     for (_, at), (_, after), left, right in zip(stations, stations[1:], boxes, boxes[1:], strict=False):
         # Above the texts, whose boxes have their places once they are drawn.
-        ends = {"patchA": left, "patchB": right, "shrinkA": 0, "shrinkB": 0, "zorder": 4}
-        axes.add_patch(
-            FancyArrowPatch((at, 2), (after, 2), arrowstyle="->", mutation_scale=6, linewidth=0.8, **ends)
+        arrow = FancyArrowPatch(
+            (at, 2),
+            (after, 2),
+            arrowstyle="->",
+            mutation_scale=6,
+            linewidth=0.8,
+            patchA=left,
+            patchB=right,
+            shrinkA=0,
+            shrinkB=0,
+            zorder=4,
         )
+        axes.add_patch(arrow)
     note = "γ = σ, β = μ, held constant" if inserted else "same weights, same loss"
     axes.text(5, 0.7, note, ha="center", va="center", fontsize=6.5, color=style.MUTED)
 
