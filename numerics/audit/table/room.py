@@ -195,7 +195,7 @@ def together(tables: Sequence[Table]) -> Table:
         joined([table.symbols for table in tables]),
         joined([table.products for table in tables]),
         joined([table.sizes for table in tables]),
-        torch.cat([torch.full_like(table.symbols["m"], table.length) for table in tables]),
+        torch.cat([torch.ones_like(table.symbols["m"]) * table.length for table in tables]),
         torch.cat([table.defined for table in tables]),
         first.depth,
     )

@@ -3,10 +3,12 @@
 import pytest
 import torch
 from bnverify.numerics.check.run import check_claims
+from bnverify.numerics.check.statements import kind_of
 from bnverify.numerics.measure.batch import Batch
 from bnverify.numerics.measure.instances import Kind, draw
 from bnverify.numerics.measure.sides import Finding, judge, sides
 from bnverify.theory.grammar import parse
+from bnverify.theory.registry import registry
 
 CLAIMS = {
     "blog-learning-rate": {"guaranteed-decrease": True},
@@ -32,6 +34,21 @@ def test_numbers_and_evidence_say_the_same(name: str) -> None:
         assert said[slug].verdict == ("proved" if holds else "refuted")
         assert (said[slug].count(Finding.VIOLATED) == 0) is holds
         assert not holds or said[slug].count(Finding.HOLDS) > 20
+
+
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [
+        ("prose-4.2-psd", "quadratic-psd"),
+        ("prose-4.2-towards-minimum", "quadratic-psd"),
+        ("ext-spectrum.linear-loss", "linear"),
+    ],
+)
+def test_what_is_assumed_of_h_chooses_the_loss(name: str, loss: str) -> None:
+    claim = registry()[name]
+    said = {"quadratic-psd": "psd(H)", "linear": "H @ v == 0"}[loss]
+    assuming = [one for one in claim.readings if said in {given.says for given in one.hypotheses}]
+    assert {kind_of(claim, one)[0].losses for one in assuming} == {(loss,)}  # type: ignore[union-attr]
 
 
 @pytest.fixture(scope="module")

@@ -61,12 +61,6 @@ def right_of_40_42(b: str, end: str = "", early: str = "") -> str:
 LINE_40_42 = f"B @ b == {right_of_40_42('b', end=')')}"
 LINE_40_42_CLOSED_EARLY = f"B @ b == {right_of_40_42('b', early=')')}"
 FROM_38_39 = follows(LINE_38_39, LINE_40_42)
-CLOSED_EARLY = (
-    "B @ b == gamma**2/sigma**2 * (H @ (b - (yhat @ b)*yhat/m - (one @ b)*one/m) - (yhat @ H @ (b - "
-    "(yhat @ b)*yhat/m - (one @ b)*one/m))*yhat/m - (one @ H @ (b - (yhat @ b)*yhat/m - (one @ "
-    f"b)*one/m))*one/m) - ((yhat @ b) * {C('g')} + ({C('g')} @ b)*yhat - 3/m * (g @ yhat) * (yhat @ "
-    "b)*yhat + (g @ yhat) * (b - (one @ b)*one/m))/(m*gamma)"
-)
 CLOSED_EARLY = Instance(
     y=(0, 0, 1),
     g=(0, 1, 0),
