@@ -104,6 +104,14 @@ RECONSTRUCTION = Corrected(
     r" \langle\hat{g}_j, \hat{y}_j\rangle\right) \hat{y}_j^\top$",
 )
 
+AS_PRINTED = step(
+    LINE_34_37,
+    WITH_34,
+    slug="with-34-as-printed",
+    refutation=PRINTED,
+    why="the error is that of (34), which has its own entry",
+)
+
 CLAIMS = (
     equation(
         31,
@@ -152,13 +160,7 @@ CLAIMS = (
         LINE_35,
         value(LINE_34_37_CORRECTED, WHOLE + ", with (34) corrected"),
         step(FROM_31_33_CORRECTED, "(33) substituted into (31)-(32): the terms with M on the right"),
-        step(
-            LINE_34_37,
-            WITH_34,
-            slug="with-34-as-printed",
-            refutation=PRINTED,
-            why="the error is that of (34), which has its own entry",
-        ),
+        AS_PRINTED,
         gamma="!= 0",
         part_of="(34)-(37)",
     ),
@@ -170,13 +172,7 @@ CLAIMS = (
         step(
             FROM_31_33_CORRECTED, "(33) substituted into (31)-(32): the terms with y-hat y-hat' on the right"
         ),
-        step(
-            LINE_34_37,
-            WITH_34,
-            slug="with-34-as-printed",
-            refutation=PRINTED,
-            why="the error is that of (34), which has its own entry",
-        ),
+        AS_PRINTED,
         gamma="!= 0",
         part_of="(34)-(37)",
     ),

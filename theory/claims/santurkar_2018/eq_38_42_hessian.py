@@ -86,6 +86,14 @@ CLOSED_ONCE = (
     r" \langle\hat{g}_j, \hat{y}_j\rangle \left(I - \frac{1}{m} M\right)\right)\right]$"
 )
 
+BROKEN_EARLY = step(
+    LINE_40_42_CLOSED_EARLY,
+    "the bracket closed at the end of (40)",
+    slug="bracket-closed-early",
+    refutation=EARLY,
+    why="the brackets are unbalanced; this way of closing them contradicts the line before",
+)
+
 CLAIMS = (
     equation(
         38,
@@ -117,13 +125,7 @@ CLAIMS = (
         LINE_40,
         value(LINE_40_42, "the Hessian of L^ in y, both lines inside the bracket of (40)"),
         step(FROM_38_39, "from (38)-(39): the nine terms are a product of three"),
-        step(
-            LINE_40_42_CLOSED_EARLY,
-            "the bracket closed at the end of (40)",
-            slug="bracket-closed-early",
-            refutation=EARLY,
-            why="the brackets are unbalanced; this way of closing them contradicts the line before",
-        ),
+        BROKEN_EARLY,
         corrected=Corrected(says=LINE_40_42, text=CLOSED_ONCE),
         gamma="!= 0",
         notation=(BRACKETS,),
@@ -148,13 +150,7 @@ CLAIMS = (
         LINE_42,
         value(LINE_40_42, "the Hessian of L^ in y, both lines inside the bracket of (40)"),
         step(FROM_38_39, "from (38)-(39): 3 = 1 + 1 + 1 and g' (I - M/m) is the centred gradient"),
-        step(
-            LINE_40_42_CLOSED_EARLY,
-            "the bracket closed at the end of (40)",
-            slug="bracket-closed-early",
-            refutation=EARLY,
-            why="the brackets are unbalanced; this way of closing them contradicts the line before",
-        ),
+        BROKEN_EARLY,
         corrected=Corrected(says=LINE_40_42, text=CLOSED_ONCE),
         gamma="!= 0",
         notation=(BRACKETS, "one y-hat lacks its index j"),

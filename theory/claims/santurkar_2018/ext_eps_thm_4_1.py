@@ -8,6 +8,7 @@ from __future__ import annotations
 from bnverify.theory.claim import Claim, Corrected, Data, Hypothesis, Instance, Proof, Reading, Refutation
 from bnverify.theory.claims.santurkar_2018 import thm_4_1
 from bnverify.theory.claims.santurkar_2018.ext_eps import ANY_EPS, SCOPE
+from bnverify.theory.equation import projected
 
 WHERE = "beyond the sources: BatchNorm with eps > 0"
 SIGMA_KEPT = Data(quantifiers=ANY_EPS.quantifiers, norm="sigma, not s, in the prefactor")
@@ -15,20 +16,15 @@ CORRECTED_WITH_S = "v @ v <= gamma**2/s**2 * (g @ g - (one @ g)**2/m - (g @ yhat
 PRINTED_WITH_S = "v @ v <= gamma**2/s**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/sqrt(m))"
 FEW_SAMPLES = Hypothesis("few-samples", r"\sqrt{m} \le 2 - \rho", "sqrt(m) <= 2 - rho")
 GAP_S = ("gamma**2*eps/(m*s**4) * (g @ yhat)**2",)
+LESS = f"gamma**2*eps/(sigma**2*s**2) * ({projected('g')} @ {projected('g')})"
 GAP_SIGMA = (
     "gamma**2*eps/(m*sigma**2*s**2) * (g @ yhat)**2",
-    (
-        "gamma**2*eps/(sigma**2*s**2) * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ (g - "
-        "mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat))"
-    ),
+    LESS,
 )
 GAP_FEW_S = ("gamma**2 * (g @ yhat)**2/(m*s**2)*given0",)
 GAP_FEW_SIGMA = (
     "gamma**2 * (g @ yhat)**2/(m*sigma**2)*given0",
-    (
-        "gamma**2*eps/(sigma**2*s**2) * ((g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat) @ (g - "
-        "mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat))"
-    ),
+    LESS,
 )
 LARGE_VARIANCE = Instance(
     y=(0, 3), g=(0, 1), eps=1, note="m = 2: rho = 9/13 > 2/3, so sqrt(2) > 2 - rho, and H = 0"

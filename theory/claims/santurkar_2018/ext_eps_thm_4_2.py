@@ -44,6 +44,13 @@ def _lost(slug: str, summary: str, says: str, hypotheses: tuple[Hypothesis, ...]
     )
 
 
+_OFF = "(g - mean(g)*one - (g @ yhat)/(m*sigma**2/s**2)*yhat)"
+UNDER_THREE = (
+    "gamma**2/s**2*given0",
+    f"2*gamma**2 * (eps/s**2)/(m*s**4)*given1 * ({_OFF} @ {_OFF})",
+    "gamma**2 * (eps/s**2)**2 * (g @ yhat)**2/(m**2*s**2*sigma**2)*given1*given2",
+)
+"""The three conditions each give a term that is not negative."""
 NO_SIGN = Instance(y=(0, 1), g=(1, 0), eps=1, note="H = 0, rho = 1/5, but gamma <g,y-hat> < 0")
 FIRST_PART = Claim(
     id="ext-eps.thm-4.2.1",
@@ -77,17 +84,7 @@ FIRST_PART = Claim(
             data=ANY_EPS,
             hypotheses=(DAMPING_LOWERS, SIGN, SMALL_VARIANCE),
             assumptions=("(Pv)'H(Pv) <= v'Hv", "gamma <g,y-hat> >= 0", "rho <= 2/3"),
-            proof=Proof(
-                terms=(
-                    "gamma**2/s**2*given0",
-                    (
-                        "2*gamma**2 * (eps/s**2)/(m*s**4)*given1 "
-                        "* ((g - mean(g)*one - (g @ yhat)/(m*sigma**2/s**2)*yhat) "
-                        "@ (g - mean(g)*one - (g @ yhat)/(m*sigma**2/s**2)*yhat))"
-                    ),
-                    "gamma**2 * (eps/s**2)**2 * (g @ yhat)**2/(m**2*s**2*sigma**2)*given1*given2",
-                )
-            ),
+            proof=Proof(terms=UNDER_THREE),
             needs=("0 < sigma",),
             admitted=False,
             why="a condition of ours: the words do not name it",
@@ -170,17 +167,7 @@ SECOND_PART = Claim(
             data=ANY_EPS,
             hypotheses=(DAMPED_NOT_INCREASED, SIGN, SMALL_VARIANCE),
             assumptions=("(Pv)'H(Pv) <= g'Hg", "gamma <g,y-hat> >= 0", "rho <= 2/3", "gamma != 0"),
-            proof=Proof(
-                terms=(
-                    "gamma**2/s**2*given0",
-                    (
-                        "2*gamma**2 * (eps/s**2)/(m*s**4)*given1 "
-                        "* ((g - mean(g)*one - (g @ yhat)/(m*sigma**2/s**2)*yhat) "
-                        "@ (g - mean(g)*one - (g @ yhat)/(m*sigma**2/s**2)*yhat))"
-                    ),
-                    "gamma**2 * (eps/s**2)**2 * (g @ yhat)**2/(m**2*s**2*sigma**2)*given1*given2",
-                )
-            ),
+            proof=Proof(terms=UNDER_THREE),
             needs=("0 < sigma",),
             admitted=False,
             why="a condition of ours: the words do not name it",
