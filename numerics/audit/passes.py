@@ -270,10 +270,10 @@ def shared_loss(loss: Tensor, calls: list[Call]) -> Tensor:
     return loss if shared is None else loss / dist.get_world_size(shared.process_group)
 
 
-def measure(call: Call, y: Tensor, g: Tensor, v: Tensor) -> None:
-    """Store the first-order scalars of a call."""
+def measure(call: Call, y: Tensor, g: Tensor, v: Tensor, brief: bool = False) -> None:
+    """Store the first-order scalars of a call; brief: as in `first_order`."""
     assert call.spec is not None
-    call.measured.update(first_order(call.spec, y, g, v, call.summed if call.parameters else None))
+    call.measured.update(first_order(call.spec, y, g, v, call.summed if call.parameters else None, brief))
 
 
 def _without_rows(capture: Capture) -> tuple[NotCovered, ...]:

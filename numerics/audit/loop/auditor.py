@@ -225,7 +225,7 @@ class Auditor:
         if self._factor is None:
             # A gradient scaler changes its scale before the step is over.
             self._factor = _factor(self.scale)
-        measure(call, y, g, v)
+        measure(call, y, g, v, brief=not (self.rows or self.statements))
         self.seconds += time.perf_counter() - started
 
     def _record(self, capture: SafeCapture, loss: Tensor | float | None) -> Recorded:

@@ -32,7 +32,12 @@ LONG = 256
 
 
 def first_order(
-    spec: Spec, y: Tensor, g: Tensor, v: Tensor, parameters: dict[str, Tensor] | None = None
+    spec: Spec,
+    y: Tensor,
+    g: Tensor,
+    v: Tensor,
+    parameters: dict[str, Tensor] | None = None,
+    brief: bool = False,
 ) -> dict[str, Tensor]:
     """The named scalars of one call, each ``(G,)``.
 
@@ -41,6 +46,7 @@ def first_order(
         y, g, v: input of the layer, gradient at its output and at its input; one shape, detached.
         parameters: gets ``weight`` and ``bias``, the sums of g yhat and of g over what shares a number of either, where
             they come for free.
+        brief: of v its norm alone, which spares a pass over it: no ``1.v`` and no ``v.yhat``.
 
     Returns:
         ``size`` (m over all processes), ``mean``, ``var`` (sigma^2), ``s``, ``gamma``, ``grad_out_sq``
@@ -53,15 +59,15 @@ def first_order(
     pivot = _pivot(spec, views[0], wide)
     fine: Tensor | None = None
     if spec.weighs_channels and y[0, 0].numel() >= SHORT:
-        sums, fine = _by_channel(spec, [y, g, v], pivot)
+        sums, fine = _by_channel(spec, [y, g, v], pivot, brief)
     elif spec.weighs_places:
-        sums, own = _by_place(spec, [*views, spec.view(g), spec.view(v)], pivot)
+        sums, own = _by_place(spec, [*views, spec.view(g), spec.view(v)], pivot, brief)
         if parameters is not None:
             parameters |= own
     else:
         tensors = [g, v] if spec.fold is None else [g.to(wide) * spec.fold.to(wide), v, g]
         views += [spec.view(t) for t in tensors]
-        sums = spec.total(_moments(views, pivot))
+        sums = spec.total(_moments(views, pivot, brief))
     off, sq, grad_sum, grad_along, grad_sq, bn_sum, bn_along, bn_sq, *raw = sums
     size = spec.total(torch.full_like(pivot, spec.size))
 
@@ -98,6 +104,8 @@ def first_order(
         grad, along = fine
         yhat = (along - shift.unsqueeze(1) * grad) / s.unsqueeze(1)
         parameters |= {"weight": yhat.view(len(y), -1).sum(0), "bias": grad.view(len(y), -1).sum(0)}
+    if brief:
+        del found["1.v"], found["v.yhat"]
     if spec.normalise is not None:
         found |= _by_definition(spec, views, found)
     if spec.family is Family.LP:
@@ -152,12 +160,12 @@ def _pivot(spec: Spec, y: Tensor, wide: torch.dtype) -> Tensor:
     return spec.total(first) / spec.total(torch.ones_like(first)) if spec.synchronised else first
 
 
-def _moments(views: list[Tensor], pivot: Tensor) -> Tensor:
+def _moments(views: list[Tensor], pivot: Tensor, brief: bool = False) -> Tensor:
     """``(8, G)``: sums of t, t^2, g, gt, g^2, v, vt, v^2 with t = y - pivot; then of the square of a fourth tensor."""
     outer, inner = views[0].shape[0], math.prod(views[0].shape[2:])
     if outer > 1 and 1 < inner <= SHORT and all(view.is_contiguous() for view in views):
         # Every place of a short row is summed on its own first.
-        flat = _moments([view.flatten(1) for view in views], pivot.repeat_interleave(inner))
+        flat = _moments([view.flatten(1) for view in views], pivot.repeat_interleave(inner), brief)
         return flat.view(len(flat), -1, inner).sum(2)
     zero, one = torch.zeros_like(pivot), torch.ones_like(pivot)
     found: list[list[Tensor]] = []
@@ -168,9 +176,8 @@ def _moments(views: list[Tensor], pivot: Tensor) -> Tensor:
             scratch = torch.empty_like(y)
         t = torch.sub(y, pivot[groups].view(1, -1, *[1] * (y.dim() - 2)), out=scratch)
         plain = zero[groups], one[groups]
-        rows = [*_sums(t, t, *plain)]
-        for u in (g, v):
-            rows += [*_sums(u, t, *plain), _squares(u, plain)]
+        rows = [*_sums(t, t, *plain), *_sums(g, t, *plain), _squares(g, plain)]
+        rows += [*((plain[0],) * 2 if brief else _sums(v, t, *plain)), _squares(v, plain)]
         rows += [_squares(u, plain) for u in raw]
         found.append(rows)
     by_moment = zip(*found, strict=True)
@@ -179,7 +186,7 @@ def _moments(views: list[Tensor], pivot: Tensor) -> Tensor:
     return torch.stack([torch.cat(parts) for parts in by_moment])
 
 
-def _by_channel(spec: Spec, tensors: list[Tensor], pivot: Tensor) -> tuple[Tensor, Tensor]:
+def _by_channel(spec: Spec, tensors: list[Tensor], pivot: Tensor, brief: bool) -> tuple[Tensor, Tensor]:
     """The sums of `_moments` for groups of whole channels with a factor each; and (sum g, sum gt) of every channel.
 
     A channel of a sample is summed on its own, and the factor multiplies its sums. ``(9, G)`` and ``(2, G, K)``.
@@ -188,7 +195,7 @@ def _by_channel(spec: Spec, tensors: list[Tensor], pivot: Tensor) -> tuple[Tenso
     samples, channels = tensors[0].shape[:2]
     groups = len(pivot)
     each = [t.reshape(1, samples * channels, -1) for t in tensors]
-    found = _moments(each, pivot.repeat_interleave(samples * channels // groups)).view(8, groups, -1)
+    found = _moments(each, pivot.repeat_interleave(samples * channels // groups), brief).view(8, groups, -1)
     weight = spec.fold.to(pivot.dtype).flatten().repeat(samples).view(groups, -1)
     sums = list(found.sum(2))
     sums[2], sums[3] = (weight * found[2:4]).sum(2)
@@ -196,7 +203,9 @@ def _by_channel(spec: Spec, tensors: list[Tensor], pivot: Tensor) -> tuple[Tenso
     return torch.stack([*sums, found[4].sum(1)]), found[2:4]
 
 
-def _by_place(spec: Spec, views: list[Tensor], pivot: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def _by_place(
+    spec: Spec, views: list[Tensor], pivot: Tensor, brief: bool
+) -> tuple[Tensor, dict[str, Tensor]]:
     """The sums of `_moments` for rows with a factor at every place, ``(9, G)``; and of g yhat and of g at each place.
 
     The rows of a piece are summed, and with their mean and spread known its columns, while it is in the cache.
@@ -211,10 +220,12 @@ def _by_place(spec: Spec, views: list[Tensor], pivot: Tensor) -> tuple[Tensor, d
         around = y - pivot[rows].unsqueeze(1)
         along, each = g * around, g * g
         squares = [torch.linalg.vector_norm(u, dim=1).square() for u in (around, v, g)]
-        sums = [around @ one, squares[0], g @ weight, along @ weight, each @ square]
-        sums += [v @ one, (v * around) @ one, squares[1], squares[2]]
+        off = around @ one
+        sums = [off, squares[0], g @ weight, along @ weight, each @ square]
+        sums += [off] * 2 if brief else [v @ one, (v * around) @ one]
+        sums += squares[1:]
         found.append(torch.stack(sums))
-        shift = sums[0] / spec.size if spec.family is Family.CENTRED else torch.zeros_like(sums[0])
+        shift = off / spec.size if spec.family is Family.CENTRED else torch.zeros_like(off)
         inverse = ((sums[1] / spec.size - shift * shift).clamp_min(0) + spec.eps).rsqrt()
         columns[0] += inverse @ along - (shift * inverse) @ g
         columns[1] += g.sum(0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 import torch
-from bnverify.numerics.audit.layers import kind_of
+from bnverify.numerics.audit.layers import Spec, kind_of
 from bnverify.numerics.audit.table import reductions
 from bnverify.numerics.measure.norms import LpNorm
 from torch import Tensor, nn
@@ -90,3 +91,33 @@ def test_a_constant_channel_has_no_spread(value: float, dtype: torch.dtype, shap
     found = reductions.first_order(kind.describe(layer, y), y, torch.ones_like(y), torch.ones_like(y))
     rounding = 64 * torch.finfo(dtype).eps * found["mean"].abs()
     assert bool((found["var"].sqrt() <= rounding).all())
+
+
+@pytest.mark.parametrize("name", ["layer", "group", "rms", "group 2d"])
+def test_factors_on_the_sums_are_factors_on_the_gradient(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    layers = LAYERS | {"group 2d": (nn.GroupNorm(2, 6), (7, 6, 5, 5))}
+    layer: Any = copy.deepcopy(layers[name][0])
+    layer.weight.data = torch.linspace(-1, 2, 6)
+    monkeypatch.setitem(LAYERS, name, (layer, layers[name][1]))
+    spec, (y, g, v) = call(name)
+    parameters: dict[str, Tensor] = {}
+    got = reductions.first_order(spec, y, g, v, parameters)
+    monkeypatch.setattr(Spec, "weighs_places", False)
+    monkeypatch.setattr(Spec, "weighs_channels", False)
+    want = reductions.first_order(spec, y, g, v)
+    for key, values in want.items():
+        assert torch.allclose(got[key], values, rtol=1e-12, atol=1e-12), key
+    if parameters:
+        yhat = (y - spec.spread(want["mean"], y)) / spec.spread(want["s"], y)
+        rest = [d for d in range(y.dim()) if d != (1 if "group" in name else 2)]
+        assert torch.allclose(parameters["weight"], (g * yhat).sum(rest), rtol=1e-12, atol=1e-12)
+        assert torch.allclose(parameters["bias"], g.sum(rest), rtol=1e-12, atol=1e-12)
+    assert bool(parameters) == (name != "group")
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_brief_sum_leaves_out_the_products_of_v_and_changes_nothing_else(name: str) -> None:
+    spec, tensors = call(name)
+    want, got = reductions.first_order(spec, *tensors), reductions.first_order(spec, *tensors, brief=True)
+    assert set(want) - set(got) == {"1.v", "v.yhat"}
+    assert all(torch.allclose(got[key], want[key], rtol=1e-14, atol=1e-14) for key in got)

@@ -17,6 +17,8 @@ HALF = 16
 """|mu|/sigma that counts in half precision, where every input is rounded at 2^-8 or 2^-11 already."""
 
 
+ALONE = "Use fewer groups or larger maps; a larger batch or eval mode does not help here."
+"""Where every sample is normalised by itself."""
 FADING = 0.05
 """Share sigma^2/(sigma^2 + eps) from which eps is a note: y-hat keeps a fifth of its size, and training adds to it."""
 
@@ -32,7 +34,17 @@ def tiny_batch(profile: Profile) -> Iterator[Fault]:
     if profile.refusal:
         name = profile.place
         text = f"{name or 'the model'}: m = 1, and PyTorch refuses to normalise a single number"
-        yield found("tiny-batch", None, 1.0, text, layer=name, layers=(name,), severity=str(Severity.ERROR))
+        advice = ALONE if "spatial" in profile.refusal else KINDS["tiny-batch"].advice
+        yield found(
+            "tiny-batch",
+            None,
+            1.0,
+            text,
+            layer=name,
+            layers=(name,),
+            severity=str(Severity.ERROR),
+            advice=advice,
+        )
     hits = []
     for call in profile.calls:
         limit = KINDS["tiny-batch"].threshold if call.unit == "channel" else FEW_OF_A_SAMPLE + 0.5
@@ -52,7 +64,7 @@ def tiny_batch(profile: Profile) -> Iterator[Fault]:
         severity = Severity.ERROR if worst.value == 1 else KINDS["tiny-batch"].severity
         advice = KINDS["tiny-batch"].advice
         if worst.call.unit != "channel":
-            advice = "Use fewer groups or larger maps; a larger batch or eval mode does not help here."
+            advice = ALONE
         yield found(
             "tiny-batch",
             worst.call,

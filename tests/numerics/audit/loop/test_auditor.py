@@ -185,7 +185,7 @@ def test_a_step_outside_of_with_is_told_and_no_more(case: Any) -> None:
 def test_a_failure_ends_no_training_even_where_warnings_are_errors(
     case: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **options: Any) -> None:
         raise ZeroDivisionError("somewhere in here")
 
     monkeypatch.setattr("bnverify.numerics.audit.loop.auditor.measure", broken)
