@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from bnverify.experiments.bench.contestants import CONTESTANTS, absent, agreement, ours
 from bnverify.numerics.measure.instances import Drawn, Kind, draw
-from bnverify.numerics.tester.contestants import CONTESTANTS, absent, agreement, ours
 from rich.console import Console
 from rich.table import Table
 

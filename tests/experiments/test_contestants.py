@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 from bnverify.experiments.bench import sections as bench
+from bnverify.experiments.bench.contestants import CONTESTANTS, absent, agreement, ours
 from bnverify.experiments.bench.picture import draw_growth
 from bnverify.experiments.bench.sections import Conditions, conditions, fitted_slope, run
 from bnverify.numerics.measure.instances import Kind, draw
-from bnverify.numerics.tester.contestants import CONTESTANTS, absent, agreement, ours
 from typer.testing import CliRunner
 
 from bnverify.base.errors import InputError
