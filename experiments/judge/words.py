@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bnverify.experiments.judge.badges import oriented
+from bnverify.experiments.judge.badges import FEWEST, oriented
 from bnverify.experiments.judge.rules import Endpoint
 from bnverify.experiments.judge.verdicts import Cell, Judged
 
@@ -31,11 +31,13 @@ def _exp(value: float) -> float:
 
 
 def measured(cell: Cell) -> str:
-    """A size with its interval: "×48 [20, 110]"; in words where it is no number, from end to end of the interval."""
+    """A size with its interval: "×48 [20, 110]"; the size alone of too few seeds, and words where it is no number, from
+    end to end of the interval."""
     if (words := boundless(cell)) is not None:
         return words
     centre, low, high, unit = shown(cell)
-    return f"{unit}{number(centre)} [{number(low)}, {number(high)}]"
+    size = f"{unit}{number(centre)}"
+    return size if len(cell.log_ratios) < FEWEST else f"{size} [{number(low)}, {number(high)}]"
 
 
 def boundless(cell: Cell) -> str | None:
@@ -90,6 +92,9 @@ def badge(one: Judged) -> str:
     if one.verdict == "underpowered":
         wanted = "more than anyone runs" if one.needs is None else f"n >= {one.needs}"
         word = f"underpowered (needs {wanted}, has {one.seeds})"
+        if one.seeds < FEWEST:
+            # Without an interval a size says nothing.
+            return f"{word} at {one.scale}"
     who = f" {one.telling.name}:" if len(one.cells) > 1 else "" if boundless(one.telling) is None else ":"
     return f"{word}{who} {measured(one.telling)} ({stated(one)}) at {one.scale}"
 

@@ -44,7 +44,9 @@ def compact(run: Run, folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty; name another folder")
     seeds, single = list(views(run)), isinstance(run.recipe, recipes.VggRecipe)
-    recipe = json.dumps(recipes.to_json(run.recipe)) + "\n"
+    # Where the pictures lay on that machine is nobody's business; what they are stands in the environment too.
+    pictures = {"data": run.environment["data"]["name"]} if single and run.environment.get("data") else {}
+    recipe = json.dumps(recipes.to_json(run.recipe) | pictures) + "\n"
     before, lines = seal.digest(recipe.encode()), []
     for row in (_losses(seeds, single), *_rows(seeds, single)):
         line, before = seal.line(before, row)

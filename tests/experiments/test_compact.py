@@ -80,6 +80,15 @@ def test_two_compact_networks_are_compared_at_equal_distance_as_whole_ones_are(t
     assert change_at_common_distance(c, d) == pytest.approx(wanted, rel=2e-3)
 
 
+def test_a_compact_run_names_its_pictures_and_not_where_they_lay(tmp_path: Path) -> None:
+    train.run(replace(VGG, norm="none", steps=2, checkpoints=0), tmp_path / "run")
+    run = record.read(tmp_path / "run")
+    compact(replace(run, recipe=replace(run.recipe, data="/home/me/pictures")), tmp_path / "small")  # type: ignore[arg-type]
+    kept = record.read(tmp_path / "small").recipe
+    assert kept == run.recipe
+    assert "/home" not in (tmp_path / "small" / "recipe.json").read_text()
+
+
 def test_a_changed_byte_a_run_on_its_way_and_a_full_folder_are_refused(tmp_path: Path) -> None:
     train.run(DLN, tmp_path / "runs" / "a")
     (tmp_path / "runs" / "plan.json").write_text('{"preset": "linear"}')

@@ -52,6 +52,13 @@ def test_the_badge_says_direction_size_interval_paper_and_scale(make_pair: Pair)
     assert other.startswith("reproduced ×7.9")
 
 
+def test_a_few_seeds_have_no_size_since_they_have_no_interval(make_pair: Pair) -> None:
+    assert (
+        words.badge(judged("fig-4b", make_pair(0.01, seeds=5))) == "underpowered (needs n >= 6, has 5) at S1"
+    )
+    assert "×99.9 [" in words.badge(judged("fig-4b", make_pair(0.01, seeds=6, spread=0.01)))
+
+
 def never_reached(make_pair: Pair, *lucky: int) -> Judged:
     """Training speed where the loss with BatchNorm stays above that of the other network, but for some seeds."""
     runs = make_pair(1.0)
