@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache, lru_cache
 from math import sqrt
@@ -64,14 +65,14 @@ def _check(case: Case, item: Mapping[str, Any] | None) -> tuple[Check, bool]:
     if found.sides is not None:
         lhs, rhs = map(written, found.sides)
         values = (("lhs", lhs), ("rhs", rhs), ("lhs_float", _float(lhs)), ("rhs_float", _float(rhs)))
-    if case.part == "generic" and item is not None and not every_term_counts(case, item):
+    if case.part == "generic" and item is not None and not every_term_counts(case.asked, item["certificate"]):
         holds, values = False, (("every term non-zero", "False"), *values)
     return Check(kind, holds, case.text, found.lemmas, values), found.tight
 
 
 def point_of(asked: kernel.Claim, certificate: Mapping[str, Any]) -> kernel.Point:
     """The exact point of a certificate, made once for whoever looks at it after the kernel."""
-    return _point(asked, json.dumps(certificate))
+    return _point(replace(asked, example=None), json.dumps(certificate))
 
 
 @lru_cache(maxsize=64)
@@ -80,10 +81,10 @@ def _point(asked: kernel.Claim, certificate: str) -> kernel.Point:
     return kernel.Point(asked, said["point"], said.get("maxima", ()))
 
 
-def every_term_counts(case: Case, item: Mapping[str, Any]) -> bool:
+def every_term_counts(asked: kernel.Claim, certificate: Mapping[str, Any]) -> bool:
     """Whether no additive term of the statement is 0 at the point of a certificate."""
-    point = point_of(case.asked, item["certificate"])
-    tree = parse(case.asked.statement)
+    point = point_of(asked, certificate)
+    tree = parse(asked.statement)
     for side in tree.args:
         for term in additive_terms(side):
             value = kernel.walk(kernel.parse(unparse(term)), point)

@@ -18,11 +18,11 @@ from bnverify.numerics.measure.batch import Absent
 from bnverify.numerics.measure.points import batch_of, measure, shape
 from bnverify.numerics.measure.sides import Finding, judge, met, sides
 from bnverify.numerics.tester.drawing import Data, draw, settled, texts
-from bnverify.numerics.tester.exact_points import point
 from bnverify.theory import kernel
 from bnverify.theory.cases import asked
 from bnverify.theory.claim import Claim, Corrected, Reading
-from bnverify.theory.grammar import Node, additive_terms, names_in, parse, unparse
+from bnverify.theory.grammar import Node, names_in, parse
+from bnverify.theory.judged import every_term_counts
 
 SIZES = (2, 3, 4)
 """Batch sizes that are searched; a smaller counterexample is a better one."""
@@ -89,14 +89,7 @@ def convicted(target: Target, data: Data) -> bool:
             return False
     except kernel.Refused:
         return False
-    return not target.generic or every_term_counts(target, data)
-
-
-def every_term_counts(target: Target, data: Data) -> bool:
-    """Whether no additive term of either side is 0 at the point."""
-    place = point(target.claim, data)
-    terms = [term for side in target.tree.args for term in additive_terms(side)]
-    return place is not None and all(bool(kernel.walk(kernel.parse(unparse(t)), place)) for t in terms)
+    return not target.generic or every_term_counts(target.claim, {"point": data})
 
 
 def sides_at(target: Target, data: Data) -> tuple[str, str]:
