@@ -240,3 +240,8 @@ with nonneg :=
   | |- 0 <= _ / _ => apply Rmult_le_pos; [nonneg|apply Rlt_le, Rinv_0_lt_compat; positive]
   | |- 0 <= _ + _ => apply Rplus_le_le_0_compat; nonneg
   end | lra].
+(** What a hypothesis psd A says of the products in the goal; of a sum of operators, psd (fun u => ...), the goal itself. *)
+Ltac psd_terms :=
+  repeat match goal with P : psd ?A |- context [?u @ ?A ?u] =>
+    lazymatch goal with _ : 0 <= u @ A u |- _ => fail | _ => pose proof (P u) end end.
+Ltac psd_term := match goal with P : psd _ |- 0 <= ?u @ _ => exact (P u) end.

@@ -31,7 +31,7 @@ def differences(found: Statement, theorem: Theorem) -> list[str]:
         result.append("other meanings of names")
     known = sorts_of(found)
     for operand, in_weights in theorem.spaces:
-        if in_weights != ("X" in known and sort_of(operand, known).space == "weights"):
+        if in_weights != (found.two_spaces() and sort_of(operand, known).space == "weights"):
             result.append("an inner product in another space")
     places = [place for tree in (*found.given, found.says) for place in _places(found, tree)]
     if sorted(theorem.moved) != sorted(places):

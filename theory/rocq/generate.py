@@ -16,13 +16,6 @@ from bnverify.theory.rocq.writer import proposition
 POINT = "an exact point, which needs no prover; the printed theorems of the paper are denied by hand"
 
 
-UNPROVED = dict.fromkeys(
-    ("ext-layer.thm-4.2.1", "ext-layer.thm-4.2.2"),
-    "the quadratic form of two units is written, and Rocq found no proof of it in a minute",
-)
-"""Claims that the library has words for and no proof that ends in time."""
-
-
 class Question(Protocol):
     """One question to the judge, as `bnverify.theory.cases` puts them."""
 
@@ -84,9 +77,6 @@ def write(questions: Iterable[Question]) -> Written:
         if "terms" not in question.certificate:
             outside[key] = POINT
             continue
-        if question.claim in UNPROVED:
-            outside[key] = UNPROVED[question.claim]
-            continue
         try:
             found = statement_of(question.asked, bool(question.certificate.get("negation", False)))
             says, proof = proposition(found), script(found, question.certificate)
@@ -102,7 +92,7 @@ def write(questions: Iterable[Question]) -> Written:
     files = {}
     for file, body in bodies.items():
         needs = next(
-            (name for name in ("Claims", "Norms", "Pairs", "Weights") if file.endswith(f"_{name}")),
+            (name for name in ("Affine", "Claims", "Norms", "Pairs", "Weights") if file.endswith(f"_{name}")),
             "Settings",
         )
         head = f"(** Generated from the registry's certificates. *)\nFrom BN Require Import {needs}.\n\n"

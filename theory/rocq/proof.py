@@ -22,6 +22,7 @@ OPENS = {
     "plain_weights": ("Weights", "open_weights"),
     "batch_norm_pair": ("Pairs", "open_pair"),
     "layer_norm_pair": ("Pairs", "open_pair"),
+    **dict.fromkeys(("rescaled", "affine_layer"), ("Affine", "open_affine")),
     **dict.fromkeys(
         ("l2_norm", "l1_norm", "linf_norm", "smooth_norm", "shared_smooth_norm"), ("Norms", "open_norm")
     ),
@@ -32,6 +33,8 @@ OPENS = {
 def opening(found: Statement, certificate: dict[str, Any]) -> tuple[str, str]:
     """The file of the library that a proof needs, the smallest that serves, and the tactic that opens the statement."""
     setting = SETTINGS[found.norm]
+    if any(text.startswith("projector") or "->" in text for text in found.operators):
+        return "Claims", "idtac"
     heads = {node.head for tree in (*found.given, found.says) for node in nodes(tree)}
     gap = any(is_vector(side, sorts_of(found)) for tree in found.given for side in tree.args if side != ZERO)
     if heads & {"d", "at", "maximum"} or {"dgamma", "L"} & set(setting.names) or "lemma" in certificate:
@@ -53,7 +56,7 @@ def script(found: Statement, certificate: dict[str, Any]) -> str:
         raise Outside("it states that an operator is psd")
     head, (left, right) = found.says.head, found.says.args
     known, (_, opens) = sorts_of(found), opening(found, certificate)
-    settles = "settle_pair" if opens == "open_pair" else "settle"
+    settles = {"open_pair": "settle_pair", "idtac": "settle_operators"}.get(opens, "settle")
     trees = [parse(text) for text in certificate["terms"]]
     terms = [substituted(tree, found) for tree in trees]
     writer = Writer(found)
@@ -62,8 +65,8 @@ def script(found: Statement, certificate: dict[str, Any]) -> str:
             raise Outside(f"an identity that proves {head}")
         ending = "apply Req_le. " if head == "<=" else ""
         return f"  {opens}. {ending}{'matched; ' if certificate.get('lemma') else ''}{settles}."
-    if head == "!=" or any(is_vector(side, known) for side in (left, right) if side != ZERO):
-        raise Outside("terms that prove an equation of vectors, or that numbers differ")
+    if any(is_vector(side, known) for side in (left, right) if side != ZERO):
+        raise Outside("terms that prove an equation of vectors")
     vectors = {
         f"given{number}"
         for number, gap in enumerate(found.given)
@@ -73,28 +76,31 @@ def script(found: Statement, certificate: dict[str, Any]) -> str:
     stated = abbreviations(found)
     meant = abbreviations(found, found.names().union(names_in(factor), *map(names_in, terms)))
     unfold = "".join(f"subst {name}; " for name, _ in reversed(meant))
-    gap = writer.write(Node("-", (right, left)))
+    gap = writer.write(Node("-", (left, right) if certificate.get("negation") and head == "!=" else (right, left)))
+    above_zero = {f"given{number}" for number, tree in enumerate(found.given) if tree.head == "<"}
+    positive = next((number for number, tree in enumerate(trees) if names_in(tree) & above_zero), 0)
     if factor != Node("number", (1,)):
         gap = f"{writer.write(factor, 3)} * ({gap})"
     lines = ["  intros."]
     lines += [f"  pose ({name} := {value})." for name, value in meant if (name, value) not in stated]
     lines += [f"  assert (Gap : {gap} = {' + '.join(writer.write(term, 2) for term in terms)})"]
     lines += [f"    by ({unfold}{opens}; {settles})."]
-    sign = {"==": "= 0", "<=": "0 <=", "<": "0 <="}[head]
     for number, (tree, term) in enumerate(zip(trees, terms, strict=True)):
         written = writer.write(term, 2)
-        says = f"{written} = 0" if head == "==" else f"{sign} {written}"
-        how = "vanishes" if head == "==" else f"{unfold}{opens}; nonneg"
-        if opens == "open_claim" and head != "==":
-            how = how.replace("nonneg", "psd_terms; nonneg")
+        says = f"{written} = 0" if head == "==" else f"0 <= {written}"
+        how = "vanishes" if head == "==" else f"{unfold}{opens}; psd_terms; nonneg"
         if vectors & names_in(tree):
             how = "no_gap"
         elif tree.head == "-" and tree.args[0].head == "maximum":
             how = "above"
-        if head == "<" and number == 0:
+        elif tree.head == "@" and any(inside.head != "name" for inside in tree.args[1:-1]):
+            how = "psd_term"
+        if number == {"<": 0, "!=": positive}.get(head):
             says, how = f"0 < {written}", f"{unfold}{opens}; positive"
         lines.append(f"  assert (Term{number} : {says}) by ({how}).")
-    if factor == Node("number", (1,)):
+    if head == "!=":
+        lines.append("  apply Rgt_not_eq; lra." if gap.startswith(writer.write(left)) else "  apply Rlt_not_eq; lra.")
+    elif factor == Node("number", (1,)):
         lines.append("  lra.")
     else:
         lines.append(f"  assert (Factor : 0 < {writer.write(factor, 2)}) by ({unfold}{opens}; positive).")

@@ -132,7 +132,7 @@ def definitions(source: str, module: str) -> dict[str, Node]:
 def _is_premise(part: str) -> bool:
     """A setting of a layer, or what operators and numbers are assumed to be."""
     return bool(
-        re.match(r"(0 < eps|2 <= m|self_adjoint \w+|[a-z]\w*_(norm|weights)\w* .*|unbiased .*)$", part)
+        re.match(r"(0 < eps|2 <= m|(self_adjoint|projector) \w+|[a-z]\w*_(norm|weights|layer)\w* .*|(unbiased|rescaled) .*)$", part)
     )
 
 
@@ -177,7 +177,12 @@ class _Reader:
     def relation(self) -> Node:
         if self.peek() == "psd":
             self.take()
-            return self._end(Node("psd", (self.atom(),)))
+            if self.tokens[self.place : self.place + 4] != ["(", "fun", "u'", "=>"]:
+                return self._end(Node("psd", (self.atom(),)))
+            self.place += 4
+            body = self.sum()
+            self.take(")")
+            return self._end(Node("psd", (body,)))
         left = self.sum()
         if self.peek() not in _RELATIONS:
             raise Unread(f"no relation in {self.text[:80]!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -10,6 +11,7 @@ from typing import Any
 from bnverify.theory import kernel, sorts
 from bnverify.theory.grammar import Node, lines, names_in, nodes, parse, put
 from bnverify.theory.normalisations import (
+    FIXED,
     NORMALISATIONS,
     Normalisation,
     declared,
@@ -53,11 +55,11 @@ class Setting:
         return tuple(name for names, _ in self.groups() for name in names)
 
 
-def _setting(norm: str, module: str, predicate: str, before: str, text: str = "") -> Setting:
-    text = text or NORMALISATIONS[norm].text
-    return Setting(text, module, predicate, f"{before}; y g v : vec; H B : vec -> vec")
+def _setting(norm: str, module: str, predicate: str, before: str) -> Setting:
+    return Setting(NORMALISATIONS[norm].text, module, predicate, f"{before}; {_LAYER}")
 
 
+_LAYER = "y g v : vec; H B : vec -> vec"
 _BATCH = NORMALISATIONS["batch-norm"].text
 _DIVISOR = "eps gamma beta : R"
 _ELEMENTWISE = "eps : R; D : vec -> vec; bias : vec"
@@ -69,13 +71,13 @@ SETTINGS = {
         _BATCH,
         "BatchNorm",
         "batch_norm_gains",
-        f"{_DIVISOR}; y g v : vec; H B : vec -> vec; dgamma dbeta : R",
+        f"{_DIVISOR}; {_LAYER}; dgamma dbeta : R",
     ),
     "batch-norm along": Setting(
         _BATCH,
         "BatchNorm",
         "batch_norm_along",
-        f"{_DIVISOR}; L : vec -> R; G : vec -> vec; y g v : vec; H B : vec -> vec",
+        f"{_DIVISOR}; L : vec -> R; G : vec -> vec; {_LAYER}",
     ),
     "batch-norm in weights": Setting(
         in_weights(_BATCH), "BatchNorm", "batch_norm_weights", f"{_DIVISOR}; {_WEIGHTS}"
@@ -115,6 +117,10 @@ SETTINGS = {
         "layer_norm_pair",
         f"eps : R; D_j D_k : vec -> vec; bias_j bias_k : vec; {_PAIR}",
     ),
+    "rescaled": Setting("z = scale*y", "Rescaled", "rescaled", f"scale : R; {_LAYER}"),
+    "affine layer": Setting(
+        "z = A @ y + bias", "Affine", "affine_layer", f"A : vec -> vec; bias : vec; {_LAYER}"
+    ),
     "identity": Setting(NORMALISATIONS["identity"].text, "", "", ""),
 }
 """The definitions that the library has, with what is assumed of each; ``identity`` assumes nothing."""
@@ -124,7 +130,8 @@ SETTINGS = {
 class Statement:
     """For every instance of ``norm``: if all of ``given``, then ``says``.
 
-    vectors, numbers, operators: free names, each a vector of the batch, a number, a symmetric operator.
+    vectors, numbers, operators: free names as a claim declares them: ``b``, ``W0 in weights``; ``lam``; ``M``, which is
+    symmetric, ``projector I``, ``K: weights -> batch`` with its transpose ``K_T``. renamed: what the claim calls otherwise.
     """
 
     norm: str
@@ -134,10 +141,19 @@ class Statement:
     operators: tuple[str, ...]
     given: tuple[Node, ...]
     says: Node
+    renamed: tuple[tuple[str, Node], ...] = ()
 
     def names(self) -> frozenset[str]:
         """Every name that the statement uses."""
         return frozenset().union(*(names_in(tree) for tree in (*self.given, self.says)))
+
+    def maps(self) -> tuple[str, ...]:
+        """The free operators from weights to the batch."""
+        return tuple(bare(text) for text in self.operators if "->" in text)
+
+    def two_spaces(self) -> bool:
+        """Whether it speaks of weights beside the batch."""
+        return bool(self.maps()) or self.maxima() or "rows" in SETTINGS[self.norm].names
 
     def maxima(self) -> bool:
         """Whether it speaks of a maximum over inputs."""
@@ -145,8 +161,8 @@ class Statement:
 
 
 def bare(declared: str) -> str:
-    """The name of a declared vector, ``W0`` of ``W0 in weights``."""
-    return declared.partition(" in ")[0].strip()
+    """The name that is declared, ``W0`` of ``W0 in weights``, ``K`` of ``K: weights -> batch``."""
+    return re.sub(r"^(projector|matrix) | in .*|:.*", "", declared).strip()
 
 
 def space_of(declared: str) -> str:
@@ -175,8 +191,8 @@ def canonical(node: Node) -> Node:
     return Node(head, args)
 
 
-def setting_of(claim: kernel.Claim) -> str:
-    """The setting whose definition a claim has and whose names it uses.
+def setting_of(claim: kernel.Claim) -> tuple[str, dict[str, Node]]:
+    """The setting whose definition a claim has and whose names it uses, and what it calls lines of it by other names.
 
     Raises:
         Outside: the library has no such definition.
@@ -185,20 +201,21 @@ def setting_of(claim: kernel.Claim) -> str:
     trees = [parse(text) for text in (claim.statement, *claim.hypotheses)]
     used = frozenset().union(*map(names_in, trees))
     for name, setting in SETTINGS.items():
-        if list(lines(setting.text)) == wanted:
-            if setting.predicate == "batch_norm" and used & {"dgamma", "dbeta"}:
-                return "batch-norm gains"
-            moved = [inside.args[0] for tree in trees for inside in nodes(tree) if inside.head == "d"]
-            if setting.predicate == "batch_norm" and any(names_in(tree) & {"g", "L"} for tree in moved):
-                return "batch-norm along"
-            return name
-    raise Outside(_undefined(claim.definition))
-
-
-def _undefined(definition: str) -> str:
-    if "y_j" in definition:
-        return "it is about two units"
-    return f"the library has no definition {definition}"
+        own = list(lines(setting.text))
+        known = {ours: Node("name", (theirs,)) for (ours, _), (theirs, _) in zip(wanted, own, strict=False)}
+        renamed = {ours: node for ours, node in known.items() if node.args[0] != ours}
+        clash = {node.args[0] for node in renamed.values()} & used
+        if clash or own != [(known[ours].args[0], put(tree, renamed)) for ours, tree in wanted if ours in known]:
+            continue
+        if len(own) != len(wanted):
+            continue
+        if setting.predicate == "batch_norm" and used & {"dgamma", "dbeta"}:
+            return "batch-norm gains", renamed
+        moved = [inside.args[0] for tree in trees for inside in nodes(tree) if inside.head == "d"]
+        if setting.predicate == "batch_norm" and any(names_in(tree) & {"g", "L"} for tree in moved):
+            return "batch-norm along", renamed
+        return name, renamed
+    raise Outside(f"the library has no definition {claim.definition}")
 
 
 def statement_of(claim: kernel.Claim, negation: bool = False) -> Statement:
@@ -207,34 +224,36 @@ def statement_of(claim: kernel.Claim, negation: bool = False) -> Statement:
     Raises:
         Outside: it names something that the library does not define.
     """
-    setting = setting_of(claim)
+    setting, renamed = setting_of(claim)
     own = SETTINGS[setting].names
     if claim.quantifier != "all":
         raise Outside("it states that something exists")
-    for text in claim.operators:
-        if not text.isidentifier() and text.removeprefix("projector ") not in own:
+    operators = tuple(text for text in claim.operators if bare(text) not in own)
+    for text in operators:
+        if not re.fullmatch(r"(projector )?\w+|\w+: weights -> batch", text):
             raise Outside(f"the operator {text} is not symmetric, or not of the batch")
-    operators = tuple(name for name in claim.operators if name.removeprefix("projector ") not in own)
     vectors = tuple(text for text in claim.vectors if text not in own)
+    numbers = tuple(text for text in claim.numbers if text not in own)
     spaces = {space_of(text) for text in vectors}
-    zero = {"eps": ZERO} if claim.eps == "zero" else {}
-    says, *given = (canonical(put(parse(text), zero)) for text in (claim.statement, *claim.hypotheses))
+    names = renamed | ({"eps": ZERO} if claim.eps == "zero" else {})
+    says, *given = (canonical(put(parse(text), names)) for text in (claim.statement, *claim.hypotheses))
     met = {
         need for norm in NORMALISATIONS.values() if norm.text == SETTINGS[setting].text for need in norm.needs
     }
-    given += [canonical(parse(text)) for text in claim.needs if text not in met]
+    given += [canonical(put(parse(text), renamed)) for text in claim.needs if text not in met]
     if claim.min_m > 2:
         given.append(canonical(parse(f"{claim.min_m} <= m")))
     if negation:
         left, right = says.args
         says = Node(OPPOSITE[says.head], (left, right) if says.head in ("==", "!=") else (right, left))
-    found = Statement(setting, claim.eps, vectors, claim.numbers, operators, tuple(given), says)
+    found = Statement(setting, claim.eps, vectors, numbers, operators, tuple(given), says, tuple(renamed.items()))
     words = {"one", "m", *own} | {f"{name}{unit}" for name in ("sigma", "rho") for unit in ("", "_j", "_k")}
     words |= {"X", "T"} if "rows" in own or found.maxima() else set()
     words |= {name for name, _ in lines(SETTINGS[setting].text)} - {"smooth"}
     if setting == "identity":
         words = {"one", "m"}
-    if strange := sorted(found.names() - words - {*map(bare, vectors), *claim.numbers, *operators}):
+    words |= {*map(bare, (*vectors, *operators)), *numbers, *(f"{name}_T" for name in found.maps())}
+    if strange := sorted(found.names() - words):
         raise Outside(f"it names {strange[0]}")
     if "rows" not in own and (
         len(spaces) > 1 or (spaces - {"batch"} and (setting != "identity" or found.names() & {"m", "one"}))
@@ -242,11 +261,42 @@ def statement_of(claim: kernel.Claim, negation: bool = False) -> Statement:
         raise Outside("it has vectors of two spaces")
     _check_moves(found)
     known = sorts_of(found)
-    first = tuple(number_first(tree, known) for tree in found.given)
+    first = tuple(number_first(opened(tree, known), known) for tree in found.given)
     divided = tuple(Node("!=", (factor, ZERO)) for factor in divisors(found))
     stated = {inside for tree in first for inside in tree.args if tree.head in ("!=", "<")}
     more = tuple(tree for tree in dict.fromkeys(divided) if tree.args[0] not in stated)
-    return replace(found, given=(*first, *more), says=number_first(found.says, known))
+    return replace(found, given=(*first, *more), says=number_first(opened(found.says, known), known))
+
+
+ANY = Node("name", ("u'",))
+"""The vector at which psd(a*I - M) takes its operators; no text can spell the name."""
+
+
+def opened(node: Node, known: dict[str, Sort]) -> Node:
+    """The tree with every sum of operators applied: ``x @ (a*I - M) @ x`` as ``x @ (a*(I @ x) - M @ x)``."""
+    if node.head == "psd":
+        (inside,) = node.args
+        return node if inside.head == "name" else Node("psd", (_applied(inside, ANY, known),))
+    args = [opened(inside, known) if isinstance(inside, Node) else inside for inside in node.args]
+    if node.head == "@" and sorts.sort_of(args[-1], known).kind != "operator":
+        row = [] if sorts.sort_of(args[0], known).kind == "operator" else [args.pop(0)]
+        value = args.pop()
+        for operator_ in reversed(args):
+            value = _applied(operator_, value, known)
+        return canonical(Node("@", (*row, value))) if row else value
+    return Node(node.head, tuple(args))
+
+
+def _applied(node: Node, value: Node, known: dict[str, Sort]) -> Node:
+    """An expression of operators at a vector."""
+    if sorts.sort_of(node, known).kind != "operator":
+        return node
+    if node.head in ("name", "@"):
+        for operator_ in reversed(node.args if node.head == "@" else (node,)):
+            inner = value.args if value.head == "@" and sorts.sort_of(value.args[0], known).kind == "operator" else (value,)
+            value = Node("@", (operator_, *inner))
+        return value
+    return Node(node.head, tuple(_applied(inside, value, known) for inside in node.args))
 
 
 MOVES = {"y": {"g", "L"}, "z": {"g"}, "yhat": {"g"}, "W": set()}
@@ -306,13 +356,21 @@ def number_first(node: Node, known: dict[str, Sort]) -> Node:
 
 def sorts_of(found: Statement) -> dict[str, Sort]:
     """The sorts of the names of a statement."""
-    text = SETTINGS[found.norm].text
-    biases, gains = (tuple(f"{name}_{unit}" for unit in "jk" if f"{name}_" in text) for name in ("bias", "D"))
-    typed = Normalisation("it", text, (), biases, gains)
-    norm = next((norm for norm in NORMALISATIONS.values() if norm.text == text), typed)
+    setting = SETTINGS[found.norm]
+    norm = next((norm for norm in NORMALISATIONS.values() if norm.text == setting.text), None)
     extra = declared(found.vectors, found.numbers, found.operators)
+    if norm is None:
+        used = frozenset().union(*(names_in(tree) for _, tree in lines(setting.text))) - {"W"}
+        used = {name for name in used if name.partition("_")[0] not in FIXED}
+        free = {
+            kind: tuple(name for names, sort in setting.groups() if sort == kind for name in names if name in used)
+            for kind in ("vec", "vec -> vec", "R")
+        }
+        norm = Normalisation("it", setting.text, (), free["vec"], free["vec -> vec"])
+        extra |= declared((), free["R"])
     inputs = {"X": operator("weights", "batch"), "T": operator("batch", "weights")} if found.maxima() else {}
-    return inputs | names_of(norm, extra) | {"lam": NUMBER}
+    maps = {f"{name}_T": operator("batch", "weights") for name in found.maps()}
+    return inputs | maps | names_of(norm, extra) | {"lam": NUMBER, ANY.args[0]: sorts.vector()}
 
 
 def substituted(tree: Node, found: Statement) -> Node:
@@ -327,7 +385,7 @@ def substituted(tree: Node, found: Statement) -> Node:
     gaps = {f"given{number}": _gap(gap) for number, gap in enumerate(found.given) if gap.head != "psd"}
     if found.eps == "zero":
         gaps["eps"] = ZERO
-    return number_first(canonical(put(tree, gaps)), known)
+    return number_first(opened(canonical(put(tree, gaps | dict(found.renamed))), known), known)
 
 
 def _gap(relation: Node) -> Node:

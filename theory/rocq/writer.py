@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from bnverify.theory.grammar import RELATIONS, Node, lines, names_in, nodes
 from bnverify.theory.normalisations import units
 from bnverify.theory.rocq.statement import (
+    ANY,
     MOVES,
     NUMBER_FUNCTIONS,
     SETTINGS,
@@ -40,13 +41,15 @@ class Writer:
 
     def weights(self, node: Node) -> str:
         """The mark of an inner product of weights, in a statement that knows both spaces."""
-        inside = "X" in self.known and self.vector(node) and sort_of(node, self.known).space == "weights"
-        return "[d]" if inside else ""
+        inside = self.found.two_spaces() and self.vector(node)
+        return "[d]" if inside and sort_of(node, self.known).space == "weights" else ""
 
     def relation(self, node: Node) -> str:
         """A relation between numbers, an equation of vectors, or psd of an operator."""
-        if node.head == "psd" and node.args[0].head == "name":
-            return f"psd {node.args[0].args[0]}"
+        if node.head == "psd":
+            (inside,) = node.args
+            body = inside.args[0] if inside.head == "name" else f"(fun {ANY.args[0]} => {self.argument(inside)})"
+            return f"psd {body}"
         if node.head not in RELATIONS.values():
             raise Outside(f"a statement with {node.head}")
         zero = Node("number", (0,))
@@ -100,8 +103,6 @@ class Writer:
         row = items[0] if kinds[0] == "vector" else None
         value = self.argument(items[-1])
         for place, operator in enumerate(reversed(items[1 if row else 0 : -1])):
-            if operator.head != "name":
-                raise Outside("a sum of operators")
             value = f"{operator.args[0]} {value if not place else f'({value})'}"
         return (
             (value, _APPLIED) if row is None else (f"{self.argument(row)} @{self.weights(row)} {value}", _SUM)
@@ -138,7 +139,7 @@ def proposition(found: Statement, denied: bool = False) -> str:
         Outside: something in it has no word in the library.
     """
     writer = Writer(found)
-    for name in (*map(bare, found.vectors), *found.numbers, *found.operators):
+    for name in (*map(bare, (*found.vectors, *found.operators)), *found.numbers):
         if name in KEYWORDS or name in ("d", "rows", "batch"):
             raise Outside(f"the name {name} has another meaning in Rocq")
     text = [f"forall {binders(found)},"]
@@ -164,15 +165,16 @@ def binders(found: Statement) -> str:
     groups = [("batch", "Batch")]
     for names, sort in SETTINGS[found.norm].groups() if SETTINGS[found.norm].arguments else ():
         groups.append((" ".join(name for name in names if name != "eps" or not _zero_eps(found)), sort))
-    if found.maxima() and "d" not in SETTINGS[found.norm].names:
+    if (found.maxima() or found.maps()) and "d" not in SETTINGS[found.norm].names:
         groups.append(("d", "nat"))
     groups += [(" ".join(found.numbers), "R"), (" ".join(map(bare, found.vectors)), "vec")]
-    groups += [(" ".join(found.operators), "vec -> vec")]
+    groups += [(" ".join(bare(text) for text in found.operators if "->" not in text), "vec -> vec")]
+    groups += [(" ".join(f"{name}_rows" for name in found.maps()), "nat -> vec")]
     return " ".join(f"({names} : {sort})" for names, sort in groups if names)
 
 
 def premises(found: Statement) -> list[str]:
-    """What is assumed of the names: the setting of the normalisation, and that declared operators are symmetric."""
+    """What is assumed of the names: the setting of the normalisation, and that operators are symmetric or projectors."""
     setting, result = SETTINGS[found.norm], []
     if "eps" in setting.names and not _zero_eps(found):
         result.append("0 < eps")
@@ -180,12 +182,16 @@ def premises(found: Statement) -> list[str]:
         result.append(f"{setting.predicate} {_arguments(found, setting.names)}")
     elif {"batch"} >= set(map(space_of, found.vectors)):
         result.append("2 <= m")
-    return result + [f"self_adjoint {name}" for name in found.operators]
+    kinds = {text: "projector" if text.startswith("projector ") else "self_adjoint" for text in found.operators}
+    return result + [f"{kind} {bare(text)}" for text, kind in kinds.items() if "->" not in text]
 
 
 def abbreviations(found: Statement, used: Iterable[str] | None = None) -> list[tuple[str, str]]:
     """The names that the definition gives, as far as the statement (or ``used``) has them, and their meanings."""
-    return _meanings(found, set(found.names() if used is None else used), at_top=True)
+    words = set(found.names() if used is None else used)
+    maps = [(name, f"times d {name}_rows") for name in found.maps()]
+    maps += [(f"{name}_T", f"transposed {name}_rows") for name in found.maps()]
+    return [pair for pair in maps if pair[0] in words] + _meanings(found, words, at_top=True)
 
 
 def moving(found: Statement, inside: Node, moved: str) -> list[tuple[str, str]]:
