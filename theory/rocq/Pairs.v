@@ -268,8 +268,27 @@ Ltac pair_out :=
     | V : forall u, ?v @ u = _, X : forall u w, w @ ?A' u = u @ ?A w |- context [?u @ ?A ?v] => rewrite <- (X u v)
     | SA : self_adjoint ?A, V : forall u, ?v @ u = _ |- context [?u @ ?A ?v] => rewrite (SA u v)
     end; seen_out)).
+(** What v is orthogonal to: 1, and y-hat where eps = 0. *)
+Ltac orthogonal_pair :=
+  repeat match goal with V : forall u, ?v @ u = / _ * seen_c m ?yhat _ u |- _ =>
+    lazymatch goal with _ : v @ one = 0 |- _ => fail | _ => idtac end;
+    assert (v @ one = 0) by (rewrite V; seen_out; expand_op; orient; gram; field; nonzero);
+    try match goal with F : yhat @ yhat = m |- _ =>
+      assert (yhat @ v = 0) by (rewrite (dot_sym yhat), V; seen_out; expand_op; orient; gram; field; nonzero) end
+  end.
+Ltac settle_opened := unfold norm, mean; pair_out; orient; gram; field; nonzero.
+(** With v_j and v_k left closed: all that is used of them is what they are orthogonal to. *)
+Ltac settle_closed :=
+  orthogonal_pair;
+  repeat match goal with V : forall u, ?v @ u = / _ * seen_c m ?yhat _ u |- _ => clear V end;
+  unfold norm, mean; pair_out;
+  repeat match goal with
+  | Z : ?v @ one = 0 |- context [one @ ?v] => rewrite (dot_sym one v)
+  | Z : ?yhat @ ?v = 0 |- context [?v @ ?yhat] => rewrite (dot_sym v yhat)
+  | Z : ?a @ ?b = 0 |- context [?a @ ?b] => rewrite Z
+  end; orient; gram; field; nonzero.
 Ltac settle_pair :=
   lazymatch goal with
   | |- _ == _ => let e := fresh "e" in apply dot_all_eqv; intros e
   | _ => idtac
-  end; unfold norm, mean; pair_out; orient; gram; field; nonzero.
+  end; first [settle_closed | settle_opened].

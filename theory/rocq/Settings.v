@@ -140,8 +140,8 @@ Ltac gram :=
 (** What v is orthogonal to: 1 where the mean is taken out, y-hat where eps = 0. *)
 Ltac orthogonal :=
   match goal with V : forall u, ?v @ u = _ |- _ =>
-    try (assert (v @ one = 0) by (rewrite V; seen_out; gram; field; nonzero));
-    try match goal with F : ?yhat @ ?yhat = _ |- _ => assert (v @ yhat = 0) by (rewrite V; seen_out; rewrite (dot_sym yhat); gram; field; nonzero) end
+    try (assert (v @ one = 0) by (rewrite V; seen_out; expand_op; orient; gram; field; nonzero));
+    try match goal with F : ?yhat @ ?yhat = _ |- _ => assert (v @ yhat = 0) by (rewrite V; seen_out; expand_op; orient; gram; field; nonzero) end
   end.
 
 (** [open_layer]: afterwards y is a combination of one and yhat, v and B are known inside inner products, s, yhat, mu are variables. *)
