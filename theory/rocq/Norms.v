@@ -291,7 +291,7 @@ Definition through_q (nu : vec -> R) (yhat : vec) (H : vec -> vec) (u w : vec) :
 Definition known_q (gamma n : R) (nu : vec -> R) (nn : vec -> vec -> R) (yhat g v : vec) (H B : vec -> vec) : Prop :=
   (forall u, v @ u = seen_q gamma n nu yhat g u) /\
   (forall u w, u @ B w = gamma ^ 2 / n ^ 2 * through_q nu yhat H u w
-    - (nu u * seen_q gamma n nu yhat g w + nu w * seen_q gamma n nu yhat g u) / n - gamma / n * (yhat @ g) * nn u w).
+    - (nu u * (v @ w) + nu w * (v @ u)) / n - gamma / n * (yhat @ g) * nn u w).
 Lemma centred_quotient n gamma beta y nu N g v H B (nu' : vec -> R) (nn : vec -> vec -> R) : smooth_at n y nu N -> n y <> 0 ->
   layer (q_out centre gamma n (beta * one)%V) y g v H B -> (forall u, nu @ u = nu' u) -> (forall u w, u @ N w = nn u w) ->
   let mu := one @ y / m in let yhat := ((y - mu * one) / n y)%V in
@@ -304,7 +304,7 @@ Proof.
   refine (conj SH (conj SB (conj SN (conj _ (conj _ (conj V' _)))))).
   - rewrite <- Y. apply centre_eq.
   - unfold yhat, vdiv. rewrite dot_scale_r. change (y - mu * one)%V with (centre y). rewrite dot_one_centre. ring.
-  - intros u w. rewrite W, !V', F, !E. f_equal. f_equal. unfold through_q, centre, vminus, vopp. f_equal. expand_op. orient. field. nonzero.
+  - intros u w. rewrite W, F, !E. f_equal. f_equal. unfold through_q, centre, vminus, vopp. f_equal. expand_op. orient. field. nonzero.
 Qed.
 
 Lemma l2_norm_facts eps gamma beta y g v H B : l2_norm eps gamma beta y g v H B ->
@@ -382,7 +382,7 @@ Lemma shared_smooth_norm_facts smooth C gamma nu N y g v H B : shared_smooth_nor
   (forall u, v @ u = gamma / n * (C g @ u - yhat @ g * (nu @ u))) /\
   (forall u w, u @ B w = gamma ^ 2 / n ^ 2 *
       (C u @ H (C w) - nu @ w * (C u @ H yhat) - nu @ u * (C w @ H yhat) + nu @ u * (nu @ w) * (yhat @ H yhat))
-    - (nu @ u * (gamma / n * (C g @ w - yhat @ g * (nu @ w))) + nu @ w * (gamma / n * (C g @ u - yhat @ g * (nu @ u)))) / n
+    - (nu @ u * (v @ w) + nu @ w * (v @ u)) / n
     - gamma / n * (yhat @ g) * (u @ N w)).
 Proof.
   intros (K & P & S & Z & A) n yhat.
@@ -394,7 +394,7 @@ Proof.
   change (q_yhat C smooth y) with yhat in V, W. change (smooth y) with n in V, W, Z.
   refine (conj (m_ge_2 K) (conj Z (conj SH (conj SB (conj SN (conj (sy_adj C (pr_sym C P)) (conj (pr_idem C P) (conj _ (conj V _))))))))).
   - unfold yhat, SharedSmoothNorm.yhat, vdiv. now rewrite (pr_scale C P), (pr_idem C P).
-  - intros u w. rewrite W, !V. f_equal. f_equal. f_equal. unfold vminus, vopp. expand_op. orient. ring.
+  - intros u w. rewrite W. f_equal. f_equal. f_equal. unfold vminus, vopp. expand_op. orient. ring.
 Qed.
 End Instances.
 

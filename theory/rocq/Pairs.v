@@ -148,7 +148,7 @@ Hypothesis A : pair (d_out centre Dj m eps shift_j) (d_out centre Dk m eps shift
 Lemma pair_j : self_adjoint H_jj /\ self_adjoint B_jj /\ y_j = ((one @ y_j / m) * one + s_j * yhat_j)%V /\ one @ yhat_j = 0 /\
   yhat_j @ yhat_j = m * (1 - eps / s_j ^ 2) /\ (forall u, v_j @ u = / s_j * seen_c m yhat_j (Dj g_j) u) /\
   (forall u w, u @ B_jj w = / s_j ^ 2 * seen_through_c m yhat_j (fun a => Dj (H_jj (Dj a))) u w
-    - / (m * s_j ^ 2) * ((yhat_j @ u) * seen_c m yhat_j (Dj g_j) w + (yhat_j @ w) * seen_c m yhat_j (Dj g_j) u + (yhat_j @ Dj g_j) * seen_c m yhat_j u w)).
+    - / (m * s_j) * ((yhat_j @ u) * (v_j @ w) + (yhat_j @ w) * (v_j @ u)) - / (m * s_j ^ 2) * (yhat_j @ Dj g_j) * seen_c m yhat_j u w).
 Proof.
   destruct A as (L & X & Y).
   assert (LA : layer (d_out centre Dj m eps shift_j) y_j g_j v_j (fun u => H_jj u + H_jk zero)%V (fun u => B_jj u + B_jk zero)%V).
@@ -158,7 +158,7 @@ Proof.
   destruct X as (Ga & Gb & XA & XB & X). destruct Y as (Fa & Fb & YA & YB & Y).
   refine (conj (t2_jj _ _ _ _ _ _ _ _ _ X) (conj (t2_jj _ _ _ _ _ _ _ _ _ Y) (conj E (conj O (conj F (conj V _)))))).
   intros u w. pose proof (W u w) as Q. cbv beta in Q.
-  rewrite (off_zero _ _ _ _ _ _ _ _ _ (ex_intro _ Fa (ex_intro _ Fb (conj YA (conj YB Y))))) in Q. rewrite Q. f_equal. f_equal.
+  rewrite (off_zero _ _ _ _ _ _ _ _ _ (ex_intro _ Fa (ex_intro _ Fb (conj YA (conj YB Y))))) in Q. rewrite Q. do 3 f_equal.
   assert (EH : forall a b, a @ Dj (H_jj b + H_jk zero)%V = a @ Dj (H_jj b)).
   { intros a b. rewrite !(sy_adj Dj SDj). exact (off_zero _ _ _ _ _ _ _ _ _ (ex_intro _ Ga (ex_intro _ Gb (conj XA (conj XB X)))) (Dj a) b). }
   unfold seen_through_c. now rewrite !EH.

@@ -38,7 +38,7 @@ Lemma batch_norm_facts eps gamma beta y g v H B : batch_norm eps gamma beta y g 
   one @ yhat = 0 /\ yhat @ yhat = m * (1 - eps / s ^ 2) /\
   (forall u, v @ u = gamma / s * seen_c m yhat g u) /\
   (forall u w, u @ B w = gamma ^ 2 / s ^ 2 * seen_through_c m yhat H u w
-    - gamma / (m * s ^ 2) * ((yhat @ u) * seen_c m yhat g w + (yhat @ w) * seen_c m yhat g u + (yhat @ g) * seen_c m yhat u w)).
+    - / (m * s) * ((yhat @ u) * (v @ w) + (yhat @ w) * (v @ u)) - gamma / (m * s ^ 2) * (yhat @ g) * seen_c m yhat u w).
 Proof.
   intros (N & E & C & A) mu s yhat. pose proof (root_pos _ m eps m_pos E C) as S.
   destruct (centred_gamma_is m eps gamma (beta * one)%V y g v H B m_pos S A) as (SH & SB & Y & O & F & V & W).
@@ -53,8 +53,7 @@ Lemma unbiased_facts eps gamma beta y g v H B : unbiased eps gamma beta y g v H 
   one @ yhat = 0 /\ yhat @ yhat = (m - 1) * (1 - eps / s ^ 2) /\
   (forall u, v @ u = gamma / s * seen_c (m - 1) yhat g u) /\
   (forall u w, u @ B w = gamma ^ 2 / s ^ 2 * seen_through_c (m - 1) yhat H u w
-    - gamma / ((m - 1) * s ^ 2) *
-      ((yhat @ u) * seen_c (m - 1) yhat g w + (yhat @ w) * seen_c (m - 1) yhat g u + (yhat @ g) * seen_c (m - 1) yhat u w)).
+    - / ((m - 1) * s) * ((yhat @ u) * (v @ w) + (yhat @ w) * (v @ u)) - gamma / ((m - 1) * s ^ 2) * (yhat @ g) * seen_c (m - 1) yhat u w).
 Proof.
   intros (N & E & C & A) mu s yhat. pose proof (m1_pos N) as K. pose proof (root_pos _ (m - 1) eps K E C) as S.
   destruct (centred_gamma_is (m - 1) eps gamma (beta * one)%V y g v H B K S A) as (SH & SB & Y & O & F & V & W).
@@ -69,7 +68,7 @@ Lemma layer_norm_facts eps D bias y g v H B : layer_norm eps D bias y g v H B ->
   one @ yhat = 0 /\ yhat @ yhat = m * (1 - eps / s ^ 2) /\ self_adjoint D /\
   (forall u, v @ u = / s * seen_c m yhat (D g) u) /\
   (forall u w, u @ B w = / s ^ 2 * seen_through_c m yhat (fun a => D (H (D a))) u w
-    - / (m * s ^ 2) * ((yhat @ u) * seen_c m yhat (D g) w + (yhat @ w) * seen_c m yhat (D g) u + (yhat @ D g) * seen_c m yhat u w)).
+    - / (m * s) * ((yhat @ u) * (v @ w) + (yhat @ w) * (v @ u)) - / (m * s ^ 2) * (yhat @ D g) * seen_c m yhat u w).
 Proof.
   intros (N & E & C & DD & A) mu s yhat. pose proof (root_pos _ m eps m_pos E C) as S.
   destruct (centred_is m eps D bias y g v H B DD m_pos S A) as (SH & SB & Y & O & F & V & W).
@@ -84,7 +83,7 @@ Lemma rms_norm_facts eps gamma y g v H B : rms_norm eps gamma y g v H B ->
   self_adjoint H /\ self_adjoint B /\ y = (s * yhat)%V /\ yhat @ yhat = m * (1 - eps / s ^ 2) /\
   (forall u, v @ u = gamma / s * seen_p m yhat g u) /\
   (forall u w, u @ B w = gamma ^ 2 / s ^ 2 * seen_through_p m yhat H u w
-    - gamma / (m * s ^ 2) * ((yhat @ u) * seen_p m yhat g w + (yhat @ w) * seen_p m yhat g u + (yhat @ g) * seen_p m yhat u w)).
+    - / (m * s) * ((yhat @ u) * (v @ w) + (yhat @ w) * (v @ u)) - gamma / (m * s ^ 2) * (yhat @ g) * seen_p m yhat u w).
 Proof.
   intros (N & E & C & A) s yhat. pose proof (root_pos _ m eps m_pos E C) as S.
   assert (A' : layer (d_out (fun u => u) (vscale gamma) m eps zero) y g v H B).
@@ -101,7 +100,7 @@ Lemma rms_norm_elementwise_facts eps D bias y g v H B : rms_norm_elementwise eps
   self_adjoint H /\ self_adjoint B /\ y = (s * yhat)%V /\ yhat @ yhat = m * (1 - eps / s ^ 2) /\ self_adjoint D /\
   (forall u, v @ u = / s * seen_p m yhat (D g) u) /\
   (forall u w, u @ B w = / s ^ 2 * seen_through_p m yhat (fun a => D (H (D a))) u w
-    - / (m * s ^ 2) * ((yhat @ u) * seen_p m yhat (D g) w + (yhat @ w) * seen_p m yhat (D g) u + (yhat @ D g) * seen_p m yhat u w)).
+    - / (m * s) * ((yhat @ u) * (v @ w) + (yhat @ w) * (v @ u)) - / (m * s ^ 2) * (yhat @ D g) * seen_p m yhat u w).
 Proof.
   intros (N & E & C & DD & A) s yhat. pose proof (root_pos _ m eps m_pos E C) as S.
   destruct (plain_is m eps D bias y g v H B DD m_pos S A) as (SH & SB & Y & F & V & W).
@@ -113,7 +112,7 @@ Lemma scale_norm_facts gamma y g v H B : scale_norm gamma y g v H B ->
   2 <= m /\ 0 < n /\ self_adjoint H /\ self_adjoint B /\ y = (n * yhat)%V /\ yhat @ yhat = 1 /\
   (forall u, v @ u = gamma / n * seen_p 1 yhat g u) /\
   (forall u w, u @ B w = gamma ^ 2 / n ^ 2 * seen_through_p 1 yhat H u w
-    - gamma / (1 * n ^ 2) * ((yhat @ u) * seen_p 1 yhat g w + (yhat @ w) * seen_p 1 yhat g u + (yhat @ g) * seen_p 1 yhat u w)).
+    - / (1 * n) * ((yhat @ u) * (v @ w) + (yhat @ w) * (v @ u)) - gamma / (1 * n ^ 2) * (yhat @ g) * seen_p 1 yhat u w).
 Proof.
   intros (N & C & A) n yhat. assert (E : forall x, d_s (fun u => u) 1 0 x = ScaleNorm.n x).
   { intros x. unfold d_s, ScaleNorm.n. f_equal. field. }
@@ -200,7 +199,7 @@ Ltac take_out :=
   | SA : self_adjoint ?A, V : forall u, ?v @ u = _ |- context [?A (?A' ?v) @ ?u] => rewrite <- (SA (A' v) u)
   | SA : self_adjoint ?A, V : forall u, ?v @ u = _ |- context [?A (?A' (?A'' ?v)) @ ?u] => rewrite <- (SA (A' (A'' v)) u)
   end; seen_out.
-Ltac reduce := unfold norm, mean, vminus, vdiv, vopp; expand_op; repeat (progress take_out); orient; gram.
+Ltac reduce := unfold norm, mean, vminus, vdiv, vopp; expand_op; repeat (progress take_out); gram.
 (** The root of |y - mu|^2 is sqrt(m) s; then m is written as the square of its root, where a goal speaks of the root. *)
 Ltac root_m :=
   repeat match goal with S : 0 < ?s, F : ?yhat @ ?yhat = m |- context [sqrt ?x] =>
@@ -210,11 +209,17 @@ Ltac root_m :=
     let r := fresh "r" in let E := fresh "E" in
     assert (E : sqrt m ^ 2 = m) by (apply pow2_sqrt; lra); assert (0 < sqrt m) by (apply sqrt_lt_R0; lra);
     set (r := sqrt m) in *; clearbody r; rewrite <- E in *; clear E end.
+Ltac close := reduce; root_m; name_products; repeat match goal with q := _ @ _ |- _ => clearbody q end; field; nonzero.
+(** Where a goal speaks of v and B, first with v left closed: all that is used of it is what it is orthogonal to. *)
 Ltac settle :=
   lazymatch goal with
   | |- _ == _ => let e := fresh "e" in apply dot_all_eqv; intros e
   | _ => idtac
-  end; reduce; root_m; field; nonzero.
+  end;
+  first
+  [ lazymatch goal with V : forall u, ?v @ u = _, W : forall u w, u @ ?B w = _ |- _ =>
+      lazymatch goal with |- context [B] => lazymatch goal with |- context [v] => clear V; close end end end
+  | close ].
 
 (** [positive] and [nonneg]: what is built of squares, of products and quotients of such, and of what the context knows. *)
 Ltac positive :=

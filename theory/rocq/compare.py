@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bnverify.theory.cases import Case, cases
-from bnverify.theory.grammar import Node, parse, put
+from bnverify.theory.cases import cases
+from bnverify.theory.grammar import Node, parse
 from bnverify.theory.registry import registry
+from bnverify.theory.rocq import minima
 from bnverify.theory.rocq.generate import Written
-from bnverify.theory.rocq.reader import Theorem, Unread, conclusion, propositions, read
+from bnverify.theory.rocq.reader import Theorem, Unread, propositions, read
 from bnverify.theory.rocq.statement import Outside, Statement, canonical, sorts_of, statement_of
 from bnverify.theory.rocq.witnesses import BY_HAND, ByHand
-from bnverify.theory.rocq.writer import abbreviations, binders, moving, premises
+from bnverify.theory.rocq.writer import abbreviations, binders, moving, premises, proposition
 from bnverify.theory.sorts import sort_of
 
 
@@ -76,55 +77,54 @@ def misread(sources: Mapping[str, str], made: Written) -> list[str]:
             bad = [str(error)]
         result += [f"{claim} ({label}) has {what} in Rocq" for what in bad]
     for theorem in BY_HAND:
-        if theorem.reading:
-            result += [f"{theorem.claim} ({theorem.name}) has {what}" for what in _by_hand(theorem, texts)]
+        text = texts.get(theorem.file, {}).get(theorem.name, "")
+        result += [f"{theorem.claim} ({theorem.name}) has {what} in Rocq" for what in _by_hand(theorem, text)]
     return result
 
 
-def registered_case(theorem: ByHand) -> Case:
-    """What the kernel is asked of the reading that a theorem by hand is compared with."""
-    return next(
-        case
+def registered(theorem: ByHand) -> Statement:
+    """The statement of the registry that a theorem by hand is compared with.
+
+    Raises:
+        Outside: it has no words in Rocq.
+    """
+    asked = next(
+        case.asked
         for case in cases(registry()[theorem.claim])
         if case.reading == theorem.reading and case.part in ("", "smallest")
     )
-
-
-def registered(theorem: ByHand) -> Statement:
-    """The statement of the registry that a theorem by hand is compared with."""
-    found = statement_of(registered_case(theorem).asked)
-    if theorem.equation:
+    found = statement_of(asked, negation=theorem.change == "negation")
+    if theorem.change == "equation":
         found = replace(found, says=Node("==", found.says.args))
-    return found
+    if theorem.change == "converse":
+        hypothesis, *rest = found.given
+        found = replace(found, says=hypothesis, given=(*rest, found.says))
+    return replace(found, given=(*map(canonical, map(parse, theorem.given)), *found.given))
 
 
-def _by_hand(theorem: ByHand, texts: Mapping[str, Mapping[str, str]]) -> list[str]:
-    text = texts.get(theorem.file, {}).get(theorem.name, "")
+def expected(theorem: ByHand) -> str:
+    """The proposition of a theorem by hand, written from the registry's text.
+
+    Raises:
+        Outside: it has no words in Rocq.
+    """
+    denied = theorem.name.endswith("_false")
+    if theorem.claim in minima.CLAIMS:
+        says = minima.sentence(theorem.claim, theorem.reading, theorem.change == "bias")
+        return f"~ ({says})" if denied else says
+    return proposition(registered(theorem), denied)
+
+
+def _by_hand(theorem: ByHand, text: str) -> list[str]:
     try:
-        if theorem.claim in _MINIMA:
-            return _minima(theorem, text)
+        if theorem.claim in minima.CLAIMS:
+            return ["another sentence"] * (_words(text) != _words(expected(theorem)))
         back = read(theorem.name, text)
         bad = differences(registered(theorem), back)
-    except (Unread, Outside) as error:
-        return [str(error)]
+    except (Unread, Outside, StopIteration) as error:
+        return [str(error) or "no reading of that name"]
     return bad + ["the opposite"] * (back.denied != theorem.name.endswith("_false"))
 
 
-_MINIMA = ("obs-4.3.minima", "lem-4.5")
-"""Claims about minima, which the grammar cannot say: of these the parts that it can are compared."""
-_MATCHED = {
-    "gamma == sigma": "let gamma := BatchNorm.s 0 y in",
-    "beta == mu": "let beta := BatchNorm.mu y in",
-}
-
-
-def _minima(theorem: ByHand, text: str) -> list[str]:
-    """gamma and beta are what the kernel's hypotheses say; the bound of a distance is the claim's."""
-    case = registered_case(theorem)
-    bad = ["no minimum"] * (text.count("local_min") < 2)
-    bad += ["another gamma or beta"] * any(part not in text for part in _MATCHED.values())
-    if case.certificate.get("lemma") == "composition":
-        return bad + ["other hypotheses"] * (set(case.asked.hypotheses) != set(_MATCHED))
-    own = {old: Node("name", (new,)) for old, new in theorem.renamed}
-    wanted = canonical(put(parse(case.asked.statement), own))
-    return bad + ["another conclusion"] * (conclusion(text) != wanted)
+def _words(text: str) -> list[str]:
+    return text.replace("(", " ( ").replace(")", " ) ").split()

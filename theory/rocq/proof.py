@@ -76,7 +76,9 @@ def script(found: Statement, certificate: dict[str, Any]) -> str:
     stated = abbreviations(found)
     meant = abbreviations(found, found.names().union(names_in(factor), *map(names_in, terms)))
     unfold = "".join(f"subst {name}; " for name, _ in reversed(meant))
-    gap = writer.write(Node("-", (left, right) if certificate.get("negation") and head == "!=" else (right, left)))
+    gap = writer.write(
+        Node("-", (left, right) if certificate.get("negation") and head == "!=" else (right, left))
+    )
     above_zero = {f"given{number}" for number, tree in enumerate(found.given) if tree.head == "<"}
     positive = next((number for number, tree in enumerate(trees) if names_in(tree) & above_zero), 0)
     if factor != Node("number", (1,)):
@@ -99,7 +101,9 @@ def script(found: Statement, certificate: dict[str, Any]) -> str:
             says, how = f"0 < {written}", f"{unfold}{opens}; positive"
         lines.append(f"  assert (Term{number} : {says}) by ({how}).")
     if head == "!=":
-        lines.append("  apply Rgt_not_eq; lra." if gap.startswith(writer.write(left)) else "  apply Rlt_not_eq; lra.")
+        lines.append(
+            "  apply Rgt_not_eq; lra." if gap.startswith(writer.write(left)) else "  apply Rlt_not_eq; lra."
+        )
     elif factor == Node("number", (1,)):
         lines.append("  lra.")
     else:

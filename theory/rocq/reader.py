@@ -107,16 +107,6 @@ def read(name: str, text: str) -> Theorem:
     return Theorem(name, *parts)
 
 
-def conclusion(text: str) -> Node:
-    """The relation that a proposition ends with, in whatever form it begins.
-
-    Raises:
-        Unread: its end is in other notations.
-    """
-    last = re.split(r"->|/\\", text.strip().removesuffix(")") if text.startswith("~") else text)[-1]
-    return _Reader(last.strip()).relation()
-
-
 def definitions(source: str, module: str) -> dict[str, Node]:
     """The definitions of a module of the library, as trees in the names of the definition alone."""
     match = re.search(rf"Module {module}\.(.*?)End {module}\.", without_comments(source), re.DOTALL)
@@ -132,7 +122,10 @@ def definitions(source: str, module: str) -> dict[str, Node]:
 def _is_premise(part: str) -> bool:
     """A setting of a layer, or what operators and numbers are assumed to be."""
     return bool(
-        re.match(r"(0 < eps|2 <= m|(self_adjoint|projector) \w+|[a-z]\w*_(norm|weights|layer)\w* .*|(unbiased|rescaled) .*)$", part)
+        re.match(
+            r"(0 < eps|2 <= m|(self_adjoint|projector) \w+|[a-z]\w*_(norm|weights|layer)\w* .*|(unbiased|rescaled) .*)$",
+            part,
+        )
     )
 
 

@@ -205,7 +205,9 @@ def setting_of(claim: kernel.Claim) -> tuple[str, dict[str, Node]]:
         known = {ours: Node("name", (theirs,)) for (ours, _), (theirs, _) in zip(wanted, own, strict=False)}
         renamed = {ours: node for ours, node in known.items() if node.args[0] != ours}
         clash = {node.args[0] for node in renamed.values()} & used
-        if clash or own != [(known[ours].args[0], put(tree, renamed)) for ours, tree in wanted if ours in known]:
+        if clash or own != [
+            (known[ours].args[0], put(tree, renamed)) for ours, tree in wanted if ours in known
+        ]:
             continue
         if len(own) != len(wanted):
             continue
@@ -246,7 +248,9 @@ def statement_of(claim: kernel.Claim, negation: bool = False) -> Statement:
     if negation:
         left, right = says.args
         says = Node(OPPOSITE[says.head], (left, right) if says.head in ("==", "!=") else (right, left))
-    found = Statement(setting, claim.eps, vectors, numbers, operators, tuple(given), says, tuple(renamed.items()))
+    found = Statement(
+        setting, claim.eps, vectors, numbers, operators, tuple(given), says, tuple(renamed.items())
+    )
     words = {"one", "m", *own} | {f"{name}{unit}" for name in ("sigma", "rho") for unit in ("", "_j", "_k")}
     words |= {"X", "T"} if "rows" in own or found.maxima() else set()
     words |= {name for name, _ in lines(SETTINGS[setting].text)} - {"smooth"}
@@ -293,7 +297,11 @@ def _applied(node: Node, value: Node, known: dict[str, Sort]) -> Node:
         return node
     if node.head in ("name", "@"):
         for operator_ in reversed(node.args if node.head == "@" else (node,)):
-            inner = value.args if value.head == "@" and sorts.sort_of(value.args[0], known).kind == "operator" else (value,)
+            inner = (
+                value.args
+                if value.head == "@" and sorts.sort_of(value.args[0], known).kind == "operator"
+                else (value,)
+            )
             value = Node("@", (operator_, *inner))
         return value
     return Node(node.head, tuple(_applied(inside, value, known) for inside in node.args))
@@ -363,7 +371,9 @@ def sorts_of(found: Statement) -> dict[str, Sort]:
         used = frozenset().union(*(names_in(tree) for _, tree in lines(setting.text))) - {"W"}
         used = {name for name in used if name.partition("_")[0] not in FIXED}
         free = {
-            kind: tuple(name for names, sort in setting.groups() if sort == kind for name in names if name in used)
+            kind: tuple(
+                name for names, sort in setting.groups() if sort == kind for name in names if name in used
+            )
             for kind in ("vec", "vec -> vec", "R")
         }
         norm = Normalisation("it", setting.text, (), free["vec"], free["vec -> vec"])

@@ -25,20 +25,19 @@ FILE = HERE / "witnesses.json"
 
 @dataclass(frozen=True)
 class ByHand:
-    """A theorem proved by hand, and the statement of the registry that it is compared with.
+    """A theorem proved by hand, and the text of the registry that it is compared with.
 
-    reading: the slug of a reading (or ``corrected``) whose text it states, or denies; empty where it says more than the
-    grammar can, and then ``says`` is what a reader should know. equation: it is ``=`` where the text has ``<=``.
-    renamed: names of the text that are others in Rocq.
+    reading: the slug of a reading, or ``corrected``. change: what is proved of its text: ``equation``, with = for <=;
+    ``negation``, that it is false at every instance of ``given``; ``converse``, that it implies its hypothesis;
+    ``bias`` and ``no bias``, of claims about minima. A name that ends in ``_false`` is a denial.
     """
 
     claim: str
     file: str
     name: str
-    reading: str = ""
-    says: str = ""
-    equation: bool = False
-    renamed: tuple[tuple[str, str], ...] = ()
+    reading: str
+    change: str = ""
+    given: tuple[str, ...] = ()
 
     @property
     def full(self) -> str:
@@ -46,51 +45,34 @@ class ByHand:
         return f"{self.file}.{self.name}"
 
 
-_JACOBIAN = "the derivative along every differentiable curve through y, not along lines alone"
-_WSTAR = (("W", "Wstar"),)
+_MINIMA, _LEMMA = ("obs-4.3.minima", "Obs_4_3"), ("lem-4.5", "Lem_4_5")
 BY_HAND = (
-    ByHand("fact-C.2", "Fact_C_2", "fact_C_2_line_1", says=_JACOBIAN),
-    ByHand("fact-C.2", "Fact_C_2", "fact_C_2_line_2", says=_JACOBIAN),
-    ByHand("thm-4.1", "Thm_4_1", "thm_4_1_corrected", "corrected", equation=True),
+    ByHand("ext-spectrum.linear-loss", "Ext_spectrum", "ext_spectrum_linear_loss", "formula"),
+    ByHand("thm-4.1", "Thm_4_1", "thm_4_1_corrected", "corrected", "equation"),
     ByHand("thm-4.1", "Thm_4_1", "thm_4_1_printed_false", "same-point"),
     ByHand(
         "thm-4.1",
         "Thm_4_1",
         "thm_4_1_printed_too_small",
-        says="the printed bound fails at every batch where gamma and <g, yhat> are not 0",
+        "same-point",
+        "negation",
+        ("gamma != 0", "g @ yhat != 0"),
     ),
-    ByHand("thm-4.2.1", "Thm_4_2", "thm_4_2_1", "same-point", equation=True),
-    ByHand(
-        "thm-4.2.1",
-        "Thm_4_2",
-        "thm_4_2_1_along_the_gradient",
-        says="the same number is the second derivative of the composed loss along its own gradient",
-    ),
+    ByHand("thm-4.2.1", "Thm_4_2", "thm_4_2_1", "same-point", "equation"),
     ByHand("thm-4.2.2", "Thm_4_2", "thm_4_2_2", "quadratic-form-not-increased"),
-    ByHand("thm-4.2.2", "Thm_4_2", "thm_4_2_2_only_if", says="the bound implies v'Hv <= g'Hg"),
+    ByHand("thm-4.2.2", "Thm_4_2", "thm_4_2_2_only_if", "quadratic-form-not-increased", "converse"),
     ByHand("thm-4.2.2", "Thm_4_2", "thm_4_2_2_printed_false", "no-hypothesis"),
-    ByHand(
-        "obs-4.3.activations",
-        "Obs_4_3",
-        "obs_4_3_activations",
-        says="some gamma and beta give BatchNorm's outputs the values y",
-    ),
-    ByHand("obs-4.3.minima", "Obs_4_3", "obs_4_3_minima_in_activations", "in-activations"),
-    ByHand("obs-4.3.minima", "Obs_4_3", "obs_4_3_minima_with_bias", "in-weights-with-bias"),
-    ByHand(
-        "obs-4.3.minima",
-        "Obs_4_3",
-        "obs_4_3_minima_no_bias_false",
-        says="not every minimum in W is one of the BatchNorm network, if the layer has no bias",
-    ),
+    ByHand(*_MINIMA, "obs_4_3_minima_in_activations", "in-activations"),
+    ByHand(*_MINIMA, "obs_4_3_minima_with_bias", "in-weights-with-bias", "bias"),
+    ByHand(*_MINIMA, "obs_4_3_minima_no_bias_false", "in-weights-no-bias", "no bias"),
     ByHand("thm-4.4", "Thm_4_4", "thm_4_4_printed_false", "to-the-letter"),
     ByHand("thm-4.4", "Thm_4_4", "thm_4_4_without_1_over_m_false", "mean-in-weight-space"),
-    ByHand("lem-4.5", "Lem_4_5", "lem_4_5_with_bias", "no-bias", renamed=_WSTAR),
-    ByHand("lem-4.5", "Lem_4_5", "lem_4_5_no_bias_false", "no-bias", renamed=_WSTAR),
+    ByHand(*_LEMMA, "lem_4_5_with_bias", "no-bias", "bias"),
+    ByHand(*_LEMMA, "lem_4_5_no_bias_false", "no-bias", "no bias"),
     ByHand("thm-C.1", "Thm_C_1", "thm_C_1_printed_false", "strict"),
     ByHand("thm-C.1", "Thm_C_1", "thm_C_1_not_strict_false", "not-strict"),
 )
-"""The theorems that are proved by hand."""
+"""The theorems that are proved by hand. The files hold more, of which no claim is told."""
 
 
 def listed(made: Written) -> dict[str, list[str]]:

@@ -48,7 +48,9 @@ class Writer:
         """A relation between numbers, an equation of vectors, or psd of an operator."""
         if node.head == "psd":
             (inside,) = node.args
-            body = inside.args[0] if inside.head == "name" else f"(fun {ANY.args[0]} => {self.argument(inside)})"
+            body = (
+                inside.args[0] if inside.head == "name" else f"(fun {ANY.args[0]} => {self.argument(inside)})"
+            )
             return f"psd {body}"
         if node.head not in RELATIONS.values():
             raise Outside(f"a statement with {node.head}")
@@ -182,7 +184,9 @@ def premises(found: Statement) -> list[str]:
         result.append(f"{setting.predicate} {_arguments(found, setting.names)}")
     elif {"batch"} >= set(map(space_of, found.vectors)):
         result.append("2 <= m")
-    kinds = {text: "projector" if text.startswith("projector ") else "self_adjoint" for text in found.operators}
+    kinds = {
+        text: "projector" if text.startswith("projector ") else "self_adjoint" for text in found.operators
+    }
     return result + [f"{kind} {bare(text)}" for text, kind in kinds.items() if "->" not in text]
 
 

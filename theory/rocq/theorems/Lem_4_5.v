@@ -14,10 +14,10 @@ Theorem lem_4_5_with_bias : forall (batch : Batch) (d : nat) (L : vec -> R) (X :
   let gamma := BatchNorm.s 0 y in
   let beta := BatchNorm.mu y in
   let optimum := @local_min d (fun W => L (BatchNorm.z 0 gamma beta (times d X W))) in
-  @local_min d (fun W => L (times d X W)) Wstar -> 0 < @dot d W0 Wstar ->
+  @local_min d (fun W => L (times d X W)) Wstar -> 0 < W0 @[d] Wstar ->
   optimum What -> (forall W, optimum W -> (W0 - What)%V @[d] (W0 - What)%V <= (W0 - W)%V @[d] (W0 - W)%V) ->
   (W0 - What)%V @[d] (W0 - What)%V
-    <= (W0 - Wstar)%V @[d] (W0 - Wstar)%V - 1 / (Wstar @[d] Wstar) * (Wstar @[d] Wstar - Wstar @[d] W0) ^ 2.
+    <= (W0 - Wstar)%V @[d] (W0 - Wstar)%V - 1 / (Wstar @[d] Wstar) * (Wstar @[d] Wstar - (Wstar @[d] W0)) ^ 2.
 Proof.
   intros batch d L X W0 Wstar What e RL B y C gamma beta optimum M P _ Closest.
   pose proof (root_pos _ m 0 m_pos (Rle_refl 0) C) as S. change (0 < gamma) in S.
@@ -54,9 +54,9 @@ Theorem lem_4_5_no_bias_false : ~ (forall (batch : Batch) (d : nat) (L : vec -> 
   let gamma := BatchNorm.s 0 y in
   let beta := BatchNorm.mu y in
   let optimum := @local_min d (fun W => L (BatchNorm.z 0 gamma beta (times d X W))) in
-  @local_min d (fun W => L (times d X W)) Wstar -> 0 < @dot d W0 Wstar ->
+  @local_min d (fun W => L (times d X W)) Wstar -> 0 < W0 @[d] Wstar ->
   exists What, optimum What /\ (W0 - What)%V @[d] (W0 - What)%V
-    <= (W0 - Wstar)%V @[d] (W0 - Wstar)%V - 1 / (Wstar @[d] Wstar) * (Wstar @[d] Wstar - Wstar @[d] W0) ^ 2).
+    <= (W0 - Wstar)%V @[d] (W0 - Wstar)%V - 1 / (Wstar @[d] Wstar) * (Wstar @[d] Wstar - (Wstar @[d] W0)) ^ 2).
 Proof.
   intros T. pose (X := mat_of [[0; 0]; [1; 0]; [0; 1]]). pose (W := vec_of [1; 0]). pose (y := vec_of [0; 1; 0]).
   pose (A := mat_of [[1; 0; 0]; [0; 1; 0]; [0; 0; 1]]). pose (g := vec_of [1; 0; 0]). pose (L := @loss 2%nat y g A).
