@@ -110,11 +110,10 @@ Definition layer_norm_pair {batch : Batch} (eps : R) (D_j D_k : vec -> vec) (bia
 Section Known.
 Context {batch : Batch}.
 
-Lemma second_order2_swap L a b ga gb Hjj Hjk Hkj Hkk : second_order2 L a b ga gb Hjj Hjk Hkj Hkk ->
-  second_order2 (fun x w => L w x) b a gb ga Hkk Hkj Hjk Hjj.
+Lemma twice_diff2_swap L a b Ga Gb Hjj Hjk Hkj Hkk : twice_diff2 L a b Ga Gb Hjj Hjk Hkj Hkk ->
+  twice_diff2 (fun x w => L w x) b a (fun x w => Gb w x) (fun x w => Ga w x) Hkk Hkj Hjk Hjj.
 Proof.
-  intros (Ga & Gb & A & B & [T1 T2 T3 T4 T5 T6]). exists (fun x w => Gb w x), (fun x w => Ga w x).
-  refine (conj B (conj A _)). split.
+  intros [T1 T2 T3 T4 T5 T6]. split.
   - destruct T1 as (U & V & NU & NV & E). exists V, U. refine (conj NV (conj NU _)). intros x w X W c c' e e' t C E' CD ED.
     eapply deq; [exact (E w x W X e e' c c' t E' C ED CD)|apply Rplus_comm].
   - intros c c' e e' t C E CD ED. eapply dcurve_eq; [exact (T3 e e' c c' t E C ED CD)|]. vec_ext. ring.
@@ -123,6 +122,9 @@ Proof.
   - exact T4.
   - intros u w. now rewrite (dot_sym u), <- T6, (dot_sym w).
 Qed.
+Lemma second_order2_swap L a b ga gb Hjj Hjk Hkj Hkk : second_order2 L a b ga gb Hjj Hjk Hkj Hkk ->
+  second_order2 (fun x w => L w x) b a gb ga Hkk Hkj Hjk Hjj.
+Proof. intros (Ga & Gb & A & B & T). exists (fun x w => Gb w x), (fun x w => Ga w x). exact (conj B (conj A (twice_diff2_swap _ _ _ _ _ _ _ _ _ T))). Qed.
 (** One unit alone, the other held fixed. *)
 Lemma fixed_k L a b ga gb Hjj Hjk Hkj Hkk : second_order2 L a b ga gb Hjj Hjk Hkj Hkk ->
   second_order (fun x => L x b) a ga (fun u => Hjj u + Hjk zero)%V.

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 from bnverify.theory.cases import cases
 from bnverify.theory.registry import registry
-from bnverify.theory.rocq.compare import misread
-from bnverify.theory.rocq.compile import ALLOWED, Compiled, assumptions, compile_files, compiler, theorems
-from bnverify.theory.rocq.files import library
+from bnverify.theory.rocq.compare import expected, misread
+from bnverify.theory.rocq.compile import (
+    ALLOWED,
+    Compiled,
+    Restated,
+    assumptions,
+    compile_files,
+    compiler,
+    forbidden,
+    redefined,
+    theorems,
+)
+from bnverify.theory.rocq.files import library, words
 from bnverify.theory.rocq.generate import POINT, Written, write
+from bnverify.theory.rocq.witnesses import BY_HAND
+from bnverify.theory.rocq.writer import proposition
 
 
 @cache
@@ -42,7 +54,7 @@ def check(
     """
     began, version, made = time.perf_counter(), compiler(), generated(ids)
     sources = library() | made.files
-    if wrong := misread(sources, made):
+    if wrong := [*misread(sources, made), *_hidden(sources, made)]:
         for line in wrong:
             complain(line)
         return None
@@ -56,10 +68,17 @@ def check(
 
     broken = [done for done in compile_files(sources, folder, progress=progress) if done.error]
     for done in broken:
-        complain(f"{made.claim_at(done)} does not compile: {done.error}")
+        claim = made.claim_at(done)
+        where = f" (claims: {', '.join(named)})" if claim == done.name and (named := about(made, claim)) else ""
+        complain(f"{claim}{where} does not compile: {done.error}")
     if broken:
         return None
-    rest = assumptions(sources, folder)
+    try:
+        rest = assumptions(sources, folder, stated(made), words())
+    except Restated as other:
+        claims = ", ".join(about(made, *other.theorem))
+        complain(f"{claims}: {'.'.join(other.theorem)} proves something else than it says to a reader: {other}")
+        return None
     if strange := rest - ALLOWED:
         complain(f"theorems rest on {', '.join(sorted(strange))}")
         return None
@@ -75,10 +94,40 @@ def check(
     return tuple(sorted(rest))
 
 
+def stated(made: Written) -> dict[tuple[str, str], str]:
+    """What the theorems of the registry say, as (file, name) -> proposition, written from the text of the claims."""
+    generated_ = {(file, name): proposition(found) for file, name, found in made.theorems.values()}
+    return generated_ | {(theorem.file, theorem.name): expected(theorem) for theorem in BY_HAND}
+
+
+def about(made: Written, file: str, name: str = "") -> list[str]:
+    """The claims that a theorem, or any theorem of a file, stands behind."""
+    pairs = [(claim, own, other) for (claim, _), (own, other, _) in made.theorems.items()]
+    pairs += [(theorem.claim, theorem.file, theorem.name) for theorem in BY_HAND]
+    return sorted({claim for claim, own, other in pairs if own == file and name in ("", other)})
+
+
+def _hidden(sources: Mapping[str, str], made: Written) -> list[str]:
+    """Words that let something pass unproved or be read as something else, each with the claims of its file."""
+    found = [(name, f"says {word}") for name, source in sources.items() if (word := forbidden(source, name))]
+    found += [(name, f"defines {word} anew") for name, word in redefined(sources)]
+    return [
+        f"{name}.v {what}, which could let something pass that is not proved; claims: "
+        f"{', '.join(about(made, name)) or 'all'}"
+        for name, what in found
+    ]
+
+
+def outside(made: Written) -> dict[tuple[str, str], str]:
+    """What no certificate gives and no hand proved, with the reason."""
+    own = {(theorem.claim, theorem.reading) for theorem in BY_HAND}
+    return {key: reason for key, reason in made.outside.items() if reason == POINT or key not in own}
+
+
 def left_out(made: Written) -> list[str]:
     """What is not written in Rocq: a line a reason, with the claims; a counterexample stays the kernel's alone."""
     by_reason: dict[str, list[str]] = {}
-    for (claim, label), reason in made.outside.items():
+    for (claim, label), reason in outside(made).items():
         by_reason.setdefault(reason, []).append(f"{claim} ({label})")
     points = by_reason.pop(POINT, [])
     lines = [f"not in Rocq: {', '.join(claims)}: {reason}" for reason, claims in by_reason.items()]

@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from bnverify.base.errors import InputError
 from bnverify.base.files import require_folder, write_text
@@ -31,10 +32,28 @@ ALLOWED = frozenset(
 """The axioms of the real numbers in Rocq's standard library; no theorem may rest on another."""
 
 _FORBIDDEN = re.compile(
-    r"\b(Axioms?|Parameters?|Conjectures?|Admitted|admit|give_up|bypass_check|Unset\s+\w+\s+Checking|Declare\s+ML)\b"
+    r"\b(Axioms?|Parameters?|Conjectures?|Admitted|Admit|admit|give_up|bypass_check|Unset\s+\w+\s+Checking|Declare\s+ML|"
+    r"Load|Primitive|Rewrite\s+Rules?)\b"
 )
+_HIDING = re.compile(r'"[^"\n]*(?:\(\*|\*\))[^"\n]*"')
+_WORDING = re.compile(
+    r"(?<!Tactic )\b(Notation|Infix|Coercion|Canonical|(?:Open|Close|Declare|Delimit|Bind|Undelimit)\s+\w*\s*Scope)\b"
+)
+_WORDED = ("Vectors", "Weights")
+"""The files that say how statements are written; another may not change it."""
+_DEFINED = re.compile(r"^\s*(?:Definition|Fixpoint|Inductive|Record|Class|Module)\s+(\w+)", re.MULTILINE)
+_KNOWN = frozenset("R nat sqrt Rabs Rmin Rmax Derive is_derive sign exists list".split())
+"""Words of the standard library that statements use."""
 _NEEDS = re.compile(rf"From {PREFIX} Require (?:Export|Import) ([\w\s]+?)\.\s")
 _THEOREM = re.compile(r"^\s*(?:Theorem|Lemma|Corollary)\s+(\w+)", re.MULTILINE)
+
+
+class Restated(Exception):
+    """A theorem, as (file, name), that proves something else than its file says to a reader."""
+
+    def __init__(self, theorem: tuple[str, str], said: str) -> None:
+        super().__init__(said)
+        self.theorem = theorem
 
 
 @dataclass(frozen=True)
@@ -88,9 +107,26 @@ def theorems(source: str) -> tuple[str, ...]:
     return tuple(_THEOREM.findall(without_comments(source)))
 
 
-def forbidden(source: str) -> str:
-    """The first word in a file that could let something pass unproved, or nothing."""
-    return seen[0] if (seen := _FORBIDDEN.search(without_comments(source))) else ""
+def forbidden(source: str, name: str = "") -> str:
+    """The first word in a file that could let something pass unproved or be read as something else, or nothing."""
+    text = without_comments(source)
+    found = _FORBIDDEN.search(text) or _HIDING.search(source)
+    if not found and name not in _WORDED:
+        found = _WORDING.search(text)
+    return " ".join(found[0].split()) if found else ""
+
+
+def redefined(sources: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The files, with the name, that define anew what another file or the standard library does; not inside modules."""
+    first: dict[str, str] = {}
+    found = []
+    for file, source in sources.items():
+        text = re.sub(r"^Module (\w+)\..*?^End \1\.", r"Module \1.", without_comments(source), flags=re.DOTALL | re.MULTILINE)
+        for name in _DEFINED.findall(text):
+            if name in _KNOWN or name in first:
+                found.append((file, name))
+            first[name] = file
+    return found
 
 
 def _needs(source: str, known: Iterable[str]) -> list[str]:
@@ -128,7 +164,7 @@ def compile_files(
     with ThreadPoolExecutor(jobs) as pool:
         while waiting or running:
             ready = [name for name in waiting if all(other in done for other in needs[name])]
-            for name in ready:
+            for name in sorted(ready, key=lambda name: -len(sources[name])):
                 waiting.remove(name)
                 broken = [other for other in needs[name] if done[other].error]
                 if broken:
@@ -148,8 +184,8 @@ def compile_files(
 
 
 def _one(name: str, source: str, key: str, folder: Path) -> Compiled:
-    if word := forbidden(source):
-        return Compiled(name, 0.0, f"says {word}, which would let something pass unproved")
+    if word := forbidden(source, name):
+        return Compiled(name, 0.0, f"says {word}, which could let something pass that is not proved")
     stamp = folder / f"{name}.key"
     if stamp.exists() and (folder / f"{name}.vo").exists() and stamp.read_text() == key:
         return Compiled(name, 0.0, "")
@@ -164,27 +200,47 @@ def _one(name: str, source: str, key: str, folder: Path) -> Compiled:
     return Compiled(name, seconds, "")
 
 
-def assumptions(sources: Mapping[str, str], folder: Path) -> frozenset[str]:
+def assumptions(
+    sources: Mapping[str, str],
+    folder: Path,
+    stated: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    words: Iterable[str] = (),
+) -> frozenset[str]:
     """The axioms on which the theorems of the compiled ``sources`` rest, taken together.
 
+    stated: (file, theorem) -> proposition. Each is written once more, where the files ``words`` alone are imported, and
+    proved by its theorem: whatever the theorem's own file defines or denotes, it is this proposition that was proved.
+
     Raises:
+        Restated: a theorem is no proof of its proposition.
         InputError: Rocq does not know one of the theorems.
     """
-    known = [f"@{name}.{theorem}" for name, source in sources.items() for theorem in theorems(source)]
+    known = [(name, theorem) for name, source in sources.items() for theorem in theorems(source)]
+    known += [pair for pair in stated if pair not in known]
     if not known:
         return frozenset()
-    stamp = folder / "Assumptions.key"
-    key = hashlib.sha256("\0".join([compiler(), *known, *sources.values()]).encode()).hexdigest()
-    if stamp.exists() and stamp.read_text().split()[:1] == [key]:
-        return frozenset(stamp.read_text().split()[1:])
     lines = [f"From {PREFIX} Require {' '.join(sources)}."]
-    lines += [f"Definition t{i} := {name}." for i, name in enumerate(known)]
+    lines += [f"From {PREFIX} Require Import {' '.join(words)}.\nOpen Scope R_scope."] if words else []
+    places = {}
+    for number, pair in enumerate(known):
+        places[len(lines) + bool(words) + 1] = pair
+        says = f" : {' '.join(stated[pair].split())}" if pair in stated else ""
+        lines.append(f"Definition t{number}{says} := @{PREFIX}.{'.'.join(pair)}.")
     together = ", ".join(f"t{i}" for i in range(len(known)))
     lines += [f"Definition together := ({together}, tt).", "Print Assumptions together."]
-    write_text(folder / "Assumptions.v", "\n".join(lines) + "\n")
+    text = "\n".join(lines) + "\n"
+    stamp = folder / "Assumptions.key"
+    key = hashlib.sha256("\0".join([compiler(), text, *sources.values()]).encode()).hexdigest()
+    if stamp.exists() and stamp.read_text().split()[:1] == [key]:
+        return frozenset(stamp.read_text().split()[1:])
+    write_text(folder / "Assumptions.v", text)
     result = _run(["coqc", "-q", "-w", "none", "-Q", ".", PREFIX, "Assumptions.v"], folder)
     if result.returncode:
-        raise InputError(f"the assumptions cannot be printed: {' '.join(result.stderr.split())}")
+        said = " ".join(result.stderr.split())
+        line = int(found[1]) if (found := re.search(r"line (\d+)", said)) else 0
+        if places.get(line) in stated:
+            raise Restated(places[line], said)
+        raise InputError(f"the assumptions cannot be printed: {said}")
     names: set[str] = set()
     if "Closed under the global context" not in result.stdout:
         listed = result.stdout.partition("Axioms:")[2]

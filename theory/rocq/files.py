@@ -11,3 +11,8 @@ def library() -> dict[str, str]:
     """Every stored Rocq file, name without ending -> text."""
     files = sorted([*HERE.glob("*.v"), *HERE.glob("theorems/*.v")])
     return {file.stem: file.read_text(encoding="utf-8") for file in files}
+
+
+def words() -> list[str]:
+    """The files of the library, which hold the words of statements; those of theorems are not among them."""
+    return sorted(file.stem for file in HERE.glob("*.v"))

@@ -58,12 +58,9 @@ def identifier(*words: str) -> str:
 
 
 def file_of(claim: str, needs: str = "Settings") -> str:
-    """The generated file of a claim that needs a file of the library; claims of one block share one."""
-    block = re.match(r"(eq-\d+|[a-z]+-[^.]*)", claim)
-    name = block[1] if block else claim
-    if number := re.fullmatch(r"eq-(\d+)", name):
-        name = f"eq-{int(number[1]) // 10 * 10}"
-    return f"Certified_{identifier(name)}" + (f"_{needs}" if needs != "Settings" else "")
+    """The generated file of a claim that needs a file of the library: few, as each loads the library anew."""
+    kind = next((kind for kind in ("eq", "ext") if claim.startswith(f"{kind}-")), "thm")
+    return f"Certified_{kind}" + (f"_{needs}" if needs != "Settings" else "")
 
 
 def write(questions: Iterable[Question]) -> Written:
@@ -72,6 +69,7 @@ def write(questions: Iterable[Question]) -> Written:
     theorems: dict[tuple[str, str], tuple[str, str, Statement]] = {}
     outside: dict[tuple[str, str], str] = {}
     seen: dict[str, tuple[str, str]] = {}
+    imported: dict[str, str] = {}
     for question in questions:
         key = (question.claim, question.label)
         if "terms" not in question.certificate:
@@ -86,15 +84,11 @@ def write(questions: Iterable[Question]) -> Written:
             continue
         if says not in seen:
             file, name = file_of(question.claim, needs), identifier(*key)
-            seen[says] = (file, name)
+            seen[says], imported[file] = (file, name), needs
             bodies.setdefault(file, []).append(f"Theorem {name} : {says}.\nProof.\n{proof}\nQed.\n")
         theorems[key] = (*seen[says], found)
     files = {}
     for file, body in bodies.items():
-        needs = next(
-            (name for name in ("Affine", "Claims", "Norms", "Pairs", "Weights") if file.endswith(f"_{name}")),
-            "Settings",
-        )
-        head = f"(** Generated from the registry's certificates. *)\nFrom BN Require Import {needs}.\n\n"
+        head = f"(** Generated from the registry's certificates. *)\nFrom BN Require Import {imported[file]}.\n\n"
         files[file] = head + "\n".join(body)
     return Written(files, theorems, outside)

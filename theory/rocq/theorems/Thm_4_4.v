@@ -1,5 +1,5 @@
 (** Theorem 4.4, the minimax bound in weight space; g, y-hat and sigma are held fixed while X varies in the chain rule. Printed with three
-    slips, and false; corrected it is an equality, generated from its certificate (Certified_thm_4_Claims.v). Here the denials. *)
+    slips, and false; corrected it is an equality, generated from its certificate (Certified_thm_Claims.v). Here the denials. *)
 From BN Require Import Points Claims.
 Import ListNotations.
 

@@ -3,23 +3,23 @@ From BN Require Import Points Claims.
 Import ListNotations.
 
 (** (dL/dW)' (d2L/dW2) (dL/dW) for the weights of y = X W, where the gradient in y is u and the Hessian in y is A. *)
-Definition form {batch : Batch} (d : nat) (A : vec -> vec) (u : vec) (X : nat -> vec) : R :=
+Definition weight_form {batch : Batch} (d : nat) (A : vec -> vec) (u : vec) (X : nat -> vec) : R :=
   times d X (transposed X u) @ A (times d X (transposed X u)).
 
 Lemma mat_zero {batch : Batch} u : mat (fun _ => zero) u = zero.
 Proof. apply functional_extensionality. intros i. apply dot_zero_l. Qed.
 Lemma times_zero d X : times d X zero = zero.
 Proof. apply functional_extensionality. intros i. apply (@dot_zero_r d). Qed.
-Lemma form_zero {batch : Batch} d u X : form d (mat (fun _ => zero)) u X = 0.
-Proof. unfold form. generalize (times d X (transposed X u)). intros w. rewrite mat_zero. apply dot_zero_r. Qed.
-Lemma zero_loss_max {batch : Batch} d lam u : is_max d lam (form d (mat (fun _ => zero)) u) 0.
+Lemma form_zero {batch : Batch} d u X : weight_form d (mat (fun _ => zero)) u X = 0.
+Proof. unfold weight_form. generalize (times d X (transposed X u)). intros w. rewrite mat_zero. apply dot_zero_r. Qed.
+Lemma zero_loss_max {batch : Batch} d lam u : is_max d lam (weight_form d (mat (fun _ => zero)) u) 0.
 Proof. split; [exists (fun _ => zero); split; [apply bounded_zero|apply form_zero]|intros X _; apply Req_le, form_zero]. Qed.
-Lemma zero_gradient_max {batch : Batch} d lam A v : v == zero -> is_max d lam (form d A v) 0.
+Lemma zero_gradient_max {batch : Batch} d lam A v : v == zero -> is_max d lam (weight_form d A v) 0.
 Proof.
-  intros Z. assert (E : forall X, form d A v X = 0).
+  intros Z. assert (E : forall X, weight_form d A v X = 0).
   { intros X. assert (T : transposed X v = zero).
     { apply functional_extensionality. intros j. unfold transposed. rewrite (dot_eqv _ _ _ _ (eqv_refl _) Z). apply dot_zero_r. }
-    unfold form. rewrite T, times_zero. apply dot_zero_l. }
+    unfold weight_form. rewrite T, times_zero. apply dot_zero_l. }
   split; [exists (fun _ => zero); split; [apply bounded_zero|apply E]|intros X _; apply Req_le, E].
 Qed.
 
