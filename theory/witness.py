@@ -6,7 +6,7 @@ from bnverify.theory.cases import cases
 from bnverify.theory.claim import Claim, Corrected, Evidence, Reading
 from bnverify.theory.grammar import lines, names_in, nodes, parse
 from bnverify.theory.normalisations import NORMALISATIONS, text_of
-from bnverify.theory.rocq.witnesses import witnesses
+from bnverify.theory.rocq.witnesses import IN_PART, witnesses
 
 COMPARED = {
     "batch-norm": ((0, 1, 3), "0"),
@@ -53,7 +53,7 @@ def witnesses_of(claim: Claim, evidence: tuple[Evidence, ...]) -> dict[str, list
 
     kernel: the readings proved for every m, or whose negation is. exact point: those refuted, or shown to have an
     instance, at a point. SymPy: those that speak of v or B of a definition whose every entry a test compares. Rocq: the
-    theorems that it checked. random batches: the readings that ``bnverify check`` can ask random batches about.
+    theorems that it checked; in part where the claim's text is not all that they say. random batches: the readings that ``bnverify check`` can ask random batches about.
     """
     found: dict[str, list[str]] = {
         "kernel": [],
@@ -77,7 +77,9 @@ def witnesses_of(claim: Claim, evidence: tuple[Evidence, ...]) -> dict[str, list
             found["SymPy"].append(item.reading)
         if (item.proved or item.refuted) and not unasked(reading):
             found["random batches"].append(item.reading)
-    found["Rocq"] = list(witnesses(claim.id).theorems)
+    found["Rocq"] = [
+        f"{name} (in part)" if name in IN_PART else name for name in witnesses(claim.id).theorems
+    ]
     return {name: entries for name, entries in found.items() if entries}
 
 

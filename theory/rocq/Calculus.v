@@ -175,8 +175,8 @@ Qed.
 (* ---- a symmetric operator is linear and reads the coordinates of the batch alone ---- *)
 Definition self_adjoint (A : vec -> vec) : Prop := forall u w, u @ A w = A u @ w.
 Definition projector (A : vec -> vec) : Prop := self_adjoint A /\ forall u, A (A u) == A u.
-Lemma projector_dot A u w : projector A -> A u @ A w = u @ A w.
-Proof. intros [S E]. now rewrite S, (dot_eqv _ _ w w (E u) (eqv_refl w)), <- S. Qed.
+Lemma projector_twice A u w : projector A -> A (A u) @ w = A u @ w.
+Proof. intros [S E]. exact (dot_eqv _ _ w w (E u) (eqv_refl w)). Qed.
 Lemma sa_ext A u w : self_adjoint A -> u == w -> A u == A w.
 Proof. intros S E. apply dot_all_eqv. intros e. now rewrite <- !S, (dot_eqv u w (A e) (A e) E (eqv_refl _)). Qed.
 Lemma sa_plus A u w : self_adjoint A -> A (u + w)%V == (A u + A w)%V.

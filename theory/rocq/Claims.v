@@ -26,7 +26,7 @@ Ltac settle_operators :=
   try match goal with |- context [gramian ?d ?rows] =>
     let S := fresh "S" in pose proof (gramian_adj d rows) as S; let K := fresh "K" in set (K := gramian d rows) in *; clearbody K end;
   repeat match goal with P : projector ?A |- _ => lazymatch goal with _ : self_adjoint A |- _ => fail | _ => pose proof (proj1 P) end end;
-  expand_op; repeat match goal with P : projector ?A |- context [?A ?u @ ?A ?w] => rewrite (projector_dot A u w P) end; orient; field; nonzero.
+  expand_op; repeat match goal with P : projector ?A |- context [?A (?A ?u) @ ?w] => rewrite (projector_twice A u w P) end; orient; field; nonzero.
 (** The gap between a maximum over inputs and its value at one input. *)
 Ltac above :=
   cbv zeta in *; match goal with St : batch_norm _ _ _ _ _ _ _ _ |- _ => destruct (layer_symmetric _ _ _ _ _ _ (proj2 (proj2 (proj2 St)))) end;

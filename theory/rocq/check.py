@@ -54,7 +54,7 @@ def check(
     """
     began, version, made = time.perf_counter(), compiler(), generated(ids)
     sources = library() | made.files
-    if wrong := [*misread(sources, made), *_hidden(sources, made)]:
+    if wrong := refusals(sources, made):
         for line in wrong:
             complain(line)
         return None
@@ -69,7 +69,9 @@ def check(
     broken = [done for done in compile_files(sources, folder, progress=progress) if done.error]
     for done in broken:
         claim = made.claim_at(done)
-        where = f" (claims: {', '.join(named)})" if claim == done.name and (named := about(made, claim)) else ""
+        where = (
+            f" (claims: {', '.join(named)})" if claim == done.name and (named := about(made, claim)) else ""
+        )
         complain(f"{claim}{where} does not compile: {done.error}")
     if broken:
         return None
@@ -77,7 +79,9 @@ def check(
         rest = assumptions(sources, folder, stated(made), words())
     except Restated as other:
         claims = ", ".join(about(made, *other.theorem))
-        complain(f"{claims}: {'.'.join(other.theorem)} proves something else than it says to a reader: {other}")
+        complain(
+            f"{claims}: {'.'.join(other.theorem)} proves something else than it says to a reader: {other}"
+        )
         return None
     if strange := rest - ALLOWED:
         complain(f"theorems rest on {', '.join(sorted(strange))}")
@@ -107,14 +111,17 @@ def about(made: Written, file: str, name: str = "") -> list[str]:
     return sorted({claim for claim, own, other in pairs if own == file and name in ("", other)})
 
 
-def _hidden(sources: Mapping[str, str], made: Written) -> list[str]:
-    """Words that let something pass unproved or be read as something else, each with the claims of its file."""
+def refusals(sources: Mapping[str, str], made: Written) -> list[str]:
+    """What no theorem may be believed for, seen without Rocq, each with its claims.
+
+    It states something else than the registry says, or a file says a word that lets something pass unproved or be read
+    as something else.
+    """
     found = [(name, f"says {word}") for name, source in sources.items() if (word := forbidden(source, name))]
     found += [(name, f"defines {word} anew") for name, word in redefined(sources)]
-    return [
-        f"{name}.v {what}, which could let something pass that is not proved; claims: "
-        f"{', '.join(about(made, name)) or 'all'}"
-        for name, what in found
+    danger = "which could let something pass that is not proved"
+    return misread(sources, made) + [
+        f"{', '.join(about(made, name)) or 'every claim'}: {name}.v {what}, {danger}" for name, what in found
     ]
 
 

@@ -12,7 +12,7 @@ from bnverify.theory.rocq import minima
 from bnverify.theory.rocq.generate import Written
 from bnverify.theory.rocq.reader import Theorem, Unread, propositions, read
 from bnverify.theory.rocq.statement import Outside, Statement, canonical, sorts_of, statement_of
-from bnverify.theory.rocq.witnesses import BY_HAND, ByHand
+from bnverify.theory.rocq.witnesses import BY_HAND, IN_PART, ByHand
 from bnverify.theory.rocq.writer import abbreviations, binders, moving, premises, proposition
 from bnverify.theory.sorts import sort_of
 
@@ -109,7 +109,7 @@ def expected(theorem: ByHand) -> str:
         Outside: it has no words in Rocq.
     """
     denied = theorem.name.endswith("_false")
-    if theorem.claim in minima.CLAIMS:
+    if theorem.full in IN_PART:
         says = minima.sentence(theorem.claim, theorem.reading, theorem.change == "bias")
         return f"~ ({says})" if denied else says
     return proposition(registered(theorem), denied)
@@ -117,7 +117,7 @@ def expected(theorem: ByHand) -> str:
 
 def _by_hand(theorem: ByHand, text: str) -> list[str]:
     try:
-        if theorem.claim in minima.CLAIMS:
+        if theorem.full in IN_PART:
             return ["another sentence"] * (_words(text) != _words(expected(theorem)))
         back = read(theorem.name, text)
         bad = differences(registered(theorem), back)

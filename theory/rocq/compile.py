@@ -42,7 +42,9 @@ _WORDING = re.compile(
 _WORDED = ("Vectors", "Weights")
 """The files that say how statements are written; another may not change it."""
 _DEFINED = re.compile(r"^\s*(?:Definition|Fixpoint|Inductive|Record|Class|Module)\s+(\w+)", re.MULTILINE)
-_KNOWN = frozenset("R nat sqrt Rabs Rmin Rmax Derive is_derive sign exists list".split())
+_KNOWN = frozenset(
+    ["R", "nat", "sqrt", "Rabs", "Rmin", "Rmax", "Derive", "is_derive", "sign", "exists", "list"]
+)
 """Words of the standard library that statements use."""
 _NEEDS = re.compile(rf"From {PREFIX} Require (?:Export|Import) ([\w\s]+?)\.\s")
 _THEOREM = re.compile(r"^\s*(?:Theorem|Lemma|Corollary)\s+(\w+)", re.MULTILINE)
@@ -121,7 +123,12 @@ def redefined(sources: Mapping[str, str]) -> list[tuple[str, str]]:
     first: dict[str, str] = {}
     found = []
     for file, source in sources.items():
-        text = re.sub(r"^Module (\w+)\..*?^End \1\.", r"Module \1.", without_comments(source), flags=re.DOTALL | re.MULTILINE)
+        text = re.sub(
+            r"^Module (\w+)\..*?^End \1\.",
+            r"Module \1.",
+            without_comments(source),
+            flags=re.DOTALL | re.MULTILINE,
+        )
         for name in _DEFINED.findall(text):
             if name in _KNOWN or name in first:
                 found.append((file, name))

@@ -121,12 +121,8 @@ def definitions(source: str, module: str) -> dict[str, Node]:
 
 def _is_premise(part: str) -> bool:
     """A setting of a layer, or what operators and numbers are assumed to be."""
-    return bool(
-        re.match(
-            r"(0 < eps|2 <= m|(self_adjoint|projector) \w+|[a-z]\w*_(norm|weights|layer)\w* .*|(unbiased|rescaled) .*)$",
-            part,
-        )
-    )
+    setting = r"[a-z]\w*_(norm|weights|layer)\w* .*|(unbiased|rescaled) .*"
+    return bool(re.fullmatch(rf"0 < eps|2 <= m|(self_adjoint|projector) \w+|{setting}", part))
 
 
 def _split(text: str, mark: str, missing_ok: bool = False) -> tuple[str, str]:

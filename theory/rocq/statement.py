@@ -131,7 +131,8 @@ class Statement:
     """For every instance of ``norm``: if all of ``given``, then ``says``.
 
     vectors, numbers, operators: free names as a claim declares them: ``b``, ``W0 in weights``; ``lam``; ``M``, which is
-    symmetric, ``projector I``, ``K: weights -> batch`` with its transpose ``K_T``. renamed: what the claim calls otherwise.
+    symmetric, ``projector I``, ``K: weights -> batch`` with its transpose ``K_T``.
+    renamed: what the claim calls by another name.
     """
 
     norm: str

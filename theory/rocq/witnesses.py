@@ -75,6 +75,10 @@ BY_HAND = (
 """The theorems that are proved by hand. The files hold more, of which no claim is told."""
 
 
+IN_PART = frozenset(theorem.full for theorem in BY_HAND if theorem.claim in ("obs-4.3.minima", "lem-4.5"))
+"""The theorems about minima. The grammar has no word for one, so that only parts of them are text of the registry."""
+
+
 def listed(made: Written) -> dict[str, list[str]]:
     """The theorems behind each claim, as ``File.theorem``: those by hand first."""
     found: dict[str, list[str]] = {}

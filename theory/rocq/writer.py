@@ -176,7 +176,7 @@ def binders(found: Statement) -> str:
 
 
 def premises(found: Statement) -> list[str]:
-    """What is assumed of the names: the setting of the normalisation, and that operators are symmetric or projectors."""
+    """What is assumed of the names: the setting of the normalisation; that operators are symmetric, or projectors."""
     setting, result = SETTINGS[found.norm], []
     if "eps" in setting.names and not _zero_eps(found):
         result.append("0 < eps")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,8 @@ def test_a_word_that_lets_something_pass_is_seen(word: str) -> None:
 
 def test_no_stored_file_lets_anything_pass() -> None:
     assert library()
-    assert [name for name, source in library().items() if driver.forbidden(source)] == []
+    assert [name for name, source in library().items() if driver.forbidden(source, name)] == []
+    assert driver.redefined(library()) == []
 
 
 def test_an_absent_rocq_is_named_with_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,3 +70,35 @@ def test_an_axiom_of_ones_own_is_found(tmp_path: Path) -> None:
     source = "From Coq Require Import Classical.\nTheorem third : True \\/ ~ True.\nProof. exact (classic True). Qed.\n"
     driver.compile_files({"Third": source}, tmp_path)
     assert driver.assumptions({"Third": source}, tmp_path) - driver.ALLOWED
+
+
+STATED = {("Second", "second"): "(1 + 1 = 3)%R"}
+TRICKS = {
+    "a hypothesis of its section": "Section S.\nHypothesis bad : forall P : Prop, P.\nTheorem second : (1 + 1 = 3)%R.\n"
+    "Proof. apply bad. Qed.\nEnd S.\n",
+    "a definition of its own": "Definition Rplus (a b : R) := 3%R.\nLocal Open Scope R_scope.\n"
+    'Local Notation "a + b" := (Rplus a b).\nTheorem second : (1 + 1 = 3)%R.\nProof. reflexivity. Qed.\n',
+    "a notation of its own": 'Local Notation "a = b" := True.\nTheorem second : (1 + 1 = 3)%R.\nProof. exact I. Qed.\n',
+}
+
+
+@needs_rocq
+@pytest.mark.parametrize("trick", TRICKS)
+def test_a_theorem_that_proves_something_else_is_found(tmp_path: Path, trick: str) -> None:
+    second = "From BN Require Import First.\n" + TRICKS[trick]
+    sources = {"First": FIRST, "Second": second}
+    (tmp_path / "First.v").write_text(FIRST)
+    (tmp_path / "Second.v").write_text(second)
+    for name in sources:
+        subprocess.run(["coqc", "-q", "-w", "none", "-Q", ".", "BN", f"{name}.v"], cwd=tmp_path, check=True)
+    with pytest.raises(driver.Restated) as seen:
+        driver.assumptions(sources, tmp_path, STATED, ["First"])
+    assert seen.value.theorem == ("Second", "second")
+
+
+@needs_rocq
+def test_a_theorem_that_proves_what_it_says_is_accepted(tmp_path: Path) -> None:
+    sources = {"First": FIRST, "Second": SECOND}
+    driver.compile_files(sources, tmp_path)
+    stated = {("Second", "second"): "(1 + 1 = 2)%R"}
+    assert driver.assumptions(sources, tmp_path, stated, ["First"]) <= driver.ALLOWED

@@ -1,28 +1,17 @@
-"""Generated proofs compile; what was changed by hand does not."""
+"""What is generated is named, placed and proved."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-import pytest
 from bnverify.theory import kernel
 from bnverify.theory.grammar import Node, nodes
 from bnverify.theory.normalisations import NORMALISATIONS
-from bnverify.theory.rocq.compile import PACKAGES, Compiled, compile_files
-from bnverify.theory.rocq.files import library
+from bnverify.theory.rocq.compile import Compiled
 from bnverify.theory.rocq.generate import POINT, file_of, identifier, write
 from bnverify.theory.rocq.reader import propositions, read
-
-needs_rocq = pytest.mark.skipif(
-    not shutil.which("coqc"), reason=f"Rocq is not installed (Debian: {PACKAGES})"
-)
-BASE = ("Vectors", "Calculus", "Divisor", "Normalisations", "Facts", "Settings")
 
 
 @dataclass(frozen=True)
@@ -33,12 +22,6 @@ class Asked:
     asked: kernel.Claim
     certificate: dict[str, Any]
     label: str = "formula"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all, so that the library is compiled once."""
-    return tmp_path_factory.mktemp("rocq")
 
 
 def question(claim: str, statement: str, terms: tuple[str, ...] = (), **rest: Any) -> Asked:
@@ -71,9 +54,9 @@ QUESTIONS = [
 
 def test_names_are_names_of_rocq() -> None:
     assert identifier("ext-eps.thm-4.2.1", "sigma read, step 1") == "ext_eps_thm_4_2_1__sigma_read_step_1"
-    assert file_of("eq-47") == "Certified_eq_40"
-    assert file_of("eq-47", "Claims") == "Certified_eq_40_Claims"
-    assert file_of("thm-4.2.1") == file_of("thm-4.2.2")
+    assert file_of("eq-47") == "Certified_eq"
+    assert file_of("ext-lp.l1", "Norms") == "Certified_ext_Norms"
+    assert file_of("thm-4.2.1") == file_of("blog-lem-4.5")
 
 
 def test_every_generated_theorem_reads_back_as_its_claim() -> None:
@@ -99,13 +82,6 @@ def test_what_is_outside_has_a_reason() -> None:
     }
 
 
-@needs_rocq
-def test_generated_proofs_compile(folder: Path) -> None:
-    made, stored = write(QUESTIONS), library()
-    sources = {name: stored[name] for name in BASE} | made.files
-    assert [done for done in compile_files(sources, folder) if done.error] == []
-
-
 def test_a_broken_proof_is_named_by_its_claim() -> None:
     made = write([QUESTIONS[2], replace(QUESTIONS[3], claim="orthogonal-rms")])
     (file,) = {file for file, name, _ in made.theorems.values() if name.startswith("orthogonal__")}
@@ -113,79 +89,6 @@ def test_a_broken_proof_is_named_by_its_claim() -> None:
     assert made.claim_at(Compiled(file, 0.0, f'File "./{file}.v", line {line}, characters 2-4: Error')) == (
         "orthogonal (formula)"
     )
-
-
-def mutants(asked: Asked) -> Iterator[Asked]:
-    """The question with one node of its statement, or one term of its certificate, changed."""
-    text = asked.asked.statement
-    for old, new in (
-        ("**2/m", "**2/(m - 1)"),
-        ("- (", "+ ("),
-        ("g @ g", "2 * (g @ g)"),
-        ("gamma**2", "gamma**3"),
-        ("sigma**2", "sigma"),
-        ("s**2", "s**3"),
-        ("(g @ yhat)", "(g @ y)"),
-        ("(one @ g)", "(one @ y)"),
-        ("v @ v <=", "v @ v <"),
-        ("v @ v", "v @ v + 1"),
-        ("v @ y", "v @ g"),
-        ("== 0", "== 1"),
-    ):
-        if old in text:
-            yield replace(asked, asked=replace(asked.asked, statement=text.replace(old, new)))
-    terms = asked.certificate["terms"]
-    for place, term in enumerate(terms):
-        for changed in ([], [f"2 * ({term})"], [f"-({term})"], [f"{term}*gamma"]):
-            yield replace(asked, certificate={"terms": [*terms[:place], *changed, *terms[place + 1 :]]})
-    if asked.asked.hypotheses:
-        yield replace(asked, asked=replace(asked.asked, hypotheses=("gamma**2 <= 2*sigma**2",)))
-        yield replace(asked, asked=replace(asked.asked, hypotheses=("sigma**2 <= gamma**2",)))
-
-
-def refused_by_the_kernel(asked: Asked) -> bool:
-    example = {"y": ["0", "1", "3"], "g": ["1", "-1", "2"], "gamma": "1", "beta": "0"}
-    try:
-        kernel.judge(replace(asked.asked, example=example), asked.certificate)
-    except kernel.Refused:
-        return True
-    return False
-
-
-MUTANTS = [mutant for asked in QUESTIONS for mutant in mutants(asked)]
-
-
-def test_there_are_enough_mutants_and_the_kernel_refuses_each() -> None:
-    assert len(MUTANTS) >= 40
-    assert [mutant.asked.statement for mutant in MUTANTS if not refused_by_the_kernel(mutant)] == []
-
-
-def compiled(chosen: list[Asked], folder: Path) -> list[Compiled]:
-    """Each mutant in a file of its own."""
-    stored = library()
-    sources = {name: stored[name] for name in BASE}
-    for number, mutant in enumerate(chosen):
-        made = write([replace(mutant, claim=f"mutant-{number}")])
-        sources |= {f"Mutant{number}": text for text in made.files.values()}
-    results = compile_files(sources, folder)
-    assert not any(done.error for done in results if done.name in BASE)
-    return [done for done in results if done.name not in BASE]
-
-
-@needs_rocq
-def test_a_sample_of_mutants_does_not_compile(folder: Path) -> None:
-    results = compiled(MUTANTS[::9], folder)
-    assert len(results) >= 4
-    assert [done.name for done in results if not done.error] == []
-
-
-@needs_rocq
-@pytest.mark.slow
-@pytest.mark.skipif("CI" in os.environ, reason="minutes of Rocq; a sample of it runs instead")
-def test_no_mutant_compiles(folder: Path) -> None:
-    results = compiled(MUTANTS, folder)
-    assert len(results) >= 40
-    assert [MUTANTS[int(done.name[6:])] for done in results if not done.error] == []
 
 
 def test_powers_and_roots_keep_their_fractions() -> None:

@@ -14,7 +14,6 @@ Proof.
   fold yhat sigma in S, O, F, V, W. clearbody yhat sigma.
   pose proof m_pos as P. replace (m * (1 - 0 / sigma ^ 2)) with m in F by (field; lra).
   assert (HV : forall u, u @ H v = 0) by (intros u; now rewrite (dot_eqv u u _ _ (eqv_refl u) Z), dot_zero_r).
-  assert (V' : forall u, gamma * seen_c m yhat g u = sigma * (v @ u)) by (intros u; rewrite V; field; lra).
   assert (V1 : one @ v = 0) by (rewrite dot_sym, V; unfold seen_c; rewrite dot_one_one, (dot_sym yhat one), O, (dot_sym g); field; lra).
   assert (V2 : yhat @ v = 0) by (rewrite dot_sym, V; unfold seen_c; rewrite F, O, (dot_sym g); field; lra).
   set (q := v @ v) in *. set (a := g @ yhat) in *.
@@ -37,9 +36,5 @@ Proof.
   assert (T : seen_through_c m yhat H e w = 0) by (unfold seen_through_c; rewrite WO, WY, !HW, !HW'; field; lra).
   assert (E : seen_c m yhat e w = m * sigma * lam * (v @ e)).
   { unfold seen_c. rewrite WO, WY, (dot_sym e w), WV. field. lra. }
-  rewrite T, E, <- (dot_sym g yhat). fold a.
-  replace (gamma / (m * sigma ^ 2) * (yhat @ e * seen_c m yhat g w + yhat @ w * seen_c m yhat g e + a * (m * sigma * lam * (v @ e))))
-    with (/ (m * sigma ^ 2) * (yhat @ e * (gamma * seen_c m yhat g w) + yhat @ w * (gamma * seen_c m yhat g e) + gamma * a * (m * sigma * lam * (v @ e))))
-    by (field; lra).
-  rewrite !V', (dot_sym v w), WV, V2, WY. fold q. rewrite <- K. field. nonzero.
+  rewrite T, E, <- (dot_sym g yhat), (dot_sym v w), WV, V2, WY. fold a q. rewrite <- K. field. nonzero.
 Qed.
