@@ -53,7 +53,8 @@ def witnesses_of(claim: Claim, evidence: tuple[Evidence, ...]) -> dict[str, list
 
     kernel: the readings proved for every m, or whose negation is. exact point: those refuted, or shown to have an
     instance, at a point. SymPy: those that speak of v or B of a definition whose every entry a test compares. Rocq: the
-    theorems that it checked; in part where the claim's text is not all that they say. random batches: the readings that ``bnverify check`` can ask random batches about.
+    theorems that it checked, "in part" where they say more than the claim's text. random batches: the readings that
+    ``bnverify check`` can ask random batches about.
     """
     found: dict[str, list[str]] = {
         "kernel": [],

@@ -1,5 +1,5 @@
 (** The hypotheses of every further setting can be met: a quadratic loss has all that they ask for, at any g and symmetric matrix A. *)
-From BN Require Export Losses Rates Pairs.
+From BN Require Export Losses Rates Pairs Affine.
 
 Section Met.
 Context {batch : Batch}.
@@ -25,10 +25,66 @@ Proof.
   - apply (X (fun t => BatchNorm.z eps gamma t y) one beta eq_refl). intros i. unfold BatchNorm.z, vplus, vscale.
     eapply deq; [apply dplus; [apply d_k|apply (dmul (fun t => t) (fun _ => one i)); [apply d_id|apply d_k]]|]. ring.
 Qed.
+Theorem unbiased_met : 0 < Unbiased.c y @ Unbiased.c y -> exists v B, unbiased eps gamma beta y g v (mat A) B.
+Proof.
+  intros P. pose proof (root_pos _ (m - 1) eps (m1_pos N) E P) as S.
+  destruct (layer_met _ _ _ _ _ g A (divisor_smooth centre (vscale gamma) (m - 1) eps (beta * one)%V centre_projection
+    (scale_symmetric gamma) (m1_pos N) y S) SA) as (v & B & X). exists v, B. exact (conj N (conj E (conj P X))).
+Qed.
+Theorem layer_norm_met D bias : 0 < LayerNorm.c y @ LayerNorm.c y -> symmetric D -> exists v B, layer_norm eps D bias y g v (mat A) B.
+Proof.
+  intros P DD. pose proof (root_pos _ m eps m_pos E P) as S.
+  destruct (layer_met _ _ _ _ _ g A (divisor_smooth centre D m eps bias centre_projection DD m_pos y S) SA) as (v & B & X).
+  exists v, B. exact (conj N (conj E (conj P (conj DD X)))).
+Qed.
+Theorem rms_norm_elementwise_met D bias : 0 < y @ y -> symmetric D -> exists v B, rms_norm_elementwise eps D bias y g v (mat A) B.
+Proof.
+  intros P DD. pose proof (root_pos _ m eps m_pos E P) as S.
+  destruct (layer_met _ _ _ _ _ g A (divisor_smooth (fun u => u) D m eps bias identity_projection DD m_pos y S) SA) as (v & B & X).
+  exists v, B. exact (conj N (conj E (conj P (conj DD X)))).
+Qed.
+Theorem rms_norm_met : 0 < y @ y -> exists v B, rms_norm eps gamma y g v (mat A) B.
+Proof.
+  intros P. destruct (rms_norm_elementwise_met (vscale gamma) zero P (scale_symmetric gamma)) as (v & B & _ & _ & _ & _ & X).
+  exists v, B. refine (conj N (conj E (conj P _))). replace (RMSNorm.z eps gamma) with (RMSNormElementwise.z eps (vscale gamma) zero); [exact X|].
+  apply functional_extensionality. intros x. unfold RMSNormElementwise.z, RMSNorm.z. change (RMSNormElementwise.yhat eps x) with (RMSNorm.yhat eps x).
+  vec_ext. ring.
+Qed.
+Theorem scale_norm_met : 0 < y @ y -> exists v B, scale_norm gamma y g v (mat A) B.
+Proof.
+  intros P. assert (Q : forall x, d_s (fun u => u) 1 0 x = ScaleNorm.n x) by (intros x; unfold d_s, ScaleNorm.n; f_equal; field).
+  assert (S : 0 < d_s (fun u => u) 1 0 y) by (rewrite Q; now apply sqrt_lt_R0).
+  destruct (layer_met _ _ _ _ _ g A (divisor_smooth (fun u => u) (vscale gamma) 1 0 zero identity_projection (scale_symmetric gamma) Rlt_0_1 y S) SA)
+    as (v & B & X). exists v, B. refine (conj N (conj P _)).
+  replace (ScaleNorm.z gamma) with (d_out (fun u => u) (vscale gamma) 1 0 zero); [exact X|].
+  apply functional_extensionality. intros x. unfold d_out, d_yhat. rewrite Q. unfold ScaleNorm.z, ScaleNorm.yhat. vec_ext. ring.
+Qed.
+Theorem affine_layer_met rows bias : exists v B, affine_layer (times final rows) bias y g v (mat A) B.
+Proof.
+  destruct (layer_met _ _ _ _ _ g A (linear_smooth_map (times final rows) (transposed rows) bias y (transposed_adj final rows)
+    (fun c c' t => d_times final rows c c' t) (fun c c' t => d_transposed rows c c' t) (fun i _ => c_times final rows y i)) SA) as (v & B & X).
+  exists v, B. refine (conj N (conj _ X)). now exists rows.
+Qed.
+Theorem rescaled_met scale : exists v B, rescaled scale y g v (mat A) B.
+Proof.
+  pose proof (scale_symmetric scale) as D.
+  destruct (layer_met _ _ _ _ _ g A (linear_smooth_map (vscale scale) (vscale scale) zero y (sy_adj _ D) (sy_d _ D) (sy_d _ D)
+    (sy_cont _ D (fun x => x) y (fun i I => c_coord y i I))) SA) as (v & B & X).
+  exists v, B. refine (conj N _). replace (Rescaled.z scale) with (fun x => vscale scale x + zero)%V; [exact X|].
+  apply functional_extensionality. intros x. unfold Rescaled.z. vec_ext. ring.
+Qed.
 Theorem smooth_norm_met n nu K : smooth_at n y nu K -> n y <> 0 -> exists v B, smooth_norm n gamma beta nu K y g v (mat A) B.
 Proof.
   intros S Z. destruct (quotient_smooth centre gamma n (beta * one)%V centre_projection y nu K S Z) as (J & T & M & _).
   destruct (layer_met _ _ _ _ _ g A M SA) as (v & B & X). exists v, B. exact (conj N (conj S (conj Z X))).
+Qed.
+Theorem shared_smooth_norm_met n P nu K : projection P -> smooth_at n y nu K -> n y <> 0 ->
+  exists v B, shared_smooth_norm n P gamma nu K y g v (mat A) B.
+Proof.
+  intros PP S Z. destruct (quotient_smooth P gamma n zero PP y nu K S Z) as (J & T & M & _).
+  destruct (layer_met _ _ _ _ _ g A M SA) as (v & B & X). exists v, B. refine (conj N (conj PP (conj S (conj Z _)))).
+  replace (SharedSmoothNorm.z n P gamma) with (q_out P gamma n zero); [exact X|].
+  apply functional_extensionality. intros x. unfold q_out, q_yhat, SharedSmoothNorm.z, SharedSmoothNorm.yhat, SharedSmoothNorm.n. vec_ext. ring.
 Qed.
 Theorem l2_norm_met : 0 < y @ y -> exists v B, l2_norm eps gamma beta y g v (mat A) B.
 Proof.
@@ -50,6 +106,13 @@ Proof.
 Qed.
 End Met.
 
+Theorem plain_weights_met : forall (batch : Batch) (d : nat) (rows : nat -> vec) (W g : vec) (A : nat -> vec), (1 <= final)%nat ->
+  symmetric_matrix A -> exists dW HW, plain_weights d rows W g g (mat A) (mat A) dW HW.
+Proof.
+  intros batch d rows W g A N SA. pose proof (quadratic_second_order (times d rows W) g A SA) as Q.
+  exists (transposed rows g), (fun w => transposed rows (mat A (times d rows w))).
+  refine (conj N (conj eq_refl (conj eq_refl (ex_intro _ _ (conj Q _))))). exact (weights_second_order d rows _ W g (mat A) Q).
+Qed.
 Theorem batch_norm_weights_met : forall (batch : Batch) (eps gamma beta : R) (d : nat) (rows : nat -> vec) (W g : vec) (A : nat -> vec),
   (1 <= final)%nat -> 0 <= eps -> 0 < BatchNorm.c (times d rows W) @ BatchNorm.c (times d rows W) -> symmetric_matrix A ->
   exists v B dW HW, batch_norm_weights eps gamma beta d rows W g v (mat A) B dW HW.

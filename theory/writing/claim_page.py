@@ -317,8 +317,10 @@ def certificate(entry: Stored) -> Iterator[Block]:
         axioms = f"on {len(rocq.axioms)} axioms, those of the standard library's reals: `make rocq`"
         rows.append(("third witness", f"Rocq {rocq.version}, {', '.join(found['Rocq'])}; {axioms}"))
         if IN_PART.intersection(rocq.theorems):
-            told = "the grammar has no word for a minimum; of these theorems gamma, beta and the bound are the claim's text"
-            rows.append(("in part", f"{told}, the rest is a sentence of `theory/rocq/minima.py`"))
+            told = "no word for a minimum; of these theorems gamma, beta and the bound are the claim's text"
+            rows.append(
+                ("in part", f"the grammar has {told}, the rest is a sentence of `theory/rocq/minima.py`")
+            )
     if "random batches" in found:
         rows.append(("random batches", f"{', '.join(found['random batches'])}: `bnverify check {entry.id}`"))
     yield Facts(tuple(rows))

@@ -9,6 +9,7 @@ from bnverify.theory import kernel
 from bnverify.theory.grammar import lines
 from bnverify.theory.normalisations import NORMALISATIONS, in_weights, two_units
 from bnverify.theory.rocq.compare import differences
+from bnverify.theory.rocq.compile import theorems
 from bnverify.theory.rocq.files import library
 from bnverify.theory.rocq.proof import script
 from bnverify.theory.rocq.reader import Unread, definitions, read
@@ -222,3 +223,10 @@ def test_an_inner_product_of_weights_is_marked() -> None:
     assert differences(statement_of(asked), read("it", text)) == []
     wrong = read("it", text.replace("u @[d] HW w", "u @ HW w"))
     assert differences(statement_of(asked), wrong) == ["an inner product in another space"]
+
+
+@pytest.mark.parametrize("name", [name for name in SETTINGS if SETTINGS[name].predicate])
+def test_the_hypotheses_of_every_setting_can_be_met(name: str) -> None:
+    """A quadratic loss has all that a setting asks for, so that nothing is proved about nothing."""
+    found = {theorem for source in library().values() for theorem in theorems(source)}
+    assert f"{SETTINGS[name].predicate}_met" in found
