@@ -76,8 +76,8 @@ STATED = {("Second", "second"): "(1 + 1 = 3)%R"}
 TRICKS = {
     "a hypothesis of its section": "Section S.\nHypothesis bad : forall P : Prop, P.\nTheorem second : (1 + 1 = 3)%R.\n"
     "Proof. apply bad. Qed.\nEnd S.\n",
-    "a definition of its own": "Definition Rplus (a b : R) := 3%R.\nLocal Open Scope R_scope.\n"
-    'Local Notation "a + b" := (Rplus a b).\nTheorem second : (1 + 1 = 3)%R.\nProof. reflexivity. Qed.\n',
+    "a definition of its own": "Definition Rplus (a b : R) := 3%R.\n"
+    'Local Notation "a + b" := (Rplus a b) : R_scope.\nTheorem second : (1 + 1 = 3)%R.\nProof. reflexivity. Qed.\n',
     "a notation of its own": 'Local Notation "a = b" := True.\nTheorem second : (1 + 1 = 3)%R.\nProof. exact I. Qed.\n',
 }
 
