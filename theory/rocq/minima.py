@@ -37,7 +37,7 @@ def sentence(name: str, reading: str, bias: bool) -> str:
     matched = _matched(claim)
     if name == "lem-4.5":
         return _closest(claim, reading, matched, bias)
-    if claim.corrected is None or "z == y" not in (found[0].says.text, claim.corrected.says.text):
+    if claim.corrected is None or "z == y" not in (found[0].says, claim.corrected.says):
         raise Outside(f"{name} no longer says z == y")
     if reading == "in-activations":
         setting = "forall (batch : Batch) (L : vec -> R) (y : vec), 0 < BatchNorm.c y @ BatchNorm.c y"
@@ -56,11 +56,11 @@ def _weights(names: str, bias: bool, matched: str) -> str:
 
 def _matched(claim: Claim) -> str:
     """gamma and beta, as hypotheses say them, or the step that shows what z is at them."""
-    texts = [given.says.text for given in claim.corrected.hypotheses] if claim.corrected else []
+    texts = [given.says for given in claim.corrected.hypotheses] if claim.corrected else []
     known = {tree.args[0].args: tree.args[1] for tree in map(parse, texts) if tree.head == "=="}
     if not known and claim.corrected:
         z = dict(lines(SETTINGS["batch-norm"].text))["z"]
-        steps = [parse(step.says.text) for step in claim.corrected.proof.steps if step.says]
+        steps = [parse(step.says) for step in claim.corrected.proof.steps if step.says]
         known = next((own for step in steps if step.head == "==" and (own := _fits(z, step.args[0]))), {})
     batch = Statement("batch-norm", "zero", (), (), (), (), Node("number", (0,)))
     means = {name: dict(abbreviations(batch, names_in(node))) for (name,), node in known.items()}
