@@ -227,14 +227,21 @@ def assumptions(
     if not known:
         return frozenset()
     lines = [f"From {PREFIX} Require {' '.join(sources)}."]
-    lines += [f"From {PREFIX} Require Import {' '.join(words)}.\nOpen Scope R_scope."] if words else []
+    lines += ["Module Stated."]  # what is imported there is forgotten where the axioms are printed
+    lines += (
+        [f"Import {' '.join(f'{PREFIX}.{word}' for word in words)}.", "Open Scope R_scope."] if words else []
+    )
     places = {}
     for number, pair in enumerate(known):
-        places[len(lines) + bool(words) + 1] = pair
+        places[len(lines) + 1] = pair
         says = f" : {' '.join(stated[pair].split())}" if pair in stated else ""
         lines.append(f"Definition t{number}{says} := @{PREFIX}.{'.'.join(pair)}.")
     together = ", ".join(f"t{i}" for i in range(len(known)))
-    lines += [f"Definition together := ({together}, tt).", "Print Assumptions together."]
+    lines += [
+        f"Definition together := ({together}, tt).",
+        "End Stated.",
+        "Print Assumptions Stated.together.",
+    ]
     text = "\n".join(lines) + "\n"
     stamp = folder / "Assumptions.key"
     key = hashlib.sha256("\0".join([compiler(), text, *sources.values()]).encode()).hexdigest()

@@ -32,10 +32,10 @@ Theorem thm_4_2_2 : forall (batch : Batch) (gamma beta : R) (y g v : vec) (H B :
   batch_norm 0 gamma beta y g v H B ->
   let sigma := BatchNorm.s 0 y in
   let yhat := BatchNorm.yhat 0 y in
-  gamma <> 0 -> v @ H v <= g @ H g ->
+  v @ H v <= g @ H g -> gamma <> 0 ->
   v @ B v <= gamma ^ 2 / sigma ^ 2 * (g @ H g - 1 / (m * gamma) * (g @ yhat) * (v @ v)).
 Proof.
-  intros batch gamma beta y g v H B X sigma yhat A Q. rewrite (thm_4_2_1 _ _ _ _ _ _ _ _ X). fold sigma yhat.
+  intros batch gamma beta y g v H B X sigma yhat Q A. rewrite (thm_4_2_1 _ _ _ _ _ _ _ _ X). fold sigma yhat.
   destruct (batch_norm_facts _ _ _ _ _ _ _ _ X) as (M & S & _). change (BatchNorm.s 0 y) with sigma in S.
   assert (0 <= gamma ^ 2 / sigma ^ 2 * (g @ H g - v @ H v)).
   { apply Rmult_le_pos; [|lra]. apply Rlt_le, Rdiv_lt_0_compat; [now apply pow2_gt_0|now apply pow_lt]. }
