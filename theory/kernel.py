@@ -1467,8 +1467,11 @@ class Formal:
                     sure = "positive" in {one, other} if isinstance(op, ast.Add) else every
                     return "positive" if sure else "zero" if one == other == "zero" else "nonnegative"
                 if isinstance(op, ast.MatMult) and (same(left, right) or self.is_definite(left, right)):
-                    value = self.number_sign(walk(node, self))
-                    return value if value in {"positive", "zero"} else "nonnegative"
+                    value = walk(node, self)
+                    if not isinstance(value, Number):
+                        return "unknown"
+                    known = self.number_sign(value)
+                    return known if known in {"positive", "zero"} else "nonnegative"
             case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(power))):
                 if power % 2 == 0:
                     return "positive" if self.number_is_nonzero(left) else "nonnegative"

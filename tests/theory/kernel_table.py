@@ -112,6 +112,7 @@ QUICK: list[Entry] = [
     ("a need that says of another number that it is not 0", "proved", {"terms": ["lam**3"]},
      claim(ID, "0 < lam**3", "0 < lam", needs=("0 < m*m",), numbers=("lam",), example={"y": ["1", "2"], "lam": "2"})),
     ("a positive number given its double", "no", {"terms": ["lam"]}, claim(ID, "0 < lam", "0 < 2*lam", numbers=("lam",), example={"y": ["1", "2"], "lam": "2"})),
+    ("the square of an operator is no number", "no", {"terms": ["(a @ (H @ H)) @ a"]}, claim(ID, "0 <= a @ H @ a", **A, example=FLAT | {"a": ["1", "1"]})),
     ("psd given psd", "no", {"terms": ["any @ H @ any"]}, claim(ID, "psd(H)", "psd(H)", example=FLAT | {"H": HALF})),
     ("a hypothesis that is not there", "no", {"terms": ["given1"]}, claim(ID, "1 <= lam + 1", "0 <= lam", numbers=("lam",), example={"lam": "2"})),
     ("!= gives no sign", "no", {"terms": ["given0", "m - 1"]},

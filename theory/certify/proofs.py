@@ -82,7 +82,7 @@ def has_known_sign(case: Case, text: str) -> bool:
 def by_cauchy(case: Case) -> Iterator[Certificate]:
     """Cauchy and Schwarz for an inner product of the statement, whose sides are squared."""
     for node in nodes(parse(case.claim.statement)):
-        for a, b in halves(case, node) if node.head == "@" else ():
+        for a, b in halves(case, node) if node.head in {"@", "mean"} else ():
             if a != b:
                 yield {"terms": [f"(({a} @ {a})*({b} @ {b}) - ({a} @ {b})**2)"], "squared": True}
 
@@ -218,7 +218,7 @@ def sum_of_terms(
             if len(terms) > MOST:
                 break
         if relation != "==":
-            for term in binomials(algebra, before):
+            for term in binomials(algebra, before, short):
                 terms.setdefault(key_of(term), term)
                 if len(terms) > MOST or left() < 0.1:
                     break

@@ -11,10 +11,11 @@ from bnverify.theory.certify.terms import ONE, Term, defined, has_sign, quotient
 from bnverify.theory.kernel import Number
 
 
-def binomials(algebra: Algebra, monomials: list[Any]) -> Iterator[Term]:
-    """Squares of differences that bring forth a monomial without a sign, also inside lengths and psd forms."""
+def binomials(algebra: Algebra, monomials: list[Any], target: Number) -> Iterator[Term]:
+    """Squares of differences that bring forth a monomial without a sign, or one that the target has with a minus,
+    also inside lengths and psd forms."""
     squares = [m for m in monomials if has_sign(algebra, m)]
-    others = [m for m in monomials if not has_sign(algebra, m)]
+    others = [m for m in monomials if not has_sign(algebra, m) or target.parts.get(m, 0) < 0]
     for wanted in others:
         mixed = [
             (atom, power)
@@ -55,7 +56,7 @@ def squares_by_elimination(algebra: Algebra, target: Number) -> list[tuple[Fract
     for monomial, c in target.parts.items():
         pairs = ((i, j) for i in range(len(halves_)) for j in range(i, len(halves_)))
         pair = next((p for p in pairs if Number.times(halves_[p[0]], halves_[p[1]])[0] == monomial), None)
-        if pair is not None and (pair[0] == pair[1] or not has_sign(algebra, monomial)):
+        if pair is not None and (pair[0] == pair[1] or c < 0 or not has_sign(algebra, monomial)):
             form[pair] = c if pair[0] == pair[1] else c / 2
         elif c > 0 and has_sign(algebra, monomial):
             rest.append((c, Term(Number({monomial: Fraction(1)}), algebra.monomial(monomial) or "1")))

@@ -131,7 +131,7 @@ def read_terms(algebra: Algebra, left: Callable[[], float]) -> Iterator[Term]:
                 found |= dict.fromkeys((f"(abs({inside}) - ({inside}))", f"(abs({inside}) - (-({inside})))"))
             if node.head == "maximum":
                 found |= dict.fromkeys(attained(node))
-            if node.head == "@":
+            if node.head in {"@", "mean"}:
                 for a, b in halves(algebra.case, node):
                     if a != b:
                         found[f"(({a} @ {a})*({b} @ {b}) - ({a} @ {b})**2)"] = None
@@ -177,7 +177,18 @@ def summands(node: Node) -> list[Node]:
 
 
 def halves(case: Case, node: Node) -> Iterator[tuple[str, str]]:
-    """An inner product as pairs of vectors: v @ H @ g is that of v and H @ g, and of H @ v and g."""
+    """An inner product as pairs of vectors: v @ H @ g is that of v and H @ g, and of H @ v and g; mean(u*w) too."""
+    if node.head == "mean":
+        (inside,) = node.args
+        pair = (
+            ["one", unparse(inside)]
+            if inside.head == "name"
+            else [unparse(x) for x in inside.args if isinstance(x, Node)]
+        )
+        vectors = {"v", *(n for n, x in case.formal.names.items() if isinstance(x, Vector))}
+        if inside.head in {"name", "*"} and set(pair) <= vectors:
+            yield pair[0], pair[1]
+        return
     items = [unparse(item) if item.head == "name" else f"({unparse(item)})" for item in node.args]
     letters = {*case.operators, "B"}
     if any(item not in letters for item in items[1:-1]) or items[0] in letters:

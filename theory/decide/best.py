@@ -121,7 +121,9 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
     rest = enclosed(fails(None), sign) if portfolio.left() > half else None
     whole = asked
     ends = [x for x in (*at.values(), rest) if x is not None]
-    if -sign * math.inf in ends:
+    sizes = [x for x in at.values() if x is not None]
+    varying = len(set(sizes)) > 2 and len(sizes) == len(at) and all(map(math.isfinite, sizes))
+    if -sign * math.inf in ends and not varying:
         return none_serves(whole, name, direction, portfolio, seed)
     at = {size: x for size, x in at.items() if x is None or math.isfinite(x)}
     rest = None if rest is None or math.isinf(rest) else rest
@@ -305,7 +307,7 @@ def short_form(value: Fraction | float) -> str | None:
     for root in (1, 2, 3, 5, 6, 7):
         near = Fraction(value / math.sqrt(root)).limit_denominator(200)
         if abs(float(near) * math.sqrt(root) - value) < 2e-8 * (1 + abs(value)):
-            return str(near) if root == 1 else f"{near}*sqrt({root})"
+            return str(near) if root == 1 else f"{near}*sqrt({root})".removeprefix("1*")
     for bottom in (1, 2, 3, 4):
         for root in (2, 3, 5, 6, 7, 10, 13, 17):
             for top in range(-6 * bottom, 6 * bottom + 1):

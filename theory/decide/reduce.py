@@ -301,7 +301,8 @@ class Shape:
         for atom in case.formal.nonzero:
             products |= inner_products(Number.atom(atom), case.formal)
         for operator in (walk(kernel_parse(text), case.formal) for text in case.definite):
-            products |= inner_products(operator(Vector.base("one", operator.source)), case.formal)
+            for name in ("one", "y", "g") if operator.source == "batch" else ():
+                products |= inner_products(operator(Vector.base(name)), case.formal)
         if any(atom[0] == "max" for gap, _ in (case.goal, *case.given) for atom in case.formal.reach(gap)):
             raise Irreducible("a maximum over inputs of a form with an operator has no coordinates")
         names = {name for a, _, b in products for name in (a, b)}

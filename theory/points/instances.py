@@ -133,6 +133,10 @@ def draw(case: Case, size: int, count: int, rng: np.random.Generator, wide: int 
             data[name][round_rows] = 2 * np.eye(data[name].shape[1], dtype=int)
     for name in claim.numbers:
         data[name][round_rows], data[f"{name}'"][round_rows] = 2.0, NUMBERS.index(2)
+    if claim.eps == "positive":  # as if eps were nearly 0
+        far = np.flatnonzero(rng.random(count) < 0.04)
+        for name in (name for name in vectors if name == "y" or name.startswith("y_")):
+            data[name][far] = 1000 * data[name][far]
     return data
 
 

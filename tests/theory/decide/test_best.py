@@ -13,6 +13,7 @@ CONSTANTS = [
     ("m*(v @ v) <= c*(m - 1)*gamma**2/sigma**2*(g @ g)", (), "min c", "m/(m - 1)", 3),  # v = 0 at m = 2
 ]
 MORE = [
+    ("(one @ g)**2 <= c*(g @ g)", (), "min c", "m", 2),  # Cauchy and Schwarz with |1|^2 = m
     ("c*(one @ g)*(g @ yhat) <= m*(g @ g)", (), "max c", "2", 2),
     ("v @ v <= c*(g @ g)", ("abs(gamma) <= 2*sigma",), "min c", "4", 2),
 ]
@@ -35,6 +36,11 @@ def test_the_best_constant_is_exact_proved_attained_and_refuted_beyond(statement
 @pytest.mark.parametrize(("statement", "given", "best", "value", "start"), [CONSTANTS[0], *MORE])
 def test_further_constants_are_exact(statement, given, best, value, start):
     sharp(statement, given, best, value, start)
+
+
+def test_a_supremum_at_eps_to_0_is_exact_and_not_attained():
+    found = decide("yhat @ yhat <= c*m", ("eps > 0",), "rms-norm", best="min c", timeout=60, detail=False)
+    assert (found.best["value"], found.best["proved"], found.best["attained"]) == ("1", True, False)
 
 
 def test_a_supremum_that_is_not_attained_has_a_sequence():

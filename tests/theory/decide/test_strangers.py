@@ -313,6 +313,32 @@ ASKED += (
     ask("v @ y == 0", TRUE, norm="z = gamma*y/(one @ y)"),
     ask("v == gamma*(g - mean(g)*one)", TRUE, "y == one", norm="rms-norm"),
     ask("sigma > 0", TRUE),
+    ask("v == 0", TRUE, "psd(B)", "gamma != 0"),
+    ask("psd(H)", FALSE, "psd(B)"),
+    ask("psd(H)", TRUE, "psd(lam*H)", "lam > 0", **ONE),
+    ask("psd(H)", FALSE, "psd(lam*H)", "lam >= 0", **ONE),
+    ask("a @ (H @ H) @ a >= 0", TRUE, vectors=("a",)),
+    ask(
+        "(a @ H @ b)**2 <= (a @ H @ a)*(b @ H @ b)",
+        FALSE,
+        "a @ H @ a >= 0",
+        "b @ H @ b >= 0",
+        vectors=("a", "b"),
+    ),
+    ask("v == 0", TRUE, "g == lam*z", **ONE),
+    ask("v == 0", FALSE, "g == lam*z", "eps > 0", **ONE),
+    ask("B @ v == gamma**2/sigma**2*(H @ v)", TRUE, "g == 0"),
+    ask("a @ B @ a == gamma**2/sigma**2*(a @ H @ a)", FALSE, "g == 0", vectors=("a",)),
+    ask("iff(v @ v <= g @ g, gamma**2 <= sigma**2)", FALSE, "v @ v > 0"),
+    ask("iff(v @ v <= g @ g, gamma**2 <= sigma**2)", TRUE, "v @ v > 0", "one @ g == 0", "g @ yhat == 0"),
+    ask("lam + 1/lam >= 2", TRUE, "lam > 0", **ONE),
+    ask("lam + 1/lam >= 2", FALSE, "lam != 0", **ONE),
+    ask("sqrt(lam*eta) <= (lam + eta)/2", TRUE, "lam >= 0", "eta >= 0", **TWO),
+    ask("mean(a*b)**2 <= mean(a*a)*mean(b*b)", TRUE, vectors=("a", "b")),
+    ask("mean(a) <= norm(a)/sqrt(m)", TRUE, vectors=("a",)),
+    ask("yhat @ yhat <= 999999/1000000*m", FALSE, "eps > 0", norm="rms-norm"),
+    ask("sqrt(m) >= 141/100", TRUE),
+    ask("sqrt(m) >= 142/100", FALSE),
     ask("gamma**2/sigma > 0", TRUE, "gamma != 0"),
     ask("a @ dW <= norm(a)*norm(dW)", TRUE, vectors=("a in weights",)),
     ask("iff(v @ v == g @ g, one @ g == 0)", FALSE, "gamma == sigma"),
@@ -344,7 +370,15 @@ def test_a_conjecture_is_answered_rightly(asked):
         asked
         for asked in ASKED
         if asked.statement
-        in {"(3*m - 200)**2 >= 1", "(m - 45)*(m - 47) >= 0", "sigma > 0", "(g @ g)**(-1/2) > 0"}
+        in {
+            "(3*m - 200)**2 >= 1",
+            "(m - 45)*(m - 47) >= 0",
+            "sigma > 0",
+            "(g @ g)**(-1/2) > 0",
+            "lam + 1/lam >= 2",
+            "psd(H)",
+            "a @ (H @ H) @ a >= 0",
+        }
         or {"m**2 == 10"} & set(asked.given)
         or asked.norm == "z = y/sqrt(-(y @ y))"
     ],
