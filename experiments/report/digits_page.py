@@ -12,6 +12,7 @@ from bnverify.experiments.report.digits_case import DigitsCase, Snapshot
 from bnverify.experiments.report.numbers import number, percent
 from bnverify.experiments.report.plots import strips
 from bnverify.numerics.audit.report import LayerAudit, StatementRows
+from bnverify.numerics.audit.table.column import plain
 
 PRINTED, CORRECTED, IDENTITY = "thm-4.1:printed", "thm-4.1:corrected", "ext-eps.gradient:formula"
 FIRST, SECOND = "thm-4.2.1:printed", "thm-4.2.2:printed"
@@ -202,7 +203,7 @@ def section(case: DigitsCase) -> Section:
         "recipe": asdict(case.recipe),
         "parameters": case.parameters,
         "losses": list(case.losses),
-        "snapshots": [asdict(snapshot) for snapshot in case.snapshots],
+        "snapshots": [plain(snapshot) for snapshot in case.snapshots],
     }
     tables = tuple(_table(snapshot) for snapshot in case.snapshots)
     grouped = [_pictures(snapshot) for snapshot in case.snapshots]

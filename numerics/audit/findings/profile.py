@@ -16,6 +16,7 @@ from bnverify.numerics.audit.capture.names import modules_of
 from bnverify.numerics.audit.findings.graph import POINTWISE, SUMMING, Feed, Graph, feed, trunk_points
 from bnverify.numerics.audit.findings.watch import NormCall, Point, Watch, watching
 from bnverify.numerics.audit.passes import LossFn, fresh, run, setting, twice_differentiable
+from bnverify.numerics.audit.table.reductions import all_finite
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
@@ -169,11 +170,7 @@ def _after_backward(found: Profile, watch: Watch, model: nn.Module) -> None:
     for place, call in enumerate(found.calls):
         found.trained[place] = call.weight is not None and call.weight.requires_grad
     bad = next(
-        (
-            n
-            for n, p in model.named_parameters()
-            if p.grad is not None and not bool(torch.isfinite(p.grad).all())
-        ),
+        (n for n, p in model.named_parameters() if p.grad is not None and not all_finite(p.grad)),
         "",
     )
     if not found.infinite and (bad or not math.isfinite(found.loss)):
@@ -195,7 +192,7 @@ def _after_backward(found: Profile, watch: Watch, model: nn.Module) -> None:
 
 def _infinite_parameter(model: nn.Module, inputs: list[Tensor]) -> tuple[str, str]:
     for name, p in model.named_parameters():
-        if p.is_floating_point() and not bool(torch.isfinite(p.detach()).all()):
+        if p.is_floating_point() and not all_finite(p.detach()):
             return f"the parameter {name} holds NaN or infinite values", name.rpartition(".")[0]
     for name, b in model.named_buffers():
         if name.endswith(("running_mean", "running_var")) and not bool(torch.isfinite(b).all()):
