@@ -248,7 +248,9 @@ def _reproduce(
         if screened is None:
             print("the screen is not at its end; go on with the same command and --resume")
             return
-        print(screen.says(screened, thin.steps))
+        says = screen.says(screened, thin.steps)
+        print(says)
+        note = f"{note}; {says}" if note else says
         planned = plan(screened.depth, screened.init)
     outcomes = run(planned, "runs")
     for path, outcome in outcomes.items():

@@ -60,6 +60,8 @@ def test_a_preset_of_a_gpu_runs_from_end_to_end_on_a_cpu_and_goes_on_after_a_sto
     assert {row["statistic"] for row in json.loads((tmp_path / "out" / "rounding.json").read_text())} > {
         "sigma"
     }
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["note"].startswith("screen: no standard network leaves ln 10")
     drawn = {path.stem for path in (tmp_path / "out" / "figures").iterdir()}
     assert {"fig-1", "fig-3", "fig-4", "fig-10", "fig-11"} <= drawn
 
