@@ -77,7 +77,13 @@ def decide(
         )
     options.own_folder(out, "**/decision.json")
     if is_claim(what):
-        asked_too = {"given": given, "vector": vector, "number": number, "best": best, "out": out}
+        asked_too: dict[str, object] = {
+            "given": given,
+            "vector": vector,
+            "number": number,
+            "best": best,
+            "out": out,
+        }
         asked_too |= {"norm": norm != "batch-norm", "min-m": min_m != 2}
         if own := [f"--{name}" for name, value in asked_too.items() if value]:
             raise InputError(
