@@ -11,7 +11,7 @@ from bnverify.experiments.report import audit_words as words
 from bnverify.numerics.audit.report import LayerAudit
 from markupsafe import Markup
 
-WIDTH, UPPER, LOWER, LEFT, GAP = 640.0, 190.0, 70.0, 58.0, 34.0
+WIDTH, UPPER, LOWER, LEFT, GAP = 640.0, 190.0, 70.0, 80.0, 34.0
 SERIES = (
     ("gradient at the output, |dL/dz|", "printed"),
     ("gradient at the input, |dL̂/dy|", "corrected"),
@@ -66,7 +66,7 @@ def picture(layers: Sequence[LayerAudit]) -> Markup | None:
         parts.append("</g>")
     base = UPPER + GAP + LOWER
     parts.append(
-        f'<text x="0" y="{UPPER + GAP - 8:.0f}">share of the squared gradient that the layer removes, 0 to 100 %</text>'
+        f'<text x="0" y="{UPPER + GAP - 8:.0f}">share of the squared gradient removed, 0 to 100 %</text>'
     )
     parts.append(f'<path d="M0 {base:.0f}H{WIDTH:.0f}" stroke="var(--muted)"/>')
     for place, layer in enumerate(layers):
