@@ -11,7 +11,8 @@ from bnverify.theory.certify.unknowns import Irreducible
 from bnverify.theory.decide.conjecture import Conjecture, cases
 from bnverify.theory.decide.decision import Decision, item
 from bnverify.theory.decide.reduce import Shape
-from bnverify.theory.decide.settle import Settling, between, certified, proved, settle
+from bnverify.theory.decide.settle import Settling, certified, proved, settle
+from bnverify.theory.decide.sizes import between
 from bnverify.theory.decide.solvers import Portfolio
 from bnverify.theory.grammar import Node, parse, unparse
 from bnverify.theory.kernel import Refused, judge, walk

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cache
-from math import isqrt
 from typing import Any
 
 from bnverify.theory.decide.reduce import Coordinates, Frame
@@ -158,15 +157,3 @@ def point(case: Case, frame: Frame, model: dict[str, str], variant: int = 0) -> 
     if claim.eps == "positive":
         data["eps"] = written(at(frame.values[("number", "eps")]))
     return data
-
-
-def square(value: Fraction) -> Fraction | None:
-    """The rational root of a rational, where it has one."""
-    if value < 0:
-        return None
-    top, bottom = isqrt(value.numerator), isqrt(value.denominator)
-    return (
-        Fraction(top, bottom)
-        if top * top == value.numerator and bottom * bottom == value.denominator
-        else None
-    )

@@ -149,10 +149,10 @@ def mended(part: Part, found: Decision, correction: Part | None, portfolio: Port
 
 
 def same(statement: str, claim: kernel.Claim) -> bool:
-    """Whether two relations compare the same difference with 0 for every instance."""
+    """Whether two relations compare the same difference with 0 for every instance, or an equation says that they do."""
     one, other = parse(statement, logic=True), parse(claim.statement, logic=True)
     turned = {">=": "<=", ">": "<"}
-    if turned.get(one.head, one.head) != turned.get(other.head, other.head):
+    if other.head != "==" and turned.get(one.head, one.head) != turned.get(other.head, other.head):
         return False
     gaps = []
     for tree in (one, other):

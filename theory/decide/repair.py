@@ -18,12 +18,11 @@ from bnverify.theory.certify import proofs
 from bnverify.theory.decide.conjecture import Conjecture, cases
 from bnverify.theory.decide.decision import Decision, combined
 from bnverify.theory.decide.edits import at_orthogonal, edited
-from bnverify.theory.decide.looks import contradicted, missing_factor, rooms, slacks
+from bnverify.theory.decide.looks import Seen, contradicted, missing_factor, rooms, slacks
 from bnverify.theory.decide.settle import Settling, certified, find_example
 from bnverify.theory.decide.solvers import Portfolio
 from bnverify.theory.grammar import Node, names_in, parse, unparse
 from bnverify.theory.points import instances
-from bnverify.theory.points.replay import Floats
 
 from bnverify.base.errors import InputError
 
@@ -108,7 +107,7 @@ def says_nothing(statement: str) -> bool:
     return tree.head in {"<=", ">="} and low == Node("number", (0,)) and square
 
 
-def sharper(seen: list[Floats], one: str, other: str) -> bool:
+def sharper(seen: list[Seen], one: str, other: str) -> bool:
     """Whether an inequality leaves less room than another at every instance, and clearly less at some."""
     new, old = slacks(seen, one), slacks(seen, other)
     if new is None or old is None:
@@ -142,7 +141,7 @@ def attempt(candidate: Conjecture, portfolio: Portfolio, seed: int) -> Decision 
     return combined(candidate, found)
 
 
-def candidates(asked: Conjecture, seen: list[Floats]) -> Iterator[tuple[str, Conjecture]]:
+def candidates(asked: Conjecture, seen: list[Seen]) -> Iterator[tuple[str, Conjecture]]:
     """The printed family: changes of the formula, a factor solved for, a hypothesis, two of these."""
     tree = parse(asked.statement, logic=True)
 

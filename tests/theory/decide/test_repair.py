@@ -14,9 +14,16 @@ QUESTIONS = {
     # What the registry has in their place is another question, or a formula that no family of slips reaches.
     "blog-gd-bound": "a bound by another power under two hypotheses; a third true bound is found",
     "eq-10": "a claim about eigenvalues of symmetric matrices, with operators of its own",
-    "ext-": "questions of this project, answered by formulas with further terms",
     "eq-18 conclusion": "its correction is that of another line; Theorem 4.4's is found",
     "eq-21": "the same correction, as a form with a and b",
+    "lem-4.5": "that k W* is an optimum needs a bias and matched gamma and beta",
+    "obs-4.3": "an identity of the two losses",
+    "prose-4.2-taylor": "the term of another expansion",
+    "prose-C-scalar-multiple": "a positive multiple, of an equation of vectors",
+    "thm-4.4 X-moves-everything": "a maximum in which y moves too, with operators of its own",
+    "thm-C.1 X-moves-everything": "a maximum in which y moves too, with operators of its own",
+    "thm-C.1 separation": "the corrected statement has the other separation",
+    "ext-": "questions of this project, answered by formulas with further terms",
 }
 """Why the registry's own correction is not what the search finds, by the beginning of a reading's name."""
 
