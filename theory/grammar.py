@@ -198,6 +198,7 @@ class _Reader:
     def call(self, node: ast.Call, name: str, depth: int) -> Node:
         if name not in FUNCTIONS:
             meant = {"sum": "; a sum of entries is one @ u", "dot": "; an inner product is u @ w"}
+            meant |= {"iff": "; iff(a, b) joins two relations, at the top of a statement of decide"}
             raise self.refuse(
                 node, f"there is no function {name!r}{meant.get(name, '') or nearest(name, FUNCTIONS)}"
             )

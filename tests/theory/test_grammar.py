@@ -139,6 +139,7 @@ def test_names_are_replaced_by_trees_and_chains_stay_what_they_mean():
         ("v'*v <= 1", "u @ w"),
         ("dot(v, g) >= 0", "u @ w"),
         ("sum(v) == 0", "one @ u"),
+        ("iff(v == 0)", "joins two relations"),
         (r"\gamma > 0", "no LaTeX"),
     ],
 )

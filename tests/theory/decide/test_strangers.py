@@ -273,7 +273,7 @@ ASKED += (
     ask("norm(g - v) <= norm(g)", TRUE, "gamma == sigma"),
     ask("norm(g - v) <= norm(g)", FALSE, "gamma > 0"),
     ask("v @ v == 0", TRUE, "psd(B)"),
-    ask("B @ g == 0", FALSE, "psd(B)"),
+    ask("B @ g == 0", TRUE, "psd(B)"),
     ask("v @ B @ v <= 0", TRUE, "psd(-B)"),
     ask("v @ H @ v >= 0", FALSE, "psd(H - B)"),
     ask("v @ B @ v <= v @ H @ v", TRUE, "psd(H - B)"),
