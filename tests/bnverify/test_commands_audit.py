@@ -350,10 +350,10 @@ def test_a_contradicted_proof_is_exit_code_1(bnverify, file, monkeypatch):
     from bnverify.numerics.audit import passes
     from bnverify.numerics.audit.table import reductions
 
-    def off(spec, y, g, v):
+    def off(spec, y, g, v, *rest):
         return {
             key: value * 1.01 if key == "v.v" else value
-            for key, value in reductions.first_order(spec, y, g, v).items()
+            for key, value in reductions.first_order(spec, y, g, v, *rest).items()
         }
 
     monkeypatch.setattr(passes, "first_order", off)
