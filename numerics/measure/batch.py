@@ -275,8 +275,11 @@ class Batch(Room):
         return Interval(w.dot(K @ w), bound)
 
     def allowance(self, *parts: Measured) -> Tensor:
-        """The largest difference of the parts that rounding explains, (N,)."""
-        return self.unit * sum(part.error for part in parts)
+        """The largest difference of the parts that rounding explains, (N,).
+
+        The least normal number is added: an operation that underflows loses at most the unit roundoff of it.
+        """
+        return self.unit * sum(part.error for part in parts) + torch.finfo(self.cond.dtype).tiny
 
 
 def _scales_of(own: set[str], units: Sequence[str], given: Given) -> Lines:

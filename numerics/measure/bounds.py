@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-import torch
 from bnverify.numerics.measure.graph import Absent, Graph
 from bnverify.numerics.measure.raw import Linear, Vec, define, times
-from bnverify.numerics.measure.tape import SWEEP, Map, Tape, TapeRoom, Traced
+from bnverify.numerics.measure.tape import Ends, Map, Tape, TapeRoom, Traced
 from bnverify.numerics.measure.tolerance import Measured, MeasuredVector, exact, length
 from bnverify.theory.grammar import Node, names_in
 from bnverify.theory.room import walk
@@ -26,7 +25,6 @@ class Bounds:
     def __init__(self, graph: Graph, matched: bool) -> None:
         self.graph, self.matched = graph, matched
         self.like = graph._ones.new_ones(graph._ones.shape[0])
-        self._spends: dict[int, Any] = {}
 
     @cached_property
     def _scales(self) -> tuple[Tensor, Tensor]:
@@ -85,28 +83,21 @@ class Bounds:
         return outs[0].tape.record(joint, [(one, 1.0, (), 0) for one in outs])
 
     @cached_property
-    def _drift(self) -> Tensor | None:
-        """How far g can be from that at the exact z, where the place itself was computed."""
+    def _slack(self) -> Tensor:
+        """What rounding can have done to g, and how far it can be from that at the exact z, where the place itself was
+        computed."""
+        slack = self._scales[0] * (2 * self.graph.loss.depth + 1)
         if not self.graph.given.errors:
-            return None
-        return self._scales[1] * sum(self.found[f"z{unit}"].value.error for unit in self.graph.units)
-
-    def _spent(self, order: int) -> Any:
-        if order not in self._spends:
-            tape, _ = self._tape
-            self._spends[order] = SWEEP[order] * tape.spent(self._whole) + 2**order * self.graph.loss.depth
-        return self._spends[order]
+            return slack
+        return slack + self._scales[1] * sum(self.found[f"z{unit}"].value.error for unit in self.graph.units)
 
     @cached_property
-    def _back(self) -> list[Any]:
-        return self._tape[0].back(self._whole, self._scales[0])
+    def _back(self) -> Ends:
+        return self._tape[0].back(self._whole, self._scales[0], self._slack)
 
     def downstream(self, part: Any) -> MeasuredVector:
         """g, of which ``part`` takes the entries of one unit."""
-        scale, depth = self._scales[0], self.graph.loss.depth
-        error = scale * (2 * depth + 1)
-        error = error if self._drift is None else error + self._drift
-        return MeasuredVector(part(self.graph.g.detach()), scale, 0, error)
+        return MeasuredVector(part(self.graph.g.detach()), self._scales[0], 0, self._slack)
 
     def curved(self, u: MeasuredVector, image: Tensor) -> MeasuredVector:
         """H u, which autograd formed as ``image``."""
@@ -116,25 +107,21 @@ class Bounds:
         """The gradient of the composed loss in y, W or a number."""
         self.refuse_own(name)
         value = self.graph.gradient(name).detach()
-        index = self.found[name].index if name in self.found else -1
-        scale = torch.as_tensor(self._back[index] if index >= 0 else 0.0) + 0 * self.like
-        error = scale * self._spent(1)
-        if self._drift is not None and index >= 0:
-            error = error + self._tape[0].back(self._whole, self._drift)[index]
-        return (MeasuredVector if value.dim() == 2 else Measured)(value, scale, 0, error)
+        index, none = (self.found[name].index if name in self.found else -1), 0 * self.like
+        scale, error = (self._back[0][index], self._back[1][index]) if index >= 0 else (0.0, 0.0)
+        return (MeasuredVector if value.dim() == 2 else Measured)(value, scale + none, 0, error + none)
 
     def curve(self, of: str, along: str) -> Any:
         """u -> the change of the gradient in ``of`` as ``along`` moves along u."""
         tape, found = self._tape
-        moved, index, none = found[along], found[of].index, 0 * self.like
-        gain = torch.as_tensor(tape.back_moved(self._whole, moved, *self._scales)[index]) + none
-        drift = None if self._drift is None else tape.back_moved(self._whole, moved, self._drift, none)[index]
+        counted = 2.0 * self.graph.loss.depth + 1
+        gains, errors = tape.back_moved(self._whole, found[along], self._back, self._scales[1], counted)
+        index, none = found[of].index, 0 * self.like
+        gain, lost = gains[index] + none, 2 * errors[index] + none
 
         def action(u: MeasuredVector) -> MeasuredVector:
-            image = u.through(self.graph.curvature(of, along, u.value), gain, self._spent(2))
-            if drift is None:
-                return image
-            return MeasuredVector(image.value, image.scale, 0, image.error + drift * u.norm)
+            image = self.graph.curvature(of, along, u.value)
+            return MeasuredVector(image, gain * u.scale, 0, gain * u.error + lost * u.norm)
 
         return action
 
@@ -143,10 +130,12 @@ class Bounds:
         if moved not in {"z", "yhat"}:
             self.refuse_own(moved)
         found = self.graph.rate(inside, moved, None if along is None else along.value).detach()
-        scale, spent = self._speed(inside, moved)
-        speed = scale * (along.norm if along is not None else 1.0) + 0 * self.like
-        carried = scale * along.error if along is not None else 0.0
-        return (MeasuredVector if found.dim() == 2 else Measured)(found, speed, 0, speed * spent + carried)
+        scale, lost = self._speed(inside, moved)
+        size, carried = (1.0, 0.0) if along is None else (along.norm, scale * along.error)
+        none = 0 * self.like
+        return (MeasuredVector if found.dim() == 2 else Measured)(
+            found, scale * size + none, 0, lost * size + carried + none
+        )
 
     def refuse_own(self, moved: str) -> None:
         """A layer computes z from y, and what else a definition has does not move it."""
@@ -154,7 +143,7 @@ class Bounds:
             raise Absent(f"a layer of your own moves with y alone, not with {moved}")
 
     def _speed(self, inside: Node, moved: str) -> tuple[Any, Any]:
-        """How fast the expression can change with ``moved``, before anything cancels, and the roundings on the way."""
+        """How fast the expression can change with ``moved``, before anything cancels, and its rounding."""
         tape, graph, given = Tape(self.like), self.graph, self.graph.given
         names: dict[str, Any] = {
             name: tape.leaf(held.value, active=name == moved) if isinstance(held, Traced) else held
@@ -176,8 +165,9 @@ class Bounds:
         names["g"] = names["z"].through(self.downstream(lambda g: g), self._scales[1], 2 * graph.loss.depth)
         out = walk(inside, TapeRoom(tape, names))
         if out.index < 0:
-            return 0.0, 1.0
-        return tape.tangents(names[moved])[out.index], SWEEP[1] * tape.spent(out) + 4 * graph.loss.depth
+            return 0.0, 0.0
+        rates, errors = tape.tangents(names[moved])
+        return rates[out.index], 2 * errors[out.index]
 
 
 def _gain(rows: Any) -> tuple[Tensor, float]:

@@ -19,26 +19,38 @@ from bnverify.numerics.measure.tolerance import Measured, MeasuredVector, exact
 from bnverify.theory.room import Room
 from torch import Tensor
 
-SWEEP = (1, 4, 8)
-"""A sweep back adds at most two products and one sum for each operation; a second one goes over the first and back."""
+PASS = 3
+"""A pass over an operation adds at most two products and one sum to the roundings of its partial derivative."""
 
 
 @dataclass(frozen=True)
 class Partial:
-    """|d value / d parent| for an active parent, (N,), and by which factors it changes with the parents ``bends``."""
+    """|d value / d parent| for an active parent, (N,), and by which factors it changes with the parents ``bends``.
+
+    rounds: the relative roundings of the computed partial, and of a pass over it.
+    """
 
     parent: int
     size: Tensor | float
+    rounds: Tensor | float
     bends: tuple[tuple[int, Tensor | float], ...] = ()
+
+
+Ends = tuple[list[Any], list[Any]]
+"""For each entry, the magnitude that something is formed from, and what rounding can have done to it in units of u."""
 
 
 @dataclass
 class Tape:
-    """The operations of one walk, in order, and the relative roundings that each spends, (N,)."""
+    """The operations of one walk, in order.
+
+    The sweeps are running error analyses (Higham, section 3.3): what passes an operation is multiplied by the size of
+    its partial, and gains the roundings of that partial and of the pass. Errors are those of one pass; a second
+    derivative goes over each operation twice, and has twice as many.
+    """
 
     like: Tensor
     entries: list[tuple[Partial, ...]] = field(default_factory=list)
-    costs: list[Any] = field(default_factory=list)
 
     def leaf(self, value: Measured | MeasuredVector, active: bool = True) -> Traced:
         """A named value; what is not active does not move."""
@@ -47,62 +59,81 @@ class Tape:
     def record(
         self,
         value: Measured | MeasuredVector,
-        partials: Sequence[tuple[Traced, Tensor | float, Sequence[tuple[Traced, Tensor | float]], float]],
+        partials: Sequence[tuple[Traced, Tensor | float, Sequence[tuple[Traced, Tensor | float]], Any]],
         active: bool = False,
     ) -> Traced:
         """An operation: (parent, size of the partial, what bends it, relative roundings) for each parent."""
-        kept, total = [], 0.0
+        kept = []
         for parent, size, bends, cost in partials:
             if parent.index >= 0:
                 bent = tuple((other.index, factor) for other, factor in bends if other.index >= 0)
-                kept.append(Partial(parent.index, size, bent))
-                total = total + cost
+                kept.append(Partial(parent.index, size, cost + PASS, bent))
         if not kept and not active:
             return Traced(self, value, -1)
         self.entries.append(tuple(kept))
-        self.costs.append(total)
         return Traced(self, value, len(self.entries) - 1)
 
-    def spent(self, out: Traced) -> Any:
-        """The relative roundings of everything that ``out`` is made from."""
-        reached = {out.index}
-        for index in range(out.index, -1, -1):
-            if index in reached:
-                reached |= {p.parent for p in self.entries[index]}
-        return sum((self.costs[index] for index in reached if index >= 0), 0.0)
-
-    def tangents(self, moved: Traced, speed: Tensor | float = 1.0) -> list[Tensor | float]:
-        """How fast each entry can change, as ``moved`` moves with ``speed``."""
-        rates: list[Tensor | float] = []
+    def tangents(self, moved: Traced) -> Ends:
+        """How fast each entry can change, as ``moved`` moves with speed 1."""
+        rates: list[Any] = []
+        errors: list[Any] = []
         for index, partials in enumerate(self.entries):
-            rates.append(
-                speed if index == moved.index else sum((p.size * rates[p.parent] for p in partials), 0.0)
-            )
-        return rates
+            rate, error = (1.0 if index == moved.index else 0.0), 0.0
+            for p in partials if index != moved.index else ():
+                passed = p.size * rates[p.parent]
+                rate, error = rate + passed, error + p.size * errors[p.parent] + passed * p.rounds
+            rates.append(rate)
+            errors.append(error)
+        return rates, errors
 
-    def back(self, out: Traced, adjoint: Tensor) -> list[Tensor | float]:
-        """What the derivative of a loss in each entry is formed from, where ``adjoint`` bounds that in ``out``."""
-        found: list[Tensor | float] = [0.0] * len(self.entries)
+    def back(self, out: Traced, adjoint: Tensor, error: Tensor) -> Ends:
+        """What the derivative of a loss in each entry is formed from, given that in ``out`` with its error."""
+        found: list[Any] = [0.0] * len(self.entries)
+        errors: list[Any] = [0.0] * len(self.entries)
         if out.index >= 0:
-            found[out.index] = adjoint
+            found[out.index], errors[out.index] = adjoint, error
         for index in range(len(self.entries) - 1, -1, -1):
+            if isinstance(found[index], float):  # nothing has reached it
+                continue
             for p in self.entries[index]:
-                found[p.parent] = found[p.parent] + found[index] * p.size
-        return found
+                passed = found[index] * p.size
+                _add(found, errors, p.parent, passed, errors[index] * p.size + passed * p.rounds)
+        return found, errors
 
-    def back_moved(
-        self, out: Traced, moved: Traced, adjoint: Tensor, curvature: Tensor
-    ) -> list[Tensor | float]:
-        """What the change of those derivatives is formed from, as ``moved`` moves along a unit vector."""
-        rates, first = self.tangents(moved), self.back(out, adjoint)
-        found: list[Tensor | float] = [0.0] * len(self.entries)
+    def back_moved(self, out: Traced, moved: Traced, first: Ends, curvature: Tensor, counted: float) -> Ends:
+        """What the change of those derivatives is formed from, as ``moved`` moves along a unit vector.
+
+        first: what `back` found. curvature: how much the adjoint in ``out`` changes for a change of ``out``, with
+        ``counted`` roundings in a pass.
+        """
+        (rates, slips), (before, slack) = self.tangents(moved), first
+        found: list[Any] = [0.0] * len(self.entries)
+        errors: list[Any] = [0.0] * len(self.entries)
         if out.index >= 0:
             found[out.index] = curvature * rates[out.index]
+            errors[out.index] = curvature * (slips[out.index] + counted * rates[out.index])
         for index in range(len(self.entries) - 1, -1, -1):
             for p in self.entries[index]:
-                bend: Any = sum((factor * rates[other] for other, factor in p.bends), 0.0)
-                found[p.parent] = found[p.parent] + found[index] * p.size + first[index] * bend
-        return found
+                if not isinstance(found[index], float):
+                    passed = found[index] * p.size
+                    _add(found, errors, p.parent, passed, errors[index] * p.size + passed * p.rounds)
+                for other, factor in p.bends:
+                    if isinstance(rates[other], float) and not rates[other]:
+                        continue
+                    # The second derivative of a root is its cube, which has lost three times as much: in two passes.
+                    bent, slip = before[index] * factor, slips[other] + rates[other] * (1.5 * p.rounds)
+                    lost = bent * slip + slack[index] * factor * rates[other]
+                    _add(found, errors, p.parent, bent * rates[other], lost)
+        return found, errors
+
+
+def _add(found: list[Any], errors: list[Any], place: int, more: Any, error: Any) -> None:
+    """One more part of a sum, which is rounded once in a pass; the first part is no sum."""
+    if isinstance(found[place], float):
+        found[place], errors[place] = more, error
+        return
+    found[place] = found[place] + more
+    errors[place] = errors[place] + error + found[place]
 
 
 def size_of(value: Measured | MeasuredVector) -> Tensor:

@@ -121,6 +121,13 @@ def test_a_constant_off_by_one_millionth_is_seen_wherever_the_true_one_holds(los
     assert bool((false.codes[holds] == Finding.VIOLATED).all())
 
 
+def test_a_float32_batch_still_decides_the_corrected_theorem() -> None:
+    q = draw(Kind(), "linear", 3, 1, 0).batch(slice(0, 256), torch.device("cpu"), torch.float32)
+    codes = observe(parse(thm_4_1.CORRECTED), q, (), True).codes
+    assert int((codes == Finding.HOLDS).sum()) > 30
+    assert not (codes == Finding.VIOLATED).any()
+
+
 def test_a_strict_and_a_weak_inequality_differ_in_nothing_a_float_can_see() -> None:
     q = batch()
     for relation in ("<=", "<"):

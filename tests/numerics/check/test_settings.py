@@ -51,6 +51,13 @@ def test_what_is_assumed_of_h_chooses_the_loss(name: str, loss: str) -> None:
     assert {kind_of(claim, one)[0].losses for one in assuming} == {(loss,)}  # type: ignore[union-attr]
 
 
+def test_what_underflows_contradicts_nothing() -> None:
+    """Among these batches are two whose sides are no normal numbers of float32."""
+    names = ["ext-lp.gradient", "ext-weight-fixed-X.scale-invariance-eps"]
+    found = check_claims(names, trials=560, seed=7, dtype=torch.float32)
+    assert not any(claim.contradiction for claim in found)
+
+
 @pytest.fixture(scope="module")
 def numbers() -> Batch:
     drawn = draw(Kind(norm="z = y"), "linear", 3, 5, 0, 40)
