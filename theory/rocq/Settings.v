@@ -210,14 +210,17 @@ Ltac root_m :=
     assert (E : sqrt m ^ 2 = m) by (apply pow2_sqrt; lra); assert (0 < sqrt m) by (apply sqrt_lt_R0; lra);
     set (r := sqrt m) in *; clearbody r; rewrite <- E in *; clear E end.
 Ltac close := reduce; root_m; name_products; repeat match goal with q := _ @ _ |- _ => clearbody q end; field; nonzero.
-(** Where a goal speaks of v and B, first with v left closed: all that is used of it is what it is orthogonal to. *)
+(** What both sides say of B is first tried with B left closed; of v and B, with v left closed: all that is used of it is what it is
+    orthogonal to. *)
 Ltac settle :=
   lazymatch goal with
   | |- _ == _ => let e := fresh "e" in apply dot_all_eqv; intros e
   | _ => idtac
   end;
   first
-  [ lazymatch goal with V : forall u, ?v @ u = _, W : forall u w, u @ ?B w = _ |- _ =>
+  [ lazymatch goal with W : forall u w, u @ ?B w = _ |- ?l = ?r =>
+      lazymatch l with context [B] => lazymatch r with context [B] => clear W; close end end end
+  | lazymatch goal with V : forall u, ?v @ u = _, W : forall u w, u @ ?B w = _ |- _ =>
       lazymatch goal with |- context [B] => lazymatch goal with |- context [v] => clear V; close end end end
   | close ].
 
