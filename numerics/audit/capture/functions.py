@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -186,6 +185,3 @@ class FunctionCalls(Watching):
             return self.offered(found)
         output = func(*args, **kwargs)
         return output if self.other is None else self.other(func, args, kwargs, output)
-
-
-_HERE, _TORCH = str(Path(__file__).parents[1]), str(Path(torch.__file__).parent)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from bnverify.numerics.audit.capture.names import modules_of
 from bnverify.numerics.audit.findings.graph import POINTWISE, SUMMING, Feed, Graph, feed, trunk_points
 from bnverify.numerics.audit.findings.watch import NormCall, Point, Watch, watching
 from bnverify.numerics.audit.passes import LossFn, fresh, run, setting, twice_differentiable
+from bnverify.numerics.audit.subject import Subject
 from bnverify.numerics.audit.table.reductions import all_finite
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
@@ -100,7 +100,7 @@ def profile(
     found.inputs = [t.detach() for t in _tensors(inputs)]
     found.infinite, found.infinite_at = _infinite_parameter(model, found.inputs)
     names = {id(p): name for name, p in (owner or model).named_parameters()}
-    others = _others(model, loss_fn)
+    others = Subject(model, loss_fn, inputs, targets).others
     with setting(model, mode, others=list(others.values())), watching(model, others) as watch:
         try:
             loss = _loss(model, loss_fn, inputs, targets)
@@ -142,12 +142,6 @@ def profile(
     if _keeps_statistics(found.calls, model):
         _evaluate(found, model, loss_fn, inputs, targets)
     return found
-
-
-def _others(model: nn.Module, loss_fn: LossFn | None) -> dict[str, nn.Module]:
-    """Modules that the loss holds and the model does not."""
-    own = set(map(id, model.modules()))
-    return {name: module for name, module in modules_of(loss_fn) if id(module) not in own}
 
 
 def _loss(model: nn.Module, loss_fn: LossFn | None, inputs: Any, targets: Any) -> Tensor:
@@ -225,7 +219,7 @@ def _keeps_statistics(calls: list[NormCall], model: nn.Module) -> bool:
 
 def _evaluate(found: Profile, model: nn.Module, loss_fn: LossFn | None, inputs: Any, targets: Any) -> None:
     """The layers' own statistics where the model is used as in eval mode."""
-    others = _others(model, loss_fn)
+    others = Subject(model, loss_fn, inputs, targets).others
     with setting(model, "eval", others=list(others.values())):
         for module in model.modules():
             module.training = False
