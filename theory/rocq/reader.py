@@ -61,6 +61,8 @@ def read(name: str, text: str) -> Theorem:
         Unread: it is written in other notations.
     """
     text = " ".join(text.split())
+    if not text:
+        raise Unread(f"no theorem {name}")
     denied = text.startswith("~")
     if denied:
         text = text[1:].strip()
