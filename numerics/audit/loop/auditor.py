@@ -117,6 +117,8 @@ class Auditor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None and self.count == 0:
+            self._fail(InputError("no step was told; call auditor.step(loss) after optimizer.step()"))
         self.stop()
 
     def start(self) -> None:

@@ -175,6 +175,12 @@ def test_a_step_without_a_backward_pass_is_told_once_and_the_training_goes_on(ca
     assert not any(module._forward_hooks for module in item.model.modules())
 
 
+def test_a_training_that_never_calls_step_is_told_how(case: Any) -> None:
+    item = case("vgg")
+    with pytest.warns(UserWarning, match=r"call auditor\.step\(loss\)"), Auditor(item.model):
+        item.loss_fn(item.model(item.inputs), item.targets).backward()
+
+
 def test_a_step_outside_of_with_is_told_and_no_more(case: Any) -> None:
     auditor = Auditor(case("vgg").model)
     with pytest.warns(UserWarning, match="outside of"):
