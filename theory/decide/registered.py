@@ -154,15 +154,12 @@ def same(statement: str, claim: kernel.Claim) -> bool:
     turned = {">=": "<=", ">": "<"}
     if other.head != "==" and turned.get(one.head, one.head) != turned.get(other.head, other.head):
         return False
-    gaps = []
-    for tree in (one, other):
-        low, high = map(unparse, tree.args[:: -1 if tree.head in turned else 1])
-        gaps.append(f"({high}) - ({low})" if high != "0" else f"-({low})")
     try:
-        case = build(replace(claim, statement=" == ".join(gaps), hypotheses=(), example=None))
-    except InputError:
+        formal = build(replace(claim, hypotheses=(), example=None)).formal
+        first, second = (formal.gap(text)[0] for text in (statement, claim.statement))
+    except (InputError, Refused):
         return False
-    return case.formal.is_zero(case.goal[0])
+    return type(first) is type(second) and formal.is_zero(first - second)
 
 
 def repaired(part: Part, portfolio: Portfolio, seed: int = 0) -> Repair | None:

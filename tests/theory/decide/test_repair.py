@@ -69,6 +69,7 @@ def test_two_relations_are_the_same_if_they_compare_the_same_difference():
     assert same(f"{bound} >= v @ v", claim)
     assert not same(f"v @ v < {bound}", claim)
     assert not same(f"v @ v <= 2*{bound}", claim)
+    assert not same("v == 0", claim)
 
 
 # v = gamma/sigma p and |p|^2 = |g|^2 - (1.g)^2/m - (g.yhat)^2/m: what is left out is what must be found.
