@@ -279,7 +279,10 @@ class Batch(Room):
 
         The least normal number is added: an operation that underflows loses at most the unit roundoff of it.
         """
-        return self.unit * sum(part.error for part in parts) + torch.finfo(self.cond.dtype).tiny
+        return (
+            self.unit * sum((part.error for part in parts), torch.zeros_like(self.cond))
+            + torch.finfo(self.cond.dtype).tiny
+        )
 
 
 def _scales_of(own: set[str], units: Sequence[str], given: Given) -> Lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -35,10 +36,9 @@ class Bounds:
     def held(self, name: str) -> Any:
         """A vector or number that was given, with the error that it brings."""
         t = self.graph.raw(name).detach()
+        made = MeasuredVector(t, length(t), 0.0) if t.dim() == 2 else Measured(t, t.abs(), 0.0)
         error = self.graph.given.errors.get(name)
-        if t.dim() == 2:
-            return MeasuredVector(t, length(t), 0.0, error)
-        return Measured(t, t.abs(), 0.0, error)
+        return made if error is None else replace(made, error=error)
 
     def map(self, name: str) -> Linear:
         """An operator that was given, or its transpose: T of X, A_T of A."""

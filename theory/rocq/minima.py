@@ -30,7 +30,9 @@ def sentence(name: str, reading: str, bias: bool) -> str:
     """
     claim = registry()[name]
     found = [
-        item for item in (*claim.readings, claim.corrected) if getattr(item, "slug", "corrected") == reading
+        item
+        for item in (*claim.readings, claim.corrected)
+        if item is not None and getattr(item, "slug", "corrected") == reading
     ]
     if not found:
         raise Outside(f"{name} has no reading {reading}")

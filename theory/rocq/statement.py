@@ -370,7 +370,7 @@ def sorts_of(found: Statement) -> dict[str, Sort]:
     extra = declared(found.vectors, found.numbers, found.operators)
     if norm is None:
         used = frozenset().union(*(names_in(tree) for _, tree in lines(setting.text))) - {"W"}
-        used = {name for name in used if name.partition("_")[0] not in FIXED}
+        used = frozenset(name for name in used if name.partition("_")[0] not in FIXED)
         free = {
             kind: tuple(
                 name for names, sort in setting.groups() if sort == kind for name in names if name in used
