@@ -35,6 +35,8 @@ LONG = {
     "bnverify mutants": "mutants of every theorem are judged",
     "bnverify reproduce --preset quick": "trains networks for a quarter of an hour",
     "bnverify reproduce --preset linear": "trains networks for half an hour",
+    "bnverify reproduce --preset h100 --device cpu --data digits --set width=0.125 --set size=16 --set steps=20"
+    " --set checkpoints=3 --set layers=6 --set samples=100": "81 runs; test_dry_run.py goes on with them",
 }
 AFTER_TRAINING = {"bnverify judge runs/linear", "bnverify figures runs/quick"}
 """Commands on what the two lines before have trained; tests/bnverify runs them on stored runs."""
@@ -104,7 +106,7 @@ def test_a_command_ends_as_documented(line: str, folder: Path) -> None:
     assert said.strip()
 
 
-@pytest.mark.slow  # LONG says why; the first two are stopped after some seconds, as their budget allows
+@pytest.mark.slow  # LONG says why; reproductions are stopped after some seconds, as their budget allows
 @pytest.mark.parametrize("line", LONG)
 def test_a_long_command_ends_as_documented(line: str, folder: Path) -> None:
     assert line in SPANS
