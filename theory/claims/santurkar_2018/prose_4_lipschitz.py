@@ -62,7 +62,7 @@ CLAIMS = (
             assumptions=("|gamma| <= sigma",),
         ),
         assumptions=("|gamma| <= sigma",),
-        why="needs |gamma| <= sigma; with gamma > sigma the gradient can grow",
+        why="needs |gamma| <= sigma; with |gamma| > sigma the gradient can grow",
         remarks=("As a constant over all y it is infinite at eps = 0: v grows like 1/sigma.",),
     ),
     Claim(
