@@ -81,6 +81,10 @@ def _small(limit: int = 6) -> st.SearchStrategy[float]:
     return st.integers(-limit, limit).map(float)
 
 
+def _quarters(limit: int = 6) -> st.SearchStrategy[float]:
+    return _small(limit) | st.integers(-4 * limit, 4 * limit).map(lambda number: number / 4)
+
+
 @st.composite
 def losses(
     draw: Any, m: int, definite: bool = False
@@ -128,7 +132,7 @@ def batches(
     scale = {"large": 2.0**20, "small": 2.0**-20}.get(where, 1.0)
     y, g = [scale * one for one in y], tuple(scale * one for one in g)
     free = tuple((name, tuple(draw(st.lists(_small(), min_size=size, max_size=size)))) for name in vectors)
-    return Drawn(tuple(y), g, H, gamma, beta, eps, free, tuple((name, draw(_small())) for name in numbers))
+    return Drawn(tuple(y), g, H, gamma, beta, eps, free, tuple((name, draw(_quarters())) for name in numbers))
 
 
 def layers(
@@ -412,6 +416,8 @@ def _report(
     relation, layer = sides(tree, room), subject.layer
     known = f" ({layer.name}, eps = {layer.eps:g})" if layer is not None and layer.lines else ""
     pair: tuple[Tensor, ...] = (relation.low.value, relation.ceiling.value)
+    if tree.head in (">=", ">"):
+        pair = pair[::-1]
     if tree.head == "==" and isinstance(both := walk(tree, room), tuple):
         pair = tuple(getattr(side, "value", value) for side, value in zip(both, pair, strict=True))
     curved = any(any(row) for row in drawn.H)

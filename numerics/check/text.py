@@ -156,7 +156,8 @@ def _add(found: Answer, room: Batch, loss: str) -> None:
         gap = torch.where(bad, gap, -1.0)
         row = int(gap.argmax())
         if found.worst is None or float(gap[row]) > found.worst[0]:
-            ends = [float(torch.broadcast_to(side, gap.shape)[row]) for side in (low, high)]
+            as_typed = (high, low) if found.asked.tree.head in (">=", ">") else (low, high)
+            ends = [float(torch.broadcast_to(side, gap.shape)[row]) for side in as_typed]
             found.worst = (float(gap[row]), room.size[1], ends[0], ends[1], loss)
 
 
@@ -262,7 +263,7 @@ def in_words(found: Answer) -> list[str]:
         )
     if counts["error"]:
         said.append(
-            f"{counts['error']:,} batches gave no number, where something is divided by zero, and do not count"
+            f"{counts['error']:,} batches gave no number, where something is divided by zero or a root taken of less than 0, and do not count"
         )
     if counts["outside_assumptions"]:
         said.append(

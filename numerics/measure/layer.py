@@ -42,7 +42,10 @@ class Own:
     lines: tuple[tuple[str, Node], ...] = field(default=())
 
 
-def _eps(layer: nn.Module) -> Iterator[float]:
+def _eps(layer: nn.Module, dtype: torch.dtype) -> Iterator[float]:
+    if isinstance(layer, nn.RMSNorm) and layer.eps is None:
+        yield torch.finfo(dtype).eps  # as PyTorch takes it
+        return
     for value in vars(layer).values():
         if isinstance(value, float) and 0 <= value < 1:
             yield value
@@ -168,7 +171,7 @@ def own(layer: nn.Module, like: str | None = None) -> Own:
     for name in [like] if like else CANDIDATES[along]:
         known = normalisation(name)
         parts = tuple(lines(known.text))
-        for eps in dict.fromkeys(_eps(layer)):
+        for eps in dict.fromkeys(_eps(layer, dtype)):
             yhat = _yhat(parts, y, eps)
             scale, shift, residual = _fit(yhat, z, 0 if along == "features" else 1)
             if residual < best.residual:

@@ -294,3 +294,20 @@ def test_a_corner_that_is_none_is_named() -> None:
 
     with pytest.raises(InputError, match="there is no corner"):
         drawn()
+
+
+def test_the_eps_of_an_rms_norm_without_one_is_that_of_pytorch() -> None:
+    assert_holds("v == 1/s*(D @ g - (yhat @ D @ g)/m*yhat)", norm=nn.RMSNorm(5))
+    with pytest.raises(AssertionError, match=r"eps = 2\.22045e-16"):
+        assert_holds("yhat @ yhat == m", norm=nn.RMSNorm(5))
+
+
+@pytest.mark.parametrize(("statement", "left"), [("m >= 3", "2"), ("3 <= m", "3")])
+def test_both_sides_are_shown_as_they_are_typed(statement: str, left: str) -> None:
+    with pytest.raises(AssertionError, match=rf"left side +{left}\n"):
+        assert_holds(statement)
+
+
+def test_free_numbers_are_not_whole_alone() -> None:
+    with pytest.raises(AssertionError, match=r"lam = 0\.\d+"):
+        assert_holds("lam**2 >= lam", numbers=["lam"])

@@ -102,7 +102,12 @@ def test_bad_input_is_one_line_that_points_at_the_place(args: tuple[str, ...], s
 
 def test_batches_that_give_no_number_are_said() -> None:
     done = checked("(v @ v)/(v @ v) == 1")
-    assert "batches gave no number, where something is divided by zero, and do not count" in done.output
+    assert "batches gave no number, where something is divided by zero or a root taken of" in done.output
+
+
+def test_the_worst_batch_is_shown_as_the_statement_is_typed() -> None:
+    assert "left -" in checked("gamma > 0").output
+    assert "right -" in checked("0 < gamma").output
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
