@@ -263,7 +263,8 @@ def in_words(found: Answer) -> list[str]:
         )
     if counts["error"]:
         said.append(
-            f"{counts['error']:,} batches gave no number, where something is divided by zero or a root taken of less than 0, and do not count"
+            f"{counts['error']:,} batches gave no number, where something is divided by zero or a root taken of "
+            "less than 0, and do not count"
         )
     if counts["outside_assumptions"]:
         said.append(
