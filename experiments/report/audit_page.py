@@ -188,6 +188,8 @@ def summary(report: AuditReport) -> list[str]:
         lines.append(
             f"⟨g, ŷ⟩ ≥ 0 in {words.percent(share)} of the rows with statistics of their own{rest}, "
             f"and in all rows of {everywhere} of {_counted(len(normalising), 'layer')}."
+            if positive + negative
+            else f"⟨g, ŷ⟩ has a sign beyond rounding in no row{rest}."
         )
     curved = [layer.second for layer in normalising if layer.second is not None]
     if curved:

@@ -63,7 +63,8 @@ def lines(findings: Sequence[Fault], looked_at: str, width: int = 100, limit: in
         block.append(body(item))
         room -= cost
     told = [line for block in shown for line in block]
-    return [*told, _tail(findings[0], len(findings) - len(shown))]
+    brief = next((item for item, block in zip(findings, shown, strict=False) if len(block) == 1), findings[0])
+    return [*told, _tail(brief, len(findings) - len(shown))]
 
 
 def _tail(first: Fault, more: int) -> str:
