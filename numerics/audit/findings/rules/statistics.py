@@ -110,15 +110,15 @@ def stale_statistics(profile: Profile) -> Iterator[Fault]:
         head, layers = merged(hits)
         never = " (they were never updated)" if _updates(head.call) == 0 else ""
         text = (
-            f"{head.call.title}: the running statistics are a divergence of {head.value:.2g} from those of this batch{never}"
-            f"{several(layers)}"
+            f"{head.call.title}: the running statistics are a divergence of {head.value:.2g} from those of this "
+            f"batch{never}{several(layers)}"
         )
         yield found("stale-statistics", head.call, head.value, text, layers=layers)
     elif partly:
         head, layers = merged(partly)
         text = (
-            f"{head.call.title}: the running statistics of {named(head.channels, 0)[0]} are a divergence of up to {head.value:.2g} "
-            f"from those of this batch{several(layers)}"
+            f"{head.call.title}: the running statistics of {named(head.channels, 0)[0]} are a divergence of up to "
+            f"{head.value:.2g} from those of this batch{several(layers)}"
         )
         yield found(
             "stale-statistics",
