@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bnverify.base.errors import InputError
 from bnverify.commands.theory import _stored, completed
+
+if TYPE_CHECKING:
+    from bnverify.theory.store import Stored
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +29,7 @@ def cite(
     py: Annotated[bool, typer.Option("--py", help="The counterexample as a script of SymPy alone.")] = False,
 ) -> None:
     """What a review needs: LaTeX of the erratum, BibTeX of the paper and of us, a stand-alone script."""
+    from datetime import date
     from importlib.metadata import version
 
     from bnverify.theory.writing.cite import bibtex, erratum
@@ -33,28 +38,46 @@ def cite(
     every = not (tex or bib or py)
     parts = [erratum(entry) for entry in entries] if tex or every else []
     if bib or every:
-        parts.append(bibtex([entry.item for entry in entries], version("bnverify")))
-    scripts = {entry.id: script_of(entry.id) for entry in entries} if py or every else {}
-    for name, script in scripts.items():
-        if script:
-            parts.append(script)
-        elif py:
-            raise InputError(
-                f"{name} has no counterexample that a script can show; `bnverify show {name}` has its proof"
-            )
+        parts.append(bibtex([entry.item for entry in entries], version("bnverify"), date.today().year))
+    scripts = {entry.id: script_of(entry) for entry in entries} if py or every else {}
+    missing = [why_no_script(entry) for entry in entries if py and not scripts[entry.id]]
+    parts += filter(None, scripts.values())
+    if missing and not parts:
+        raise InputError("; ".join(missing))
     print("\n\n".join(parts))
+    for why in missing:
+        print(f"bnverify: {why}", file=sys.stderr)
 
 
-def script_of(name: str) -> str | None:
-    """The script of the first refuted reading that can be written as one."""
+def script_of(entry: Stored) -> str | None:
+    """The script of the counterexample that the erratum prints, or else of the first that can be written as one."""
     from bnverify.theory.normalisations import NORMALISATIONS
-    from bnverify.theory.registry import registry
+    from bnverify.theory.writing.cite import refuting
     from bnverify.theory.writing.script import exact_script, scriptable
 
-    claim = registry()[name]
-    for reading in claim.readings:
+    claim, place = entry.claim, refuting(entry.item, entry.detail)
+    if claim.measured or place is None:
+        return None
+    for reading in (claim.readings[place], *claim.readings):
         text = reading.says
         point = reading.refutation.smallest if reading.refutation is not None else None
         if reading.norm == "batch-norm" and point is not None and not point.extra and scriptable(text):
-            return exact_script(f"{claim.id}: {claim.title}", NORMALISATIONS["batch-norm"].text, text, point)
+            given = [hypothesis.says for hypothesis in reading.hypotheses]
+            layer = NORMALISATIONS["batch-norm"].text
+            return exact_script(f"{claim.id}: {claim.title}", layer, text, point, given)
     return None
+
+
+def why_no_script(entry: Stored) -> str:
+    """A sentence for a claim without a script, with what to use instead."""
+    from bnverify.theory.writing.cite import refuting
+
+    name = entry.id
+    if entry.claim.measured:
+        return f"{name} is measured, so no script settles it; `bnverify show {name}` has its figures"
+    if refuting(entry.item, entry.detail) is None:
+        return f"{name} has no counterexample; `bnverify cite {name} --tex` has what is proved of it"
+    return (
+        f"the counterexample to {name} is of more than one batch through BatchNorm, which a script does not write; "
+        f"`bnverify cite {name} --tex` prints it, `bnverify prove {name}` checks it"
+    )

@@ -18,20 +18,27 @@ from bnverify.commands.cite import script_of
 from bnverify.commands.theory import _stored
 
 
-@pytest.mark.parametrize("name", ["thm-4.1", "thm-4.2.2", "ext-eps.thm-4.1-printed"])
+@pytest.mark.parametrize("name", ["thm-4.1", "thm-4.2.2", "thm-4.4", "thm-C.1"])
 def test_a_script_shows_the_counterexample_with_sympy_alone(name: str) -> None:
-    script = script_of(name)
+    script = script_of(_stored([name])[0])
     assert script is not None
     assert "bnverify" not in script
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
     )
-    assert "holds: False" in done.stdout
+    said = dict(line.rsplit(maxsplit=1) for line in done.stdout.splitlines() if "holds" in line)
+    assert said.pop("holds:") == "False"
+    assert set(said.values()) <= {"True"}
+    if name == "thm-4.4":
+        assert re.search(r"left +0\nright +-2\n", done.stdout)
+    if name == "thm-C.1":
+        assert re.search(r"left +0\nright +36 - 81\*sqrt\(2\)/2\n", done.stdout)
 
 
 def test_what_needs_more_than_a_batch_has_no_script() -> None:
-    assert not scriptable("max((T @ v) @ (T @ v), norm(X) <= lam) <= lam**2*(v @ v)")
-    assert script_of("thm-4.4") is None
+    assert not scriptable("at(dW @ dW, X, K) <= lam**2*(v @ v)")
+    assert scriptable("max((T @ v) @ (T @ v), norm(X) <= lam) <= lam**2*(v @ v)")
+    assert script_of(_stored(["lem-4.5"])[0]) is None
 
 
 ENTRIES = _stored(list(registry()))
@@ -107,11 +114,43 @@ def test_the_command_gives_latex_bibtex_and_a_script(bnverify) -> None:  # type:
     assert r"\paragraph{" in text
     assert "@inproceedings{santurkar2018how" in text
     assert "import sympy" in text
-    assert bnverify("cite", "fact-C.1", "--py").exit_code == 2
+    assert "\n@inproceedings" in text
+
+
+def test_a_missing_script_is_explained_and_hides_no_other(bnverify) -> None:  # type: ignore[no-untyped-def]
+    for name, why in {"fact-C.1": "no counterexample", "lem-4.5": "--tex", "fig-4a": "is measured"}.items():
+        done = bnverify("cite", name, "--py")
+        assert done.exit_code == 2
+        assert why in done.stderr
+        assert "proof" not in done.stderr
+    done = bnverify("cite", "thm-4.1", "lem-4.5", "--py")
+    assert done.exit_code == 0
+    assert "import sympy" in done.stdout
+    assert "lem-4.5" in done.stderr
+
+
+def test_an_erratum_defines_batch_norm_and_what_its_statement_names() -> None:
+    for name in ("lem-4.5", "blog-lem-4.5", "obs-4.3.minima", "obs-4.3.activations"):
+        assert r"\hat{y} = \frac{y - \mu\mathbf{1}}{s}" in ERRATA[name], name
+    for letter in (r"$\nabla^{2}_{W}\mathcal{L}$ is", "$u$", "$W_{0}$", "is the $W^*$ of the paper"):
+        assert letter in ERRATA["lem-4.5"].partition("Here $y")[2]
+    assert not [name for name, text in ERRATA.items() if r"\[ z = y. \]" in text]
+
+
+def test_the_counterexample_to_c1_refutes_the_statement_that_is_not_strict_too() -> None:
+    text = ERRATA["thm-C.1"]
+    assert r"even with $\le$ for $<$" in text
+    assert r"the right side at most $36 - 81\sqrt{2}/2$" in text
+    assert all(
+        number in text for number in ("H = ", r"\lambda = 1", r"$\gamma \ne 0$", r"XX^\top = \lambda^2 I")
+    )
+    assert "In steps" not in text
+    assert r"\tag{thm-4.4}" not in text
+    assert not [name for name, said in ERRATA.items() if said.count(r"\tag{fact-C.2}") > 1]
 
 
 def test_several_ids_give_an_entry_each_and_the_paper_once(bnverify) -> None:  # type: ignore[no-untyped-def]
     text = bnverify("cite", "4.1", "thm-4.4", "--bib").stdout
     assert text.count("@inproceedings") == 1
-    assert re.findall(r"@software\{(.*),", text) == ["bnverify-thm-4.1", "bnverify-thm-4.4"]
+    assert re.findall(r"@misc\{(.*),", text) == ["bnverify-thm-4.1", "bnverify-thm-4.4"]
     assert bnverify("cite", "4.1", "4.4", "--tex").stdout.count(r"\paragraph{") == 2

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bnverify.theory.grammar import lines, names_in, parse
+from bnverify.theory.cases import Case, cases
+from bnverify.theory.grammar import Node, lines, names_in, parse
 from bnverify.theory.names import LATEX_NAMES
 from bnverify.theory.script import LATEX
 from bnverify.theory.store import Stored
 from bnverify.theory.vocabulary import VOCABULARY
 from bnverify.theory.writing.blocks import Formula
-from bnverify.theory.writing.claim_page import corrected, heading_of, printed
-from bnverify.theory.writing.proof import definition_of, proof, questions
+from bnverify.theory.writing.claim_page import corrected, deciding, heading_of, printed
+from bnverify.theory.writing.proof import IDENTITY, definition_of, proof, questions
 from bnverify.theory.writing.readers import for_readers
 from bnverify.theory.writing.tex import displayed, formula, prose
 from bnverify.theory.writing.words import outside_formulas
 
-PAPER = r"""@inproceedings{santurkar2018how,
+PAPER = r"""% The proceedings print Madry; with \usepackage[T1]{fontenc} it may be M{\k{a}}dry.
+@inproceedings{santurkar2018how,
   title     = {How Does Batch Normalization Help Optimization?},
-  author    = {Santurkar, Shibani and Tsipras, Dimitris and Ilyas, Andrew and M{\k{a}}dry, Aleksander},
+  author    = {Santurkar, Shibani and Tsipras, Dimitris and Ilyas, Andrew and Madry, Aleksander},
   booktitle = {Advances in Neural Information Processing Systems 31},
   year      = {2018},
   note      = {read in the version of arXiv:1805.11604 of April 2019, with appendices}
 }"""
-OURS = r"""@software{{bnverify-{name},
-  title   = {{bnverify: verdicts on claims about normalisation layers}},
-  author  = {{{{The bnverify authors}}}},
-  version = {{{version}}},
-  note    = {{claim {name}: {verdict}; bnverify show {name}}}
+OURS = r"""@misc{{bnverify-{name},
+  title        = {{bnverify: verdicts on claims about normalisation layers}},
+  author       = {{{{The bnverify authors}}}},
+  year         = {{{year}}},
+  howpublished = {{Python package bnverify, version {version}}},
+  note         = {{claim {name}: {verdict}; shown by the command bnverify show {name}}}
 }}"""
 SAID = {
     "proved": "holds as printed",
@@ -50,12 +54,25 @@ LOSS = (
 PROJECTOR = r"$P = (I - \frac1m\hat y\hat y^\top)(I - \frac1m\mathbf{1}\mathbf{1}^\top)$."
 SAID_BY_THEM = {"m", "one", "y", "z", "g", "H", "L", "v", "B", "gamma", "beta", "eps"}
 """Names that these two sentences explain, or whose symbol is made of theirs."""
+WEIGHTED = {"T", "W", "dW", "HW", "dW_plain", "HW_plain"}
+"""Names whose meaning needs the inputs."""
+SPACES = {"batch": r"vectors of $\mathbb{R}^m$", "weights": "vectors of the space of weights"}
+SCOPE = ("m", "gamma", "sigma", "eps")
+ASSUMED = {
+    "XX' = lambda^2 I instead of the maxima": r"inputs with $XX^\top = \lambda^2 I$ (not for the maxima over $X$)",
+    "the layer has a bias": "a layer with a bias",
+    "gamma = sigma, beta = mu at W*": r"$\beta = \mu$ at $W^*$",
+    "g, y-hat, sigma held fixed while X varies": r"$g$, $\hat y$ and $\sigma$ held fixed while $X$ varies",
+}
+"""Assumptions beside the scope and the printed conditions, in LaTeX."""
 SHIFTS = (("beta", "beta"), ("epsilon", "eps"))
 
 
-def bibtex(items: list[dict[str, Any]], version: str) -> str:
-    """Entries: the paper, and this project once a claim, with its verdict."""
-    ours = (OURS.format(version=version, name=item["id"], verdict=item["verdict"]) for item in items)
+def bibtex(items: list[dict[str, Any]], version: str, year: int) -> str:
+    """Entries, of types that plain.bst knows: the paper, and this project once a claim, with its verdict."""
+    ours = (
+        OURS.format(version=version, year=year, name=item["id"], verdict=item["verdict"]) for item in items
+    )
     return "\n\n".join([PAPER, *ours])
 
 
@@ -67,15 +84,21 @@ def erratum(entry: Stored) -> str:
     said, true = printed(entry), corrected(entry)
     parts.append(f"The statement {SAID.get(verdict, f'has the verdict {verdict}')}.")
     if said is not None:
-        parts.append(rf"It reads {_shown(said)}")
+        parts.append(rf"{'Read formally, it says' if said.given else 'It reads'} {_shown(said)}")
     if meaning := for_readers(item["id"]):
         parts.append(prose(meaning))
     if true is not None:
-        parts.append(f"What is true is {_shown(true)}")
-    if point := item.get("counterexample"):
+        parts.append(f"What is true is {_shown(true)}{_scope(item)}")
+    elif verdict == "proved" and not entry.claim.measured:
+        parts.append(_scope(item))
+    if (place := refuting(item, entry.detail)) is not None:
+        reading = item["readings"][place]
+        weaker = entry.detail["readings"][place]["text"] != _text_of(entry)
+        also = r", even with $\le$ for $<$" if weaker else ""
         parts.append(
-            f"A counterexample to the printed statement: {_point(point)}; the left side is "
-            f"${formula(point['lhs'])}$, the right side ${formula(point['rhs'])}$."
+            f"A counterexample to the printed statement{also}: "
+            f"{_point(reading['counterexample'], entry.detail['readings'][place])}; "
+            f"{_sides(reading['counterexample'])}."
         )
     if not entry.claim.measured:
         shown, ending = "\n".join(parts), proof(entry)
@@ -86,6 +109,50 @@ def erratum(entry: Stored) -> str:
     return "\n".join(filter(None, parts))
 
 
+def refuting(item: Mapping[str, Any], detail: Mapping[str, Any]) -> int | None:
+    """The place of the reading whose counterexample is shown: the first one, or, where its sides are equal under a
+    printed <, the same statement with <= where that is refuted too."""
+    counted = [i for i, one in enumerate(item["readings"]) if one["admitted"] and one["counterexample"]]
+    if not counted:
+        return None
+    point = item["readings"][counted[0]]["counterexample"]
+    weaker = detail["readings"][counted[0]]["text"].replace(" < ", " <= ")
+    if point["relation"] == "lt" and point["lhs"] == point["rhs"]:
+        return next((i for i in counted[1:] if detail["readings"][i]["text"] == weaker), counted[0])
+    return counted[0]
+
+
+def _text_of(entry: Stored) -> str:
+    """The text of the first refuted reading."""
+    pairs = zip(entry.item["readings"], entry.detail["readings"], strict=True)
+    return str(next(more["text"] for data, more in pairs if data["admitted"] and data["counterexample"]))
+
+
+def _sides(point: Mapping[str, Any]) -> str:
+    """The two sides at a counterexample; of enclosed ones the ends that decide."""
+    ends = (r"between (.*) and .*", r"between .* and (.*)")
+    if point["relation"] in ("le", "lt") and any("between" in point[side] for side in ("lhs", "rhs")):
+        left, right = (re.fullmatch(end, point[side]) for end, side in zip(ends, ("lhs", "rhs"), strict=True))
+        said = [f"at least ${formula(left[1])}$" if left else f"${formula(point['lhs'])}$"]
+        said += [f"at most ${formula(right[1])}$" if right else f"${formula(point['rhs'])}$"]
+        why = f" ({_meaning(point['note'])})" if point["note"] else ""
+        return f"the left side is {said[0]}, the right side {said[1]}{why}"
+    return f"the left side is ${formula(point['lhs'])}$, the right side ${formula(point['rhs'])}$"
+
+
+def _scope(item: Mapping[str, Any]) -> str:
+    """Where it is true."""
+    said = []
+    for name, value in (item["scope"] or {}).items():
+        found = re.fullmatch(r"((?:<|>|<=|>=|!=|=) \w+)(.*)", value)
+        if name in SCOPE and found:
+            said.append(f"${formula(f'{name} {found[1]}')}${_meaning(found[2])}")
+        elif name in SCOPE and value.startswith("any"):
+            said.append(f"any real ${formula(name)}$")
+    said += [ASSUMED[one] for one in item["assumptions"] if one in ASSUMED]
+    return f" This holds for {', '.join(said)}." if said else ""
+
+
 def _shown(one: Formula) -> str:
     given = ", ".join(f"${latex}$" for latex, _ in one.given)
     return displayed(one.latex) + (f" if {given}." if given else "")
@@ -93,44 +160,86 @@ def _shown(one: Formula) -> str:
 
 def _letters(entry: Stored) -> str:
     """What every letter of the formulas means."""
-    asked = [case.asked for case in questions(entry)]
-    readings = zip(entry.item["readings"], entry.detail["readings"], strict=True)
-    texts = [more["text"] for data, more in readings if data["admitted"]]
-    texts += [text for one in asked for text in (one.statement, *one.hypotheses)]
-    used = frozenset().union(*(names_in(parse(text)) for text in texts))
+    asked = [case.asked for case in (*shown(entry), *questions(entry))]
+    used = frozenset().union(
+        *(names_in(parse(text)) for one in asked for text in (one.statement, *one.hypotheses))
+    )
     definition = definition_of(entry)
-    used |= frozenset().union(*(names_in(tree) for _, tree in lines(definition)))
-    used |= ({"X"} if "T" in used else set()) | ({"sigma"} if "rho" in used else set())
-    free = {name for one in asked for name in (*one.declared_vectors(), *one.numbers)}
-    free -= {"lam"} if "X" in used else set()
-    made = {name.partition("_")[0] for name, _ in lines(definition)}
-    pairs = [pair for pair in lines(definition) if pair[0] not in ("c", "c_j") and pair[0][-2:] != "_k"]
-    layer = r",\quad ".join(f"{LATEX.write(parse(name))} = {LATEX.write(tree)}" for name, tree in pairs)
+    layer = [] if definition == IDENTITY else lines(definition)
+    used |= frozenset().union(*(names_in(tree) for _, tree in layer))
+    starred = "W" in used and "W^*" in entry.item["quotation"]
+    used |= {"X", "W"} if used & WEIGHTED else set()
+    used |= {"sigma"} if "rho" in used else set()
+    free = {name for one in asked for name in one.numbers} - ({"lam"} if "X" in used else set())
+    made = {name.partition("_")[0] for name, _ in layer}
+    pairs = [pair for pair in layer if pair[0] not in ("c", "c_j") and pair[0][-2:] != "_k"]
     other = "for each of its units $j$ and $k$" if any(name[-2:] == "_j" for name, _ in pairs) else ""
     zero = all(one.eps == "zero" for one in asked)
     meanings = [] if "eps" not in used else [r"$\epsilon = 0$" if zero else r"$\epsilon > 0$"]
+    vectors = {name: space for one in asked for name, space in one.declared_vectors().items() if name in used}
+    known = made | free | set(vectors) | (SAID_BY_THEM if layer else set())
     meanings += [
         f"${name.latex} = {LATEX.write(parse(name.text))}$"
-        if name.text and not name.text.startswith("d(")
+        if name.text and not name.text.startswith("d(") and layer
         else f"${name.latex}$ is {_meaning(name.meaning)}"
         for name in VOCABULARY.values()
-        if name.name in used - made - SAID_BY_THEM - free
+        if name.name in used - known
     ]
+    for space in SPACES:
+        if named := ", ".join(f"${LATEX.write(parse(name))}$" for name in vectors if vectors[name] == space):
+            meanings.append(f"{named}: any {SPACES[space]}, subject to the conditions said")
+    if starred:
+        meanings.append("the $W$ of the printed statement is the $W^*$ of the paper")
     learned = [said for name, said in SHIFTED if {name, f"{name}_j"} & used]
-    said = [LETTERS, other, displayed(f"{layer}."), *learned, LOSS]
-    return " ".join([*filter(None, said), *([f"{'; '.join(meanings)}."] if meanings else [])])
+    said = [LETTERS, other, _layer(pairs), *learned, LOSS] if layer else []
+    ending = "; ".join(meanings)
+    return " ".join(
+        [*filter(None, said), *([f"{ending if said else 'Here ' + ending}."] if meanings else [])]
+    )
+
+
+def shown(entry: Stored) -> list[Case]:
+    """What was asked about the reading that is shown as printed."""
+    place = deciding(entry.item)
+    slug = None if place is None else entry.item["readings"][place]["slug"]
+    return [case for case in cases(entry.claim) if case.reading == slug]
+
+
+def _layer(pairs: Iterable[tuple[str, Node]]) -> str:
+    """The lines of a definition; a long list breaks between them alone."""
+    made = []
+    for name, tree in pairs:
+        latex = rf"{LATEX.write(parse(name))} = {LATEX.write(tree)}"
+        bracketed = re.escape(VOCABULARY["c"].latex)
+        inner = VOCABULARY["c"].latex[1:-1].replace("\\", "\\\\")
+        latex = re.sub(rf"(\\\|){bracketed}(?=\\right\\\||\\\|)", rf"\1{inner}", latex)
+        made.append(re.sub(rf"(\\frac\{{){bracketed}\}}", rf"\1{inner}}}", latex))
+    whole = displayed(r",\quad ".join(made) + ".")
+    if whole.startswith(r"\["):
+        return whole
+    boxes = r",\quad ".join(rf"\mbox{{$\displaystyle {latex}$}}" for latex in made)
+    return rf"\begin{{quote}}\raggedright {boxes}.\end{{quote}}"
 
 
 def _meaning(text: str) -> str:
-    """Words of the vocabulary, in which a letter alone is a name."""
-    return outside_formulas(prose(text), lambda words: re.sub(r"\b(y = X W|[nydW])\b", r"$\1$", words))
+    """Words of the vocabulary or of a note, in which a letter alone is a name."""
+    letters = r"\b(y = X W|X = 0|[nydWXL])\b(?![*'])"
+    named = outside_formulas(
+        prose(text).replace("W*", "$W^*$"), lambda words: re.sub(letters, r"$\1$", words)
+    )
+    return named.replace(r"$ $\times$ $", r" \times ")
 
 
-def _point(point: dict[str, Any]) -> str:
-    """The numbers of a counterexample; beta and eps only where they are not 0."""
+def _point(point: Mapping[str, Any], reading: Mapping[str, Any]) -> str:
+    """The numbers of a counterexample: what its statement names; beta and eps only where they are not 0."""
+    said = names_in(parse(reading["text"]))
     numbers = [("m", str(point["m"]))]
     numbers += [(name, _vector(point[name])) for name in ("y", "g")]
-    numbers += [(name, _matrix(point[name])) for name in ("H", "X") if point[name] is not None]
+    m = point["m"]
+    hessian = point["H"] or ([["0"] * m] * m if said & {"H", "B"} else None)
+    numbers += [
+        (name, _matrix(rows)) for name, rows in (("H", hessian), ("X", point["X"])) if rows is not None
+    ]
     numbers += [("W", _vector(point["W"]))] if point["W"] is not None else []
     for name, value in point["extra"].items():
         if isinstance(value, str):
@@ -138,6 +247,7 @@ def _point(point: dict[str, Any]) -> str:
         elif all(isinstance(entry, str) for entry in value):
             numbers.append((LATEX_NAMES.of(name), _vector(value)))
     numbers += [(r"\gamma", formula(point["gamma"]))]
+    numbers += [(r"\lambda", formula(point["lam"]))] if "lam" in said else []
     numbers += [(rf"\{name}", formula(point[key])) for name, key in SHIFTS if point[key] != "0"]
     return ", ".join(f"${name} = {value}$" for name, value in numbers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -24,6 +25,10 @@ OWN = {
     "lem-4.5": ("Observation 4.3", "Lemma 4.5"),
 }
 """The parts of the derivations that a theorem's proof takes up after gradient and Hessian."""
+IDENTITY = "z = y"
+"""What stands for a layer in a question that is about none."""
+CURVATURE = "The curvature is quartic"
+"""Where Theorem C.1 begins in the section that it shares with Theorem 4.4."""
 OF_HESSIANS = {"B", "HW"}
 OF_GRADIENTS = {"v", "dW", "dgamma", "dbeta", *OF_HESSIANS}
 DIFFERENTIATED = (
@@ -49,9 +54,10 @@ def questions(entry: Stored) -> list[Case]:
 
 
 def definition_of(entry: Stored) -> str:
-    """The layer that a claim is about, as lines of the grammar."""
-    asked = questions(entry) or list(cases(entry.claim))
-    return asked[-1].asked.definition if asked else NORMALISATIONS["batch-norm"].text
+    """The layer that a claim is about, as lines of the grammar; the identity where it is about none."""
+    asked = [case.asked.definition for case in (*questions(entry)[::-1], *list(cases(entry.claim))[::-1])]
+    layers = [text for text in asked if text != IDENTITY]
+    return [*layers, *asked, NORMALISATIONS["batch-norm"].text][0]
 
 
 def proof(entry: Stored) -> str:
@@ -61,23 +67,31 @@ def proof(entry: Stored) -> str:
         return ""
     again = rf"\texttt{{bnverify prove {entry.id}}}"
     end = rf"Each step was checked for every $m$ from the definition of the layer: {again}.\hfill$\square$"
-    told = entry.id in OWN and len(stated["proof"]) == 1  # the derivations end with that formula
+    derived = list(_derived(entry))
+    told = entry.id in OWN and len(derived) > 1  # the derivations end with that formula
     steps = [] if told else _steps(stated["proof"])
-    return "\n".join([r"\par\emph{Proof.}", *_derived(entry), *steps, end])
+    return "\n".join([r"\par\emph{Proof.}", _tagged_once("\n".join(derived)), *steps, end])
+
+
+def _tagged_once(text: str) -> str:
+    """Of the formulas with one tag the last keeps it."""
+    return re.sub(r" \\tag\{([^}]*)\}(?=.*\\tag\{\1\})", "", text, flags=re.DOTALL)
 
 
 def _derived(entry: Stored) -> Iterator[str]:
     """How gradient and Hessian come out of the definition."""
-    asked = [case.asked for case in questions(entry)]
+    asked = [case.asked for case in questions(entry) if case.asked.definition != IDENTITY]
     names = frozenset().union(*(names_in(parse(one.statement)) for one in asked))
     batch_norm = NORMALISATIONS["batch-norm"].text
-    if all(one.definition.endswith(batch_norm) and one.eps == "zero" for one in asked):
+    if asked and all(one.definition.endswith(batch_norm) and one.eps == "zero" for one in asked):
         yield section("How the statistics move")
         if names & OF_GRADIENTS:
             yield section("The gradient")
         if names & OF_HESSIANS:
             yield section("The Hessian")
-        yield from map(section, OWN.get(entry.id, ()))
+        for title in OWN.get(entry.id, ()):
+            before, mark, after = section(title).partition(CURVATURE)
+            yield {"thm-4.4": before.strip(), "thm-C.1": mark + after}.get(entry.id, "") if mark else before
     elif names & OF_GRADIENTS:
         yield DIFFERENTIATED
 
