@@ -22,7 +22,7 @@ TABLE: tuple[tuple[str, str], ...] = (
     ("prove nonsense", "no claim is called 'nonsense'"),
     ("prove thm-4.1 eq-0", "no claim is called 'eq-0'"),
     ("cite nonsense", "no claim is called 'nonsense'"),
-    ("cite fact-C.1 --py", "no counterexample that a script can show"),
+    ("cite fact-C.1 --py", "has no counterexample"),
     ("mutants nonsense", "no claim is called 'nonsense'"),
     ("mutants thm-4.1 eq-0", "no claim is called 'eq-0'"),
     ("falsify nonsense", "no claim is called 'nonsense'"),

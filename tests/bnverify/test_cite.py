@@ -154,3 +154,13 @@ def test_several_ids_give_an_entry_each_and_the_paper_once(bnverify) -> None:  #
     assert text.count("@inproceedings") == 1
     assert re.findall(r"@misc\{(.*),", text) == ["bnverify-thm-4.1", "bnverify-thm-4.4"]
     assert bnverify("cite", "4.1", "4.4", "--tex").stdout.count(r"\paragraph{") == 2
+
+
+def test_a_counterexample_to_another_reading_is_written_with_that_reading() -> None:
+    text = ERRATA["obs-4.3.minima"]
+    assert (
+        r"A counterexample to the reading \[ \left\|\nabla_{W}\widehat{\mathcal{L}}\right\|^{2} = 0 \]"
+        in text
+    )
+    assert r"$u$ in the space of weights" in text
+    assert ".: " not in "".join(ERRATA.values())

@@ -56,7 +56,7 @@ SAID_BY_THEM = {"m", "one", "y", "z", "g", "H", "L", "v", "B", "gamma", "beta", 
 """Names that these two sentences explain, or whose symbol is made of theirs."""
 WEIGHTED = {"T", "W", "dW", "HW", "dW_plain", "HW_plain"}
 """Names whose meaning needs the inputs."""
-SPACES = {"batch": r"vectors of $\mathbb{R}^m$", "weights": "vectors of the space of weights"}
+SPACES = {"batch": r"$\mathbb{R}^m$", "weights": "the space of weights"}
 SCOPE = ("m", "gamma", "sigma", "eps")
 ASSUMED = {
     "XX' = lambda^2 I instead of the maxima": r"inputs with $XX^\top = \lambda^2 I$ (not for the maxima over $X$)",
@@ -88,18 +88,12 @@ def erratum(entry: Stored) -> str:
     if meaning := for_readers(item["id"]):
         parts.append(prose(meaning))
     if true is not None:
-        parts.append(f"What is true is {_shown(true)}{_scope(item)}")
+        parts.append(f"What is true is {_shown(true)}{_scope(entry)}")
     elif verdict == "proved" and not entry.claim.measured:
-        parts.append(_scope(item))
+        parts.append(_scope(entry))
     if (place := refuting(item, entry.detail)) is not None:
-        reading = item["readings"][place]
-        weaker = entry.detail["readings"][place]["text"] != _text_of(entry)
-        also = r", even with $\le$ for $<$" if weaker else ""
-        parts.append(
-            f"A counterexample to the printed statement{also}: "
-            f"{_point(reading['counterexample'], entry.detail['readings'][place])}; "
-            f"{_sides(reading['counterexample'])}."
-        )
+        point, more = item["readings"][place]["counterexample"], entry.detail["readings"][place]
+        parts.append(f"A counterexample {_against(entry, place)}: {_point(point, more)}; {_sides(point)}.")
     if not entry.claim.measured:
         shown, ending = "\n".join(parts), proof(entry)
         parts.append(_letters(entry))
@@ -122,10 +116,16 @@ def refuting(item: Mapping[str, Any], detail: Mapping[str, Any]) -> int | None:
     return counted[0]
 
 
-def _text_of(entry: Stored) -> str:
-    """The text of the first refuted reading."""
-    pairs = zip(entry.item["readings"], entry.detail["readings"], strict=True)
-    return str(next(more["text"] for data, more in pairs if data["admitted"] and data["counterexample"]))
+def _against(entry: Stored, place: int) -> str:
+    """What a counterexample is one to: the statement shown, that with <= for <, or another reading, written out."""
+    first, one = deciding(entry.item), entry.detail["readings"][place]
+    if first is None or place == first:
+        return "to the printed statement"
+    if one["text"] == entry.detail["readings"][first]["text"].replace(" < ", " <= "):
+        return r"to the printed statement, even with $\le$ for $<$"
+    given = tuple((text["latex"], text["plain"]) for text in one["hypotheses"])
+    said = _shown(Formula(one["statement"]["latex"], one["statement"]["plain"], given))
+    return f"to the reading {said.removesuffix('.')}"
 
 
 def _sides(point: Mapping[str, Any]) -> str:
@@ -140,9 +140,12 @@ def _sides(point: Mapping[str, Any]) -> str:
     return f"the left side is ${formula(point['lhs'])}$, the right side ${formula(point['rhs'])}$"
 
 
-def _scope(item: Mapping[str, Any]) -> str:
+def _scope(entry: Stored) -> str:
     """Where it is true."""
-    said = []
+    said: list[str] = []
+    item = entry.item
+    if definition_of(entry) == IDENTITY:
+        return ""
     for name, value in (item["scope"] or {}).items():
         found = re.fullmatch(r"((?:<|>|<=|>=|!=|=) \w+)(.*)", value)
         if name in SCOPE and found:
@@ -187,7 +190,22 @@ def _letters(entry: Stored) -> str:
     ]
     for space in SPACES:
         if named := ", ".join(f"${LATEX.write(parse(name))}$" for name in vectors if vectors[name] == space):
-            meanings.append(f"{named}: any {SPACES[space]}, subject to the conditions said")
+            meanings.append(f"{named} in {SPACES[space]}, any but for the conditions said")
+    if matrices := ", ".join(
+        sorted(
+            {
+                f"${LATEX.write(parse(found[0]))}$"
+                for one in asked
+                for found in one.declared_operators()
+                if found[0] in used - set(VOCABULARY)
+            }
+        )
+    ):
+        meanings.append(f"{matrices} are matrices, any but for the conditions said")
+    if numbers := ", ".join(
+        f"${LATEX.write(parse(name))}$" for name in sorted(free & used - set(VOCABULARY))
+    ):
+        meanings.append(rf"{numbers} in $\mathbb{{R}}$, any but for the conditions said")
     if starred:
         meanings.append("the $W$ of the printed statement is the $W^*$ of the paper")
     learned = [said for name, said in SHIFTED if {name, f"{name}_j"} & used]
@@ -199,10 +217,10 @@ def _letters(entry: Stored) -> str:
 
 
 def shown(entry: Stored) -> list[Case]:
-    """What was asked about the reading that is shown as printed."""
-    place = deciding(entry.item)
-    slug = None if place is None else entry.item["readings"][place]["slug"]
-    return [case for case in cases(entry.claim) if case.reading == slug]
+    """What was asked about the reading that is shown as printed and the one that a counterexample refutes."""
+    places = {deciding(entry.item), refuting(entry.item, entry.detail)} - {None}
+    slugs = {entry.item["readings"][place]["slug"] for place in places}
+    return [case for case in cases(entry.claim) if case.reading in slugs]
 
 
 def _layer(pairs: Iterable[tuple[str, Node]]) -> str:
