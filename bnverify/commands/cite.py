@@ -78,6 +78,7 @@ def why_no_script(entry: Stored) -> str:
     if refuting(entry.item, entry.detail) is None:
         return f"{name} has no counterexample; `bnverify cite {name} --tex` has what is proved of it"
     return (
-        f"the counterexample to {name} is of more than one batch through BatchNorm, which a script does not write; "
+        f"the counterexample to {name} needs more than y, g and H of one batch through BatchNorm (inputs and weights, "
+        f"another layer), which a script does not write; "
         f"`bnverify cite {name} --tex` prints it, `bnverify prove {name}` checks it"
     )

@@ -104,7 +104,7 @@ def test_latex_typesets_every_erratum_within_the_margins(tmp_path: Path) -> None
 def test_an_erratum_typesets_what_is_true_and_says_every_number_of_its_counterexample() -> None:
     first, second = ERRATA["thm-4.1"], ERRATA["thm-4.2.2"]
     assert r"scales the rest by $\gamma/\sigma$" in first
-    assert r"with $|\gamma| > \sigma$ the gradient grows" in first
+    assert r"with $|\gamma| > \sigma$ the gradient can grow" in first
     assert r"the right side $2 - 2\sqrt{2}$" in first
     assert r"H = \bigl(\begin{smallmatrix} 0 & 0 \\ 0 & -1 \end{smallmatrix}\bigr)" in second
 
