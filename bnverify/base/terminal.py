@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from rich.console import Console
 
@@ -26,12 +27,34 @@ class Tick(Protocol):
     def __call__(self, stage: str, done: int, total: int | None, last: str = "") -> None: ...
 
 
+class _Console(Console):
+    """No blanks at the ends of lines in a file or pipe, and exit code 141 where nobody reads it any more."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        if self.is_terminal:
+            super().print(*objects, **options)
+            return
+        with self.capture() as made:
+            super().print(*objects, **options)
+        try:
+            self.file.write(re.sub(r" +$", "", made.get(), flags=re.MULTILINE))
+            self.file.flush()
+        except BrokenPipeError:
+            self.on_broken_pipe()
+
+    def on_broken_pipe(self) -> None:
+        try:
+            super().on_broken_pipe()
+        except SystemExit:
+            raise SystemExit(141) from None
+
+
 def console(stderr: bool = False) -> Console:
     """A console that is as wide as the terminal, and `WIDE` columns wide where there is none."""
-    out = Console(stderr=stderr, highlight=False)
+    out = _Console(stderr=stderr, highlight=False)
     if not out.is_terminal and "COLUMNS" not in os.environ:
-        return Console(stderr=stderr, highlight=False, width=WIDE)
-    return Console(stderr=stderr, highlight=False, width=NARROW) if out.width < NARROW else out
+        return _Console(stderr=stderr, highlight=False, width=WIDE)
+    return _Console(stderr=stderr, highlight=False, width=NARROW) if out.width < NARROW else out
 
 
 def track(items: Iterable[Item], total: int, text: str) -> Iterator[Item]:

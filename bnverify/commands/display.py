@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
@@ -10,6 +11,8 @@ from rich.text import Text
 from bnverify.theory.writing.words import plain, scope_text
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from bnverify.theory.derive import Derived
     from bnverify.theory.store import Stored
 
@@ -27,8 +30,12 @@ STYLES = {
 }
 
 
+CUT: dict[str, Any] = {"no_wrap": True, "overflow": "ellipsis"}
+WHOLE: dict[str, Any] = {"soft_wrap": True}
+
+
 def verdict_text(verdict: str) -> Text:
-    return Text(verdict, style=STYLES.get(verdict, ""))
+    return Text(verdict, style=STYLES.get(verdict.strip(), ""))
 
 
 def claims_table(entries: list[Stored]) -> Table:
@@ -62,16 +69,15 @@ def stacked(entries: list[Stored]) -> Text:
     return text
 
 
-def short_table(entries: list[Stored]) -> Table:
-    """id, verdict and one line of why, cut at the width of the terminal."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(min_width=max((len(entry.id) for entry in entries), default=0), no_wrap=True)
-    table.add_column(min_width=max((len(entry.verdict) for entry in entries), default=0), no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis")
+def print_short(entries: list[Stored], out: Console) -> None:
+    """id, verdict and one line of why: with an ellipsis at the edge of a terminal, whole in a file or pipe."""
+    first = max((len(entry.id) for entry in entries), default=0)
+    second = max((len(entry.verdict) for entry in entries), default=0)
     for entry in entries:
         tight = ", an equality" if entry.tight and "equality" not in entry.why else ""
-        table.add_row(Text(entry.id), verdict_text(entry.verdict), Text(plain(entry.why) + tight))
-    return table
+        line = Text(f"{entry.id:<{first}}  ").append_text(verdict_text(f"{entry.verdict:<{second}}"))
+        line.append(f"  {plain(entry.why)}{tight}")
+        out.print(line, **CUT if out.is_terminal or "COLUMNS" in os.environ else WHOLE)
 
 
 def _runs(names: tuple[str, ...]) -> str:

@@ -83,7 +83,7 @@ def _reproduction(folder: Path, out: Path | None) -> None:
 
 def _verification(out: Path, trials: int, seed: int, device: str) -> None:
     from bnverify.base.terminal import console, meter
-    from bnverify.commands.display import short_table
+    from bnverify.commands.display import print_short
 
     with meter() as tick:
         from bnverify.experiments.report.build import build, measuring
@@ -98,7 +98,7 @@ def _verification(out: Path, trials: int, seed: int, device: str) -> None:
         made = build(out, trials, seed, device, tick)
     show = console()
     stored = store.load()
-    show.print(short_table([stored[entry.item["id"]] for entry in made.claims if entry.named]))
+    print_short([stored[entry.item["id"]] for entry in made.claims if entry.named], show)
     others = sum(not entry.named for entry in made.claims)
     show.print()
     show.print(made.summary)

@@ -67,7 +67,7 @@ def claims(
         print(json.dumps(items, ensure_ascii=False, indent=2))
     else:
         from bnverify.base.terminal import console
-        from bnverify.commands.display import claims_table, short_table, stacked
+        from bnverify.commands.display import claims_table, print_short, stacked
 
         out = console()
         narrow = out.width < STACKED
@@ -75,7 +75,10 @@ def claims(
             out.print(stacked(stored) if narrow else claims_table(stored))
         else:
             named = [entry for entry in stored if entry.id.startswith(NAMED)]
-            out.print(stacked(named) if narrow else short_table(named))
+            if narrow:
+                out.print(stacked(named))
+            else:
+                print_short(named, out)
             rest = len(stored) - len(named)
             print(f"and {rest} more: `bnverify claims --all`; one in full: `bnverify show {named[0].id}`")
     _warn(stored)

@@ -25,7 +25,7 @@ from bnverify.theory.derivations import derivations
 from bnverify.theory.notes import PREFACE, erroneous, in_source_order, source_of
 from bnverify.theory.registry import registry
 from bnverify.theory.results import NOTES as FOLDER
-from bnverify.theory.writing.claim_page import corrected, name_of, printed
+from bnverify.theory.writing.claim_page import corrected, like, name_of, printed
 from markupsafe import Markup
 
 from bnverify.base.errors import InputError
@@ -257,21 +257,31 @@ def theorems(claims: Iterable[Entry]) -> list[dict[str, Any]]:
             Markup('<div class="given"><span class="muted">if</span> {}</div>').format(mathml(_short(text)))
             for text, _ in (instead or said).given  # type: ignore[union-attr]
         )
+        said_short = like(said_short, true_short)
         same = " ".join(said_short.split()) == " ".join(true_short.split())
         rows.append(
             {
                 "href": entry.href,
-                "name": name_of(entry.item).replace(", part ", "."),
+                "name": name_of(entry.item).replace(", part ", ".") + _half(entry.item["id"]),
                 "verdict": entry.item["verdict"],
                 "tight": entry.item["tight"],
                 "why": entry.detail["why"],
                 "printed": contrasted(said_short, true_short),
-                "true": (Markup("") if same else contrasted(true_short, said_short)) + Markup(given)
+                "true": (_SAME if same else contrasted(true_short, said_short)) + Markup(given)
                 if instead
                 else "",
             }
         )
     return rows
+
+
+_SAME = Markup('<div class="same">the same</div>')
+
+
+def _half(name: str) -> str:
+    """Which of the statements under one number, where the id says it in a word: activations or minima."""
+    word = name.rpartition(".")[2]
+    return f", {word}" if word.isalpha() and len(word) > 1 else ""
 
 
 def _short(latex: str) -> str:
@@ -288,16 +298,23 @@ def errata(ids: Iterable[str]) -> list[dict[str, Any]]:
     for one in sorted(known, key=lambda entry: order.index(source_of(entry.id))):
         if erroneous(one):
             formula = corrected(one) if one.id.partition("-")[0] in NAMED else None
+            true = (_in_words(one) or html.written([formula])) if formula else ""
             rows.append(
                 {
                     "id": one.id,
                     "where": one.item["where"].partition(";")[0],
                     "verdict": one.item["verdict"],
                     "why": one.detail["why"],
-                    "true": html.written([formula]) if formula else "",
+                    "true": true,
                 }
             )
     return rows
+
+
+def _in_words(one: store.Stored) -> Markup | None:
+    """What is true, in words, where a lemma ends its proof: its formula alone does not say it."""
+    said = one.detail["corrected"]
+    return html.line(f"True is: {said['text']}.") if said["proof"] and said["proof"][-1]["lemma"] else None
 
 
 def as_data(report: Report) -> dict[str, Any]:

@@ -199,10 +199,19 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """One sentence with the counts."""
-        listed = [_COUNTED[verdict].format(count) for verdict, count in self.tally.items()]
-        count = len(self.claims)
-        return f"{count} statement{'' if count == 1 else 's'}, taken one by one: {', '.join(listed)}."
+        """The counts in a sentence: of what the sources say, and apart from it of what is asked beside them."""
+        asked = [entry for entry in self.claims if entry.item["kind"] == "extension"]
+        said = [entry for entry in self.claims if entry.item["kind"] != "extension"]
+        parts = []
+        for entries, of in ((said, "of the paper and its blog post"), (asked, "asked beside them")):
+            listed = [_COUNTED[verdict].format(count) for verdict, count in tally_of(entries).items()]
+            if listed:
+                noun = f"{len(entries)} statement{'' if len(entries) == 1 else 's'} {of}"
+                words = (
+                    ", ".join(listed).replace(" as printed", "") if entries is asked else ", ".join(listed)
+                )
+                parts.append(f"{noun}, taken one by one: {words}")
+        return "; and ".join(parts) + "."
 
 
 def tally_of(entries: Iterable[Entry]) -> dict[str, int]:

@@ -182,8 +182,8 @@ def _words(case: DigitsCase) -> tuple[str, ...]:
         "and at the input of each layer; curvature is measured by Hessian-vector products.",
         f"Theorem 4.1 as printed fails in {printed} of {channels} channels, counted over both snapshots; with 1/m "
         f"it fails in {corrected or 'none'}. What is left between its two sides comes from ε alone: the identity "
-        f"that includes ε holds to a relative {number(_largest(case.snapshots, IDENTITY))}. Where the printed bound "
-        "does hold, ε gives it the room.",
+        f"that includes ε holds to a relative {number(_largest(case.snapshots, IDENTITY))}."
+        + (" Where the printed bound does hold, ε gives it the room." if printed < channels else ""),
         f"How much do the two reductions remove? Between {percent(min(removed))} and {percent(max(removed))} of "
         "‖g‖² in a layer: here the factor γ²/σ² decides the size of the gradient, and not the terms that are "
         "subtracted.",

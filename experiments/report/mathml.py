@@ -283,9 +283,17 @@ def contrasted(latex: str, against: str, left: bool = False) -> Markup:
 _PIECE = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 
 
+_BARS = re.compile(r"\|[^|\s]+\|(?: [<>≤≥=] \S+)?")
+
+
 def words(text: str) -> Markup:
-    """Plain words, escaped, their ASCII mathematics in Unicode."""
-    return escape(ascii_math(text))
+    """Plain words, escaped, their ASCII mathematics in Unicode; |gamma| > sigma, whose bars break a line, in one."""
+    made, position, said = Markup(""), 0, ascii_math(text)
+    for match in _BARS.finditer(said):
+        made += escape(said[position : match.start()])
+        made += Markup('<span class="nobreak">{}</span>').format(match[0])
+        position = match.end()
+    return made + escape(said[position:])
 
 
 def prose(text: str, setting: Callable[[str], Markup] = words) -> Markup:
@@ -326,13 +334,11 @@ def inline(text: str) -> Markup:
     if "$" in text:
         out, position = Markup(""), 0
         for match in _PIECE.finditer(text):
-            out += escape(ascii_math(text[position : match.start()])) + mathml(
-                match.group(1) or match.group(2)
-            )
+            out += words(text[position : match.start()]) + mathml(match.group(1) or match.group(2))
             position = match.end()
-        return out + escape(ascii_math(text[position:]))
+        return out + words(text[position:])
     if not _BARE_LATEX.search(text):
-        return escape(ascii_math(text))
+        return words(text)
     formula, colon, rest = text.partition(": ")
     if len(_WORD.findall(_COMMAND.sub("", formula))) < 2:
         return mathml(formula) + colon + inline(rest)

@@ -26,9 +26,9 @@ from bnverify.theory.writing.blocks import (
     Values,
     Words,
 )
-from bnverify.theory.writing.points import arrows, given, sides
+from bnverify.theory.writing.points import arrows, given, shown, sides, valued
 from bnverify.theory.writing.readers import for_readers
-from bnverify.theory.writing.words import exact_text, scope_text
+from bnverify.theory.writing.words import scope_text
 
 FIXED = ("quantifiers", "fixed", "varies", "norm", "right_side_at", "bias", "parameters")
 _WHY = 5
@@ -93,12 +93,27 @@ def corrected(entry: Stored) -> Formula | None:
     last = said["proof"][-1] if said["proof"] else {"kind": ""}
     attained = said["tight"] and last["kind"] == "identity" and last["statement"] is not None
     made = _formula(said | {"statement": last["statement"]} if attained else said)
-    return Formula(made.latex, made.plain, made.given, *((before.latex, before.plain) if before else ()))
+    against = (like(before.latex, made.latex), like(before.plain, made.plain)) if before else ()
+    return Formula(made.latex, made.plain, made.given, *against)
+
+
+def like(printed: str, true: str) -> str:
+    """``printed`` with W* where it says W and ``true`` says W*, as the paper does: a letter is no difference."""
+    star = next((star for star in ("W^{*}", "W*") if star in true and star not in printed), None)
+    return re.sub(r"(?<!\{)W(?![_^₀*}])", star, printed) if star else printed
 
 
 def _formula(data: Mapping[str, Any]) -> Formula:
     conditions = tuple((text["latex"], text["plain"]) for text in data["hypotheses"])
     return Formula(data["statement"]["latex"], data["statement"]["plain"], conditions)
+
+
+_AS = {False: "As printed", True: "As stated"}
+
+
+def _asked(item: Mapping[str, Any]) -> bool:
+    """Whether the statement is a question beside the sources, so that nothing is printed."""
+    return bool(item["kind"] == "extension")
 
 
 def proved(entry: Stored) -> Iterator[Block]:
@@ -111,7 +126,7 @@ def proved(entry: Stored) -> Iterator[Block]:
         yield Quote(item["quotation"], item["where"])
     yield Part("Is it true?")
     why = detail["why"]
-    yield Judged("As printed", item["verdict"], item["tight"], f"{why[:1]}{why[1:]}." if why else "")
+    yield Judged(_AS[_asked(item)], item["verdict"], item["tight"], f"{why[:1]}{why[1:]}." if why else "")
     facts = [("scope", scope_text(item["scope"]))] if item["scope"] else []
     facts += [("assumes", "; ".join(item["assumptions"]))] if item["assumptions"] else []
     facts += [("rests on", ", ".join(item["lemmas"]))] if item["lemmas"] else []
@@ -139,8 +154,8 @@ def picture(entry: Stored) -> Arrows | None:
     place = deciding(entry.item)
     if place is None or not entry.detail["readings"][place]["points"]:
         return None
-    point = entry.item["readings"][place]["counterexample"]
-    return None if point is None else arrows(point, entry.detail["readings"][place]["points"][0])
+    point, data = entry.item["readings"][place]["counterexample"], entry.detail["readings"][place]
+    return None if point is None else arrows(point, data["points"][0], data["statement"]["plain"])
 
 
 def why_lines(entry: Stored) -> list[str]:
@@ -153,11 +168,8 @@ def why_lines(entry: Stored) -> list[str]:
     point = reading["counterexample"]
     if point is not None and item["verdict"] in ("refuted", "conditional"):
         lines.append(f"Take m = {point['m']} and {', '.join(text for _, text in given(point))}.")
-        shown = [row for row in more["points"][0]["values"] if row["plain"] not in ("m", "g", "γ", "λ")]
-        if shown:
-            lines.append(
-                "Then " + ", ".join(f"{row['plain']} = {exact_text(row['value'])}" for row in shown[:5]) + "."
-            )
+        if rows := shown(point, more["points"][0]):
+            lines.append("Then " + ", ".join(valued(row)[1] for row in rows[:5]) + ".")
         lines.append(sides(point))
     stated = detail["corrected"] or proved_reading(entry)
     if stated is not None and stated["proof"]:
@@ -190,16 +202,16 @@ def _evidence(entry: Stored) -> Iterator[Block]:
     item, detail = entry.item, entry.detail
     if detail["corrected"] is not None and detail["corrected"]["proof"]:
         yield Part("Proof of what is true instead")
-        yield from proof(detail["corrected"]["proof"])
+        yield from proof(detail["corrected"]["proof"], entry.id)
     pairs = list(zip(item["readings"], detail["readings"], strict=True))
     counted = [pair for pair in pairs if pair[0]["admitted"]]
     if counted:
-        yield Part("The readings that count" if len(counted) > 1 else "As printed, in full")
+        yield Part("The readings that count" if len(counted) > 1 else f"{_AS[_asked(item)]}, in full")
         for data, more in counted:
-            yield from reading(data, more, len(counted) == 1)
+            yield from reading(data, more, len(counted) == 1, entry.id)
     others = [pair for pair in pairs if not pair[0]["admitted"]]
     if others:
-        inside = [block for data, more in others for block in reading(data, more, False)]
+        inside = [block for data, more in others for block in reading(data, more, False, entry.id)]
         yield Fold(f"Readings that do not count ({len(others)})", tuple(inside))
     yield Part("LaTeX")
     yield Code(latex(item), "LaTeX")
@@ -215,7 +227,7 @@ def _evidence(entry: Stored) -> Iterator[Block]:
         yield Lines(tuple(detail["remarks"]))
 
 
-def reading(data: Mapping[str, Any], more: Mapping[str, Any], only: bool) -> Iterator[Block]:
+def reading(data: Mapping[str, Any], more: Mapping[str, Any], only: bool, name: str) -> Iterator[Block]:
     """One way to read the words: its verdict, its formula, what it fixes, proof and counterexample."""
     if not only:
         yield Part(f"Reading {data['slug']}", 3)
@@ -227,7 +239,7 @@ def reading(data: Mapping[str, Any], more: Mapping[str, Any], only: bool) -> Ite
         "What this reading fixes, and the line that is decided",
         (Facts((*rows, ("line", f"`{more['text']}`"))),),
     )
-    yield from proof(more["proof"])
+    yield from proof(more["proof"], name)
     yield from counterexamples(data, more)
     for step in more["contradictions"]:
         yield Words(f"Contradicted by: {step['text']}")
@@ -239,14 +251,22 @@ def reading(data: Mapping[str, Any], more: Mapping[str, Any], only: bool) -> Ite
         yield Words(f"The hypothesis is needed: {more['necessary']}")
 
 
-def proof(steps: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
-    """The steps of a proof for every m."""
+def proof(steps: Sequence[Mapping[str, Any]], name: str) -> Iterator[Block]:
+    """The steps of a proof for every m. name: the claim's, which `bnverify cite` derives in full."""
     if not steps:
+        return
+    derived = f"the derivation in full: `bnverify cite {name} --tex`"
+    if len(steps) == 1 and steps[0]["kind"] == "identity" and not steps[0]["text"] and steps[0]["holds"]:
+        yield Words(
+            "Proof, for every m: the kernel expands both sides from the definition of the layer, and they agree term "
+            f"by term; {derived}."
+        )
         return
     yield Words("Proof, for every m:")
     for number, step in enumerate(steps, 1):
         last = number == len(steps)
-        words = step["text"] or ("the statement" if last else "")
+        identity = "an identity, both sides expanded from the definition of the layer"
+        words = step["text"] or ("the statement" if last else identity)
         if step["lemma"] is not None:
             words = f"{words} (lemma {step['lemma']}, trusted)"
         yield Words(f"{number}. {words}" + ("" if step["holds"] else " THIS STEP DOES NOT VERIFY"))
@@ -254,6 +274,7 @@ def proof(steps: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
             yield Formula(step["statement"]["latex"], step["statement"]["plain"])
         if step["slack"] is not None:
             yield _slack(step)
+    yield Words(f"{derived[0].upper()}{derived[1:]}.")
 
 
 def _slack(step: Mapping[str, Any]) -> Formula:
@@ -279,13 +300,7 @@ def counterexamples(data: Mapping[str, Any], more: Mapping[str, Any]) -> Iterato
         if one["note"]:
             yield Words(f"{one['note']}.")
         yield Values(tuple(given(one)))
-        yield Values(
-            tuple(
-                (f"{row['latex']} = {row['latex_value']}", f"{row['plain']} = {exact_text(row['value'])}")
-                for row in worked["values"]
-                if row["plain"] not in ("m", "g", "γ", "λ") or one["gamma"] == "s"
-            )
-        )
+        yield Values(tuple(map(valued, shown(one, worked))))
         yield Words(sides(one))
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bnverify.theory.names import LATEX_NAMES
+from bnverify.theory.names import LATEX_NAMES, PLAIN_NAMES
 from bnverify.theory.writing.blocks import Arrows
 from bnverify.theory.writing.words import exact_text
 
@@ -37,26 +37,66 @@ def given(point: Mapping[str, Any]) -> list[tuple[str, str]]:
         if value is not None and (value != usual or name == "gamma"):
             latex, plain = _OWN.get(value, (tensor_latex(value), tensor(value)))
             pairs.append((f"{_LETTERS[name][0]} = {latex}", f"{_LETTERS[name][1]} = {plain}"))
-    return pairs + [
-        (f"{_label(name)} = {tensor_latex(value)}", f"{name} = {tensor(value)}")
-        for name, value in point.get("extra", {}).items()
-    ]
+    for name, value in point.get("extra", {}).items():
+        if name == "inputs":  # that the maxima over X are at least what they are there
+            pairs += [(f"X = {tensor_latex(one)}", f"X = {tensor(one)}") for one in value]
+        elif (
+            name != "maxima"
+        ):  # how the kernel is shown that they are not larger; the ends stand in the values
+            pairs.append(
+                (f"{_label(name)} = {tensor_latex(value)}", f"{PLAIN_NAMES.of(name)} = {tensor(value)}")
+            )
+    return pairs
+
+
+def valued(row: Mapping[str, Any]) -> tuple[str, str]:
+    """A value that comes out at a point, (LaTeX, plain): name = value, or the name between its two ends."""
+    (low, high), (latex_low, latex_high) = _ends(row["value"]), _ends(row["latex_value"])
+    if low == high:
+        return f"{row['latex']} = {latex_low}", f"{row['plain']} = {exact_text(low)}"
+    name, plain = row["latex"], row["plain"]
+    return rf"{latex_low} \le {name} \le {latex_high}", f"{exact_text(low)} ≤ {plain} ≤ {exact_text(high)}"
+
+
+def shown(point: Mapping[str, Any], worked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The values at a point that its data do not give already."""
+    usual = {"m", "g"} if point["gamma"] == "s" else {"m", "g", "γ", "λ"}
+    known = usual | {plain.partition(" = ")[0] for _, plain in given(point)} - {"γ"}
+    return [row for row in worked["values"] if row["plain"] not in known]
+
+
+def _ends(value: str) -> tuple[str, str]:
+    """The two ends of "between a and b", and twice the same of any other value."""
+    low, _, high = value.removeprefix("between ").partition(" and ")
+    return (low, high) if value.startswith("between ") else (value, value)
 
 
 def sides(point: Mapping[str, Any]) -> str:
     """Both sides at a point, and what is claimed of them, in a line."""
-    left, right = (
-        exact_text(point[side])
-        + ("" if point[side] == point[f"{side}_float"] else f" ≈ {point[f'{side}_float'].replace('-', '−')}")
-        for side in ("lhs", "rhs")
-    )
+    left, right = (_side(point[side], point[f"{side}_float"]) for side in ("lhs", "rhs"))
     sign, but = _CLAIMED[point["relation"]]
     return f"The left side is {left}, the right side {right}: claimed left {sign} right, but the left side {but}."
+
+
+def _side(value: str, rounded: str) -> str:
+    low, high = _ends(value)
+    if low != high:
+        about = " and ".join(_rounded(end) for end in (low, high))
+        return f"between {exact_text(low)} and {exact_text(high)} (about {about})"
+    if low == rounded or low.startswith("(") or low.lstrip("-").isdigit():
+        return exact_text(low)
+    return f"{exact_text(low)} ≈ {(_rounded(low) if value != low else rounded).replace('-', '−')}"
+
+
+def _rounded(value: str) -> str:
+    return f"{number(value):.6g}".replace("-", "−")
 
 
 def tensor(value: Any) -> str:
     """A number, vector or matrix in a line of text."""
     if isinstance(value, list):
+        if len(value) > 1 and all(isinstance(row, list) and len(row) == 1 for row in value):
+            return f"{tensor([row[0] for row in value])}ᵀ"
         return "(" + ", ".join(map(tensor, value)) + ")"
     return exact_text(str(value))
 
@@ -91,10 +131,10 @@ def _label(name: str) -> str:
     return name if len(name) == 1 else rf"\text{{{name.replace('_', ' ')}}}"
 
 
-def arrows(point: Mapping[str, Any], worked: Mapping[str, Any]) -> Arrows | None:
+def arrows(point: Mapping[str, Any], worked: Mapping[str, Any], statement: str) -> Arrows | None:
     """The vectors of a point of a batch of two under BatchNorm; None for other points.
 
-    The two entries span a plane: y, y-hat, g and the gradient v that is left of g.
+    The two entries span a plane: y, y-hat, g and the gradient v that is left of g. statement: what fails there, plain.
     """
     texts = {row["plain"]: row["value"] for row in worked["values"]}
     if point.get("y") is None or len(point["y"]) != 2 or texts.get("v") != "(0, 0)" or "ŷ" not in texts:
@@ -104,8 +144,11 @@ def arrows(point: Mapping[str, Any], worked: Mapping[str, Any]) -> Arrows | None
     found = [(name, number(first), number(second)) for name, (first, second) in known.items()]
     caption = (
         "A batch of two is a plane. BatchNorm takes from g its part along (1, 1) and its part along ŷ; in a plane "
-        "there is no third direction, so nothing is left: v = 0. The printed bound takes more than there is."
+        "there is no third direction, so nothing is left: v = 0."
     )
+    bounded = re.match(r"(max\(.*?\) )?‖(\S+ᵀ)?v‖² [≤<]", statement)
+    if bounded and point["rhs"].startswith("-"):
+        caption += " The printed bound takes more than there is."
     return Arrows(tuple(sorted(found, key=lambda vector: "yŷgv".index(vector[0]))), caption)
 
 

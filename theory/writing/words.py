@@ -44,7 +44,9 @@ def ascii_math(text: str) -> str:
 
 def exact_text(value: str) -> str:
     """An exact number such as 3*sqrt(2)/4 - 1 as people write it: 3√2/4 − 1."""
-    text = re.sub(r"sqrt\((\w+)\)", r"√\1", value).replace("sqrt", "√")
+    text = re.sub(r"\b(\d+)/(\d+)\*sqrt\((\w+)\)", r"\1*√\3/\2", value)  # -1/4*sqrt(2)
+    text = re.sub(r"sqrt\((\w+)\)", r"√\1", text).replace("sqrt", "√")
+    text = re.sub(r"(?<![\d/])1\*√", "√", text)
     return (
         text.replace("*√", "√").replace("*", "·").replace(" - ", " − ").replace("(-", "(−").replace("-", "−")
     )
