@@ -27,11 +27,16 @@ class Tick(Protocol):
     def __call__(self, stage: str, done: int, total: int | None, last: str = "") -> None: ...
 
 
+def laid_out(out: Console) -> bool:
+    """Whether lines are made for a width: that of a terminal, or of COLUMNS."""
+    return out.is_terminal or "COLUMNS" in os.environ
+
+
 class _Console(Console):
-    """No blanks at the ends of lines in a file or pipe, and exit code 141 where nobody reads it any more."""
+    """No blanks at the ends of lines in a pipe without a width, and exit code 141 where nobody reads it any more."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        if self.is_terminal:
+        if laid_out(self):
             super().print(*objects, **options)
             return
         with self.capture() as made:
@@ -52,7 +57,7 @@ class _Console(Console):
 def console(stderr: bool = False) -> Console:
     """A console that is as wide as the terminal, and `WIDE` columns wide where there is none."""
     out = _Console(stderr=stderr, highlight=False)
-    if not out.is_terminal and "COLUMNS" not in os.environ:
+    if not laid_out(out):
         return _Console(stderr=stderr, highlight=False, width=WIDE)
     return _Console(stderr=stderr, highlight=False, width=NARROW) if out.width < NARROW else out
 

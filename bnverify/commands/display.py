@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
+from bnverify.base.terminal import laid_out
 from bnverify.theory.writing.words import plain, scope_text
 
 if TYPE_CHECKING:
@@ -30,12 +30,8 @@ STYLES = {
 }
 
 
-CUT: dict[str, Any] = {"no_wrap": True, "overflow": "ellipsis"}
-WHOLE: dict[str, Any] = {"soft_wrap": True}
-
-
 def verdict_text(verdict: str) -> Text:
-    return Text(verdict, style=STYLES.get(verdict.strip(), ""))
+    return Text(verdict, style=STYLES.get(verdict, ""))
 
 
 def claims_table(entries: list[Stored]) -> Table:
@@ -70,14 +66,29 @@ def stacked(entries: list[Stored]) -> Text:
 
 
 def print_short(entries: list[Stored], out: Console) -> None:
-    """id, verdict and one line of why: with an ellipsis at the edge of a terminal, whole in a file or pipe."""
+    """id, verdict and one line of why, cut at the width of a terminal and whole in a file or pipe without one."""
+    if laid_out(out):
+        out.print(_short_table(entries))
+        return
     first = max((len(entry.id) for entry in entries), default=0)
     second = max((len(entry.verdict) for entry in entries), default=0)
     for entry in entries:
-        tight = ", an equality" if entry.tight and "equality" not in entry.why else ""
-        line = Text(f"{entry.id:<{first}}  ").append_text(verdict_text(f"{entry.verdict:<{second}}"))
-        line.append(f"  {plain(entry.why)}{tight}")
-        out.print(line, **CUT if out.is_terminal or "COLUMNS" in os.environ else WHOLE)
+        line = Text(f"{entry.id:<{first}}  {entry.verdict:<{second}}  ").append_text(_why(entry))
+        out.print(line, soft_wrap=True)
+
+
+def _short_table(entries: list[Stored]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(min_width=max((len(entry.id) for entry in entries), default=0), no_wrap=True)
+    table.add_column(min_width=max((len(entry.verdict) for entry in entries), default=0), no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    for entry in entries:
+        table.add_row(Text(entry.id), verdict_text(entry.verdict), _why(entry))
+    return table
+
+
+def _why(entry: Stored) -> Text:
+    return Text(plain(entry.why) + (", an equality" if entry.tight and "equality" not in entry.why else ""))
 
 
 def _runs(names: tuple[str, ...]) -> str:

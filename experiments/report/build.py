@@ -267,7 +267,8 @@ def theorems(claims: Iterable[Entry]) -> list[dict[str, Any]]:
                 "tight": entry.item["tight"],
                 "why": entry.detail["why"],
                 "printed": contrasted(said_short, true_short),
-                "true": (_SAME if same else contrasted(true_short, said_short)) + Markup(given)
+                "true": _in_words(one)
+                or (_SAME if same else contrasted(true_short, said_short)) + Markup(given)
                 if instead
                 else "",
             }
@@ -298,14 +299,15 @@ def errata(ids: Iterable[str]) -> list[dict[str, Any]]:
     for one in sorted(known, key=lambda entry: order.index(source_of(entry.id))):
         if erroneous(one):
             formula = corrected(one) if one.id.partition("-")[0] in NAMED else None
-            true = (_in_words(one) or html.written([formula])) if formula else ""
+            in_words = _in_words(one) if formula else None
+            true = Markup("True is: {}.").format(in_words) if in_words else ""
             rows.append(
                 {
                     "id": one.id,
                     "where": one.item["where"].partition(";")[0],
                     "verdict": one.item["verdict"],
                     "why": one.detail["why"],
-                    "true": true,
+                    "true": true or (html.written([formula]) if formula else ""),
                 }
             )
     return rows
@@ -314,7 +316,7 @@ def errata(ids: Iterable[str]) -> list[dict[str, Any]]:
 def _in_words(one: store.Stored) -> Markup | None:
     """What is true, in words, where a lemma ends its proof: its formula alone does not say it."""
     said = one.detail["corrected"]
-    return html.line(f"True is: {said['text']}.") if said["proof"] and said["proof"][-1]["lemma"] else None
+    return html.line(said["text"]) if said and said["proof"] and said["proof"][-1]["lemma"] else None
 
 
 def as_data(report: Report) -> dict[str, Any]:

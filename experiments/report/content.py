@@ -203,7 +203,7 @@ class Report:
         asked = [entry for entry in self.claims if entry.item["kind"] == "extension"]
         said = [entry for entry in self.claims if entry.item["kind"] != "extension"]
         parts = []
-        for entries, of in ((said, "of the paper and its blog post"), (asked, "asked beside them")):
+        for entries, of in ((said, "of the paper and the texts about it"), (asked, "asked beside them")):
             listed = [_COUNTED[verdict].format(count) for verdict, count in tally_of(entries).items()]
             if listed:
                 noun = f"{len(entries)} statement{'' if len(entries) == 1 else 's'} {of}"

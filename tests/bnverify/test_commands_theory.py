@@ -2,6 +2,10 @@
 
 import dataclasses
 import json
+import os
+import re
+import subprocess
+import sys
 
 import pytest
 from bnverify.theory import judged, store, verdicts
@@ -262,3 +266,28 @@ def test_without_rocq_its_packages_are_named(bnverify, tmp_path, monkeypatch):
     assert done.exit_code == 2
     assert "coq libcoq-coquelicot" in done.stderr
     assert not (tmp_path / "rocq").exists()
+
+
+def test_a_page_shows_people_no_tuple_of_python_and_no_end_of_a_maximum_as_a_value(bnverify):
+    text = " ".join(bnverify("show", "thm-C.1").stdout.split())
+    assert "between 0 and 729√2/8 (about 0 and 128.87)" in text
+    assert "1 ≤ max(‖X‖ ≤ λ) (XXᵀg)ᵀH(XXᵀg) ≤ 119/40" in text
+    assert not re.search(r"between 0 and 0|multiplier|inputs =|\d\. $", text)
+    assert not re.search(r"What =|W0 =", bnverify("show", "lem-4.5").stdout)
+
+
+def test_a_proof_in_one_step_leads_to_its_derivation(bnverify):
+    assert "bnverify cite thm-4.1 --tex" in " ".join(bnverify("show", "thm-4.1").stdout.split())
+
+
+def test_a_question_beside_the_sources_is_stated_and_not_printed(bnverify):
+    text = bnverify("show", "ext-unbiased.fact-C.1").stdout
+    assert "As stated: refuted" in text and "As printed" not in text
+
+
+def test_a_closed_pipe_is_141():
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-m", "bnverify", "show", "thm-4.4"], stdout=write, check=False)
+    os.close(write)
+    assert done.returncode == 141

@@ -147,7 +147,7 @@ def arrows(point: Mapping[str, Any], worked: Mapping[str, Any], statement: str) 
         "there is no third direction, so nothing is left: v = 0."
     )
     bounded = re.match(r"(max\(.*?\) )?‖(\S+ᵀ)?v‖² [≤<]", statement)
-    if bounded and point["rhs"].startswith("-"):
+    if bounded and number(point["rhs"]) < 0:
         caption += " The printed bound takes more than there is."
     return Arrows(tuple(sorted(found, key=lambda vector: "yŷgv".index(vector[0]))), caption)
 

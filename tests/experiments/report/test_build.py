@@ -210,7 +210,11 @@ def test_a_contradiction_is_on_the_first_page(small_report: Report, tmp_path: Pa
 
 def test_the_summary_counts_every_statement(small_report: Report) -> None:
     assert sum(small_report.tally.values()) == len(small_report.claims)
-    assert small_report.summary.startswith(f"{len(small_report.claims)} statements")
+    asked = sum(entry.item["kind"] == "extension" for entry in small_report.claims)
+    said, beside = small_report.summary.split("; and ")
+    assert said.startswith(f"{len(small_report.claims) - asked} statements of the paper")
+    assert beside.startswith(f"{asked} statements asked beside them")
+    assert "as printed" not in beside
     assert sum(len(group.entries) for group in small_report.groups) == len(small_report.claims)
 
 
