@@ -163,7 +163,7 @@ def bibtex(decision: Decision, command: str) -> str:
     said = re.sub(r"([#$%&_{}])", r"\\\1", command)
     return "\n".join(
         [
-            "@software{bnverify-decision,",
+            "@misc{bnverify-decision,",
             "  title   = {bnverify: verdicts on claims about normalisation layers},",
             "  author  = {{The bnverify authors}},",
             f"  version = {{{version('bnverify')}}},",
