@@ -58,7 +58,7 @@ def test_the_latex_of_a_decision_compiles(folders: Path, tmp_path: Path) -> None
     body = "\n\n".join(rf"\input{{{folder / 'decision.tex'}}}" for folder in sorted(folders.iterdir()))
     packages = r"\documentclass{article}\usepackage{amsmath,amssymb}"
     entries = "\n".join(
-        re.sub(r"@software\{([^,]*),", rf"@misc{{{folder.name},", (folder / "citation.bib").read_text())
+        re.sub(r"@misc\{([^,]*),", rf"@misc{{{folder.name},", (folder / "citation.bib").read_text())
         for folder in sorted(folders.iterdir())
     )
     (tmp_path / "all.bib").write_text(entries)
