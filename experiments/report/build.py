@@ -9,7 +9,7 @@ import importlib.util
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -262,7 +262,7 @@ def theorems(claims: Iterable[Entry]) -> list[dict[str, Any]]:
         rows.append(
             {
                 "href": entry.href,
-                "name": name_of(entry.item).replace(", part ", ".") + _half(entry.item["id"]),
+                "name": _named(entry.item),
                 "verdict": entry.item["verdict"],
                 "tight": entry.item["tight"],
                 "why": entry.detail["why"],
@@ -279,10 +279,10 @@ def theorems(claims: Iterable[Entry]) -> list[dict[str, Any]]:
 _SAME = Markup('<div class="same">the same</div>')
 
 
-def _half(name: str) -> str:
-    """Which of the statements under one number, where the id says it in a word: activations or minima."""
-    word = name.rpartition(".")[2]
-    return f", {word}" if word.isalpha() and len(word) > 1 else ""
+def _named(item: Mapping[str, Any]) -> str:
+    """The theorem in one line; of two statements under one number the id says which: activations or minima."""
+    name, word = name_of(item).replace(", part ", "."), item["id"].rpartition(".")[2]
+    return f"{name.replace('Observation', 'Obs.')}, {word}" if word.isalpha() and len(word) > 1 else name
 
 
 def _short(latex: str) -> str:
