@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -319,10 +318,11 @@ def assert_holds(
         phases=(Phase.generate, Phase.target, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )(hypothesis.given(drawn)(attempt))
-    with suppress(AssertionError):
+    try:
         hypothesis.seed(seed)(test)()
-    if failed:
-        raise AssertionError(failed[0])
+    except AssertionError as error:
+        # What a layer asserts itself has ended the search, and is no answer.
+        raise AssertionError(failed[0]) if failed else error from None
     if not tested:
         raise ValueError(
             f"none of {examples} batches met {', '.join(hypotheses) or 'the definition'} clearly, so nothing was "

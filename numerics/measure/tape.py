@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from bnverify.numerics.measure.raw import RawRoom, Vec
-from bnverify.numerics.measure.tolerance import Measured, MeasuredVector, exact
+from bnverify.numerics.measure.tolerance import Measured, MeasuredVector, exact, unit_roundoff
 from bnverify.theory.room import Room
 from torch import Tensor
 
@@ -141,9 +141,14 @@ def size_of(value: Measured | MeasuredVector) -> Tensor:
     return value.norm if isinstance(value, MeasuredVector) else value.value.abs()
 
 
-def lost(value: Measured | MeasuredVector) -> Any:
-    """The relative error of a factor, in units of the roundoff."""
+def most_of(value: Measured | MeasuredVector) -> Tensor:
+    """What the exact one can be at most, which rounding may have left nothing of."""
     size = size_of(value)
+    return size + unit_roundoff(size.dtype) * value.error
+
+
+def lost(value: Measured | MeasuredVector, size: Tensor) -> Any:
+    """The error of a factor in units of the roundoff, relative to its size."""
     return value.error / size.clamp(min=torch.finfo(size.dtype).tiny)
 
 
@@ -180,15 +185,15 @@ class Traced:
 
     def _times(self, o: Traced, value: Any, length: int) -> Traced:
         """A product; the partial in a number that scales a vector is an inner product, of ``length`` terms."""
-        a, b = size_of(self.value), size_of(o.value)
+        a, b = most_of(self.value), most_of(o.value)
         one, other = (1, length) if self._length() > o._length() else (length, 1)
         if self._length() == o._length():
             one = other = length
         return self.tape.record(
             value,
             [
-                (self, b, ((o, 1.0),), one + lost(o.value)),
-                (o, a, ((self, 1.0),), other + lost(self.value)),
+                (self, b, ((o, 1.0),), one + lost(o.value, b)),
+                (o, a, ((self, 1.0),), other + lost(self.value, a)),
             ],
         )
 
@@ -201,8 +206,8 @@ class Traced:
 
     def __truediv__(self, other: Any) -> Traced:
         o = self._lift(other)
-        a, b = size_of(self.value), size_of(o.value)
-        cost = 1 + lost(o.value)
+        a, b = most_of(self.value), size_of(o.value)
+        cost = 1 + lost(o.value, b)
         return self.tape.record(
             self.value / o.value,
             [
@@ -211,7 +216,7 @@ class Traced:
                     o,
                     a / b**2,
                     ((self, 1 / b**2), (o, 2 * a / b**3)),
-                    cost + self._length() + lost(self.value) + lost(o.value),
+                    cost + self._length() + lost(self.value, a) + lost(o.value, b),
                 ),
             ],
         )
@@ -225,17 +230,19 @@ class Traced:
     def __pow__(self, power: int) -> Traced:
         if power < 0:
             return 1 / self ** (-power)
-        a = size_of(self.value)
+        a = most_of(self.value)
         first = power * a ** (power - 1) if power else torch.zeros_like(a)
         second = power * (power - 1) * a ** max(power - 2, 0)
         return self.tape.record(
-            self.value**power, [(self, first, ((self, second),), power * (1 + lost(self.value)))]
+            self.value**power, [(self, first, ((self, second),), power * (1 + lost(self.value, a)))]
         )
 
     def sqrt(self) -> Traced:
         root = self.value.sqrt()
         size = size_of(root)
-        return self.tape.record(root, [(self, 1 / (2 * size), ((self, 1 / (4 * size**3)),), 1 + lost(root))])
+        return self.tape.record(
+            root, [(self, 1 / (2 * size), ((self, 1 / (4 * size**3)),), 1 + lost(root, size))]
+        )
 
     def through(self, value: Any, gain: Tensor | float, count: float = 1.0) -> Traced:
         """A value that a linear map of norm ``gain`` made of this one."""

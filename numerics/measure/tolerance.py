@@ -132,7 +132,8 @@ class Measured:
 
     def __pow__(self, power: int) -> Measured:
         value = self.value**power
-        error = power * self.value.abs() ** (power - 1) * self.error + (power - 1) * value.abs()
+        most = self.value.abs() + unit_roundoff(value.dtype) * self.error
+        error = power * most ** (power - 1) * self.error + (power - 1) * value.abs()
         return Measured(value, self.scale**power, 0, error)
 
     def sqrt(self) -> Measured:
@@ -194,12 +195,14 @@ class MeasuredVector:
         if isinstance(factor, MeasuredVector):
             a, b = self.norm, factor.norm
             error = a * factor.error + b * self.error + a * b
+            error = error + unit_roundoff(a.dtype) * self.error * factor.error
             return MeasuredVector(self.value * factor.value, self.scale * factor.scale, 0, error)
         f = _measured(factor, self.value)
         if f is None:
             return NotImplemented
         norm, size = self.norm, f.value.abs()
         error = size * self.error + norm * f.error + size * norm
+        error = error + unit_roundoff(norm.dtype) * self.error * f.error
         return MeasuredVector(self.value * f.value.unsqueeze(-1), self.scale * f.scale, 0, error)
 
     __rmul__ = __mul__

@@ -252,6 +252,17 @@ def test_tokens_images_and_layers_that_write_into_their_input_are_taken(norm: nn
         assert_holds("v == g", norm=norm, **QUICK)
 
 
+def small_alone(x: Tensor) -> Tensor:
+    if x.requires_grad:
+        assert float(x.detach().abs().max()) < 5, "expected small numbers"
+    return nn.functional.layer_norm(x, (5,))
+
+
+def test_what_a_layer_asserts_itself_ends_no_search_in_success() -> None:
+    with pytest.raises(AssertionError, match="expected small numbers"):
+        assert_holds("v @ one == 0", norm=Wrapped(small_alone), **QUICK)
+
+
 def test_a_hypothesis_that_nothing_meets_is_no_success() -> None:
     with pytest.raises(ValueError, match="nothing was tested"):
         assert_holds("v @ one == 0", given=["1 <= 0"], **QUICK)

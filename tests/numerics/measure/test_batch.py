@@ -8,7 +8,7 @@ import pytest
 import torch
 from bnverify.numerics.measure.batch import Absent, Batch, Given
 from bnverify.numerics.measure.derivatives import dense_oracle
-from bnverify.numerics.measure.downstream import Coupled
+from bnverify.numerics.measure.downstream import Coupled, DenseQuadratic
 from bnverify.numerics.measure.instances import Source, downstream
 from bnverify.numerics.measure.sides import Finding, judge, met, sides
 from bnverify.theory.grammar import lines, parse
@@ -196,3 +196,26 @@ def test_what_is_computed_is_not_put_in_a_place_where_it_is_computed_again(text:
     there = room("batch-norm", 0.5)
     with pytest.raises(NotImplementedError, match="puts no other in its place"):
         sides(parse(text), there)
+
+
+@pytest.mark.parametrize(
+    ("k", "text"),
+    [
+        ("k*y", "v == (one @ y)*g + (g @ y)*one"),
+        ("k*(2**60*k*y)", "z == (one @ y)**2*y"),
+        ("2**60*k**2*y", "z == (one @ y)**2*y"),
+        ("2**60*k**2*y", "v == (one @ y)**2*g + 2*(one @ y)*(g @ y)*one"),
+        ("2**60*k**2*y/3", "v == (one @ y)**2*g/3 + 2*(one @ y)*(g @ y)*one/3"),
+    ],
+)
+def test_a_factor_of_which_rounding_leaves_nothing_is_not_0(k: str, text: str) -> None:
+    """k is sum(y)/2**60, of which 1 + k keeps no digit."""
+    norm = "k = one @ y/2**10/2**10/2**10/2**10/2**10/2**10 + 1 - 1; z = " + k.replace(
+        "2**60*", "2**30*2**30*"
+    )
+    norm = norm.replace("2**30", "2**10*2**10*2**10") + "*2**10*2**10*2**10*2**10*2**10*2**10"
+    y, g = (torch.tensor([row], dtype=torch.float64) for row in ([1.0, 2.0, -1.0], [1.0, 0.0, 2.0]))
+    one = torch.ones(1, dtype=torch.float64)
+    given = Given({"y": y}, {"gamma": one, "beta": 0 * one, "eps": 0 * one}, {})
+    there = Batch(tuple(lines(norm)), given, DenseQuadratic(g, torch.zeros(1, 3, 3).to(y), 0 * y))
+    assert not (judge(sides(parse(text), there), there) == Finding.VIOLATED).any()
