@@ -128,8 +128,9 @@ def _recognised(module: nn.Module, y: Tensor, definition: str | None) -> Recogni
         scale, shift, residual = regress(yhat_of(form, family, x, eps, text), z, axis)
     clamped = _named(form, family, 0.0, axis, *regress(yhat_of(form, family, x), z, axis))
     found = _named(form, Family.DEFINED if text else family, eps, axis, scale, shift, residual, text)
-    if eps > 0 and clamped.residual < residual:
-        # A divisor that is clamped from below shows its eps only where the clamp holds.
+    if eps > 0 and clamped.residual < residual / 64:
+        # A divisor that is clamped from below shows its eps only where the clamp holds. What rounding leaves of either
+        # fit differs by less.
         found = clamped
     return _settled(module, probe, found, own, definition)
 

@@ -48,12 +48,13 @@ class Annotated(nn.Module):
 
 
 class ScaleNorm(nn.Module):
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, eps: float = 1e-12) -> None:
         super().__init__()
+        self.eps = eps
         self.g = nn.Parameter(torch.tensor(size**0.5 * 1.3))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.g * x / x.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+        return self.g * x / x.norm(dim=-1, keepdim=True).clamp_min(self.eps)
 
 
 class Normalized(nn.Module):
@@ -115,11 +116,18 @@ KNOWN: dict[str, tuple[nn.Module, bool, str, float, str]] = {
     "gemma": (Llama(6, 1e-5, 1.0), False, "RMSNorm", 1e-5, "rms"),
     "an odd eps": (Llama(6, 3.7e-4), False, "RMSNorm", 3.7e-4, "rms"),
     "scale-norm": (ScaleNorm(6), False, "ScaleNorm", 0.0, "rms"),
+    "a wide clamp": (ScaleNorm(6, 1e-2), False, "ScaleNorm", 0.0, "rms"),
     "x-transformers": (Normalized(6), False, "RMSNorm", 0.0, "rms"),
     "channels": (ChannelFirst(6), True, "LayerNorm", 1e-6, "centred"),
     "groups": (Groups(6), True, "GroupNorm", 1e-4, "centred"),
     "batch": (Batch(6), True, "BatchNorm", 1e-5, "centred"),
 }
+
+
+@pytest.mark.parametrize("seed", [10, 18, 19, 23, 24])
+def test_rounding_in_the_fit_of_an_eps_is_no_clamp(seed: int) -> None:
+    torch.manual_seed(seed)
+    assert asked(Batch(6), True).eps == 1e-5
 
 
 @pytest.mark.parametrize("name", KNOWN)
