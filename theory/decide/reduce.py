@@ -347,10 +347,10 @@ class Shape:
             into += [(x, SLACK[relation]) for x in values]
         for operator in (walk(kernel_parse(text), self.case.formal) for text in self.case.definite):
             problem.relaxed = True  # more is demanded of it than on two of the named vectors
-            named = [Vector.base(name) for name in self.names]
+            named, half = [Vector.base(name) for name in self.names], Number.of(Fraction(1, 2))
             try:
                 forms = {
-                    (i, j): frame.value(self.case.formal.normal(u @ operator(w)))
+                    (i, j): half * frame.value(self.case.formal.normal(u @ operator(w) + w @ operator(u)))
                     for i, u in enumerate(named)
                     for j, w in enumerate(named)
                     if i <= j

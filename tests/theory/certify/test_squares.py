@@ -23,6 +23,14 @@ def test_the_largest_eigenvalue_of_a_form_is_told_from_a_millionth_less(c, verdi
     assert proved(f"31*(one @ g)*(g @ yhat) + 7*(one @ g)**2 <= {c}*m*(g @ g)") == verdict
 
 
+@pytest.mark.parametrize(
+    "statement",
+    ["2*norm(g)*norm(y) <= g @ g + y @ y", "4*sigma*gamma**2 <= 9*sigma**2 + 4/9*gamma**4"],
+)
+def test_a_square_whose_mixed_term_has_a_sign_is_found(statement):
+    assert proved(statement) == "proved"
+
+
 @pytest.mark.parametrize("n", [0, 7, 10**9, 10**9 + 1, 123456789012345678901])
 def test_a_long_number_is_written_with_short_literals(n):
     assert eval(literal(n)) == n

@@ -4,6 +4,7 @@ import pytest
 from bnverify.theory.decide import reduce
 from bnverify.theory.decide.conjecture import Conjecture, cases
 from bnverify.theory.decide.reduce import Shape, demanded, violated
+from bnverify.theory.decide.settle import Settling, by_solvers
 from bnverify.theory.decide.solvers import Portfolio, smt
 from bnverify.theory.kernel import Number
 
@@ -17,6 +18,7 @@ KNOWN = [
     ("v @ B @ v <= gamma**2/sigma**2*(v @ H @ v)", (), (False, True, True)),
     ("v @ H @ v >= 0", ("psd(H)",), (False, False, False)),
     ("v @ H @ v >= 0", (), (False, True, True)),
+    ("v @ v == 0", ("psd(B)",), (False, False, False)),  # y B y = 0, and B y = -v
     ("(v @ H @ v)**2 <= (v @ v)*((H @ v) @ (H @ v))", (), (False, False, False)),
     ("(one @ g)**2 + (g @ yhat)**2 == m*(g @ g)", (), (False, True, True)),
 ]
@@ -72,3 +74,11 @@ def test_a_mutant_of_the_reduction_is_caught(monkeypatch, owner, name, mutant):
     if owner is reduce:
         monkeypatch.setitem(globals(), name, mutant)
     assert any(counterexamples(statement, given) != expected for statement, given, expected in KNOWN)
+
+
+def test_of_an_operator_that_is_not_symmetric_psd_says_what_its_forms_are_alone():
+    """x H B x >= 0 is about H B + B H: (a H B b)^2 <= (a H B a)(b H B b) fails at m = 4, so at every multiple of it."""
+    statement = "(y @ (H @ B) @ g)**2 <= (y @ (H @ B) @ y)*(g @ (H @ B) @ g)"
+    (case,) = cases(Conjecture(statement, ("psd(H @ B)",), min_m=12))
+    with Portfolio(8) as portfolio:
+        assert by_solvers(Settling(case, portfolio)).answer == "open"

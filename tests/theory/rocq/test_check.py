@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from bnverify.theory.rocq import check as driver
 from bnverify.theory.rocq.check import about, refusals
-from bnverify.theory.rocq.files import library
+from bnverify.theory.rocq.files import library, words
 from bnverify.theory.rocq.generate import Written
+from bnverify.theory.rocq.witnesses import BY_HAND
 
 PROOF = "Proof. open_layer. settle. Qed."
 HIDDEN = 'Definition a := "(*"%string.\nAxiom bad : forall P : Prop, P.\nDefinition b := "*)"%string.\n'
@@ -83,3 +86,26 @@ def test_a_file_is_told_by_its_claims(made: Written) -> None:
     assert about(made, "Thm_4_2") == ["thm-4.2.1", "thm-4.2.2"]
     assert about(made, "Thm_4_2", "thm_4_2_1") == ["thm-4.2.1"]
     assert about(made, "Vectors") == []
+
+
+def test_every_theorem_of_a_claim_is_restated_in_the_words_of_the_library_alone(
+    made: Written, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told: list[str] = []
+
+    def assumptions(
+        sources: object, folder: Path, stated: dict[tuple[str, str], str], known: list[str]
+    ) -> object:
+        assert set(stated) >= {(theorem.file, theorem.name) for theorem in BY_HAND}
+        assert set(stated) >= {(file, name) for file, name, _ in made.theorems.values()}
+        assert known == words()
+        raise driver.Restated(("Thm_4_1", "thm_4_1_corrected"), "another type")
+
+    monkeypatch.setattr(driver, "compiler", lambda: "none")
+    monkeypatch.setattr(driver, "generated", lambda ids: made)
+    monkeypatch.setattr(driver, "compile_files", lambda *_, **__: [])
+    monkeypatch.setattr(driver, "assumptions", assumptions)
+    assert driver.check(tmp_path, told.append, told.append) is None
+    assert told == [
+        "thm-4.1: Thm_4_1.thm_4_1_corrected proves something else than it says to a reader: another type"
+    ]

@@ -57,6 +57,17 @@ def test_a_changed_statement_is_seen(made: Written, file: str, old: str, new: st
     assert misread(sources, replace(made, theorems=own))
 
 
+@pytest.mark.parametrize(("file", "name"), [("Thm_4_1", "thm_4_1_corrected"), ("Thm_4_2", "thm_4_2_2")])
+def test_a_theorem_that_became_its_own_denial_is_seen(made: Written, file: str, name: str) -> None:
+    sources = library() | made.files
+    sources[file] = re.sub(
+        rf"(Theorem {name} :)(.*?)(\.\s+Proof\.)", r"\1 ~ (\2)\3", sources[file], count=1, flags=re.DOTALL
+    )
+    (line,) = misread(sources, replace(made, theorems={}))
+    assert name in line
+    assert "the opposite" in line
+
+
 def test_the_page_names_every_identity_that_is_not_in_rocq(made: Written) -> None:
     page = (Path(__file__).parents[3] / "docs/contributing/rocq.md").read_text(encoding="utf-8")
     named = re.findall(
