@@ -56,6 +56,7 @@ def test_a_few_seeds_have_no_size_since_they_have_no_interval(make_pair: Pair) -
     assert (
         words.badge(judged("fig-4b", make_pair(0.01, seeds=5))) == "underpowered (needs n >= 6, has 5) at S1"
     )
+    assert "[" not in words.said(judged("fig-4b", make_pair(0.01, seeds=5)).telling)
     assert "×99.9 [" in words.badge(judged("fig-4b", make_pair(0.01, seeds=6, spread=0.01)))
 
 

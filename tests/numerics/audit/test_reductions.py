@@ -9,6 +9,7 @@ import pytest
 import torch
 from bnverify.numerics.audit.layers import Spec, kind_of
 from bnverify.numerics.audit.table import reductions
+from bnverify.numerics.audit.table.room import Table, together
 from bnverify.numerics.measure.norms import LpNorm
 from torch import Tensor, nn
 
@@ -121,3 +122,11 @@ def test_a_brief_sum_leaves_out_the_products_of_v_and_changes_nothing_else(name:
     want, got = reductions.first_order(spec, *tensors), reductions.first_order(spec, *tensors, brief=True)
     assert set(want) - set(got) == {"1.v", "v.yhat"}
     assert all(torch.allclose(got[key], want[key], rtol=1e-14, atol=1e-14) for key in got)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_layers_asked_together_keep_the_rounding_of_their_own_length(order: int) -> None:
+    one, every = torch.ones(2), torch.ones(2, dtype=torch.bool)
+    tables = [Table({"m": one}, {("g", "v"): one}, {"g": one, "v": one}, m, every) for m in (4, 4000)]
+    errors = [table.product("g", "v").error * one for table in tables[::order]]
+    assert torch.equal(together(tables[::order]).product("g", "v").error, torch.cat(errors))
