@@ -260,6 +260,15 @@ def _base(text: str) -> dict[str, Sort]:
     return base
 
 
+def elsewhere(error: GrammarError, norm: Normalisation) -> str:
+    """What to do about a name that is missing here and is one where y = X W; empty where the error is another."""
+    missing = re.match(r"there is no name '(\w+)'", error.reason)
+    if not missing or missing[1] not in {entry.name for entry in WEIGHT_SPACE} or norm.text.startswith("y ="):
+        return ""
+    where = str(error).removesuffix(error.reason)
+    return f"{where}{missing[1]!r} is a name where y = X @ W; say so with --norm '{in_weights(norm.text)}'"
+
+
 def names_of(norm: Normalisation, extra: dict[str, Sort] | None = None) -> dict[str, Sort]:
     """The sorts of all names that a statement about a normalisation may use; ``extra``: what it declares.
 

@@ -88,7 +88,7 @@ def decide(
         if own := [f"--{name}" for name, value in asked_too.items() if value]:
             raise InputError(
                 f"{what} has its own statement and hypotheses, so {', '.join(own)} cannot be asked with it; "
-                f"`bnverify show {what}` prints its text, to be changed and asked as a statement"
+                f"`bnverify decide {what}` prints its text, to be changed and asked as a statement"
             )
         registered(what, timeout, as_json, repair, script)
         return

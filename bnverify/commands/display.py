@@ -88,7 +88,8 @@ def _short_table(entries: list[Stored]) -> Table:
 
 
 def _why(entry: Stored) -> Text:
-    return Text(plain(entry.why) + (", an equality" if entry.tight and "equality" not in entry.why else ""))
+    said = "equality" in entry.why or "identity" in entry.why
+    return Text(plain(entry.why) + (", an equality" if entry.tight and not said else ""))
 
 
 def _runs(names: tuple[str, ...]) -> str:

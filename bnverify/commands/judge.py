@@ -47,6 +47,8 @@ def _judge(
     from bnverify.experiments.judge.verdicts import judge
     from bnverify.experiments.run import record
 
+    if note is not None and out is None and not as_json:
+        raise InputError("--note goes into the record; ask for it with --out FILE.json or --json")
     chosen = rules_of.registered()
     if rules is not None:
         chosen = rules_of.overridden(chosen, rules)

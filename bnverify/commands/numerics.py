@@ -128,11 +128,16 @@ def _parsed(
 ) -> None:
     """Refuse what is not in the grammar, before what draws numbers for it is loaded."""
     from bnverify.theory import sorts
-    from bnverify.theory.normalisations import declared, names_of, normalisation
+    from bnverify.theory.grammar import GrammarError
+    from bnverify.theory.normalisations import declared, elsewhere, names_of, normalisation
 
-    names = names_of(normalisation(norm), declared(tuple(vectors), tuple(numbers)))
+    layer = normalisation(norm)
+    names = names_of(layer, declared(tuple(vectors), tuple(numbers)))
     for text in (*texts, *given):
-        sorts.statement(text, names)
+        try:
+            sorts.statement(text, names)
+        except GrammarError as error:
+            raise InputError(elsewhere(error, layer) or str(error)) from None
 
 
 def _check_texts(

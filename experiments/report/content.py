@@ -57,9 +57,9 @@ _COUNTED = {
     "too-small": "{} smaller than said",
     "no-effect": "{} without the effect",
     "opposite": "{} the other way round",
-    "underpowered": "{} that need more seeds",
+    "underpowered": "{} still short of seeds",
     "not-run": "{} not run yet",
-    "definition": "{} that define",
+    "definition": "{} defining and no more",
     "open": "{} left open",
     "absent": "{} lost from the copy that was read",
 }

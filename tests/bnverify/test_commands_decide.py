@@ -43,11 +43,15 @@ def test_the_answer_has_its_words_and_its_exit_code(words, code, said):
     ("words", "said"),
     [
         (["v @ w <= 1"], "there is no name 'w'"),
+        (
+            ["v @ v <= g_own @ g_own"],
+            "'g_own' is a name where y = X @ W; say so with --norm 'y = X @ W; mu =",
+        ),
         (["v @ v <= 1", "--min-m", "1"], "at least 2"),
         (["v @ v <= 1", "--timeout", "0"], "above 0"),
         (["v @ v <= 1/(g @ g)"], "exclude it with --given"),
         (["v @ v <= 1", "--norm", "batchnorm"], "batch-norm"),
-        (["thm-4.1", "--given", "psd(H)"], "has its own statement and hypotheses"),
+        (["thm-4.1", "--given", "psd(H)"], "`bnverify decide thm-4.1` prints its text"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(words, said):
@@ -56,6 +60,21 @@ def test_bad_input_is_one_line_and_exit_code_2(words, said):
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("text", ["dW @ dW >= 0", "v_j @ v_j >= 0"])
+def test_equality_in_weight_space_and_of_two_units_is_told_with_its_m(text):
+    done = run(text)
+    assert done.returncode == 0, done.stderr
+    assert "tight: equality, both sides 0, at m = 3" in done.stdout
+    sums = [line for line in done.stdout.splitlines() if "is the sum of" in line]
+    assert len(sums) == len(set(sums)) == 1
+
+
+def test_a_reading_about_the_plain_networks_own_gradient_has_no_repair_and_says_why():
+    done = run("thm-4.1", "--repair")
+    assert "no repair: the family of changes is about g, without g_own" in done.stdout
+    assert "there is no name" not in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def test_every_kind_is_explained(kind: str) -> None:
     code, out, _ = run("explain", kind)
     assert code == 0
     assert "What to do" in out
+    assert "a finding below 0.\n" not in out, "no size is below 0"
 
 
 def test_an_unknown_kind_is_answered_with_the_nearest() -> None:

@@ -54,6 +54,12 @@ def test_own_rules_change_a_badge_without_training(bnverify, runs, tmp_path):
     assert json.loads(out.read_text())["rules"]["own"] == str(own)
 
 
+def test_a_note_without_a_record_is_refused(bnverify, runs):
+    done = bnverify("judge", runs, "--note", "24 seeds")
+    assert done.exit_code == 2
+    assert "--out FILE.json or --json" in done.stderr + str(done.exception)
+
+
 def flip(path: Path, at: int) -> None:
     data = bytearray(path.read_bytes())
     data[at] ^= 1

@@ -237,6 +237,7 @@ def run(*words: str) -> tuple[int, str, str]:
     ("words", "says"),
     [
         (["thm-4.11"], "did you mean 'thm-4.1"),
+        (["dW @ dW >= 0"], "'dW' is a name where y = X @ W; say so with --norm 'y = X @ W; mu ="),
         (["--trials", "0"], "give a number from 1 on"),
         (["--trials", "-3"], "give a number from 1 on"),
         (["--device", "cuda:99"], "is not there; this machine has cpu"),

@@ -133,6 +133,8 @@ def test_names_are_replaced_by_trees_and_chains_stay_what_they_mean():
         ("v @ v => 1", "write >="),
         ("v @ v =< 1", "write <="),
         ("v @ v \u2264 1", "write <="),
+        ("\u2016v\u2016\u00b2 \u2264 1", "the squared norm of u is u @ u"),
+        ("\u27e8g, v\u27e9 <= 1", "u @ w"),
         ("v @ v <= \u03b3", "letters are spelt"),
         ("v @ v <= 1 and m > 2", "by itself"),
         ("v @ v <= lambda", "write lam"),

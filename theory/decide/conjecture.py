@@ -11,6 +11,7 @@ from bnverify.theory.kernel import Claim
 from bnverify.theory.normalisations import (
     Normalisation,
     declared,
+    elsewhere,
     in_weights,
     names_of,
     normalisation,
@@ -73,13 +74,15 @@ def read(conjecture: Conjecture) -> tuple[Normalisation, Node, list[Node], dict[
             ) from None
         if "there is no name" not in str(error):
             raise
-        ways = "declare it with --number or --vector, or ask for a constant with --best 'max c'"
-        raise InputError(f"{error}; {ways}") from None
+        raise InputError(elsewhere(error, norm) or f"{error}; {DECLARE}") from None
     for node in given:
         if any(inside.head == "iff" for inside in nodes(node)):
             raise InputError(f"iff stands in the statement, not in a hypothesis: {unparse(node)}")
     circle.refuse(tree, given)
     return norm, tree, given, sorts
+
+
+DECLARE = "declare it with --number or --vector, or ask for a constant with --best 'max c'"
 
 
 def maxima(conjecture: Conjecture) -> list[Node]:

@@ -178,14 +178,14 @@ class Decision:
         out += [f"  its term {text} is 0" for text in self.zeros]
         if self.tight_at:
             left = self.tight_at["left"]
-            out.append(f"  tight: equality, both sides {left}, at m = {len(self.tight_at['y'])}")
-        for entry in self.certificate:
-            terms = entry["certificate"].get("terms", [])
-            if terms:
-                out.append(
-                    "  right - left, times a positive factor or of the squares, is the sum of: "
-                    + "; ".join(terms)
-                )
+            batch = next(self.tight_at[name] for name in ("y", "X", "y_j") if name in self.tight_at)
+            out.append(f"  tight: equality, both sides {left}, at m = {len(batch)}")
+        sums = ("; ".join(entry["certificate"].get("terms", [])) for entry in self.certificate)
+        out += [
+            f"  right - left, times a positive factor or of the squares, is the sum of: {terms}"
+            for terms in dict.fromkeys(sums)
+            if terms
+        ]
         if self.best:
             out += said_best(self.best)
         if self.repair:

@@ -18,7 +18,7 @@ from bnverify.theory.decide.decision import Decision, combined, unknown_decision
 from bnverify.theory.decide.repair import Repair, repair
 from bnverify.theory.decide.settle import Outcome, Proof, Settling, settle
 from bnverify.theory.decide.solvers import Portfolio, TimeUp
-from bnverify.theory.grammar import parse, unparse
+from bnverify.theory.grammar import names_in, parse, unparse
 from bnverify.theory.kernel import Refused, judge
 from bnverify.theory.normalisations import NORMALISATIONS
 from bnverify.theory.points import instances
@@ -174,6 +174,8 @@ def repaired(part: Part, portfolio: Portfolio, seed: int = 0) -> Repair | None:
         raise InputError(
             "the family of changes is about statements for all instances, without further operators"
         )
+    if norm is not None and any("g_own" in names_in(parse(x)) for x in (claim.statement, *claim.hypotheses)):
+        raise InputError("the family of changes is about g, without g_own, the plain network's gradient at y")
     known = set(norm.needs if norm else ())
     given = (*claim.hypotheses, *(need for need in claim.needs if need not in known))
     given += ("eps > 0",) if claim.eps == "positive" else ("eps == 0",) if norm is None else ()

@@ -90,12 +90,19 @@ def _count(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def where(kind: Kind) -> str:
+    """On which side of its threshold a kind is a finding; what has no sign is never below 0."""
+    if kind.side == "below" and kind.threshold == 0:
+        return "at 0"
+    return f"{kind.side} {kind.threshold:g}"
+
+
 def explained(kind: Kind) -> list[str]:
     """Everything the table says of a kind."""
     told = [
         f"{kind.name} ({kind.severity})",
         kind.why,
-        f"Measured: {kind.measure}; a finding {kind.side} {kind.threshold:g}.",
+        f"Measured: {kind.measure}; a finding {where(kind)}.",
         f"Why there: {kind.reason}.",
         f"Margin: {kind.margin}.",
         f"What to do: {kind.advice}",

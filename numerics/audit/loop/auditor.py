@@ -68,8 +68,8 @@ class Auditor:
         records: the recorded steps, oldest first. seconds: time spent in hooks and records.
 
     Raises:
-        InputError: the model has no covered layer, a name does not exist, ``every`` is below 1, a statement cannot be
-            recorded, or a sink cannot be written.
+        InputError: the model has no covered layer, a name does not exist, ``every`` is no whole number from 1 on, a
+            statement cannot be recorded, or a sink cannot be written.
     """
 
     def __init__(
@@ -86,8 +86,10 @@ class Auditor:
         sink: str | Sequence[str] | None = None,
         keep: int = 10_000,
     ) -> None:
-        if every < 1:
-            raise InputError(f"every = {every}; expected at least 1 step between records")
+        if not isinstance(every, int) or every < 1:
+            raise InputError(
+                f"every = {every!r}; expected a whole number of steps, at least 1, between records"
+            )
         if not isinstance(model, nn.Module):
             raise InputError(f"the model is {type(model).__name__}; expected a torch.nn.Module")
         inner = unwrap(model)

@@ -153,6 +153,8 @@ def test_a_loss_scale_is_divided_out(case: Any) -> None:
     ("misuse", "message"),
     [
         (lambda item: Auditor(item.model, every=0), "every = 0"),
+        (lambda item: Auditor(item.model, every=2.5), "every = 2.5; expected a whole number"),
+        (lambda item: Auditor(item.model, every="often"), "every = 'often'; expected a whole number"),
         (lambda item: Auditor(item.model, layers=["head"]), "did you mean"),
         (lambda item: Auditor(nn.Linear(2, 2)), "no normalisation layer"),
         (lambda item: Auditor(item.model, record=["v @ B @ v >= 0"]), "cannot be recorded"),
