@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, set_cell_size
 from rich.table import Table
 from rich.text import Text
 
@@ -68,7 +69,7 @@ def stacked(entries: list[Stored]) -> Text:
 def print_short(entries: list[Stored], out: Console) -> None:
     """id, verdict and one line of why, cut at the width of a terminal and whole in a file or pipe without one."""
     if laid_out(out):
-        out.print(_short_table(entries))
+        out.print(_short_table(entries, out))
         return
     first = max((len(entry.id) for entry in entries), default=0)
     second = max((len(entry.verdict) for entry in entries), default=0)
@@ -77,14 +78,23 @@ def print_short(entries: list[Stored], out: Console) -> None:
         out.print(line, soft_wrap=True)
 
 
-def _short_table(entries: list[Stored]) -> Table:
+def _short_table(entries: list[Stored], out: Console) -> Table:
+    first = max((len(entry.id) for entry in entries), default=0)
+    second = max((len(entry.verdict) for entry in entries), default=0)
     table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(min_width=max((len(entry.id) for entry in entries), default=0), no_wrap=True)
-    table.add_column(min_width=max((len(entry.verdict) for entry in entries), default=0), no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(min_width=first, no_wrap=True)
+    table.add_column(min_width=second, no_wrap=True)
+    table.add_column(no_wrap=True)
     for entry in entries:
-        table.add_row(Text(entry.id), verdict_text(entry.verdict), _why(entry))
+        why = _cut(_why(entry).plain, out.width - first - second - 4, out.encoding)
+        table.add_row(Text(entry.id), verdict_text(entry.verdict), Text(why))
     return table
+
+
+def _cut(text: str, room: int, encoding: str) -> str:
+    """The text as a terminal of that encoding writes it, with an ellipsis where it is cut."""
+    text, end = (piece.encode(encoding, "spelt").decode(encoding) for piece in (text, "…"))
+    return text if cell_len(text) <= room else set_cell_size(text, max(room - len(end), 0)) + end
 
 
 def _why(entry: Stored) -> Text:

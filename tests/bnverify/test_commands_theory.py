@@ -42,6 +42,18 @@ def test_claims_alone_lists_the_theorems_a_line_each(bnverify, monkeypatch):
     assert "--all" in lines[-1]
 
 
+@pytest.mark.parametrize(("encoding", "end"), [("utf-8", "…"), ("ascii", "...")])
+def test_a_line_that_is_cut_ends_with_an_ellipsis_in_a_pipe_too(encoding, end):
+    asked = os.environ | {"COLUMNS": "80", "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "bnverify", "claims"], env=asked, capture_output=True, check=True, timeout=60
+    )
+    lines = [line.rstrip() for line in done.stdout.decode(encoding).splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert lines[0].startswith("thm-4.1 ")
+    assert lines[0].endswith(end)
+
+
 def test_claims_lists_every_claim_when_none_is_named(bnverify):
     listed = {item["id"] for item in json.loads(bnverify("claims", "--json").stdout)}
     assert listed == set(store.load())
