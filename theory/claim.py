@@ -119,7 +119,7 @@ class Refutation:
 
 @dataclass(frozen=True)
 class Reading:
-    """One reading of a printed statement.
+    """One reading of a printed statement, proved by itself where it has no refutation.
 
     norm: its normalisation, by name or as lines of the grammar (``--norm``); z = y where it has none.
     needs: what the instances that it speaks of satisfy beside the claim's scope, as texts.
@@ -145,6 +145,8 @@ class Reading:
 
     def __post_init__(self) -> None:
         _named(self)
+        if self.proof is None and self.refutation is None:
+            object.__setattr__(self, "proof", Proof())
 
 
 @dataclass(frozen=True)

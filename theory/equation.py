@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnverify.theory.claim import Claim, Corrected, Data, Proof, Reading, Refutation, Step
+from bnverify.theory.claim import Claim, Corrected, Data, Proof, Reading, Step
 
 
 def centred(u: str) -> str:
@@ -31,73 +31,26 @@ STEP = "the verdict of a line is that of its value; the step is shown beside it"
 SAME_POINT = Data(right_side_at="z = gamma y-hat + beta, where both networks have g and H")
 
 
-def value(
-    says: str,
-    summary: str,
-    *,
-    slug: str = "value",
-    proof: Proof | None = None,
-    refutation: Refutation | None = None,
-    hypotheses: tuple[Any, ...] = (),
-    assumptions: tuple[str, ...] = (),
-    norm: str = "batch-norm",
-    data: Data = SAME_POINT,
-    necessary: str = "",
-    needs: tuple[str, ...] = (),
-    admitted: bool = True,
-    why: str = "",
-) -> Reading:
-    """A reading of a line as an equation between the objects it names; proved by itself unless refuted."""
-    if proof is None and refutation is None:
-        proof = Proof()
-    return Reading(
-        slug=slug,
-        summary=summary,
-        says=says,
-        data=data,
-        hypotheses=hypotheses,
-        assumptions=assumptions,
-        proof=proof,
-        refutation=refutation,
-        norm=norm,
-        necessary=necessary,
-        needs=needs,
-        admitted=admitted,
-        why=why,
-    )
+def value(says: str, summary: str, *, slug: str = "value", data: Data = SAME_POINT, **more: Any) -> Reading:
+    """A reading of a line as an equation between the objects it names. more: further fields of the reading."""
+    return Reading(slug, summary, says, data, **more)
 
 
-def step(
-    says: str,
-    summary: str,
-    *,
-    slug: str = "step",
-    proof: Proof | None = None,
-    refutation: Refutation | None = None,
-    hypotheses: tuple[Any, ...] = (),
-    norm: str = "batch-norm",
-    data: Data = SAME_POINT,
-    why: str = STEP,
-    necessary: str = "",
-    needs: tuple[str, ...] = (),
-) -> Reading:
+def step(says: str, summary: str, *, slug: str = "step", why: str = STEP, **more: Any) -> Reading:
     """A reading that is shown and does not count: a step from the line before, or a rendering that is excluded."""
-    if proof is None and refutation is None:
-        proof = Proof()
-    return Reading(
-        slug=slug,
-        summary=summary,
-        says=says,
-        data=data,
-        hypotheses=hypotheses,
-        proof=proof,
-        refutation=refutation,
-        admitted=False,
-        why=why,
-        norm=norm,
-        necessary=necessary,
-        needs=needs,
-    )
+    return value(says, summary, slug=slug, why=why, admitted=False, **more)
+
+
+def statement(
+    identifier: str, title: str, where: str, quotation: str, *readings: Reading, **more: Any
+) -> Claim:
+    """A statement of a source with its readings. more: further fields of the claim."""
+    return Claim(identifier, title, where, quotation=quotation, readings=readings, **more)
+
+
+def question(identifier: str, title: str, where: str, *readings: Reading, **more: Any) -> Claim:
+    """A statement that no source makes, with its readings. more: further fields of the claim."""
+    return Claim(identifier, title, where, readings=readings, **more)
 
 
 def equation(
@@ -108,12 +61,10 @@ def equation(
     corrected: Corrected | None = None,
     assumptions: tuple[str, ...] = (),
     gamma: str = "any real",
-    notation: tuple[str, ...] = (),
     why: str = "an identity",
-    remarks: tuple[str, ...] = (),
-    part_of: str = "",
     state: str = "",
     place: str = "Appendix C.2",
+    **more: Any,
 ) -> Claim:
     """Equation (number) of the paper, proved as restored where a correction stands beside what holds.
 
@@ -123,24 +74,19 @@ def equation(
     if not 1 <= number <= 62:
         raise ValueError(f"the paper numbers its equations from 1 to 62, got {number}")
     holds = all(reading.refutation is None for reading in readings if reading.admitted)
-    if corrected is not None and holds:
-        why = f"as restored: {why}"
     of_gamma = ("gamma != 0",) if gamma == "!= 0" else ()
     return Claim(
         id=f"eq-{number}",
         title=title,
         where=f"{place}, equation ({number})",
-        kind="equation",
         quotation=quotation,
         readings=readings,
         corrected=corrected,
         scope=(("m", ">= 2"), ("gamma", gamma), ("sigma", "> 0"), ("eps", "= 0")),
         assumptions=() if state else ("sigma > 0", *of_gamma, *assumptions),
-        notation=notation,
-        why=why,
-        remarks=remarks,
+        why=f"as restored: {why}" if corrected is not None and holds else why,
         state=state,
-        part_of=part_of,
+        **more,
     )
 
 
@@ -159,21 +105,13 @@ def formula(
     eps: str = "",
     reading: str = "formula",
     terms: tuple[str, ...] = (),
-    hypotheses: tuple[str, ...] = (),
-    norm: str = "batch-norm",
-    needs: tuple[str, ...] = (),
     remarks: tuple[str, ...] = (),
+    **more: Any,
 ) -> Claim:
-    """An extension with one reading that is proved; a file fills in what its claims share. eps: another scope of it."""
-    one = Reading(
-        reading,
-        summary,
-        says,
-        data,
-        hypotheses=hypotheses,
-        proof=Proof(steps=steps, terms=terms),
-        norm=norm,
-        needs=needs,
-    )
+    """An extension with one reading that is proved; a file fills in what its claims share. eps: another scope of it.
+
+    more: further fields of the reading.
+    """
+    one = Reading(reading, summary, says, data, proof=Proof(steps, terms), **more)
     scope = (*scope[:3], ("eps", eps)) if eps else scope
-    return Claim(f"{family}.{slug}", title, where, readings=(one,), scope=scope, why=why, remarks=remarks)
+    return question(f"{family}.{slug}", title, where, one, scope=scope, why=why, remarks=remarks)

@@ -3,6 +3,7 @@ r"""The blog's formulas about beta-smoothness and gradient descent."""
 from __future__ import annotations
 
 from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Step
+from bnverify.theory.equation import statement
 
 MAXIMUM_ATTAINED = "(x0**2 + 1)/(1 + (x0**2 + 1)) <= x0**2/(1 + x0**2)"
 GROWS = "x0**2/(1 + x0**2) <= (x0**2 + 1)/(1 + (x0**2 + 1))"
@@ -53,28 +54,26 @@ CLAIMS = (
         scope=_ALGEBRA,
         why="the usual definition, the paper's footnote 3",
     ),
-    Claim(
-        id="blog-beta-hessian",
-        title="beta as the largest Hessian norm",
-        where="Blog, beta-smoothness, second formula",
-        kind="equation",
-        quotation=r"""$$\beta = \max_{ x,y\in\mathbb{R}^n } \frac{ \| \nabla f(x) - \nabla f(y) \| }{ \| x - y \| } =
+    statement(
+        "blog-beta-hessian",
+        "beta as the largest Hessian norm",
+        "Blog, beta-smoothness, second formula",
+        r"""$$\beta = \max_{ x,y\in\mathbb{R}^n } \frac{ \| \nabla f(x) - \nabla f(y) \| }{ \| x - y \| } =
 \max_{ x\in\mathbb{R}^n } \left\Vert \frac{\partial f}{\partial x\partial x} \right\Vert$$""",
-        readings=(
-            Reading(
-                slug="attained-maximum",
-                summary="a point with the largest Hessian norm exists",
-                says=MAXIMUM_ATTAINED,
-                data=Data(quantifiers="for every twice differentiable f there is x0", parameters="f on R"),
-                refutation=Refutation(
-                    negation=Step(
-                        text="f'' = x^2/(1 + x^2) grows without end in x^2: no point has the largest value",
-                        says=GROWS,
-                        terms=("1/((1 + x0**2) * (2 + x0**2))*1**2",),
-                    )
-                ),
+        Reading(
+            slug="attained-maximum",
+            summary="a point with the largest Hessian norm exists",
+            says=MAXIMUM_ATTAINED,
+            data=Data(quantifiers="for every twice differentiable f there is x0", parameters="f on R"),
+            refutation=Refutation(
+                negation=Step(
+                    text="f'' = x^2/(1 + x^2) grows without end in x^2: no point has the largest value",
+                    says=GROWS,
+                    terms=("1/((1 + x0**2) * (2 + x0**2))*1**2",),
+                )
             ),
         ),
+        kind="equation",
         scope=_ALGEBRA,
         notation=("the second derivative lacks its square",),
         why="the maxima need not be attained",
@@ -96,40 +95,36 @@ CLAIMS = (
             "It is undefined where a sample's activation does not change between the steps.",
         ),
     ),
-    Claim(
-        id="blog-beta-star.at-most-beta",
-        title="Effective beta is a smoothness observed, so at most beta",
-        where="Blog, beta-smoothness, text before the third formula",
-        kind="prose",
-        quotation=r"The authors were actually measuring the *effective* *β*-smoothness, that is the *β*-smoothness we "
+    statement(
+        "blog-beta-star.at-most-beta",
+        "Effective beta is a smoothness observed, so at most beta",
+        "Blog, beta-smoothness, text before the third formula",
+        r"The authors were actually measuring the *effective* *β*-smoothness, that is the *β*-smoothness we "
         "observe as we move along the gradient.",
-        readings=(
-            Reading(
-                slug="per-sample",
-                summary="the blog's quotient is at most the beta of the loss",
-                says=PER_SAMPLE,
-                data=Data(norm="one sample's block of the gradient over the same block of y"),
-                refutation=Refutation(SADDLE),
-            ),
+        Reading(
+            slug="per-sample",
+            summary="the blog's quotient is at most the beta of the loss",
+            says=PER_SAMPLE,
+            data=Data(norm="one sample's block of the gradient over the same block of y"),
+            refutation=Refutation(SADDLE),
         ),
+        kind="prose",
         scope=_ALGEBRA,
         why="a block of the gradient can change more than beta times the same block of y",
     ),
-    Claim(
-        id="blog-gd-bound",
-        title="The gradient-descent bound",
-        where="Blog, How does smoothness improve training time, first formula",
-        kind="equation",
-        quotation=r"$$f(x_t) - f(x^*) \leq \frac{2\beta\|x_1 - x^*\|}{t - 1}$$",
-        readings=(
-            Reading(
-                slug="convex-smooth",
-                summary="convex beta-smooth f, rate 1/beta, here f = a x^2/2 with a <= beta and t = 2",
-                says=GD_BOUND,
-                data=Data(quantifiers="for all convex beta-smooth f, x1 and t >= 2", parameters="x"),
-                refutation=Refutation(FAR, FAR),
-            ),
+    statement(
+        "blog-gd-bound",
+        "The gradient-descent bound",
+        "Blog, How does smoothness improve training time, first formula",
+        r"$$f(x_t) - f(x^*) \leq \frac{2\beta\|x_1 - x^*\|}{t - 1}$$",
+        Reading(
+            slug="convex-smooth",
+            summary="convex beta-smooth f, rate 1/beta, here f = a x^2/2 with a <= beta and t = 2",
+            says=GD_BOUND,
+            data=Data(quantifiers="for all convex beta-smooth f, x1 and t >= 2", parameters="x"),
+            refutation=Refutation(FAR, FAR),
         ),
+        kind="equation",
         corrected=Corrected(
             says=GD_BOUND_SQUARED,
             proof=Proof(
@@ -148,86 +143,79 @@ CLAIMS = (
         scope=_ALGEBRA,
         why="a lost square: the right side must grow like the square of the distance",
     ),
-    Claim(
-        id="blog-learning-rate",
-        title="The optimal learning rate is around 1/beta",
-        where="Blog, How does smoothness improve training time",
-        kind="prose",
-        quotation=r"for convex optimization of *β*-smooth functions, the optimal learning rate is around "
+    statement(
+        "blog-learning-rate",
+        "The optimal learning rate is around 1/beta",
+        "Blog, How does smoothness improve training time",
+        r"for convex optimization of *β*-smooth functions, the optimal learning rate is around "
         r"$\frac{1}{\beta}$.",
-        readings=(
-            Reading(
-                slug="guaranteed-decrease",
-                summary="1/beta has the largest decrease that smoothness alone guarantees",
-                says=GUARANTEED_DECREASE,
-                data=Data(quantifiers="for all rates eta", parameters="x"),
-                assumptions=("the criterion is the decrease guaranteed by beta",),
-                proof=Proof(terms=("lam/2 * (eta - 1/lam)**2",)),
-                norm="identity",
-                needs=("0 < lam",),
-            ),
-            Reading(
-                slug="best-for-the-function",
-                summary="no rate does better on the function at hand",
-                says=BEST_RATE,
-                data=Data(quantifiers="for all convex beta-smooth f and rates eta", parameters="x"),
-                refutation=Refutation(FLAT),
-            ),
+        Reading(
+            slug="guaranteed-decrease",
+            summary="1/beta has the largest decrease that smoothness alone guarantees",
+            says=GUARANTEED_DECREASE,
+            data=Data(quantifiers="for all rates eta", parameters="x"),
+            assumptions=("the criterion is the decrease guaranteed by beta",),
+            proof=Proof(terms=("lam/2 * (eta - 1/lam)**2",)),
+            norm="identity",
+            needs=("0 < lam",),
         ),
+        Reading(
+            slug="best-for-the-function",
+            summary="no rate does better on the function at hand",
+            says=BEST_RATE,
+            data=Data(quantifiers="for all convex beta-smooth f and rates eta", parameters="x"),
+            refutation=Refutation(FLAT),
+        ),
+        kind="prose",
         scope=_ALGEBRA,
         assumptions=("the criterion is the decrease guaranteed by beta",),
         why="it is the best guarantee; a function flatter along the path is served better by a larger rate",
     ),
-    Claim(
-        id="blog-halve-beta",
-        title="Half of beta gives half of the distance to the optimal loss",
-        where="Blog, How does smoothness improve training time",
-        kind="prose",
-        quotation="if we can halve the *β* constant with all else equal, there's a good chance we can afford to double "
+    statement(
+        "blog-halve-beta",
+        "Half of beta gives half of the distance to the optimal loss",
+        "Blog, How does smoothness improve training time",
+        "if we can halve the *β* constant with all else equal, there's a good chance we can afford to double "
         "the learning rate and we can halve the distance between the current loss and the optimal loss in the same "
         "number of time-steps.",
-        readings=(
-            Reading(
-                slug="of-the-bound",
-                summary="the bound (with its square) is proportional to beta at a fixed distance",
-                says=HALVED,
-                data=Data(fixed="the distance to the optimum and t"),
-                proof=Proof(steps=(Step(text="the rate 1/beta doubles", says=RATE_DOUBLED),)),
-                norm="identity",
-                needs=("0 < lam", "0 < steps"),
-            ),
+        Reading(
+            slug="of-the-bound",
+            summary="the bound (with its square) is proportional to beta at a fixed distance",
+            says=HALVED,
+            data=Data(fixed="the distance to the optimum and t"),
+            proof=Proof(steps=(Step(text="the rate 1/beta doubles", says=RATE_DOUBLED),)),
+            norm="identity",
+            needs=("0 < lam", "0 < steps"),
         ),
+        kind="prose",
         scope=_ALGEBRA,
         why="true of the bound, which is what the sentence rests on; the loss itself need not follow",
     ),
-    Claim(
-        id="blog-rescaling",
-        title="Rescaling the parameters does not help, the learning rate scales by the same factor",
-        where="Blog, How does smoothness improve training time, last paragraph",
-        kind="prose",
-        quotation="simply re-scaling the parameters in a model, though will reduce your *β* constant, won't give you "
+    statement(
+        "blog-rescaling",
+        "Rescaling the parameters does not help, the learning rate scales by the same factor",
+        "Blog, How does smoothness improve training time, last paragraph",
+        "simply re-scaling the parameters in a model, though will reduce your *β* constant, won't give you "
         "improvements in convergence rate. ... If you simply re-scale your model parameters, your optimal learning "
         "rate will inevitably be scaled by the same factor, canceling out any reduction in path length",
-        readings=(
-            Reading(
-                slug="no-gain",
-                summary="with the rate eta/c^2 gradient descent on f(c w) makes the same iterates",
-                says=SAME_ITERATES,
-                data=Data(quantifiers="for every f, c != 0, eta", parameters="w = x/c"),
-                norm="z = scale*y",
-                needs=("scale != 0",),
-                proof=Proof(),
-            ),
-            Reading(
-                slug="same-factor",
-                summary="the rate scales by the factor of the path length",
-                says=SAME_FACTOR,
-                data=Data(quantifiers="for every f, c != 0, eta", parameters="w = x/c"),
-                refutation=Refutation(DOUBLE),
-                norm="z = scale*y",
-                needs=("scale != 0",),
-            ),
+        Reading(
+            slug="no-gain",
+            summary="with the rate eta/c^2 gradient descent on f(c w) makes the same iterates",
+            says=SAME_ITERATES,
+            data=Data(quantifiers="for every f, c != 0, eta", parameters="w = x/c"),
+            norm="z = scale*y",
+            needs=("scale != 0",),
         ),
+        Reading(
+            slug="same-factor",
+            summary="the rate scales by the factor of the path length",
+            says=SAME_FACTOR,
+            data=Data(quantifiers="for every f, c != 0, eta", parameters="w = x/c"),
+            refutation=Refutation(DOUBLE),
+            norm="z = scale*y",
+            needs=("scale != 0",),
+        ),
+        kind="prose",
         scope=_ALGEBRA,
         assumptions=("the rate scales by the square of the factor",),
         why="no gain, true; but the rate scales by c^2 where the path scales by c",

@@ -8,6 +8,7 @@ rescaled back.
 from __future__ import annotations
 
 from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation
+from bnverify.theory.equation import question
 
 QUOTATION = r"""Let $\mathcal{L}$ be the loss, $W_1^{(t)}, \dots, W_k^{(t)}$ be the parameters of each of the $k$ layers
 and $(x^{(t)}, y^{(t)})$ be the batch of input-label pairs used to train the network at time $t$. We define internal
@@ -51,62 +52,53 @@ CLAIMS = (
             "Where gamma, beta and biases belong is left open, and so is the running state of BatchNorm.",
         ),
     ),
-    Claim(
-        id="def-2.1.first-layer",
-        title="The first layer has no internal covariate shift",
-        where="consequence of Definition 2.1",
-        kind="extension",
-        readings=(
-            Reading(
-                slug="no-layer-before",
-                summary="G'_1 = G_1: no layer stands before it",
-                says=FIRST_LAYER,
-                data=Data(quantifiers="for every network, sample and rate", parameters="first layer"),
-                norm="identity",
-                proof=Proof(),
-            ),
+    question(
+        "def-2.1.first-layer",
+        "The first layer has no internal covariate shift",
+        "consequence of Definition 2.1",
+        Reading(
+            slug="no-layer-before",
+            summary="G'_1 = G_1: no layer stands before it",
+            says=FIRST_LAYER,
+            data=Data(quantifiers="for every network, sample and rate", parameters="first layer"),
+            norm="identity",
         ),
+        kind="extension",
         scope=_SCOPE,
         why="there is nothing to update before it",
     ),
-    Claim(
-        id="def-2.1.first-order",
-        title="To first order in the step size",
-        where="consequence of Definition 2.1",
-        kind="extension",
-        readings=(
-            Reading(
-                slug="gradient-descent",
-                summary="the shift is -eta (d2L/dW_i dW_<i) G_<i + O(eta^2), so it scales with the rate",
-                says=RATE_OF_SHIFT,
-                data=Data(
-                    quantifiers="for every C^2 loss; exact polynomial check on two layers", varies="eta"
-                ),
-                hypotheses=(f"r == {G1}",),
-                proof=Proof(example=ONE_STEP),
-                norm="identity",
-            ),
+    question(
+        "def-2.1.first-order",
+        "To first order in the step size",
+        "consequence of Definition 2.1",
+        Reading(
+            slug="gradient-descent",
+            summary="the shift is -eta (d2L/dW_i dW_<i) G_<i + O(eta^2), so it scales with the rate",
+            says=RATE_OF_SHIFT,
+            data=Data(quantifiers="for every C^2 loss; exact polynomial check on two layers", varies="eta"),
+            hypotheses=(f"r == {G1}",),
+            proof=Proof(example=ONE_STEP),
+            norm="identity",
         ),
+        kind="extension",
         scope=(*_SCOPE, ("optimiser", "gradient descent")),
         why="proportional to the rate and to the mixed second derivative",
         remarks=("Networks trained at different rates are not comparable in it; the relative shift is.",),
     ),
-    Claim(
-        id="def-2.1.reparametrisation",
-        title="Invariance under rescaling of layers",
-        where="consequence of Definition 2.1",
-        kind="extension",
-        readings=(
-            Reading(
-                slug="rescaled-layers",
-                summary="w1 = c u1, w2 = u2/c leaves the function and should leave the shift",
-                says=SAME_AFTER_RESCALING,
-                data=Data(quantifiers="for all c", parameters="two linear layers"),
-                refutation=Refutation(RESCALED),
-                norm="identity",
-                needs=("k != 0",),
-            ),
+    question(
+        "def-2.1.reparametrisation",
+        "Invariance under rescaling of layers",
+        "consequence of Definition 2.1",
+        Reading(
+            slug="rescaled-layers",
+            summary="w1 = c u1, w2 = u2/c leaves the function and should leave the shift",
+            says=SAME_AFTER_RESCALING,
+            data=Data(quantifiers="for all c", parameters="two linear layers"),
+            refutation=Refutation(RESCALED),
+            norm="identity",
+            needs=("k != 0",),
         ),
+        kind="extension",
         scope=_SCOPE,
         why="not invariant: the value depends on how the same function is parametrised",
     ),

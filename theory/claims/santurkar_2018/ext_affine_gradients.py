@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from bnverify.theory.claim import SCOPE, Claim, Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
-from bnverify.theory.equation import formula
+from bnverify.theory.claim import SCOPE, Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
+from bnverify.theory.equation import formula, question
 
 WHERE = "beyond the sources: the gradients of gamma and beta"
 BETA_GRADIENT = "dbeta == one @ g"
@@ -91,41 +91,39 @@ CLAIMS = (
         CURVATURE,
         "it is -gamma dL^/dgamma |v|^2 / (m sigma^2)",
     ),
-    Claim(
-        id="ext-affine-gradients.stationary",
-        title="At a point stationary in beta and gamma there is no reduction",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="both-stationary",
-                summary="|v|^2 is then gamma^2/sigma^2 |g|^2, the bound without its two reductions",
-                says=NO_REDUCTION,
-                data=Data(parameters="y, gamma and beta of one unit"),
-                hypotheses=(BETA_STATIONARY, GAMMA_STATIONARY),
-                assumptions=("the gradients of beta and gamma are 0",),
-                proof=Proof(steps=STEPS, terms=REMOVED),
-            ),
-            _needed(
-                "anywhere",
-                "the same at any point",
-                NO_REDUCTION,
-                (),
-                Instance(y=(0, 1), g=(0, 1), note="neither gradient is 0"),
-            ),
-            _needed(
-                "beta-stationary",
-                "the same where only beta is stationary",
-                NO_REDUCTION,
-                (BETA_STATIONARY,),
-                Instance(y=(0, 1), g=(1, -1), note="the gradient of gamma is not 0"),
-            ),
-            _needed(
-                "gamma-stationary",
-                "the same where only gamma is stationary",
-                NO_REDUCTION,
-                (GAMMA_STATIONARY,),
-                Instance(y=(0, 1), g=(1, 1), note="the gradient of beta is not 0"),
-            ),
+    question(
+        "ext-affine-gradients.stationary",
+        "At a point stationary in beta and gamma there is no reduction",
+        WHERE,
+        Reading(
+            slug="both-stationary",
+            summary="|v|^2 is then gamma^2/sigma^2 |g|^2, the bound without its two reductions",
+            says=NO_REDUCTION,
+            data=Data(parameters="y, gamma and beta of one unit"),
+            hypotheses=(BETA_STATIONARY, GAMMA_STATIONARY),
+            assumptions=("the gradients of beta and gamma are 0",),
+            proof=Proof(steps=STEPS, terms=REMOVED),
+        ),
+        _needed(
+            "anywhere",
+            "the same at any point",
+            NO_REDUCTION,
+            (),
+            Instance(y=(0, 1), g=(0, 1), note="neither gradient is 0"),
+        ),
+        _needed(
+            "beta-stationary",
+            "the same where only beta is stationary",
+            NO_REDUCTION,
+            (BETA_STATIONARY,),
+            Instance(y=(0, 1), g=(1, -1), note="the gradient of gamma is not 0"),
+        ),
+        _needed(
+            "gamma-stationary",
+            "the same where only gamma is stationary",
+            NO_REDUCTION,
+            (GAMMA_STATIONARY,),
+            Instance(y=(0, 1), g=(1, 1), note="the gradient of beta is not 0"),
         ),
         why="for gamma != 0 the condition is also necessary",
         remarks=(
@@ -133,27 +131,25 @@ CLAIMS = (
             "not bounded away from zero in training that converges.",
         ),
     ),
-    Claim(
-        id="ext-affine-gradients.curvature-stationary",
-        title="Where gamma is stationary the curvature along the gradient is only rescaled",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="not-rising",
-                summary="v'Bv is at least gamma^2/sigma^2 v'Hv where the loss does not rise with |gamma|",
-                says=NO_DECREASE,
-                data=Data(parameters="y, gamma and beta of one unit"),
-                hypotheses=(NOT_RISING,),
-                assumptions=("gamma dL^/dgamma <= 0",),
-                proof=Proof(steps=STEPS, terms=ADDED),
-            ),
-            _needed(
-                "anywhere",
-                "the same at any point",
-                NO_DECREASE,
-                (),
-                Instance(y=(0, 0, 1), g=(0, 1, 1), note="the loss rises with gamma, and H = 0"),
-            ),
+    question(
+        "ext-affine-gradients.curvature-stationary",
+        "Where gamma is stationary the curvature along the gradient is only rescaled",
+        WHERE,
+        Reading(
+            slug="not-rising",
+            summary="v'Bv is at least gamma^2/sigma^2 v'Hv where the loss does not rise with |gamma|",
+            says=NO_DECREASE,
+            data=Data(parameters="y, gamma and beta of one unit"),
+            hypotheses=(NOT_RISING,),
+            assumptions=("gamma dL^/dgamma <= 0",),
+            proof=Proof(steps=STEPS, terms=ADDED),
+        ),
+        _needed(
+            "anywhere",
+            "the same at any point",
+            NO_DECREASE,
+            (),
+            Instance(y=(0, 0, 1), g=(0, 1, 1), note="the loss rises with gamma, and H = 0"),
         ),
         why="where v != 0 the condition is also necessary: the slack is -gamma dL^/dgamma |v|^2 / (m sigma^2)",
     ),

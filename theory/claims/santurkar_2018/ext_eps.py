@@ -12,7 +12,7 @@ from typing import Any
 from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.fact_c_1 import PRINTED as FACT_C_1
 from bnverify.theory.claims.santurkar_2018.fact_c_2 import LINE_1
-from bnverify.theory.equation import formula
+from bnverify.theory.equation import formula, question
 from bnverify.theory.equation import projected as P
 
 SCOPE = (("m", ">= 1"), ("gamma", "any real"), ("sigma", ">= 0"), ("eps", "> 0"))
@@ -56,26 +56,23 @@ _formula = partial(formula, "ext-eps", WHERE, "an identity in y, g, H, gamma and
 
 
 def _two_scales(slug: str, title: str, with_s: Any, with_sigma: Any, instance: Instance) -> Claim:
-    return Claim(
-        id=f"ext-eps.{slug}",
-        title=title,
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="sigma-read-as-s",
-                summary="the printed formula with s = sqrt(sigma^2 + eps) wherever it has sigma",
-                says=with_s,
-                data=ANY_EPS,
-                assumptions=("sigma is read as sqrt(sigma^2 + eps)",),
-                proof=Proof(),
-            ),
-            Reading(
-                slug="sigma-kept",
-                summary="the printed formula to the letter: sigma is the standard deviation",
-                says=with_sigma,
-                data=Data(quantifiers=ANY_EPS.quantifiers, norm="sigma, not s, in the denominator"),
-                refutation=Refutation(instance, instance),
-            ),
+    return question(
+        f"ext-eps.{slug}",
+        title,
+        WHERE,
+        Reading(
+            slug="sigma-read-as-s",
+            summary="the printed formula with s = sqrt(sigma^2 + eps) wherever it has sigma",
+            says=with_s,
+            data=ANY_EPS,
+            assumptions=("sigma is read as sqrt(sigma^2 + eps)",),
+        ),
+        Reading(
+            slug="sigma-kept",
+            summary="the printed formula to the letter: sigma is the standard deviation",
+            says=with_sigma,
+            data=Data(quantifiers=ANY_EPS.quantifiers, norm="sigma, not s, in the denominator"),
+            refutation=Refutation(instance, instance),
         ),
         scope=SCOPE,
         why="survives once sigma is read as s",
@@ -93,18 +90,16 @@ CLAIMS = (
             Step(text="v keeps a part along y-hat, which eps = 0 removes", says=ALONG_YHAT),
         ),
     ),
-    Claim(
-        id="ext-eps.bounded",
-        title="With eps > 0 the gradient is bounded, whatever y is",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="any-activations",
-                summary="|v| is at most |gamma|/sqrt(eps) times |g - mean(g)|",
-                says=BOUNDED,
-                data=ANY_EPS,
-                proof=Proof(terms=SLACK_OF_BOUND),
-            ),
+    question(
+        "ext-eps.bounded",
+        "With eps > 0 the gradient is bounded, whatever y is",
+        WHERE,
+        Reading(
+            slug="any-activations",
+            summary="|v| is at most |gamma|/sqrt(eps) times |g - mean(g)|",
+            says=BOUNDED,
+            data=ANY_EPS,
+            proof=Proof(terms=SLACK_OF_BOUND),
         ),
         scope=SCOPE,
         why="at eps = 0 there is no such bound: the gradient grows as 1/sigma",

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from bnverify.theory.claim import Claim, Corrected, Data, Instance, Reading, Refutation, Step
+from bnverify.theory.claim import Corrected, Data, Instance, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018 import ext_layer
-from bnverify.theory.equation import formula
+from bnverify.theory.equation import formula, question
 from bnverify.theory.equation import projected as P
 from bnverify.theory.normalisations import NORMALISATIONS, two_units
 
@@ -135,20 +135,18 @@ CLAIMS = (
         (Step(text="the blocks between samples and channels", says=ext_layer.CROSS_BLOCK),),
         norm=ext_layer.NORM,
     ),
-    Claim(
-        id="ext-groups.thm-4.1",
-        title="Theorem 4.1 for LayerNorm with the reductions of g instead of D g",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="largest-gamma",
-                summary="with the largest gamma_i in the prefactor and 1/m",
-                says=WITH_PLAIN_GRADIENT,
-                data=FEATURES,
-                hypotheses=("psd(largest*I - D)", "psd(largest*I + D)"),
-                refutation=Refutation(UNEQUAL, UNEQUAL),
-                norm="layer-norm",
-            ),
+    question(
+        "ext-groups.thm-4.1",
+        "Theorem 4.1 for LayerNorm with the reductions of g instead of D g",
+        WHERE,
+        Reading(
+            slug="largest-gamma",
+            summary="with the largest gamma_i in the prefactor and 1/m",
+            says=WITH_PLAIN_GRADIENT,
+            data=FEATURES,
+            hypotheses=("psd(largest*I - D)", "psd(largest*I + D)"),
+            refutation=Refutation(UNEQUAL, UNEQUAL),
+            norm="layer-norm",
         ),
         corrected=Corrected(
             says=LAYER_NORM_GRADIENT, text="the reductions are those of D g", norm="layer-norm"
@@ -156,26 +154,22 @@ CLAIMS = (
         scope=(*SCOPE, ("eps", ">= 0")),
         why="unequal gamma_i turn the removed directions into others",
     ),
-    Claim(
-        id="ext-groups.rms-norm-mean",
-        title="Theorem 4.1 for RMSNorm with the reduction of the mean",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="both-reductions",
-                summary="with 1/m in both reductions",
-                says=RMS_NORM_WITH_MEAN,
-                data=FEATURES,
-                refutation=Refutation(
-                    Instance(
-                        y=(0, 1), g=(1, 0), extra=(("scale", (1, 1)),), note="m = 2, g at right angles to y"
-                    ),
-                    Instance(
-                        y=(0, 1), g=(1, 1), extra=(("scale", (1, 1)),), note="m = 2, every term non-zero"
-                    ),
+    question(
+        "ext-groups.rms-norm-mean",
+        "Theorem 4.1 for RMSNorm with the reduction of the mean",
+        WHERE,
+        Reading(
+            slug="both-reductions",
+            summary="with 1/m in both reductions",
+            says=RMS_NORM_WITH_MEAN,
+            data=FEATURES,
+            refutation=Refutation(
+                Instance(
+                    y=(0, 1), g=(1, 0), extra=(("scale", (1, 1)),), note="m = 2, g at right angles to y"
                 ),
-                norm="rms-norm-elementwise",
+                Instance(y=(0, 1), g=(1, 1), extra=(("scale", (1, 1)),), note="m = 2, every term non-zero"),
             ),
+            norm="rms-norm-elementwise",
         ),
         corrected=Corrected(
             says=RMS_NORM_GRADIENT, text="without the reduction of the mean", norm="rms-norm-elementwise"
@@ -183,35 +177,33 @@ CLAIMS = (
         scope=(*SCOPE, ("eps", ">= 0")),
         why="RMSNorm does not subtract the mean",
     ),
-    Claim(
-        id="ext-groups.stationary",
-        title="Do the reductions vanish where gamma and beta are stationary and samples share them?",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="two-samples",
-                summary="gamma and beta shared by two samples of InstanceNorm, both stationary",
-                says="gamma_j**2/s_j**2 * (g_j @ g_j) <= v_j @ v_j",
-                data=Data(parameters="one channel of one sample; gamma, beta shared by all samples"),
-                hypotheses=(
-                    "gamma_j == gamma_k",
-                    "g_j @ yhat_j + g_k @ yhat_k == 0",
-                    "one @ g_j + one @ g_k == 0",
-                ),
-                refutation=Refutation(
-                    Instance(
-                        y=(0, 1, 0, 1),
-                        g=(0, 1, 0, -1),
-                        note="the two samples' contributions to gamma and beta cancel, v = 0",
-                    ),
-                    Instance(
-                        y=(0, 0, 1, 0, 0, 1),
-                        g=(0, 1, 0, 0, -1, 0),
-                        note="two samples of three elements, every term non-zero",
-                    ),
-                ),
-                norm=ext_layer.NORM,
+    question(
+        "ext-groups.stationary",
+        "Do the reductions vanish where gamma and beta are stationary and samples share them?",
+        WHERE,
+        Reading(
+            slug="two-samples",
+            summary="gamma and beta shared by two samples of InstanceNorm, both stationary",
+            says="gamma_j**2/s_j**2 * (g_j @ g_j) <= v_j @ v_j",
+            data=Data(parameters="one channel of one sample; gamma, beta shared by all samples"),
+            hypotheses=(
+                "gamma_j == gamma_k",
+                "g_j @ yhat_j + g_k @ yhat_k == 0",
+                "one @ g_j + one @ g_k == 0",
             ),
+            refutation=Refutation(
+                Instance(
+                    y=(0, 1, 0, 1),
+                    g=(0, 1, 0, -1),
+                    note="the two samples' contributions to gamma and beta cancel, v = 0",
+                ),
+                Instance(
+                    y=(0, 0, 1, 0, 0, 1),
+                    g=(0, 1, 0, 0, -1, 0),
+                    note="two samples of three elements, every term non-zero",
+                ),
+            ),
+            norm=ext_layer.NORM,
         ),
         scope=(*SCOPE, ("eps", "= 0")),
         why="the gradients of gamma and beta are sums over samples, the reductions are not",

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from bnverify.theory.claim import Claim, Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
+from bnverify.theory.claim import Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018 import ext_weight_fixed_x
-from bnverify.theory.equation import formula
+from bnverify.theory.equation import formula, question
 from bnverify.theory.normalisations import BATCH_NORM, IN_WEIGHTS, two_units
 
 WHERE = "beyond the sources: a whole layer"
@@ -124,62 +124,57 @@ CLAIMS = (
         FIRST_PART,
         "an equality, with H weighted by gamma_j/sigma_j on both sides: no common factor gamma^2/sigma^2",
     ),
-    Claim(
-        id="ext-layer.thm-4.2.2",
-        title="Theorem 4.2, second part, for a whole layer",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="unit-by-unit",
-                summary="the hypothesis v'Hv <= g'Hg of every unit by itself",
-                says=SECOND_PART,
-                data=LAYER,
-                hypotheses=EACH_UNIT,
-                refutation=Refutation(CROSS_ONLY, CROSS_GENERIC),
-                norm=NORM,
+    question(
+        "ext-layer.thm-4.2.2",
+        "Theorem 4.2, second part, for a whole layer",
+        WHERE,
+        Reading(
+            slug="unit-by-unit",
+            summary="the hypothesis v'Hv <= g'Hg of every unit by itself",
+            says=SECOND_PART,
+            data=LAYER,
+            hypotheses=EACH_UNIT,
+            refutation=Refutation(CROSS_ONLY, CROSS_GENERIC),
+            norm=NORM,
+        ),
+        Reading(
+            slug="whole-layer",
+            summary="the hypothesis for the weighted form of the whole layer, cross blocks included",
+            says=SECOND_PART,
+            data=Data(
+                parameters=LAYER.parameters,
+                varies=LAYER.varies,
+                norm="the form induced by H over the layer, weighted with gamma_j/sigma_j",
             ),
-            Reading(
-                slug="whole-layer",
-                summary="the hypothesis for the weighted form of the whole layer, cross blocks included",
-                says=SECOND_PART,
-                data=Data(
-                    parameters=LAYER.parameters,
-                    varies=LAYER.varies,
-                    norm="the form induced by H over the layer, weighted with gamma_j/sigma_j",
-                ),
-                hypotheses=(WHOLE_LAYER,),
-                assumptions=("the weighted form of H over the layer is not larger at v than at g",),
-                proof=Proof(
-                    steps=(Step(text="the first part for the layer", says=FIRST_PART),), terms=BY_WHOLE_LAYER
-                ),
-                norm=NORM,
+            hypotheses=(WHOLE_LAYER,),
+            assumptions=("the weighted form of H over the layer is not larger at v than at g",),
+            proof=Proof(
+                steps=(Step(text="the first part for the layer", says=FIRST_PART),), terms=BY_WHOLE_LAYER
             ),
+            norm=NORM,
         ),
         scope=SCOPE,
         why="the cross blocks count: the hypothesis unit by unit is not enough",
         remarks=("For the layer the hypothesis is also necessary: it is the slack.",),
     ),
-    Claim(
-        id="ext-layer.convolution",
-        title="Convolutions: the batch is N H W, the input the matrix of patches",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="activations",
-                summary="a channel is a unit of m = N H W samples: nothing changes in y",
-                says=GRADIENT_OF_UNIT,
-                data=Data(parameters="activations of one channel, all positions of all samples"),
-                norm=NORM,
-                proof=Proof(),
-            ),
-            Reading(
-                slug="shared-weights",
-                summary="y = X w with X the N H W x C k^2 matrix of patches: the gradient of the kernel is X'v",
-                says=ext_weight_fixed_x.GRADIENT_NORM,
-                data=Data(parameters="the kernel of one channel", fixed="X, the matrix of patches"),
-                proof=Proof(steps=(ext_weight_fixed_x.CHAIN,)),
-                norm=IN_WEIGHTS,
-            ),
+    question(
+        "ext-layer.convolution",
+        "Convolutions: the batch is N H W, the input the matrix of patches",
+        WHERE,
+        Reading(
+            slug="activations",
+            summary="a channel is a unit of m = N H W samples: nothing changes in y",
+            says=GRADIENT_OF_UNIT,
+            data=Data(parameters="activations of one channel, all positions of all samples"),
+            norm=NORM,
+        ),
+        Reading(
+            slug="shared-weights",
+            summary="y = X w with X the N H W x C k^2 matrix of patches: the gradient of the kernel is X'v",
+            says=ext_weight_fixed_x.GRADIENT_NORM,
+            data=Data(parameters="the kernel of one channel", fixed="X, the matrix of patches"),
+            proof=Proof(steps=(ext_weight_fixed_x.CHAIN,)),
+            norm=IN_WEIGHTS,
         ),
         scope=(("m", "= N H W"), *SCOPE[1:3], ("eps", ">= 0")),
         why="weights are shared by the rows of X, as always; a pixel that lies in several patches occurs in X as often",

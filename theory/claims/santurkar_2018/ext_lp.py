@@ -12,6 +12,7 @@ from typing import Any
 
 from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation
 from bnverify.theory.equation import centred as C
+from bnverify.theory.equation import statement
 
 QUOTATION = r"""we study schemes that fix the first order moment of the activations, as BatchNorm does, and then
 normalizes them by the average of their $\ell_p$-norm (*before* shifting the mean), for $p = 1, 2, \infty$. ... Also,
@@ -110,12 +111,12 @@ def _point(y: tuple[int, ...], g: tuple[int, ...], units: int = 1, note: str = "
 
 
 def _claim(p: str, title: str, readings: tuple[Reading, ...], corrected: str, why: str, text: str) -> Claim:
-    return Claim(
-        id=f"ext-lp.l{p}",
-        title=title,
-        where=WHERE,
-        quotation=QUOTATION,
-        readings=readings,
+    return statement(
+        f"ext-lp.l{p}",
+        title,
+        WHERE,
+        QUOTATION,
+        *readings,
         corrected=Corrected(says=corrected, text=text, norm=f"l{p}-norm"),
         scope=SCOPE,
         why=why,
@@ -195,22 +196,20 @@ CLAIMS = (
         "an increase, for instance, wherever g - mean(g) is 0 at the largest |y| and <g,y-hat> != 0",
         "the exact bracket, which replaces -q^2/m by q^2 - 2 q <top, C g>",
     ),
-    Claim(
-        id="ext-lp.shared",
-        title="One divisor for a whole layer: where the additive term is a reduction",
-        where=WHERE,
-        quotation=QUOTATION,
-        readings=(
-            Reading(
-                slug="where-the-norm-agrees",
-                summary="for any twice differentiable divisor n of all activations of the layer",
-                says=REDUCTION_OF_A_LAYER,
-                data=Data(parameters="activations of all units of a layer", norm="any"),
-                hypotheses=(SHARED_CONDITION,),
-                assumptions=("|nu|^2 q^2 <= 2 q <nu, C g> over the layer",),
-                proof=Proof(terms=("gamma**2/n**2*given0",)),
-                norm="shared-smooth-norm",
-            ),
+    statement(
+        "ext-lp.shared",
+        "One divisor for a whole layer: where the additive term is a reduction",
+        WHERE,
+        QUOTATION,
+        Reading(
+            slug="where-the-norm-agrees",
+            summary="for any twice differentiable divisor n of all activations of the layer",
+            says=REDUCTION_OF_A_LAYER,
+            data=Data(parameters="activations of all units of a layer", norm="any"),
+            hypotheses=(SHARED_CONDITION,),
+            assumptions=("|nu|^2 q^2 <= 2 q <nu, C g> over the layer",),
+            proof=Proof(terms=("gamma**2/n**2*given0",)),
+            norm="shared-smooth-norm",
         ),
         corrected=Corrected(
             says=GRADIENT_NORM_OF_A_LAYER, text="the exact bracket for any divisor", norm="shared-smooth-norm"

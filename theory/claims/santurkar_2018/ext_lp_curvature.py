@@ -10,6 +10,7 @@ from __future__ import annotations
 from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.ext_lp import GRADIENT_NORM, GRADIENT_NORM_OF_A_LAYER, WHERE
 from bnverify.theory.equation import centred as C
+from bnverify.theory.equation import question
 
 SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("n", "> 0"), ("eps", "= 0"))
 ANY_NORM = Data(
@@ -59,7 +60,14 @@ def _reading(slug: str, summary: str, says: str, norm: str, steps: tuple[Step, .
 
 
 def _formula(slug: str, title: str, readings: tuple[Reading, ...], why: str) -> Claim:
-    return Claim(id=f"ext-lp.{slug}", title=title, where=WHERE, readings=readings, scope=SCOPE, why=why)
+    return question(
+        f"ext-lp.{slug}",
+        title,
+        WHERE,
+        *readings,
+        scope=SCOPE,
+        why=why,
+    )
 
 
 INVARIANCE = (
@@ -110,22 +118,20 @@ CLAIMS = (
         ),
         "the additive term is that of Theorem 4.2 for p = 2; for p = 1 and p = inf it is -2 <nu,v> |v|^2/n",
     ),
-    Claim(
-        id="ext-lp.thm-4.2.1",
-        title="Theorem 4.2, first part, for the l_2 normalisation",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="as-printed",
-                summary="with n for sigma, and H at v itself",
-                says=FIRST_PART_L2,
-                data=Data(norm="l_2 before the shift, one unit"),
-                refutation=Refutation(
-                    Instance(y=(0, 1), g=(0, 1), H=((0, 0), (0, 1)), note="m = 2"),
-                    Instance(y=(0, 1), g=(0, 1), H=((-1, 0), (0, 0)), note="m = 2, every term non-zero"),
-                ),
-                norm="l2-norm",
+    question(
+        "ext-lp.thm-4.2.1",
+        "Theorem 4.2, first part, for the l_2 normalisation",
+        WHERE,
+        Reading(
+            slug="as-printed",
+            summary="with n for sigma, and H at v itself",
+            says=FIRST_PART_L2,
+            data=Data(norm="l_2 before the shift, one unit"),
+            refutation=Refutation(
+                Instance(y=(0, 1), g=(0, 1), H=((0, 0), (0, 1)), note="m = 2"),
+                Instance(y=(0, 1), g=(0, 1), H=((-1, 0), (0, 0)), note="m = 2, every term non-zero"),
             ),
+            norm="l2-norm",
         ),
         corrected=Corrected(says=FORM_L2, text="an equality with H at v minus its mean", norm="l2-norm"),
         scope=SCOPE,
@@ -141,19 +147,17 @@ CLAIMS = (
         ),
         "the principal minor of B on y and v is -|v|^4, for every norm as for BatchNorm",
     ),
-    Claim(
-        id="ext-lp.translation",
-        title="Does the gradient sum to zero, as through BatchNorm?",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="as-through-batchnorm",
-                summary="adding a constant to y changes nothing",
-                says=NO_SUM,
-                data=Data(norm="l_2 before the shift, one unit"),
-                refutation=Refutation(Instance(y=(0, 1), g=(0, 1), note="m = 2")),
-                norm="l2-norm",
-            ),
+    question(
+        "ext-lp.translation",
+        "Does the gradient sum to zero, as through BatchNorm?",
+        WHERE,
+        Reading(
+            slug="as-through-batchnorm",
+            summary="adding a constant to y changes nothing",
+            says=NO_SUM,
+            data=Data(norm="l_2 before the shift, one unit"),
+            refutation=Refutation(Instance(y=(0, 1), g=(0, 1), note="m = 2")),
+            norm="l2-norm",
         ),
         corrected=Corrected(
             says=SUM_OF_GRADIENT, text="the sum is -(gamma/n) <g,y-hat> <1,nu>", norm="smooth-norm"

@@ -11,7 +11,6 @@ from functools import partial
 
 from bnverify.theory.claim import (
     SCOPE,
-    Claim,
     Corrected,
     Data,
     Hypothesis,
@@ -21,7 +20,7 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
-from bnverify.theory.equation import formula
+from bnverify.theory.equation import formula, question
 from bnverify.theory.equation import projected as P
 
 WHERE = "beyond the sources: the eigenvalues of the Hessian in y"
@@ -115,26 +114,24 @@ CLAIMS = (
         BOTH_SIGNS,
         "the curvature along v + t y-hat falls linearly in t without end, on both sides",
     ),
-    Claim(
-        id="ext-spectrum.convexity",
-        title="Is the loss convex in y where it is convex in z?",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="along-every-direction",
-                summary="b'Bb >= 0 for every direction b along which b'Hb >= 0",
-                says=CONVEXITY_KEPT,
-                data=IN_Y,
-                hypotheses=(CONVEX,),
-                refutation=Refutation(
-                    Instance(y=(0, 0, 1), g=(0, 1, 0), extra=(("b", (0, 1, 1)),), note="m = 3, H = 0"),
-                    Instance(
-                        y=(0, 0, 1),
-                        g=(0, 1, 0),
-                        H=IDENTITY,
-                        extra=(("b", (0, 1, 2)),),
-                        note="H = I: the loss is strictly convex in z",
-                    ),
+    question(
+        "ext-spectrum.convexity",
+        "Is the loss convex in y where it is convex in z?",
+        WHERE,
+        Reading(
+            slug="along-every-direction",
+            summary="b'Bb >= 0 for every direction b along which b'Hb >= 0",
+            says=CONVEXITY_KEPT,
+            data=IN_Y,
+            hypotheses=(CONVEX,),
+            refutation=Refutation(
+                Instance(y=(0, 0, 1), g=(0, 1, 0), extra=(("b", (0, 1, 1)),), note="m = 3, H = 0"),
+                Instance(
+                    y=(0, 0, 1),
+                    g=(0, 1, 0),
+                    H=IDENTITY,
+                    extra=(("b", (0, 1, 2)),),
+                    note="H = I: the loss is strictly convex in z",
                 ),
             ),
         ),
@@ -167,21 +164,19 @@ CLAIMS = (
         ),
         eps="> 0",
     ),
-    Claim(
-        id="ext-spectrum.eps-indefinite",
-        title="Is B indefinite wherever the gradient is not zero, at eps > 0 too?",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="minor",
-                summary="the principal minor on y-hat and v is negative wherever v != 0",
-                says=MINOR_NOT_POSITIVE,
-                data=IN_Y,
-                hypotheses=(NOT_ZERO,),
-                refutation=Refutation(
-                    Instance(y=(0, 1), g=(0, 1), eps=1, note="m = 2: v is a multiple of y-hat"),
-                    Instance(y=(0, 0, 1), g=(0, 0, 1), H=IDENTITY, eps=1, note="m = 3, every term non-zero"),
-                ),
+    question(
+        "ext-spectrum.eps-indefinite",
+        "Is B indefinite wherever the gradient is not zero, at eps > 0 too?",
+        WHERE,
+        Reading(
+            slug="minor",
+            summary="the principal minor on y-hat and v is negative wherever v != 0",
+            says=MINOR_NOT_POSITIVE,
+            data=IN_Y,
+            hypotheses=(NOT_ZERO,),
+            refutation=Refutation(
+                Instance(y=(0, 1), g=(0, 1), eps=1, note="m = 2: v is a multiple of y-hat"),
+                Instance(y=(0, 0, 1), g=(0, 0, 1), H=IDENTITY, eps=1, note="m = 3, every term non-zero"),
             ),
         ),
         corrected=Corrected(
@@ -191,22 +186,20 @@ CLAIMS = (
         scope=ANY_EPS,
         why="with eps > 0 the scale of y matters, and H can give it curvature",
     ),
-    Claim(
-        id="ext-spectrum.eps-positive",
-        title="There are points with eps > 0, v != 0 and B positive semi-definite",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="two-samples",
-                quantifier="exists",
-                summary="at m = 2, where B 1 = 0, it is enough that y-hat'B y-hat > 0",
-                says=POSITIVE_ALONG_YHAT,
-                data=Data(quantifiers="there are y, g, H, gamma and eps"),
-                hypotheses=(NOT_ZERO,),
-                proof=Proof(
-                    steps=(Step(text="B maps the vector of ones to 0", says=OF_ONE),),
-                    at=Instance(y=(0, 1), g=(1, 0), H=((1, 0), (0, 1)), eps=1, note="m = 2, H = I, eps = 1"),
-                ),
+    question(
+        "ext-spectrum.eps-positive",
+        "There are points with eps > 0, v != 0 and B positive semi-definite",
+        WHERE,
+        Reading(
+            slug="two-samples",
+            quantifier="exists",
+            summary="at m = 2, where B 1 = 0, it is enough that y-hat'B y-hat > 0",
+            says=POSITIVE_ALONG_YHAT,
+            data=Data(quantifiers="there are y, g, H, gamma and eps"),
+            hypotheses=(NOT_ZERO,),
+            proof=Proof(
+                steps=(Step(text="B maps the vector of ones to 0", says=OF_ONE),),
+                at=Instance(y=(0, 1), g=(1, 0), H=((1, 0), (0, 1)), eps=1, note="m = 2, H = I, eps = 1"),
             ),
         ),
         scope=ANY_EPS,

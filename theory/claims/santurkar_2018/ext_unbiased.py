@@ -21,7 +21,7 @@ from bnverify.theory.claim import (
 )
 from bnverify.theory.claims.santurkar_2018 import fact_c_1, fact_c_2, thm_4_1, thm_4_2_1
 from bnverify.theory.equation import centred as C
-from bnverify.theory.equation import formula
+from bnverify.theory.equation import formula, statement
 
 WHERE = "beyond the sources: BatchNorm with the unbiased variance"
 UNBIASED = Data(fixed="gamma, beta; sigma is the unbiased standard deviation")
@@ -61,20 +61,18 @@ _formula = partial(
 
 
 def _fact(slug: str, title: str, printed: str, corrected: str, quotation: str) -> Claim:
-    return Claim(
-        id=f"ext-unbiased.{slug}",
-        title=title,
-        where=WHERE,
-        quotation=quotation,
-        readings=(
-            Reading(
-                slug="as-printed",
-                summary="the printed formula with sigma read as the unbiased standard deviation",
-                says=printed,
-                data=UNBIASED,
-                refutation=Refutation(PROBED, PROBED_GENERIC),
-                norm="unbiased",
-            ),
+    return statement(
+        f"ext-unbiased.{slug}",
+        title,
+        WHERE,
+        quotation,
+        Reading(
+            slug="as-printed",
+            summary="the printed formula with sigma read as the unbiased standard deviation",
+            says=printed,
+            data=UNBIASED,
+            refutation=Refutation(PROBED, PROBED_GENERIC),
+            norm="unbiased",
         ),
         corrected=Corrected(says=corrected, text="1/(m - 1) in the term of y-hat", norm="unbiased"),
         why="the term of y-hat needs 1/(m - 1)",
@@ -99,42 +97,40 @@ CLAIMS = (
         eps=">= 0",
     ),
     _formula("hessian", "The Hessian with the unbiased variance", HESSIAN, "equation (40) with 1/(m - 1)"),
-    Claim(
-        id="ext-unbiased.thm-4.1",
-        title="Theorem 4.1 with the unbiased variance",
-        where=WHERE,
-        quotation=thm_4_1.QUOTATION,
-        readings=(
-            Reading(
-                slug="as-printed",
-                summary="with 1/sqrt(m)",
-                says=thm_4_1.PRINTED,
-                data=UNBIASED,
-                refutation=Refutation(SMALLEST, GENERIC),
-                norm="unbiased",
-            ),
-            Reading(
-                slug="with-1-over-m",
-                summary="with 1/m, the coefficient that makes it an equality for the biased variance",
-                says=thm_4_1.CORRECTED,
-                data=UNBIASED,
-                hypotheses=(SAMPLES,),
-                proof=Proof(terms=GAP_GRADIENT),
-                norm="unbiased",
-                admitted=False,
-                why="not what is printed",
-            ),
-            Reading(
-                slug="two-samples",
-                summary="with 1/sqrt(m), for m = 2",
-                says=thm_4_1.PRINTED,
-                data=UNBIASED,
-                hypotheses=(PAIR,),
-                proof=Proof(terms=GAP_PAIR, example=Instance(y=(0, 1), g=(1, 0))),
-                norm="unbiased",
-                admitted=False,
-                why="at m = 2 the left side is 0, which says nothing of BatchNorm",
-            ),
+    statement(
+        "ext-unbiased.thm-4.1",
+        "Theorem 4.1 with the unbiased variance",
+        WHERE,
+        thm_4_1.QUOTATION,
+        Reading(
+            slug="as-printed",
+            summary="with 1/sqrt(m)",
+            says=thm_4_1.PRINTED,
+            data=UNBIASED,
+            refutation=Refutation(SMALLEST, GENERIC),
+            norm="unbiased",
+        ),
+        Reading(
+            slug="with-1-over-m",
+            summary="with 1/m, the coefficient that makes it an equality for the biased variance",
+            says=thm_4_1.CORRECTED,
+            data=UNBIASED,
+            hypotheses=(SAMPLES,),
+            proof=Proof(terms=GAP_GRADIENT),
+            norm="unbiased",
+            admitted=False,
+            why="not what is printed",
+        ),
+        Reading(
+            slug="two-samples",
+            summary="with 1/sqrt(m), for m = 2",
+            says=thm_4_1.PRINTED,
+            data=UNBIASED,
+            hypotheses=(PAIR,),
+            proof=Proof(terms=GAP_PAIR, example=Instance(y=(0, 1), g=(1, 0))),
+            norm="unbiased",
+            admitted=False,
+            why="at m = 2 the left side is 0, which says nothing of BatchNorm",
         ),
         corrected=Corrected(
             says=GRADIENT_NORM_EPS_0,
@@ -144,40 +140,38 @@ CLAIMS = (
         why="1/(m - 1) where 1/sqrt(m) is printed; as printed it fails for every m >= 3 with <g, y-hat> != 0",
         remarks=("At m = 2, where the gradient through BatchNorm is 0, the printed bound happens to hold.",),
     ),
-    Claim(
-        id="ext-unbiased.thm-4.2.1",
-        title="Theorem 4.2, first part, with the unbiased variance",
-        where=WHERE,
-        quotation=thm_4_2_1.QUOTATION,
-        readings=(
-            Reading(
-                slug="as-printed",
-                summary="with 1/m",
-                says=thm_4_2_1.PRINTED,
-                data=UNBIASED,
-                refutation=Refutation(
-                    Instance(y=(0, 0, 1), g=(0, 1, 0), note="m = 3, H = 0, <g, y-hat> < 0"),
-                    Instance(
-                        y=(0, 0, 1),
-                        g=(0, 1, 0),
-                        H=((0, 0, 0), (0, 1, 0), (0, 0, 0)),
-                        note="every term non-zero",
-                    ),
+    statement(
+        "ext-unbiased.thm-4.2.1",
+        "Theorem 4.2, first part, with the unbiased variance",
+        WHERE,
+        thm_4_2_1.QUOTATION,
+        Reading(
+            slug="as-printed",
+            summary="with 1/m",
+            says=thm_4_2_1.PRINTED,
+            data=UNBIASED,
+            refutation=Refutation(
+                Instance(y=(0, 0, 1), g=(0, 1, 0), note="m = 3, H = 0, <g, y-hat> < 0"),
+                Instance(
+                    y=(0, 0, 1),
+                    g=(0, 1, 0),
+                    H=((0, 0, 0), (0, 1, 0), (0, 0, 0)),
+                    note="every term non-zero",
                 ),
-                norm="unbiased",
             ),
-            Reading(
-                slug="sign-of-gamma",
-                summary="with 1/m, where <g, y-hat> has the sign of gamma",
-                says=thm_4_2_1.PRINTED,
-                data=UNBIASED,
-                hypotheses=(SIGN, SAMPLES),
-                assumptions=("gamma <g, y-hat> >= 0",),
-                proof=Proof(terms=GAP_FORM),
-                norm="unbiased",
-                admitted=False,
-                why="a condition of ours: the words do not name it",
-            ),
+            norm="unbiased",
+        ),
+        Reading(
+            slug="sign-of-gamma",
+            summary="with 1/m, where <g, y-hat> has the sign of gamma",
+            says=thm_4_2_1.PRINTED,
+            data=UNBIASED,
+            hypotheses=(SIGN, SAMPLES),
+            assumptions=("gamma <g, y-hat> >= 0",),
+            proof=Proof(terms=GAP_FORM),
+            norm="unbiased",
+            admitted=False,
+            why="a condition of ours: the words do not name it",
         ),
         corrected=Corrected(says=QUADRATIC_FORM, text="with 1/(m - 1) an equality", norm="unbiased"),
         why="with 1/m it holds exactly where gamma <g, y-hat> >= 0 or v = 0",

@@ -11,7 +11,6 @@ from functools import partial
 
 from bnverify.theory.claim import (
     SCOPE,
-    Claim,
     Corrected,
     Data,
     Hypothesis,
@@ -21,7 +20,7 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
-from bnverify.theory.equation import formula
+from bnverify.theory.equation import formula, question
 from bnverify.theory.equation import projected as P
 from bnverify.theory.normalisations import IN_WEIGHTS
 
@@ -105,28 +104,26 @@ CLAIMS = (
         ALONG_W_EPS,
         "not invariant: the derivative along W is gamma (1 - rho) <g, y-hat>",
     ),
-    Claim(
-        id="ext-weight-fixed-X.thm-4.4",
-        title="Theorem 4.4 at the actual input: is the weight gradient at most gamma/sigma times the plain one?",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="any-input",
-                summary="for every X",
-                says=NO_LARGER,
-                data=AT_X,
-                refutation=Refutation(
-                    ORIGIN,
-                    Instance(
-                        X=((0, 0), (0, 1), (1, 0)),
-                        W=(1, 0),
-                        y=(0, 0, 1),
-                        g=(2, -1, 0),
-                        note="every term non-zero",
-                    ),
+    question(
+        "ext-weight-fixed-X.thm-4.4",
+        "Theorem 4.4 at the actual input: is the weight gradient at most gamma/sigma times the plain one?",
+        WHERE,
+        Reading(
+            slug="any-input",
+            summary="for every X",
+            says=NO_LARGER,
+            data=AT_X,
+            refutation=Refutation(
+                ORIGIN,
+                Instance(
+                    X=((0, 0), (0, 1), (1, 0)),
+                    W=(1, 0),
+                    y=(0, 0, 1),
+                    g=(2, -1, 0),
+                    note="every term non-zero",
                 ),
-                norm=IN_WEIGHTS,
             ),
+            norm=IN_WEIGHTS,
         ),
         corrected=Corrected(
             says=GRADIENT_NORM,
@@ -142,48 +139,44 @@ CLAIMS = (
             "see ext-weight-fixed-X.increase.",
         ),
     ),
-    Claim(
-        id="ext-weight-fixed-X.increase",
-        title="Centred inputs for which BatchNorm increases the weight gradient",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="opposed",
-                quantifier="exists",
-                summary="an X with columns of sum 0 and a loss for which the weight gradient is longer",
-                says=LARGER,
-                data=AT_X,
-                hypotheses=(CENTRED,),
-                assumptions=("X'1 = 0",),
-                proof=Proof(steps=(CHAIN,), at=OPPOSITE),
-                norm=IN_WEIGHTS,
-            ),
+    question(
+        "ext-weight-fixed-X.increase",
+        "Centred inputs for which BatchNorm increases the weight gradient",
+        WHERE,
+        Reading(
+            slug="opposed",
+            quantifier="exists",
+            summary="an X with columns of sum 0 and a loss for which the weight gradient is longer",
+            says=LARGER,
+            data=AT_X,
+            hypotheses=(CENTRED,),
+            assumptions=("X'1 = 0",),
+            proof=Proof(steps=(CHAIN,), at=OPPOSITE),
+            norm=IN_WEIGHTS,
         ),
         why="unless X'y-hat is parallel to W there are such losses",
     ),
-    Claim(
-        id="ext-weight-fixed-X.thm-4.2.1",
-        title="Theorem 4.2, first part, in weight space at the actual input",
-        where=WHERE,
-        readings=(
-            Reading(
-                slug="any-input",
-                summary="for every X, with X dW in place of v",
-                says=FIRST_PART,
-                data=AT_X,
-                refutation=Refutation(
-                    FIRST_PART_ORIGIN,
-                    Instance(
-                        X=((0, 0), (0, 1), (1, 0)),
-                        W=(1, 0),
-                        y=(0, 0, 1),
-                        g=(0, 1, 0),
-                        H=((0, 0, 0), (0, -1, 0), (0, 0, 0)),
-                        note="every term non-zero",
-                    ),
+    question(
+        "ext-weight-fixed-X.thm-4.2.1",
+        "Theorem 4.2, first part, in weight space at the actual input",
+        WHERE,
+        Reading(
+            slug="any-input",
+            summary="for every X, with X dW in place of v",
+            says=FIRST_PART,
+            data=AT_X,
+            refutation=Refutation(
+                FIRST_PART_ORIGIN,
+                Instance(
+                    X=((0, 0), (0, 1), (1, 0)),
+                    W=(1, 0),
+                    y=(0, 0, 1),
+                    g=(0, 1, 0),
+                    H=((0, 0, 0), (0, -1, 0), (0, 0, 0)),
+                    note="every term non-zero",
                 ),
-                norm=IN_WEIGHTS,
             ),
+            norm=IN_WEIGHTS,
         ),
         corrected=Corrected(
             says=QUADRATIC_FORM,

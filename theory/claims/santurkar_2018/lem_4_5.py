@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 from bnverify.theory.claim import (
-    Claim,
     Corrected,
     Data,
     Hypothesis,
@@ -22,6 +21,7 @@ from bnverify.theory.claim import (
 )
 from bnverify.theory.claims.santurkar_2018.obs_4_3_activations import MATCHED
 from bnverify.theory.claims.santurkar_2018.obs_4_3_minima import AFFINE_MAP, PLAIN_MINIMUM
+from bnverify.theory.equation import statement
 from bnverify.theory.normalisations import IN_WEIGHTS
 
 QUOTATION = r"""Let $W^*$ and $\widehat{W}^*$ be the set of local optima for the weights in the normal and BN
@@ -98,64 +98,62 @@ PROOF = Proof(
     example=Instance(y=(0, 1), g=(0, 0), extra=(("W0", (2, -1)), ("Wstar", (1, 0)))),
 )
 
-CLAIM = Claim(
-    id="lem-4.5",
-    title="BatchNorm leads to a favourable initialization",
-    where="Section 4.2, Lemma 4.5; restated in Appendix C.2, proved there by (59) to (62)",
-    quotation=QUOTATION,
-    readings=(
-        Reading(
-            slug="with-bias-matched",
-            summary="a layer with a bias; gamma, beta match W* (gamma = sigma, beta = mu at W*)",
-            says=ON_THE_RAY,
-            data=Data(
-                quantifiers="for all W0 with <W0, W*> > 0",
-                fixed="X, gamma = sigma, beta = mu at W*",
-                varies="W",
-                bias="the range of X contains 1",
-                parameters="weights and bias of one unit",
-            ),
-            hypotheses=(CORRELATED,),
-            assumptions=("the layer has a bias", "gamma = sigma and beta = mu at W*", "eps = 0"),
-            proof=PROOF,
-            norm="identity",
-            needs=("0 < Wstar @ Wstar",),
-            admitted=False,
-            why="the bias and the matched gamma and beta are ours: the words name neither, and the layer is y = Wx",
-            necessary="with k W* in the place of the closest optimum the two sides are equal",
+CLAIM = statement(
+    "lem-4.5",
+    "BatchNorm leads to a favourable initialization",
+    "Section 4.2, Lemma 4.5; restated in Appendix C.2, proved there by (59) to (62)",
+    QUOTATION,
+    Reading(
+        slug="with-bias-matched",
+        summary="a layer with a bias; gamma, beta match W* (gamma = sigma, beta = mu at W*)",
+        says=ON_THE_RAY,
+        data=Data(
+            quantifiers="for all W0 with <W0, W*> > 0",
+            fixed="X, gamma = sigma, beta = mu at W*",
+            varies="W",
+            bias="the range of X contains 1",
+            parameters="weights and bias of one unit",
         ),
-        Reading(
-            slug="no-bias",
-            summary="y = Wx as printed, gamma and beta match W*",
-            says=CLOSEST,
-            data=Data(
-                quantifiers="for all W0 with <W0, W*> > 0",
-                fixed="X, gamma = sigma, beta = mu at W*",
-                varies="W",
-                bias="none: y = Wx",
-                parameters="weights of one unit",
-            ),
-            hypotheses=NO_BIAS_HYPOTHESES,
-            refutation=Refutation(AT_THE_OPTIMUM, AWAY),
-            norm=IN_WEIGHTS,
-            necessary="least squares: the minima of L^ form one open ray, by Cauchy-Schwarz",
+        hypotheses=(CORRELATED,),
+        assumptions=("the layer has a bias", "gamma = sigma and beta = mu at W*", "eps = 0"),
+        proof=PROOF,
+        norm="identity",
+        needs=("0 < Wstar @ Wstar",),
+        admitted=False,
+        why="the bias and the matched gamma and beta are ours: the words name neither, and the layer is y = Wx",
+        necessary="with k W* in the place of the closest optimum the two sides are equal",
+    ),
+    Reading(
+        slug="no-bias",
+        summary="y = Wx as printed, gamma and beta match W*",
+        says=CLOSEST,
+        data=Data(
+            quantifiers="for all W0 with <W0, W*> > 0",
+            fixed="X, gamma = sigma, beta = mu at W*",
+            varies="W",
+            bias="none: y = Wx",
+            parameters="weights of one unit",
         ),
-        Reading(
-            slug="any-gamma-beta",
-            summary="a layer with a bias, gamma and beta any constants: at W0 = W* the right side is 0",
-            says=IS_OPTIMUM,
-            data=Data(
-                quantifiers="for all gamma, beta; W0 = W*",
-                fixed="X, gamma, beta",
-                varies="W",
-                bias="the range of X contains 1",
-                parameters="weights and bias of one unit",
-            ),
-            hypotheses=(PLAIN_MINIMUM[0], PLAIN_MINIMUM[1]),
-            refutation=Refutation(OTHER_GAMMA),
-            norm=IN_WEIGHTS,
-            necessary="distance 0 asks that W* itself be an optimum of L^",
+        hypotheses=NO_BIAS_HYPOTHESES,
+        refutation=Refutation(AT_THE_OPTIMUM, AWAY),
+        norm=IN_WEIGHTS,
+        necessary="least squares: the minima of L^ form one open ray, by Cauchy-Schwarz",
+    ),
+    Reading(
+        slug="any-gamma-beta",
+        summary="a layer with a bias, gamma and beta any constants: at W0 = W* the right side is 0",
+        says=IS_OPTIMUM,
+        data=Data(
+            quantifiers="for all gamma, beta; W0 = W*",
+            fixed="X, gamma, beta",
+            varies="W",
+            bias="the range of X contains 1",
+            parameters="weights and bias of one unit",
         ),
+        hypotheses=(PLAIN_MINIMUM[0], PLAIN_MINIMUM[1]),
+        refutation=Refutation(OTHER_GAMMA),
+        norm=IN_WEIGHTS,
+        necessary="distance 0 asks that W* itself be an optimum of L^",
     ),
     corrected=Corrected(
         says=ON_THE_RAY,

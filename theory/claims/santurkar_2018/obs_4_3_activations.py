@@ -6,29 +6,27 @@ batch; for a constant batch (sigma = 0) the paper's BatchNorm is not defined.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Data, Proof, Reading
+from bnverify.theory.claim import Data, Reading
+from bnverify.theory.equation import statement
 
 QUOTATION = r"""For any input data $X$ and network configuration $W$, there exists a BN configuration $(W, \gamma,
 \beta)$ that results in the same activations $y_j$, and where $\gamma = \sigma_j$."""
 MATCHED = "sigma*yhat + mu*one == y"
 
-CLAIM = Claim(
-    id="obs-4.3.activations",
-    title="BatchNorm does more than rescaling: same activations",
-    where="Section 4.2, Observation 4.3, first sentence",
-    quotation=QUOTATION,
-    readings=(
-        Reading(
-            slug="one-batch-one-configuration",
-            summary="for each batch there are gamma and beta with z = y",
-            says=MATCHED,
-            data=Data(
-                quantifiers="for all X and W with sigma_j > 0 there are gamma and beta",
-                fixed="X, W",
-                varies="gamma, beta",
-                parameters="gamma and beta of one unit",
-            ),
-            proof=Proof(),
+CLAIM = statement(
+    "obs-4.3.activations",
+    "BatchNorm does more than rescaling: same activations",
+    "Section 4.2, Observation 4.3, first sentence",
+    QUOTATION,
+    Reading(
+        slug="one-batch-one-configuration",
+        summary="for each batch there are gamma and beta with z = y",
+        says=MATCHED,
+        data=Data(
+            quantifiers="for all X and W with sigma_j > 0 there are gamma and beta",
+            fixed="X, W",
+            varies="gamma, beta",
+            parameters="gamma and beta of one unit",
         ),
     ),
     scope=(("m", ">= 2"), ("gamma", "= sigma"), ("sigma", "> 0"), ("eps", "= 0")),

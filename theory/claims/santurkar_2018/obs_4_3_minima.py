@@ -9,7 +9,6 @@ the BatchNorm landscape.
 from __future__ import annotations
 
 from bnverify.theory.claim import (
-    Claim,
     Corrected,
     Data,
     Hypothesis,
@@ -19,6 +18,7 @@ from bnverify.theory.claim import (
     Refutation,
     Step,
 )
+from bnverify.theory.equation import statement
 from bnverify.theory.normalisations import IN_WEIGHTS
 
 QUOTATION = r"""Consequently, all of the minima of the normal landscape are preserved in the BN landscape."""
@@ -86,84 +86,82 @@ PROOF_WITH_BIAS = Proof(
 )
 MATCHED_SCALE = ("gamma == sigma", "beta == mu")
 
-CLAIM = Claim(
-    id="obs-4.3.minima",
-    title="BatchNorm does more than rescaling: minima preserved",
-    where="Section 4.2, Observation 4.3, second sentence",
-    quotation=QUOTATION,
-    readings=(
-        Reading(
-            slug="in-activations",
-            summary="local minima of L in y are local minima of L^ in y, at gamma = sigma, beta = mu",
-            says=SAME_ACTIVATIONS,
-            data=Data(quantifiers="for every local minimum y* of L with sigma > 0", bias="not in question"),
-            hypotheses=MATCHED_SCALE,
-            proof=PROOF_IN_Y,
-            necessary="L^ is L after the continuous map y -> z, which fixes y: a minimum of L there is one of L^",
+CLAIM = statement(
+    "obs-4.3.minima",
+    "BatchNorm does more than rescaling: minima preserved",
+    "Section 4.2, Observation 4.3, second sentence",
+    QUOTATION,
+    Reading(
+        slug="in-activations",
+        summary="local minima of L in y are local minima of L^ in y, at gamma = sigma, beta = mu",
+        says=SAME_ACTIVATIONS,
+        data=Data(quantifiers="for every local minimum y* of L with sigma > 0", bias="not in question"),
+        hypotheses=MATCHED_SCALE,
+        proof=PROOF_IN_Y,
+        necessary="L^ is L after the continuous map y -> z, which fixes y: a minimum of L there is one of L^",
+    ),
+    Reading(
+        slug="in-weights-with-bias",
+        summary="local minima in W of a layer with a bias, gamma = sigma and beta = mu held fixed",
+        says=SAME_ACTIVATIONS,
+        data=Data(
+            quantifiers="for every local minimum W* of L(X W) with sigma > 0",
+            bias="the range of X contains 1",
+            parameters="weights and bias of one unit",
         ),
-        Reading(
-            slug="in-weights-with-bias",
-            summary="local minima in W of a layer with a bias, gamma = sigma and beta = mu held fixed",
-            says=SAME_ACTIVATIONS,
-            data=Data(
-                quantifiers="for every local minimum W* of L(X W) with sigma > 0",
-                bias="the range of X contains 1",
-                parameters="weights and bias of one unit",
-            ),
-            assumptions=("the layer has a bias (1 is in the range of X)", "sigma > 0 at the minimum"),
-            proof=PROOF_WITH_BIAS,
-            hypotheses=MATCHED_SCALE,
-            norm=IN_WEIGHTS,
-            admitted=False,
-            why="the bias is ours: the layer is printed as y = Wx, and the sentence before says any input",
-            necessary="L^(W) = L(X W') for weights W' that depend continuously on W and equal W* at W*",
+        assumptions=("the layer has a bias (1 is in the range of X)", "sigma > 0 at the minimum"),
+        proof=PROOF_WITH_BIAS,
+        hypotheses=MATCHED_SCALE,
+        norm=IN_WEIGHTS,
+        admitted=False,
+        why="the bias is ours: the layer is printed as y = Wx, and the sentence before says any input",
+        necessary="L^(W) = L(X W') for weights W' that depend continuously on W and equal W* at W*",
+    ),
+    Reading(
+        slug="in-weights-no-bias",
+        summary="local minima in W of y = Wx as printed, without a bias; gamma = sigma, beta = mu held fixed",
+        says=STATIONARY_IN_W,
+        data=Data(
+            quantifiers="for every local minimum W* of L(X W)",
+            bias="none: y = Wx",
+            parameters="weights of one unit",
         ),
-        Reading(
-            slug="in-weights-no-bias",
-            summary="local minima in W of y = Wx as printed, without a bias; gamma = sigma, beta = mu held fixed",
-            says=STATIONARY_IN_W,
-            data=Data(
-                quantifiers="for every local minimum W* of L(X W)",
-                bias="none: y = Wx",
-                parameters="weights of one unit",
-            ),
-            hypotheses=PLAIN_MINIMUM,
-            refutation=Refutation(NO_BIAS, NO_BIAS),
-            norm=IN_WEIGHTS,
-            necessary="a minimum has gradient 0; at this strict minimum of the plain loss L^ has another",
+        hypotheses=PLAIN_MINIMUM,
+        refutation=Refutation(NO_BIAS, NO_BIAS),
+        norm=IN_WEIGHTS,
+        necessary="a minimum has gradient 0; at this strict minimum of the plain loss L^ has another",
+    ),
+    Reading(
+        slug="jointly-no-bias",
+        summary="local minima in (W, gamma, beta) jointly, no bias in y = Wx",
+        says=STATIONARY_IN_BETA,
+        data=Data(
+            quantifiers="for every local minimum W* of L(X W)",
+            fixed="nothing",
+            varies="W, gamma, beta",
+            bias="none: y = Wx",
+            parameters="weights, gamma and beta of one unit",
         ),
-        Reading(
-            slug="jointly-no-bias",
-            summary="local minima in (W, gamma, beta) jointly, no bias in y = Wx",
-            says=STATIONARY_IN_BETA,
-            data=Data(
-                quantifiers="for every local minimum W* of L(X W)",
-                fixed="nothing",
-                varies="W, gamma, beta",
-                bias="none: y = Wx",
-                parameters="weights, gamma and beta of one unit",
-            ),
-            hypotheses=PLAIN_MINIMUM[:2],
-            refutation=Refutation(NO_BIAS_ONE_INPUT, NO_BIAS_ONE_INPUT),
-            norm=IN_WEIGHTS,
-            necessary="a minimum has gradient 0 in beta, which is <1, g>",
+        hypotheses=PLAIN_MINIMUM[:2],
+        refutation=Refutation(NO_BIAS_ONE_INPUT, NO_BIAS_ONE_INPUT),
+        norm=IN_WEIGHTS,
+        necessary="a minimum has gradient 0 in beta, which is <1, g>",
+    ),
+    Reading(
+        slug="as-strict-minima",
+        summary="strict local minima in W stay strict",
+        says=STRICT_IN_W,
+        data=Data(
+            quantifiers="for every strict local minimum W* of L(X W)",
+            bias="the range of X contains 1",
+            parameters="weights and bias of one unit",
         ),
-        Reading(
-            slug="as-strict-minima",
-            summary="strict local minima in W stay strict",
-            says=STRICT_IN_W,
-            data=Data(
-                quantifiers="for every strict local minimum W* of L(X W)",
-                bias="the range of X contains 1",
-                parameters="weights and bias of one unit",
-            ),
-            hypotheses=PLAIN_MINIMUM,
-            refutation=Refutation(WITH_BIAS),
-            norm=IN_WEIGHTS,
-            necessary="positive curvature along W*; scale invariance makes it 0",
-            admitted=False,
-            why="the text says minima, not strict minima",
-        ),
+        hypotheses=PLAIN_MINIMUM,
+        refutation=Refutation(WITH_BIAS),
+        norm=IN_WEIGHTS,
+        necessary="positive curvature along W*; scale invariance makes it 0",
+        admitted=False,
+        why="the text says minima, not strict minima",
     ),
     corrected=Corrected(
         says=SAME_ACTIVATIONS,

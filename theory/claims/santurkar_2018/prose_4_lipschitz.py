@@ -6,7 +6,8 @@ factor gamma^2/sigma^2 can exceed what the reduction takes away.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Corrected, Data, Hypothesis, Instance, Proof, Reading, Refutation
+from bnverify.theory.claim import Corrected, Data, Hypothesis, Instance, Proof, Reading, Refutation
+from bnverify.theory.equation import question, statement
 
 SHORTER = "v @ v <= g @ g"
 SCALE_AT_MOST_SIGMA = "gamma**2 <= sigma**2"
@@ -40,19 +41,17 @@ MATCHED = Instance(
 )
 
 CLAIMS = (
-    Claim(
-        id="prose-4.2-better-lipschitz",
-        title="A better Lipschitz constant without any assumptions",
-        where="Section 4.2, paragraph before Theorem 4.1",
-        quotation="Without any assumptions on the specific weights or the loss being used, we show that the "
+    statement(
+        "prose-4.2-better-lipschitz",
+        "A better Lipschitz constant without any assumptions",
+        "Section 4.2, paragraph before Theorem 4.1",
+        "Without any assumptions on the specific weights or the loss being used, we show that the "
         "batch-normalized landscape exhibits a better Lipschitz constant.",
-        readings=(
-            Reading(
-                slug="any-scale",
-                summary="the gradient norm is not larger, for every gamma (for a linear loss it is the constant)",
-                says=SHORTER,
-                refutation=Refutation(STRETCH, STRETCH),
-            ),
+        Reading(
+            slug="any-scale",
+            summary="the gradient norm is not larger, for every gamma (for a linear loss it is the constant)",
+            says=SHORTER,
+            refutation=Refutation(STRETCH, STRETCH),
         ),
         corrected=Corrected(
             says=SHORTER,
@@ -65,61 +64,55 @@ CLAIMS = (
         why="needs |gamma| <= sigma; with |gamma| > sigma the gradient can grow",
         remarks=("As a constant over all y it is infinite at eps = 0: v grows like 1/sigma.",),
     ),
-    Claim(
-        id="prose-4.2-reduction-additive",
-        title="The reduction is additive, even when sigma = gamma",
-        where="Section 4.2, paragraph before Theorem 4.1",
-        quotation="Note that this reduction is additive, and has effect even when the scaling of BN is identical to "
+    statement(
+        "prose-4.2-reduction-additive",
+        "The reduction is additive, even when sigma = gamma",
+        "Section 4.2, paragraph before Theorem 4.1",
+        "Note that this reduction is additive, and has effect even when the scaling of BN is identical to "
         r"the original layer scaling (i.e. even when $\sigma_j = \gamma$).",
-        readings=(
-            Reading(
-                slug="additive",
-                summary="the squared norm is reduced by (<1,g>^2 + <g,y-hat>^2)/m, whatever gamma/sigma",
-                says=ADDITIVE,
-                proof=Proof(),
-            ),
-            Reading(
-                slug="has-effect-at-sigma",
-                quantifier="exists",
-                summary="there are gradients for which it is a reduction at gamma = sigma",
-                says=BEATEN,
-                data=Data(quantifiers="there are y, g with gamma = sigma", fixed="gamma = sigma"),
-                proof=Proof(at=MATCHED),
-            ),
-            Reading(
-                slug="always-has-effect",
-                summary="the reduction is never 0",
-                says=ALWAYS_EFFECTIVE,
-                refutation=Refutation(NO_GRADIENT, NO_REDUCTION),
-                admitted=False,
-                why="the sentence before names the condition: y-hat correlates with g, or the mean of g is not 0",
-            ),
+        Reading(
+            slug="additive",
+            summary="the squared norm is reduced by (<1,g>^2 + <g,y-hat>^2)/m, whatever gamma/sigma",
+            says=ADDITIVE,
+        ),
+        Reading(
+            slug="has-effect-at-sigma",
+            quantifier="exists",
+            summary="there are gradients for which it is a reduction at gamma = sigma",
+            says=BEATEN,
+            data=Data(quantifiers="there are y, g with gamma = sigma", fixed="gamma = sigma"),
+            proof=Proof(at=MATCHED),
+        ),
+        Reading(
+            slug="always-has-effect",
+            summary="the reduction is never 0",
+            says=ALWAYS_EFFECTIVE,
+            refutation=Refutation(NO_GRADIENT, NO_REDUCTION),
+            admitted=False,
+            why="the sentence before names the condition: y-hat correlates with g, or the mean of g is not 0",
         ),
         why="an identity; the effect is 0 only where g is orthogonal to 1 and to y-hat",
     ),
-    Claim(
-        id="prose-4.2-quadratic-in-dimension",
-        title="The mean term grows quadratically in the dimension",
-        where="Section 4.2, paragraph after Theorem 4.1",
-        quotation=r"First, note that $\langle 1, \partial L/\partial y \rangle^2$ grows quadratically in the "
+    statement(
+        "prose-4.2-quadratic-in-dimension",
+        "The mean term grows quadratically in the dimension",
+        "Section 4.2, paragraph after Theorem 4.1",
+        r"First, note that $\langle 1, \partial L/\partial y \rangle^2$ grows quadratically in the "
         "dimension, so the middle term above is significant.",
-        readings=(
-            Reading(
-                slug="fixed-mean",
-                summary="<1,g>^2 = m^2 mu_g^2: quadratic where the mean of the gradient's entries stays the same",
-                says=QUADRATIC_IN_M,
-                data=Data(fixed="the mean of the entries of g", varies="m"),
-                admitted=False,
-                why="it holds of every vector and says nothing of the gradient",
-                proof=Proof(),
-            ),
-            Reading(
-                slug="any-gradient",
-                summary="the term is significant for every loss",
-                says=MEAN_TERM_POSITIVE,
-                data=Data(varies="m, L"),
-                refutation=Refutation(ZERO_MEAN),
-            ),
+        Reading(
+            slug="fixed-mean",
+            summary="<1,g>^2 = m^2 mu_g^2: quadratic where the mean of the gradient's entries stays the same",
+            says=QUADRATIC_IN_M,
+            data=Data(fixed="the mean of the entries of g", varies="m"),
+            admitted=False,
+            why="it holds of every vector and says nothing of the gradient",
+        ),
+        Reading(
+            slug="any-gradient",
+            summary="the term is significant for every loss",
+            says=MEAN_TERM_POSITIVE,
+            data=Data(varies="m, L"),
+            refutation=Refutation(ZERO_MEAN),
         ),
         assumptions=("the entries of g keep a non-zero mean as m grows",),
         why="true where the entries of g keep their mean; 0 for a gradient with mean 0",
@@ -128,55 +121,49 @@ CLAIMS = (
             "In the theorem it is divided by m and stands beside |g|^2, which grows as fast.",
         ),
     ),
-    Claim(
-        id="prose-4.2-at-most-quadratic",
-        title="The mean term is at most m |g|^2",
-        where="Section 4.2, paragraph after Theorem 4.1 (what the sentence can be sharpened to)",
-        kind="extension",
-        readings=(
-            Reading(
-                slug="cauchy-schwarz",
-                summary="<1,g>^2 <= m |g|^2, with equality for a constant gradient",
-                says=AT_MOST_QUADRATIC,
-                proof=Proof(terms=("(one @ one) * (g @ g) - (one @ g)**2",)),
-            ),
+    question(
+        "prose-4.2-at-most-quadratic",
+        "The mean term is at most m |g|^2",
+        "Section 4.2, paragraph after Theorem 4.1 (what the sentence can be sharpened to)",
+        Reading(
+            slug="cauchy-schwarz",
+            summary="<1,g>^2 <= m |g|^2, with equality for a constant gradient",
+            says=AT_MOST_QUADRATIC,
+            proof=Proof(terms=("(one @ one) * (g @ g) - (one @ g)**2",)),
         ),
+        kind="extension",
         why="Cauchy-Schwarz",
     ),
-    Claim(
-        id="prose-4.2-bounded-away",
-        title="The last inner product is bounded away from zero",
-        where="Section 4.2, paragraph after Theorem 4.1",
-        quotation="Furthermore, note that both in practice and in theory, the final inner product term in the above "
+    statement(
+        "prose-4.2-bounded-away",
+        "The last inner product is bounded away from zero",
+        "Section 4.2, paragraph after Theorem 4.1",
+        "Furthermore, note that both in practice and in theory, the final inner product term in the above "
         "theorem is bounded away from zero, as the gradient with respect to a variable is rarely uncorrelated to the "
         "variable itself.",
-        readings=(
-            Reading(
-                slug="in-theory",
-                summary="<g, y-hat>^2 > 0 for every loss",
-                says=CORRELATION_POSITIVE,
-                refutation=Refutation(CONSTANT_GRADIENT),
-            ),
+        Reading(
+            slug="in-theory",
+            summary="<g, y-hat>^2 > 0 for every loss",
+            says=CORRELATION_POSITIVE,
+            refutation=Refutation(CONSTANT_GRADIENT),
         ),
         why="in theory it can be 0; in practice is a question for training runs",
         remarks=(
             "<g, y-hat> is the gradient of gamma: where gamma has been trained to stationarity the term is exactly 0.",
         ),
     ),
-    Claim(
-        id="prose-4.2-worst-case-weights",
-        title="Improvements translate to the weight space",
-        where="Section 4.2, first paragraph",
-        quotation="We then show that these improvements in the activation-space landscape translate to favorable "
+    statement(
+        "prose-4.2-worst-case-weights",
+        "Improvements translate to the weight space",
+        "Section 4.2, first paragraph",
+        "We then show that these improvements in the activation-space landscape translate to favorable "
         "worst-case bounds in the weight-space landscape.",
-        readings=(
-            Reading(
-                slug="any-scale",
-                summary="the maximum over X of the weight gradient is not larger, for every gamma",
-                says=SHORTER_IN_WEIGHT_SPACE,
-                data=Data(fixed="g, y-hat, sigma", varies="X", norm="spectral"),
-                refutation=Refutation(STRETCH, STRETCH),
-            ),
+        Reading(
+            slug="any-scale",
+            summary="the maximum over X of the weight gradient is not larger, for every gamma",
+            says=SHORTER_IN_WEIGHT_SPACE,
+            data=Data(fixed="g, y-hat, sigma", varies="X", norm="spectral"),
+            refutation=Refutation(STRETCH, STRETCH),
         ),
         corrected=Corrected(
             says=SHORTER_IN_WEIGHT_SPACE,

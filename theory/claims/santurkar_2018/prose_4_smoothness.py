@@ -7,7 +7,6 @@ paper calls the steps more predictive are not enough; and one of them does not f
 from __future__ import annotations
 
 from bnverify.theory.claim import (
-    Claim,
     Corrected,
     Data,
     Hypothesis,
@@ -20,6 +19,7 @@ from bnverify.theory.claim import (
 from bnverify.theory.claims.santurkar_2018.prose_4_lipschitz import ADDITIVE, BEATEN, MATCHED, SCALE
 from bnverify.theory.claims.santurkar_2018.thm_4_2_1 import PRINTED as FIRST_PART
 from bnverify.theory.claims.santurkar_2018.thm_4_2_2 import NOT_INCREASED
+from bnverify.theory.equation import statement
 
 DECREASED = "v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v)"
 PREDICTIVE = "v @ B @ v <= g @ H @ g"
@@ -70,20 +70,18 @@ BY_CONVEXITY = Proof(
 )
 
 CLAIMS = (
-    Claim(
-        id="prose-4.2-decreased",
-        title="The quadratic form is rescaled and decreased by an additive factor",
-        where="Section 4.2, paragraph before Theorem 4.2",
-        quotation="We show that when a BatchNorm layer is added, the quadratic form of the loss Hessian with respect "
+    statement(
+        "prose-4.2-decreased",
+        "The quadratic form is rescaled and decreased by an additive factor",
+        "Section 4.2, paragraph before Theorem 4.2",
+        "We show that when a BatchNorm layer is added, the quadratic form of the loss Hessian with respect "
         "to the activations in the gradient direction, is both rescaled by the input variance (inducing resilience to "
         "mini-batch variance), and decreased by an additive factor (increasing smoothness).",
-        readings=(
-            Reading(
-                slug="always",
-                summary="v'Bv <= gamma^2/sigma^2 v'Hv for every loss",
-                says=DECREASED,
-                refutation=Refutation(NEGATIVE, NEGATIVE_GENERIC),
-            ),
+        Reading(
+            slug="always",
+            summary="v'Bv <= gamma^2/sigma^2 v'Hv for every loss",
+            says=DECREASED,
+            refutation=Refutation(NEGATIVE, NEGATIVE_GENERIC),
         ),
         corrected=Corrected(
             says=DECREASED,
@@ -98,23 +96,21 @@ CLAIMS = (
         assumptions=("gamma <g, y-hat> >= 0",),
         why="the additive factor has the sign of gamma <g, y-hat>; where that is negative the form is increased",
     ),
-    Claim(
-        id="prose-4.2-taylor",
-        title="The second order term of the Taylor expansion of the gradient",
-        where="Section 4.2, paragraph before Theorem 4.2",
-        quotation="This term captures the second order term of the Taylor expansion of the gradient around the current "
+    statement(
+        "prose-4.2-taylor",
+        "The second order term of the Taylor expansion of the gradient",
+        "Section 4.2, paragraph before Theorem 4.2",
+        "This term captures the second order term of the Taylor expansion of the gradient around the current "
         "point. Therefore, reducing this term implies that the first order term (the gradient) is more predictive.",
-        readings=(
-            Reading(
-                slug="of-the-gradient",
-                summary="of the gradient: its second-order term is the third derivative, 0 for a quadratic loss",
-                says=NO_SECOND_ORDER,
-                data=Data(
-                    quantifiers="for every quadratic L the term g'Hg would be 0", parameters="plain network"
-                ),
-                refutation=Refutation(CURVED),
-                necessary="what the sentence says of a quadratic loss",
+        Reading(
+            slug="of-the-gradient",
+            summary="of the gradient: its second-order term is the third derivative, 0 for a quadratic loss",
+            says=NO_SECOND_ORDER,
+            data=Data(
+                quantifiers="for every quadratic L the term g'Hg would be 0", parameters="plain network"
             ),
+            refutation=Refutation(CURVED),
+            necessary="what the sentence says of a quadratic loss",
         ),
         corrected=Corrected(
             says="d(d(L, y, w), y, w) == w @ B @ w",
@@ -122,67 +118,63 @@ CLAIMS = (
         ),
         why="it is the second-order term of the loss; that of the gradient is a third derivative",
     ),
-    Claim(
-        id="prose-4.2-psd",
-        title="The Hessian is PSD for piecewise-linear activations and a convex loss",
-        where="Section 4.2, paragraph after Theorem 4.2",
-        quotation="The Hessian is positive semi-definite (PSD) if the loss is locally convex which is true for "
+    statement(
+        "prose-4.2-psd",
+        "The Hessian is PSD for piecewise-linear activations and a convex loss",
+        "Section 4.2, paragraph after Theorem 4.2",
+        "The Hessian is positive semi-definite (PSD) if the loss is locally convex which is true for "
         "the case of deep networks with piecewise-linear activation functions and a convex loss at the final layer "
         "(e.g. standard softmax cross-entropy loss or other common losses).",
-        readings=(
-            Reading(
-                slug="affine-downstream",
-                summary="between z and the loss only affine layers and piecewise-linear activations, away from kinks",
-                says="0 <= u @ B @ u",
-                data=Data(quantifiers="for every z off the kinks", varies="z within one linear piece"),
-                hypotheses=("psd(H)",),
-                assumptions=("no normalisation layer downstream", "z is not on a kink"),
-                proof=Proof(terms=("(A @ u) @ H @ (A @ u)",)),
-                norm="z = A @ y + bias",
-                necessary="within one piece the logits are an affine function A y + b, and H is the loss's own Hessian",
+        Reading(
+            slug="affine-downstream",
+            summary="between z and the loss only affine layers and piecewise-linear activations, away from kinks",
+            says="0 <= u @ B @ u",
+            data=Data(quantifiers="for every z off the kinks", varies="z within one linear piece"),
+            hypotheses=("psd(H)",),
+            assumptions=("no normalisation layer downstream", "z is not on a kink"),
+            proof=Proof(terms=("(A @ u) @ H @ (A @ u)",)),
+            norm="z = A @ y + bias",
+            necessary="within one piece the logits are an affine function A y + b, and H is the loss's own Hessian",
+        ),
+        Reading(
+            slug="batchnorm-downstream",
+            summary="another BatchNorm layer between z and the loss, as in the networks of the paper",
+            says=CONVEX_ALONG,
+            data=Data(
+                quantifiers="for every direction",
+                varies="y",
+                parameters="input of the next BatchNorm layer",
             ),
-            Reading(
-                slug="batchnorm-downstream",
-                summary="another BatchNorm layer between z and the loss, as in the networks of the paper",
-                says=CONVEX_ALONG,
-                data=Data(
-                    quantifiers="for every direction",
-                    varies="y",
-                    parameters="input of the next BatchNorm layer",
-                ),
-                hypotheses=("psd(H)",),
-                refutation=Refutation(LINEAR_BEHIND_BN, LINEAR_BEHIND_BN),
-            ),
+            hypotheses=("psd(H)",),
+            refutation=Refutation(LINEAR_BEHIND_BN, LINEAR_BEHIND_BN),
         ),
         assumptions=("no normalisation layer downstream", "z is not on a kink"),
         why="true without normalisation downstream; behind a BatchNorm the Hessian is indefinite where v is not 0",
     ),
-    Claim(
-        id="prose-4.2-towards-minimum",
-        title="<y-hat, g> > 0 as long as the negative gradient points towards the minimum",
-        where="Section 4.2, paragraph after Theorem 4.2",
-        quotation=r"The condition $\langle \hat{y}_j, \hat{g}_j \rangle > 0$ holds as long as the negative gradient "
+    statement(
+        "prose-4.2-towards-minimum",
+        "<y-hat, g> > 0 as long as the negative gradient points towards the minimum",
+        "Section 4.2, paragraph after Theorem 4.2",
+        r"The condition $\langle \hat{y}_j, \hat{g}_j \rangle > 0$ holds as long as the negative gradient "
         r"$\hat{g}_j$ is pointing towards the minimum of the loss (w.r.t. normalized activations).",
-        readings=(
-            Reading(
-                slug="any-minimum",
-                summary="<g, z - z*> > 0 for the minimum z*, wherever it lies",
-                says=STRICTLY_POSITIVE_CORRELATION,
-                data=Data(quantifiers="for every L with <g, z - z*> > 0"),
-                hypotheses=(Hypothesis("towards", r"\langle g, z - z^* \rangle > 0", TOWARDS),),
-                refutation=Refutation(WRONG_SIDE),
-            ),
-            Reading(
-                slug="minimum-at-beta",
-                summary="the minimum lies at y-hat = 0, that is z* = beta 1",
-                says=POSITIVE_CORRELATION,
-                data=Data(quantifiers="for every convex quadratic L with its minimum at beta 1"),
-                hypotheses=MINIMUM_AT_BETA,
-                assumptions=("the minimum lies at y-hat = 0",),
-                proof=BY_CONVEXITY,
-                admitted=False,
-                why="where the minimum lies is a condition of ours: the words do not name it",
-            ),
+        Reading(
+            slug="any-minimum",
+            summary="<g, z - z*> > 0 for the minimum z*, wherever it lies",
+            says=STRICTLY_POSITIVE_CORRELATION,
+            data=Data(quantifiers="for every L with <g, z - z*> > 0"),
+            hypotheses=(Hypothesis("towards", r"\langle g, z - z^* \rangle > 0", TOWARDS),),
+            refutation=Refutation(WRONG_SIDE),
+        ),
+        Reading(
+            slug="minimum-at-beta",
+            summary="the minimum lies at y-hat = 0, that is z* = beta 1",
+            says=POSITIVE_CORRELATION,
+            data=Data(quantifiers="for every convex quadratic L with its minimum at beta 1"),
+            hypotheses=MINIMUM_AT_BETA,
+            assumptions=("the minimum lies at y-hat = 0",),
+            proof=BY_CONVEXITY,
+            admitted=False,
+            why="where the minimum lies is a condition of ours: the words do not name it",
         ),
         corrected=Corrected(
             says=POSITIVE_CORRELATION,
@@ -195,20 +187,18 @@ CLAIMS = (
         notation=("the negative gradient is -g-hat; the sentence writes g-hat",),
         why="only for a minimum at y-hat = 0; a minimum further out than y-hat gives the other sign",
     ),
-    Claim(
-        id="prose-4.2-more-predictive",
-        title="More predictive as long as these two conditions hold",
-        where="Section 4.2, paragraph after Theorem 4.2",
-        quotation="Overall, as long as these two conditions hold, the steps taken by the BatchNorm network are more "
+    statement(
+        "prose-4.2-more-predictive",
+        "More predictive as long as these two conditions hold",
+        "Section 4.2, paragraph after Theorem 4.2",
+        "Overall, as long as these two conditions hold, the steps taken by the BatchNorm network are more "
         "predictive than those of the standard network (similarly to what we observed experimentally).",
-        readings=(
-            Reading(
-                slug="two-conditions",
-                summary="H positive semi-definite and gamma <g, y-hat> >= 0 give v'Bv <= g'Hg",
-                says=PREDICTIVE,
-                hypotheses=("psd(H)", CORRELATED),
-                refutation=Refutation(TWO_CONDITIONS, TWO_CONDITIONS_MATCHED),
-            ),
+        Reading(
+            slug="two-conditions",
+            summary="H positive semi-definite and gamma <g, y-hat> >= 0 give v'Bv <= g'Hg",
+            says=PREDICTIVE,
+            hypotheses=("psd(H)", CORRELATED),
+            refutation=Refutation(TWO_CONDITIONS, TWO_CONDITIONS_MATCHED),
         ),
         corrected=Corrected(
             says=PREDICTIVE,
@@ -220,27 +210,24 @@ CLAIMS = (
         assumptions=("v'Hv <= g'Hg", "|gamma| <= sigma"),
         why="the two conditions are not enough, even for gamma = sigma: v'Hv <= g'Hg is needed too",
     ),
-    Claim(
-        id="prose-4.2-not-scaling",
-        title="The results do not simply stem from the scaling",
-        where="Section 4.2, sentence before Observation 4.3",
-        quotation="Note that our results do not simply stem from the scaling introduced by BatchNorm but rather "
+    statement(
+        "prose-4.2-not-scaling",
+        "The results do not simply stem from the scaling",
+        "Section 4.2, sentence before Observation 4.3",
+        "Note that our results do not simply stem from the scaling introduced by BatchNorm but rather "
         "from the reparametrization of the problem.",
-        readings=(
-            Reading(
-                slug="reduction-beside-the-scale",
-                summary="beside the factor gamma^2/sigma^2 stands a reduction that does not depend on it",
-                says=ADDITIVE,
-                proof=Proof(),
-            ),
-            Reading(
-                slug="at-equal-scale",
-                quantifier="exists",
-                summary="there are instances with gamma = sigma and a smaller gradient",
-                says=BEATEN,
-                data=Data(quantifiers="there are y, g with gamma = sigma"),
-                proof=Proof(at=MATCHED),
-            ),
+        Reading(
+            slug="reduction-beside-the-scale",
+            summary="beside the factor gamma^2/sigma^2 stands a reduction that does not depend on it",
+            says=ADDITIVE,
+        ),
+        Reading(
+            slug="at-equal-scale",
+            quantifier="exists",
+            summary="there are instances with gamma = sigma and a smaller gradient",
+            says=BEATEN,
+            data=Data(quantifiers="there are y, g with gamma = sigma"),
+            proof=Proof(at=MATCHED),
         ),
         why="at gamma = sigma, where the scale is 1, the reduction of Theorem 4.1 remains",
     ),

@@ -2,9 +2,10 @@ r"""Appendix C, sentences between the equations, and Section 4.1."""
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Step
+from bnverify.theory.claim import Corrected, Data, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.lem_4_5 import SCALE_INVARIANCE
 from bnverify.theory.claims.santurkar_2018.obs_4_3_minima import NO_BIAS, PLAIN_MINIMUM, STATIONARY_IN_W
+from bnverify.theory.equation import statement
 from bnverify.theory.normalisations import IN_WEIGHTS
 
 SCALED_EQUAL = "(at(yhat, y, alpha*y) - yhat) @ (at(yhat, y, alpha*y) - yhat) == 0"
@@ -16,57 +17,52 @@ FLIPPED = Instance(
 )
 
 CLAIMS = (
-    Claim(
-        id="prose-4.1-whitened",
-        title="y-hat has mean 0 and variance 1",
-        where="Section 4.1; used in Appendix C.2 as mean-zero and norm sqrt(m)",
-        quotation=r"we have an additional set of activations $\hat{y}$, which are the ``whitened'' version of $y$, "
+    statement(
+        "prose-4.1-whitened",
+        "y-hat has mean 0 and variance 1",
+        "Section 4.1; used in Appendix C.2 as mean-zero and norm sqrt(m)",
+        r"we have an additional set of activations $\hat{y}$, which are the ``whitened'' version of $y$, "
         "i.e. standardized to mean 0 and variance 1.",
-        readings=(
-            Reading(
-                slug="biased-variance",
-                summary="<1, y-hat> = 0 and |y-hat|^2 = m",
-                says=VARIANCE_ONE,
-                proof=Proof(steps=(Step(text="mean 0", says=MEAN_ZERO),)),
-            ),
+        Reading(
+            slug="biased-variance",
+            summary="<1, y-hat> = 0 and |y-hat|^2 = m",
+            says=VARIANCE_ONE,
+            proof=Proof(steps=(Step(text="mean 0", says=MEAN_ZERO),)),
         ),
         notation=("'whitened' is said of one unit alone: units are not decorrelated",),
         why="by the definition with biased variance and eps = 0",
     ),
-    Claim(
-        id="prose-C-scalar-multiple",
-        title="Any scalar multiple of an optimum is an optimum",
-        where="Appendix C.2, proof of Lemma 4.5",
-        quotation=r"for any optimum $W$ in the standard network, we have that any scalar multiple of $W$ must also "
+    statement(
+        "prose-C-scalar-multiple",
+        "Any scalar multiple of an optimum is an optimum",
+        "Appendix C.2, proof of Lemma 4.5",
+        r"for any optimum $W$ in the standard network, we have that any scalar multiple of $W$ must also "
         r"be an optimum in the BN network (since $BN((aW)x) = BN(Wx)$ for all $a > 0$).",
-        readings=(
-            Reading(
-                slug="of-the-standard-network",
-                summary="the multiple 1: an optimum of the standard network is one of the matched BN network",
-                says=STATIONARY_IN_W,
-                data=Data(quantifiers="for every local minimum W of L(X W)", fixed="gamma, beta", varies="W"),
-                hypotheses=PLAIN_MINIMUM,
-                refutation=Refutation(NO_BIAS, NO_BIAS),
-                norm=IN_WEIGHTS,
-            ),
-            Reading(
-                slug="positive-multiples",
-                summary="y-hat does not change under y -> alpha y, alpha > 0",
-                says=SCALE_INVARIANCE,
-                data=Data(quantifiers="for all alpha > 0", fixed="gamma, beta", varies="W"),
-                assumptions=("alpha > 0", "W itself is an optimum of the BN network"),
-                needs=("0 < alpha",),
-                admitted=False,
-                why="what stands in the brackets alone: it speaks of no optimum of the standard network",
-                proof=Proof(),
-            ),
-            Reading(
-                slug="any-multiple",
-                summary="any scalar, as the words say",
-                says=SCALED_EQUAL,
-                data=Data(quantifiers="for all alpha", fixed="gamma, beta", varies="W"),
-                refutation=Refutation(FLIPPED),
-            ),
+        Reading(
+            slug="of-the-standard-network",
+            summary="the multiple 1: an optimum of the standard network is one of the matched BN network",
+            says=STATIONARY_IN_W,
+            data=Data(quantifiers="for every local minimum W of L(X W)", fixed="gamma, beta", varies="W"),
+            hypotheses=PLAIN_MINIMUM,
+            refutation=Refutation(NO_BIAS, NO_BIAS),
+            norm=IN_WEIGHTS,
+        ),
+        Reading(
+            slug="positive-multiples",
+            summary="y-hat does not change under y -> alpha y, alpha > 0",
+            says=SCALE_INVARIANCE,
+            data=Data(quantifiers="for all alpha > 0", fixed="gamma, beta", varies="W"),
+            assumptions=("alpha > 0", "W itself is an optimum of the BN network"),
+            needs=("0 < alpha",),
+            admitted=False,
+            why="what stands in the brackets alone: it speaks of no optimum of the standard network",
+        ),
+        Reading(
+            slug="any-multiple",
+            summary="any scalar, as the words say",
+            says=SCALED_EQUAL,
+            data=Data(quantifiers="for all alpha", fixed="gamma, beta", varies="W"),
+            refutation=Refutation(FLIPPED),
         ),
         corrected=Corrected(
             says=SCALE_INVARIANCE,
@@ -77,14 +73,12 @@ CLAIMS = (
         why="positive multiples only, and only where W itself is an optimum of the BN network",
         remarks=("That an optimum of the standard network is one of the BN network is Observation 4.3.",),
     ),
-    Claim(
-        id="prose-C-chain",
-        title="The Jacobian of z is gamma times that of y-hat",
-        where="Appendix C.1, between equations (1) and (2)",
-        quotation="and thus",
-        readings=(
-            Reading(slug="chain-rule", summary="dz/dy = gamma dy-hat/dy", says=SAME_JACOBIAN, proof=Proof()),
-        ),
+    statement(
+        "prose-C-chain",
+        "The Jacobian of z is gamma times that of y-hat",
+        "Appendix C.1, between equations (1) and (2)",
+        "and thus",
+        Reading(slug="chain-rule", summary="dz/dy = gamma dy-hat/dy", says=SAME_JACOBIAN, proof=Proof()),
         why="gamma and beta are constants",
     ),
 )

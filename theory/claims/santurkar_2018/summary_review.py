@@ -5,38 +5,35 @@ from __future__ import annotations
 from bnverify.theory.claim import Claim, Corrected, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.prose_4_lipschitz import SCALE, SHORTER, SHORTER_TERMS, STRETCH
 from bnverify.theory.claims.santurkar_2018.prose_c import MEAN_ZERO, VARIANCE_ONE
+from bnverify.theory.equation import statement
 
 CLAIMS = (
-    Claim(
-        id="prose-summary-moments",
-        title="BatchNorm changes mean and variance to 0 and 1",
-        where="Summary, third paragraph",
-        quotation="normalize the layer activations accross the batch to change the first two moments of the layer "
+    statement(
+        "prose-summary-moments",
+        "BatchNorm changes mean and variance to 0 and 1",
+        "Summary, third paragraph",
+        "normalize the layer activations accross the batch to change the first two moments of the layer "
         "distribution (mean and variance) to 0 and 1 respectively.",
-        readings=(
-            Reading(
-                slug="before-gamma-beta",
-                summary="of y-hat, before gamma and beta",
-                says=VARIANCE_ONE,
-                proof=Proof(steps=(Step(text="mean 0", says=MEAN_ZERO),)),
-            ),
+        Reading(
+            slug="before-gamma-beta",
+            summary="of y-hat, before gamma and beta",
+            says=VARIANCE_ONE,
+            proof=Proof(steps=(Step(text="mean 0", says=MEAN_ZERO),)),
         ),
         why="true of y-hat; after gamma and beta the moments are beta and gamma^2",
     ),
-    Claim(
-        id="prose-summary-lipschitzness",
-        title="BatchNorm improves the Lipschitzness of the loss and of the gradients",
-        where="Summary, sixth paragraph",
-        quotation="The authors claim that Batch Normalization improves the Lipschitzness of both the loss and the "
+    statement(
+        "prose-summary-lipschitzness",
+        "BatchNorm improves the Lipschitzness of the loss and of the gradients",
+        "Summary, sixth paragraph",
+        "The authors claim that Batch Normalization improves the Lipschitzness of both the loss and the "
         "gradients thus making training process smoother by preventing sudden change in loss with the change in "
         "parameters.",
-        readings=(
-            Reading(
-                slug="any-scale",
-                summary="the gradient in the activations is not longer, for every gamma",
-                says=SHORTER,
-                refutation=Refutation(STRETCH, STRETCH),
-            ),
+        Reading(
+            slug="any-scale",
+            summary="the gradient in the activations is not longer, for every gamma",
+            says=SHORTER,
+            refutation=Refutation(STRETCH, STRETCH),
         ),
         corrected=Corrected(
             says=SHORTER,

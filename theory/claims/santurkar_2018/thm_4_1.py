@@ -6,7 +6,8 @@ norm sqrt(m) inside a squared inner product, which gives 1/m; with 1/m the state
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Corrected, Data, Instance, Reading, Refutation
+from bnverify.theory.claim import Corrected, Data, Instance, Reading, Refutation
+from bnverify.theory.equation import statement
 
 QUOTATION = r"""For a BatchNorm network with loss $\widehat{\mathcal{L}}$ and an identical non-BN network with
 (identical) loss $\mathcal{L}$,
@@ -23,28 +24,26 @@ SMALLEST = Instance(
 )
 GENERIC = Instance(y=(0, 0, 1), g=(0, 1, 0), note="m = 3: every term is non-zero")
 
-CLAIM = Claim(
-    id="thm-4.1",
-    title="The effect of BatchNorm on the Lipschitzness of the loss",
-    where="Section 4.2, Theorem 4.1; restated in Appendix C.2",
-    quotation=QUOTATION,
-    readings=(
-        Reading(
-            slug="same-point",
-            summary="both gradients of the same downstream loss at the same point z",
-            says=PRINTED,
-            data=Data(right_side_at="z = gamma y-hat + beta, as in the paper's last step dL^/dz = dL/dy"),
-            refutation=Refutation(SMALLEST, GENERIC),
-        ),
-        Reading(
-            slug="own-point",
-            summary="the plain network's gradient at its own output y, which is z only where gamma = sigma, beta = mu",
-            says=PRINTED_OWN_GRADIENT,
-            data=Data(right_side_at="the plain network's own activations y"),
-            refutation=Refutation(SMALLEST, GENERIC),
-            admitted=False,
-            why="the proof says dL^/dz = dL/dy by the setup, which fixes the common point",
-        ),
+CLAIM = statement(
+    "thm-4.1",
+    "The effect of BatchNorm on the Lipschitzness of the loss",
+    "Section 4.2, Theorem 4.1; restated in Appendix C.2",
+    QUOTATION,
+    Reading(
+        slug="same-point",
+        summary="both gradients of the same downstream loss at the same point z",
+        says=PRINTED,
+        data=Data(right_side_at="z = gamma y-hat + beta, as in the paper's last step dL^/dz = dL/dy"),
+        refutation=Refutation(SMALLEST, GENERIC),
+    ),
+    Reading(
+        slug="own-point",
+        summary="the plain network's gradient at its own output y, which is z only where gamma = sigma, beta = mu",
+        says=PRINTED_OWN_GRADIENT,
+        data=Data(right_side_at="the plain network's own activations y"),
+        refutation=Refutation(SMALLEST, GENERIC),
+        admitted=False,
+        why="the proof says dL^/dz = dL/dy by the setup, which fixes the common point",
     ),
     corrected=Corrected(
         says=CORRECTED,

@@ -5,7 +5,8 @@ True as printed, and more: the two sides are equal for every m, gamma and twice 
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation
+from bnverify.theory.claim import Data, Instance, Reading, Refutation
+from bnverify.theory.equation import statement
 
 QUOTATION = r"""Let $\hat{g}_j = \nabla_{y_j} \mathcal{L}$ and $H_{jj} = \frac{\partial \mathcal{L}}{\partial y_j
 \partial y_j}$ be the gradient and Hessian of the loss with respect to the layer outputs respectively. Then
@@ -28,28 +29,25 @@ OWN_POINT_GENERIC = Instance(
     y=(0, 0, 1), g=(0, 1, 0), H=((-1, 0, 0), (0, 0, 0), (0, 0, 0)), note="the same with every term non-zero"
 )
 
-CLAIM = Claim(
-    id="thm-4.2.1",
-    title="The effect of BN to smoothness, first part",
-    where="Section 4.2, Theorem 4.2, first display; restated in Appendix C.2, proved there by (19) to (50)",
-    quotation=QUOTATION,
-    readings=(
-        Reading(
-            slug="same-point",
-            summary="g and H of the same downstream loss at the same point z",
-            says=PRINTED,
-            data=Data(right_side_at="z = gamma y-hat + beta: the proof defines g-hat = dL^/dz = dL/dy"),
-            proof=Proof(),
-        ),
-        Reading(
-            slug="own-point",
-            summary="g-hat of the plain network at its own output y",
-            says=PRINTED_OWN_GRADIENT,
-            data=Data(right_side_at="the plain network's own activations y"),
-            refutation=Refutation(OWN_POINT, OWN_POINT_GENERIC),
-            admitted=False,
-            why="the proof defines g-hat as dL^/dz and says that it equals dL/dy by the assumptions of the setup",
-        ),
+CLAIM = statement(
+    "thm-4.2.1",
+    "The effect of BN to smoothness, first part",
+    "Section 4.2, Theorem 4.2, first display; restated in Appendix C.2, proved there by (19) to (50)",
+    QUOTATION,
+    Reading(
+        slug="same-point",
+        summary="g and H of the same downstream loss at the same point z",
+        says=PRINTED,
+        data=Data(right_side_at="z = gamma y-hat + beta: the proof defines g-hat = dL^/dz = dL/dy"),
+    ),
+    Reading(
+        slug="own-point",
+        summary="g-hat of the plain network at its own output y",
+        says=PRINTED_OWN_GRADIENT,
+        data=Data(right_side_at="the plain network's own activations y"),
+        refutation=Refutation(OWN_POINT, OWN_POINT_GENERIC),
+        admitted=False,
+        why="the proof defines g-hat as dL^/dz and says that it equals dL/dy by the assumptions of the setup",
     ),
     assumptions=("sigma > 0", "L twice differentiable at z", "g and H at the same point z"),
     notation=(

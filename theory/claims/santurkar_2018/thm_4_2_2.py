@@ -9,7 +9,6 @@ are one and the same symbol, which leaves no hypothesis at all.
 from __future__ import annotations
 
 from bnverify.theory.claim import (
-    Claim,
     Corrected,
     Data,
     Hypothesis,
@@ -20,6 +19,7 @@ from bnverify.theory.claim import (
     Step,
 )
 from bnverify.theory.claims.santurkar_2018.thm_4_2_1 import PRINTED as FIRST_PART
+from bnverify.theory.equation import statement
 
 QUOTATION = r"""If we also have that the $H_{jj}$ preserves the relative norms of $\hat{g}_j$ and $\nabla_{y_j}
 \mathcal{L}$,
@@ -75,51 +75,49 @@ IDENTITY_OF_THE_FIRST_PART = Step(text="the first part, an equality", says=FIRST
 BY_HYPOTHESIS = ("gamma**2/sigma**2*given0",)
 PROOF = Proof(steps=(IDENTITY_OF_THE_FIRST_PART,), terms=BY_HYPOTHESIS)
 
-CLAIM = Claim(
-    id="thm-4.2.2",
-    title="The effect of BN to smoothness, second part",
-    where="Section 4.2, Theorem 4.2, second display; restated in Appendix C.2, proved there by (51)",
-    quotation=QUOTATION,
-    readings=(
-        Reading(
-            slug="no-hypothesis",
-            summary="to the letter of Section 4.2: the two gradients are the same vector, so nothing is assumed",
-            says=PRINTED,
-            refutation=Refutation(NO_HYPOTHESIS, NO_HYPOTHESIS_GENERIC),
-        ),
-        Reading(
-            slug="quadratic-form-not-increased",
-            summary="the H-norm of the BatchNorm gradient is at most that of g: v'Hv <= g'Hg (what the proof uses)",
-            says=PRINTED,
-            data=Data(norm="the form induced by H"),
-            hypotheses=(NOT_INCREASED,),
-            assumptions=("v'Hv <= g'Hg",),
-            proof=PROOF,
-        ),
-        Reading(
-            slug="order-preserved",
-            summary="H orders the two gradients as their Euclidean norms do",
-            says=PRINTED,
-            data=Data(norm="Euclidean, and the form induced by H"),
-            hypotheses=(ORDER,),
-            refutation=Refutation(ORDER_KEPT, ORDER_KEPT_GENERIC),
-        ),
-        Reading(
-            slug="ratio-preserved",
-            summary="the ratio of the H-forms equals the ratio of the squared norms",
-            says=PRINTED,
-            data=Data(norm="ratio of the form induced by H to the Euclidean one"),
-            hypotheses=(RATIO,),
-            refutation=Refutation(NO_HYPOTHESIS, RATIO_KEPT),
-        ),
-        Reading(
-            slug="image-norms-preserved",
-            summary="the norms of Hv and Hg stand in the ratio of the norms of v and g",
-            says=PRINTED,
-            data=Data(norm="Euclidean norm of the images Hv, Hg"),
-            hypotheses=(IMAGES,),
-            refutation=Refutation(NO_HYPOTHESIS, IMAGES_KEPT),
-        ),
+CLAIM = statement(
+    "thm-4.2.2",
+    "The effect of BN to smoothness, second part",
+    "Section 4.2, Theorem 4.2, second display; restated in Appendix C.2, proved there by (51)",
+    QUOTATION,
+    Reading(
+        slug="no-hypothesis",
+        summary="to the letter of Section 4.2: the two gradients are the same vector, so nothing is assumed",
+        says=PRINTED,
+        refutation=Refutation(NO_HYPOTHESIS, NO_HYPOTHESIS_GENERIC),
+    ),
+    Reading(
+        slug="quadratic-form-not-increased",
+        summary="the H-norm of the BatchNorm gradient is at most that of g: v'Hv <= g'Hg (what the proof uses)",
+        says=PRINTED,
+        data=Data(norm="the form induced by H"),
+        hypotheses=(NOT_INCREASED,),
+        assumptions=("v'Hv <= g'Hg",),
+        proof=PROOF,
+    ),
+    Reading(
+        slug="order-preserved",
+        summary="H orders the two gradients as their Euclidean norms do",
+        says=PRINTED,
+        data=Data(norm="Euclidean, and the form induced by H"),
+        hypotheses=(ORDER,),
+        refutation=Refutation(ORDER_KEPT, ORDER_KEPT_GENERIC),
+    ),
+    Reading(
+        slug="ratio-preserved",
+        summary="the ratio of the H-forms equals the ratio of the squared norms",
+        says=PRINTED,
+        data=Data(norm="ratio of the form induced by H to the Euclidean one"),
+        hypotheses=(RATIO,),
+        refutation=Refutation(NO_HYPOTHESIS, RATIO_KEPT),
+    ),
+    Reading(
+        slug="image-norms-preserved",
+        summary="the norms of Hv and Hg stand in the ratio of the norms of v and g",
+        says=PRINTED,
+        data=Data(norm="Euclidean norm of the images Hv, Hg"),
+        hypotheses=(IMAGES,),
+        refutation=Refutation(NO_HYPOTHESIS, IMAGES_KEPT),
     ),
     corrected=Corrected(
         says=PRINTED,

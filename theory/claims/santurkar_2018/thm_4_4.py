@@ -7,7 +7,8 @@ where they move with X the left side has no maximum.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import Claim, Corrected, Data, Hypothesis, Instance, Reading, Refutation
+from bnverify.theory.claim import Corrected, Data, Hypothesis, Instance, Reading, Refutation
+from bnverify.theory.equation import statement
 from bnverify.theory.normalisations import IN_WEIGHTS
 
 QUOTATION = r"""For a BatchNorm network with loss $\widehat{\mathcal{L}}$ and an identical non-BN network (with
@@ -56,48 +57,46 @@ OTHER_INPUT = Instance(
     note="another input with norm below lambda: y shrinks, sigma with it, and the gradient grows like 1/sigma",
 )
 
-CLAIM = Claim(
-    id="thm-4.4",
-    title="Minimax bound on weight-space Lipschitzness",
-    where="Section 4.2, Theorem 4.4; restated in Appendix C.2, proved there by (10) to (18)",
-    quotation=QUOTATION,
-    readings=(
-        Reading(
-            slug="to-the-letter",
-            summary="g_j is the maximum of a squared norm and g_j^2 its square; g, y-hat, sigma fixed while X varies",
-            says=PRINTED,
-            data=Data(fixed="g, y-hat, sigma, gamma", varies="X, in the chain rule alone", norm="spectral"),
-            refutation=Refutation(SMALLEST, GENERIC),
+CLAIM = statement(
+    "thm-4.4",
+    "Minimax bound on weight-space Lipschitzness",
+    "Section 4.2, Theorem 4.4; restated in Appendix C.2, proved there by (10) to (18)",
+    QUOTATION,
+    Reading(
+        slug="to-the-letter",
+        summary="g_j is the maximum of a squared norm and g_j^2 its square; g, y-hat, sigma fixed while X varies",
+        says=PRINTED,
+        data=Data(fixed="g, y-hat, sigma, gamma", varies="X, in the chain rule alone", norm="spectral"),
+        refutation=Refutation(SMALLEST, GENERIC),
+    ),
+    Reading(
+        slug="g_j-squared-once",
+        summary="g_j^2 stands for the maximum of the squared norm",
+        says=SQUARED_ONCE,
+        data=Data(fixed="g, y-hat, sigma, gamma", varies="X", norm="spectral, g_j the norm itself"),
+        refutation=Refutation(SMALLEST, GENERIC),
+    ),
+    Reading(
+        slug="mean-in-weight-space",
+        summary="as before, and mu_{g_j} is the mean of lambda g",
+        says=WEIGHT_SPACE_MEAN,
+        data=Data(fixed="g, y-hat, sigma, gamma", varies="X", norm="spectral, mu_g scaled with lambda"),
+        refutation=Refutation(SMALLEST, GENERIC),
+    ),
+    Reading(
+        slug="X-moves-everything",
+        summary="y = XW, y-hat and sigma move with X; the right side is that of the given batch",
+        says=VARYING_INPUT,
+        data=Data(
+            fixed="W, gamma, beta, L",
+            varies="X, and with it y, y-hat, sigma",
+            right_side_at="the given batch",
+            bias="none",
+            parameters="weights of one unit",
         ),
-        Reading(
-            slug="g_j-squared-once",
-            summary="g_j^2 stands for the maximum of the squared norm",
-            says=SQUARED_ONCE,
-            data=Data(fixed="g, y-hat, sigma, gamma", varies="X", norm="spectral, g_j the norm itself"),
-            refutation=Refutation(SMALLEST, GENERIC),
-        ),
-        Reading(
-            slug="mean-in-weight-space",
-            summary="as before, and mu_{g_j} is the mean of lambda g",
-            says=WEIGHT_SPACE_MEAN,
-            data=Data(fixed="g, y-hat, sigma, gamma", varies="X", norm="spectral, mu_g scaled with lambda"),
-            refutation=Refutation(SMALLEST, GENERIC),
-        ),
-        Reading(
-            slug="X-moves-everything",
-            summary="y = XW, y-hat and sigma move with X; the right side is that of the given batch",
-            says=VARYING_INPUT,
-            data=Data(
-                fixed="W, gamma, beta, L",
-                varies="X, and with it y, y-hat, sigma",
-                right_side_at="the given batch",
-                bias="none",
-                parameters="weights of one unit",
-            ),
-            hypotheses=(Hypothesis("norm", r"\|X'\| \le \lambda", NORM_BELOW_LAMBDA),),
-            refutation=Refutation(OTHER_INPUT_SMALLEST, OTHER_INPUT),
-            norm=IN_WEIGHTS,
-        ),
+        hypotheses=(Hypothesis("norm", r"\|X'\| \le \lambda", NORM_BELOW_LAMBDA),),
+        refutation=Refutation(OTHER_INPUT_SMALLEST, OTHER_INPUT),
+        norm=IN_WEIGHTS,
     ),
     corrected=Corrected(
         says=CORRECTED,

@@ -9,7 +9,6 @@ the hypothesis of Theorem 4.2.2, and not strictly.
 from __future__ import annotations
 
 from bnverify.theory.claim import (
-    Claim,
     Corrected,
     Data,
     Hypothesis,
@@ -22,6 +21,7 @@ from bnverify.theory.claim import (
 from bnverify.theory.claims.santurkar_2018.thm_4_2_1 import PRINTED as FIRST_PART
 from bnverify.theory.claims.santurkar_2018.thm_4_2_2 import NOT_INCREASED
 from bnverify.theory.claims.santurkar_2018.thm_4_4 import NORM_BELOW_LAMBDA
+from bnverify.theory.equation import statement
 from bnverify.theory.normalisations import IN_WEIGHTS
 
 QUOTATION = r"""Under the same conditions as the previous theorem,
@@ -85,53 +85,49 @@ OTHER_INPUT = Instance(
     note="another input with norm below lambda, where sigma is small",
 )
 
-CLAIM = Claim(
-    id="thm-C.1",
-    title="Minimax smoothness bound",
-    where="Appendix C.2, Theorem C.1",
-    quotation=QUOTATION,
-    readings=(
-        Reading(
-            slug="strict",
-            summary="as printed, strict; g, H, y-hat, sigma held fixed while X varies; kappa that of 4.2.2",
-            says=PRINTED,
-            data=Data(
-                fixed="g, H, y-hat, sigma, gamma", varies="X, in the chain rule alone", norm="spectral"
-            ),
-            hypotheses=(NOT_INCREASED,),
-            refutation=Refutation(EQUAL_AT_TWO, GENERIC),
+CLAIM = statement(
+    "thm-C.1",
+    "Minimax smoothness bound",
+    "Appendix C.2, Theorem C.1",
+    QUOTATION,
+    Reading(
+        slug="strict",
+        summary="as printed, strict; g, H, y-hat, sigma held fixed while X varies; kappa that of 4.2.2",
+        says=PRINTED,
+        data=Data(fixed="g, H, y-hat, sigma, gamma", varies="X, in the chain rule alone", norm="spectral"),
+        hypotheses=(NOT_INCREASED,),
+        refutation=Refutation(EQUAL_AT_TWO, GENERIC),
+    ),
+    Reading(
+        slug="not-strict",
+        summary="the same with <= in place of <",
+        says=NOT_STRICT,
+        data=Data(fixed="g, H, y-hat, sigma, gamma", varies="X", norm="spectral, not strict"),
+        hypotheses=(NOT_INCREASED,),
+        refutation=Refutation(NEGATIVE_RIGHT_SIDE, GENERIC),
+    ),
+    Reading(
+        slug="separation-of-4.2.1",
+        summary="kappa as it stands in the first part of Theorem 4.2, with gamma/sigma^2",
+        says=OTHER_SEPARATION,
+        data=Data(fixed="g, H, y-hat, sigma, gamma", varies="X", norm="spectral, kappa of 4.2.1"),
+        hypotheses=(NOT_INCREASED,),
+        refutation=Refutation(NEGATIVE_WITH_OUTER, GENERIC),
+    ),
+    Reading(
+        slug="X-moves-everything",
+        summary="y = XW, y-hat and sigma move with X; the right side is that of the given batch",
+        says=VARYING_INPUT,
+        data=Data(
+            fixed="W, gamma, beta, L",
+            varies="X, and with it y, y-hat, sigma",
+            right_side_at="the given batch",
+            bias="none",
+            parameters="weights of one unit",
         ),
-        Reading(
-            slug="not-strict",
-            summary="the same with <= in place of <",
-            says=NOT_STRICT,
-            data=Data(fixed="g, H, y-hat, sigma, gamma", varies="X", norm="spectral, not strict"),
-            hypotheses=(NOT_INCREASED,),
-            refutation=Refutation(NEGATIVE_RIGHT_SIDE, GENERIC),
-        ),
-        Reading(
-            slug="separation-of-4.2.1",
-            summary="kappa as it stands in the first part of Theorem 4.2, with gamma/sigma^2",
-            says=OTHER_SEPARATION,
-            data=Data(fixed="g, H, y-hat, sigma, gamma", varies="X", norm="spectral, kappa of 4.2.1"),
-            hypotheses=(NOT_INCREASED,),
-            refutation=Refutation(NEGATIVE_WITH_OUTER, GENERIC),
-        ),
-        Reading(
-            slug="X-moves-everything",
-            summary="y = XW, y-hat and sigma move with X; the right side is that of the given batch",
-            says=VARYING_INPUT,
-            data=Data(
-                fixed="W, gamma, beta, L",
-                varies="X, and with it y, y-hat, sigma",
-                right_side_at="the given batch",
-                bias="none",
-                parameters="weights of one unit",
-            ),
-            hypotheses=(NOT_INCREASED, Hypothesis("norm", r"\|X'\| \le \lambda", NORM_BELOW_LAMBDA)),
-            refutation=Refutation(OTHER_INPUT, OTHER_INPUT),
-            norm=IN_WEIGHTS,
-        ),
+        hypotheses=(NOT_INCREASED, Hypothesis("norm", r"\|X'\| \le \lambda", NORM_BELOW_LAMBDA)),
+        refutation=Refutation(OTHER_INPUT, OTHER_INPUT),
+        norm=IN_WEIGHTS,
     ),
     corrected=Corrected(
         says=CORRECTED,
