@@ -5,17 +5,6 @@ from __future__ import annotations
 from bnverify.theory.claim import Claim, Corrected, Data, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.equation import statement
 
-MAXIMUM_ATTAINED = "(x0**2 + 1)/(1 + (x0**2 + 1)) <= x0**2/(1 + x0**2)"
-GROWS = "x0**2/(1 + x0**2) <= (x0**2 + 1)/(1 + (x0**2 + 1))"
-PER_SAMPLE = "(u @ H @ w)**2 <= b_L**2 * (u @ w)**2"
-GD_BOUND = "a_L * (x1 - a_L*x1/b_L)**2/2 <= 2*b_L*abs(x1)"
-GD_BOUND_SQUARED = "a_L * (x1 - a_L*x1/b_L)**2/2 <= 2*b_L*x1**2"
-GUARANTEED_DECREASE = "eta * (1 - lam*eta/2) <= 1/(2*lam)"
-BEST_RATE = "a_L * (x1 - a_L*x1/b_L)**2/2 <= a_L * (x1 - eta*a_L*x1)**2/2"
-HALVED = "at(2*lam*D0**2/steps, lam, lam/2) == 2*lam*D0**2/steps/2"
-RATE_DOUBLED = "at(1/lam, lam, lam/2) == 2 * (1/lam)"
-SAME_ITERATES = "scale * (y - eta/scale**2*v) == z - eta*g"
-SAME_FACTOR = "scale * (y - eta/scale*v) == z - eta*g"
 SADDLE = Instance(
     y=(0, 1),
     g=(0, 0),
@@ -63,12 +52,12 @@ CLAIMS = (
         Reading(
             slug="attained-maximum",
             summary="a point with the largest Hessian norm exists",
-            says=MAXIMUM_ATTAINED,
+            says="(x0**2 + 1)/(1 + (x0**2 + 1)) <= x0**2/(1 + x0**2)",
             data=Data(quantifiers="for every twice differentiable f there is x0", parameters="f on R"),
             refutation=Refutation(
                 negation=Step(
                     text="f'' = x^2/(1 + x^2) grows without end in x^2: no point has the largest value",
-                    says=GROWS,
+                    says="x0**2/(1 + x0**2) <= (x0**2 + 1)/(1 + (x0**2 + 1))",
                     terms=("1/((1 + x0**2) * (2 + x0**2))*1**2",),
                 )
             ),
@@ -104,7 +93,7 @@ CLAIMS = (
         Reading(
             slug="per-sample",
             summary="the blog's quotient is at most the beta of the loss",
-            says=PER_SAMPLE,
+            says="(u @ H @ w)**2 <= b_L**2 * (u @ w)**2",
             data=Data(norm="one sample's block of the gradient over the same block of y"),
             refutation=Refutation(SADDLE),
         ),
@@ -120,13 +109,13 @@ CLAIMS = (
         Reading(
             slug="convex-smooth",
             summary="convex beta-smooth f, rate 1/beta, here f = a x^2/2 with a <= beta and t = 2",
-            says=GD_BOUND,
+            says="a_L * (x1 - a_L*x1/b_L)**2/2 <= 2*b_L*abs(x1)",
             data=Data(quantifiers="for all convex beta-smooth f, x1 and t >= 2", parameters="x"),
             refutation=Refutation(FAR, FAR),
         ),
         kind="equation",
         corrected=Corrected(
-            says=GD_BOUND_SQUARED,
+            says="a_L * (x1 - a_L*x1/b_L)**2/2 <= 2*b_L*x1**2",
             proof=Proof(
                 terms=(
                     "x1**2/(2*b_L) * (4*a_L**2 + 8*given0*given1 + 3*given1**2)",
@@ -152,7 +141,7 @@ CLAIMS = (
         Reading(
             slug="guaranteed-decrease",
             summary="1/beta has the largest decrease that smoothness alone guarantees",
-            says=GUARANTEED_DECREASE,
+            says="eta * (1 - lam*eta/2) <= 1/(2*lam)",
             data=Data(quantifiers="for all rates eta", parameters="x"),
             assumptions=("the criterion is the decrease guaranteed by beta",),
             proof=Proof(terms=("lam/2 * (eta - 1/lam)**2",)),
@@ -162,7 +151,7 @@ CLAIMS = (
         Reading(
             slug="best-for-the-function",
             summary="no rate does better on the function at hand",
-            says=BEST_RATE,
+            says="a_L * (x1 - a_L*x1/b_L)**2/2 <= a_L * (x1 - eta*a_L*x1)**2/2",
             data=Data(quantifiers="for all convex beta-smooth f and rates eta", parameters="x"),
             refutation=Refutation(FLAT),
         ),
@@ -181,9 +170,11 @@ CLAIMS = (
         Reading(
             slug="of-the-bound",
             summary="the bound (with its square) is proportional to beta at a fixed distance",
-            says=HALVED,
+            says="at(2*lam*D0**2/steps, lam, lam/2) == 2*lam*D0**2/steps/2",
             data=Data(fixed="the distance to the optimum and t"),
-            proof=Proof(steps=(Step(text="the rate 1/beta doubles", says=RATE_DOUBLED),)),
+            proof=Proof(
+                steps=(Step(text="the rate 1/beta doubles", says="at(1/lam, lam, lam/2) == 2 * (1/lam)"),)
+            ),
             norm="identity",
             needs=("0 < lam", "0 < steps"),
         ),
@@ -201,7 +192,7 @@ CLAIMS = (
         Reading(
             slug="no-gain",
             summary="with the rate eta/c^2 gradient descent on f(c w) makes the same iterates",
-            says=SAME_ITERATES,
+            says="scale * (y - eta/scale**2*v) == z - eta*g",
             data=Data(quantifiers="for every f, c != 0, eta", parameters="w = x/c"),
             norm="z = scale*y",
             needs=("scale != 0",),
@@ -209,7 +200,7 @@ CLAIMS = (
         Reading(
             slug="same-factor",
             summary="the rate scales by the factor of the path length",
-            says=SAME_FACTOR,
+            says="scale * (y - eta/scale*v) == z - eta*g",
             data=Data(quantifiers="for every f, c != 0, eta", parameters="w = x/c"),
             refutation=Refutation(DOUBLE),
             norm="z = scale*y",

@@ -9,10 +9,6 @@ from bnverify.theory.claim import Corrected, Data, Instance, Reading, Refutation
 from bnverify.theory.claims.santurkar_2018 import lem_4_5, thm_4_2_1, thm_4_2_2
 from bnverify.theory.equation import statement
 
-LOST_SQUARE = (
-    "(W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) @ (W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) <= (W0 "
-    "- Wstar) @ (W0 - Wstar) - 1/(Wstar @ Wstar) * (Wstar @ Wstar - Wstar @ W0)"
-)
 HALF_WAY = Instance(
     y=(0, 1),
     g=(0, 0),
@@ -71,7 +67,8 @@ $$\left\Vert W_0 - \hat{W}^* \right\Vert^2 \leq \left\Vert W_0 - W^* \right\Vert
         Reading(
             slug="on-the-ray",
             summary="the square of the bracket is lost; the left side taken at the paper's point k W*",
-            says=LOST_SQUARE,
+            says="(W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) @ (W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) <= (W0 "
+            "- Wstar) @ (W0 - Wstar) - 1/(Wstar @ Wstar) * (Wstar @ Wstar - Wstar @ W0)",
             data=Data(
                 quantifiers="for all W0",
                 fixed="X, gamma, beta",

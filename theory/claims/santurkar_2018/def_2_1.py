@@ -20,10 +20,7 @@ LOSS = "(w2*w1*x1 - t)**2/2"
 G1, G2 = f"d({LOSS}, w1)", f"d({LOSS}, w2)"
 SHIFT = f"(at({G2}, w1, w1 - eta*{G1}) - {G2})"
 RESCALED_SHIFT = f"at(at({SHIFT}, w1, w1/k), w2, k*w2)"
-FIRST_LAYER = f"{G1} - {G1} == 0"
 MOVED = "d((w2*(w1 - eta*r)*x1 - t)**2/2, w2)"
-RATE_OF_SHIFT = f"{MOVED} - {G2} == -eta*r*d({G2}, w1) + (eta*r)**2/2*d(d({G2}, w1), w1)"
-SAME_AFTER_RESCALING = f"{RESCALED_SHIFT} == {SHIFT}"
 RESCALED = Instance(
     y=(0, 1),
     g=(0, 0),
@@ -59,7 +56,7 @@ CLAIMS = (
         Reading(
             slug="no-layer-before",
             summary="G'_1 = G_1: no layer stands before it",
-            says=FIRST_LAYER,
+            says=f"{G1} - {G1} == 0",
             data=Data(quantifiers="for every network, sample and rate", parameters="first layer"),
             norm="identity",
         ),
@@ -74,7 +71,7 @@ CLAIMS = (
         Reading(
             slug="gradient-descent",
             summary="the shift is -eta (d2L/dW_i dW_<i) G_<i + O(eta^2), so it scales with the rate",
-            says=RATE_OF_SHIFT,
+            says=f"{MOVED} - {G2} == -eta*r*d({G2}, w1) + (eta*r)**2/2*d(d({G2}, w1), w1)",
             data=Data(quantifiers="for every C^2 loss; exact polynomial check on two layers", varies="eta"),
             hypotheses=(f"r == {G1}",),
             proof=Proof(example=ONE_STEP),
@@ -92,7 +89,7 @@ CLAIMS = (
         Reading(
             slug="rescaled-layers",
             summary="w1 = c u1, w2 = u2/c leaves the function and should leave the shift",
-            says=SAME_AFTER_RESCALING,
+            says=f"{RESCALED_SHIFT} == {SHIFT}",
             data=Data(quantifiers="for all c", parameters="two linear layers"),
             refutation=Refutation(RESCALED),
             norm="identity",

@@ -45,14 +45,6 @@ LINE_9 = r"""$$= \frac{\gamma^2}{\sigma^2} \left(\left| \left| \frac{\partial \w
 \right| \right|^2 - \frac{1}{m} \left\langle \mathbf{1}, \frac{\partial \widehat{\mathcal{L}}}{\partial z_j}
 \right\rangle^2 - \frac{1}{\sqrt{m}} \left\langle \frac{\partial \widehat{\mathcal{L}}}{\partial z_j},
 \widehat{\mathbf{y}}_j \right\rangle^2 \right) \tag{9}$$"""
-FROM_4_TO_5 = (
-    "gamma/(m*sigma) * (m*g - (one @ g)*one - (g @ yhat)*yhat) == gamma/sigma * (g - mean(g)*one - "
-    f"1/m * ({C('g')} @ yhat)*yhat)"
-)
-FROM_5_TO_6 = (
-    f"gamma/sigma * (g - mean(g)*one - 1/m * ({C('g')} @ yhat)*yhat) == gamma/sigma * (g - "
-    f"mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ yhat)))"
-)
 FROM_6_TO_7 = (
     f"(gamma/sigma * (g - mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ "
     f"yhat)))) @ (gamma/sigma * (g - mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * "
@@ -62,10 +54,6 @@ FROM_6_TO_7 = (
 )
 LINE_8_TEXT = f"v @ v == gamma**2/sigma**2 * ({C('g')} @ {C('g')} - ({C('g')} @ (yhat/sqrt(yhat @ yhat)))**2)"
 FROM_7_TO_8 = follows(FROM_6_TO_7, LINE_8_TEXT)
-FROM_8_TO_9 = (
-    f"gamma**2/sigma**2 * ({C('g')} @ {C('g')} - ({C('g')} @ (yhat/sqrt(yhat @ yhat)))**2) == "
-    "gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/sqrt(m))"
-)
 LINE_9_CORRECTED = "v @ v == gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/m)"
 FROM_8_TO_9_CORRECTED = follows(LINE_8_TEXT, LINE_9_CORRECTED)
 SMALLEST = Instance(
@@ -115,7 +103,11 @@ CLAIMS = (
             "v == gamma/sigma * (g - mean(g)*one - 1/m * ((g - mean(g)*one) @ yhat)*yhat)",
             "the gradient of L^ in y",
         ),
-        step(FROM_4_TO_5, "from (4): <g - mean(g), y-hat> = <g, y-hat>, since y-hat has mean 0"),
+        step(
+            "gamma/(m*sigma) * (m*g - (one @ g)*one - (g @ yhat)*yhat) == gamma/sigma * (g - mean(g)*one - "
+            f"1/m * ({C('g')} @ yhat)*yhat)",
+            "from (4): <g - mean(g), y-hat> = <g, y-hat>, since y-hat has mean 0",
+        ),
     ),
     equation(
         6,
@@ -128,7 +120,11 @@ CLAIMS = (
             ),
             "the gradient of L^ in y",
         ),
-        step(FROM_5_TO_6, "from (5): the norm of y-hat is sqrt(m)"),
+        step(
+            f"gamma/sigma * (g - mean(g)*one - 1/m * ({C('g')} @ yhat)*yhat) == gamma/sigma * (g - "
+            f"mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ yhat)))",
+            "from (5): the norm of y-hat is sqrt(m)",
+        ),
         remarks=("With eps > 0 the norm of y-hat is below sqrt(m) and (6) does not follow from (5).",),
     ),
     equation(
@@ -162,7 +158,8 @@ CLAIMS = (
             refutation=Refutation(SMALLEST, GENERIC),
         ),
         step(
-            FROM_8_TO_9,
+            f"gamma**2/sigma**2 * ({C('g')} @ {C('g')} - ({C('g')} @ (yhat/sqrt(yhat @ yhat)))**2) == "
+            "gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/sqrt(m))",
             "from (8): <g, y-hat/|y-hat|>^2 is written as <g, y-hat>^2/sqrt(m)",
             refutation=Refutation(SMALLEST, SMALLEST),
         ),

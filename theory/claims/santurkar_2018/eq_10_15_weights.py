@@ -24,13 +24,7 @@ LINE_15 = r"""$$\left\| \frac{\partial \hat{\mathcal{L}}}{\partial W_{\cdot j}} 
 \hat{\mathcal{L}}}{\partial y_j} \right)^{\top} \mathbf{X} \mathbf{X}^{\top} \left(\frac{\partial
 \hat{\mathcal{L}}}{\partial y_j} \right), \tag{15}$$"""
 NO_EIGENVALUE_ABOVE = "mu0 * (x @ x) <= lambda0 * (x @ x)"
-LARGEST_VALUE = "x @ A @ x <= lambda0 * (x @ x)"
 LINE_12_TEXT = "dW @ u == v @ X @ u"
-FROM_11_TO_12 = "v @ d(y, W, u) == v @ X @ u"
-FROM_13_TO_14 = "v @ X @ u == u @ T @ v"
-FROM_14_TO_15 = "(T @ v) @ (T @ v) == v @ X @ T @ v"
-ARBITRARY = "A @ e == lambda0*e"
-LARGEST = "e @ A @ e + f @ A @ f <= 2*lambda0"
 SYMMETRIC = ("M @ x == mu0*x", "psd(lambda0*I - M)", "I @ x == x")
 BY_THE_FORM = Proof(
     terms=("x @ (lambda0*I - M) @ x", "lambda0 * (x @ given2)", "-(x @ given0)"),
@@ -70,10 +64,10 @@ CLAIMS = (
             data=Data(quantifiers="for all x and symmetric M", fixed="M", varies="x", parameters="x in R^d"),
         ),
         value(
-            LARGEST_VALUE,
+            "x @ A @ x <= lambda0 * (x @ x)",
             "any real d x d matrix, as the line says, with the largest real eigenvalue",
             slug="any-matrix",
-            hypotheses=(ARBITRARY, LARGEST),
+            hypotheses=("A @ e == lambda0*e", "e @ A @ e + f @ A @ f <= 2*lambda0"),
             refutation=Refutation(NILPOTENT, SHEAR),
             norm="identity",
             data=Data(quantifiers="for all x and M", fixed="M", varies="x", parameters="x in R^d"),
@@ -115,7 +109,11 @@ CLAIMS = (
             "the gradient of L^ in W, contracted with an arbitrary direction c of weights",
             norm=IN_WEIGHTS,
         ),
-        step(FROM_11_TO_12, "from (11): the derivative of y_j^(b) in W_ij is x_i^(b)", norm=IN_WEIGHTS),
+        step(
+            "v @ d(y, W, u) == v @ X @ u",
+            "from (11): the derivative of y_j^(b) in W_ij is x_i^(b)",
+            norm=IN_WEIGHTS,
+        ),
     ),
     equation(
         13,
@@ -132,13 +130,15 @@ CLAIMS = (
             "the gradient of L^ in W, contracted with an arbitrary direction c of weights",
             norm=IN_WEIGHTS,
         ),
-        step(FROM_13_TO_14, "from (13): all inputs at once", norm=IN_WEIGHTS),
+        step("v @ X @ u == u @ T @ v", "from (13): all inputs at once", norm=IN_WEIGHTS),
     ),
     equation(
         15,
         "The squared gradient norm in the weights",
         LINE_15,
         value("dW @ dW == v @ X @ T @ v", "the squared norm of the gradient of L^ in W", norm=IN_WEIGHTS),
-        step(FROM_14_TO_15, "from (14): the squared norm of both sides", norm=IN_WEIGHTS),
+        step(
+            "(T @ v) @ (T @ v) == v @ X @ T @ v", "from (14): the squared norm of both sides", norm=IN_WEIGHTS
+        ),
     ),
 )

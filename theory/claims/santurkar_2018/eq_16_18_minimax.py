@@ -25,17 +25,10 @@ LINE_17 = r"""$$\hat{g}_j := \max_{\|X\|_2 < \lambda} \left\| \frac{\partial \ha
 LINE_18 = r"""$$g_j := \max_{\|X\|_2 < \lambda} \left\| \frac{\partial \hat{\mathcal{L}}}{\partial W_{\cdot j}}
 \right\|^2 = \lambda^2 \left\| \frac{\partial \mathcal{L}}{\partial \mathbf{y}_j} \right\|^2,\tag{18}$$"""
 ATTAINED_INSIDE = "lam**2 * (v @ v) == (K_T @ v) @ (K_T @ v)"
-MOVING_INPUT = "at(dW @ dW, X, K) <= lam**2 * (v @ v)"
-NORM_BELOW_LAMBDA = "psd(lam**2*I - K @ K_T)"
 LINE_17_TEXT = (
     "max((T @ v) @ (T @ v), norm(X) <= lam) <= lam**2*gamma**2/sigma**2 * (g @ g - (one @ g)**2/m "
     "- (g @ yhat)**2/sqrt(m))"
 )
-LINE_17_CORRECTED = (
-    "max((T @ v) @ (T @ v), norm(X) <= lam) <= lam**2*gamma**2/sigma**2 * (g @ g - (one @ g)**2/m "
-    "- (g @ yhat)**2/m)"
-)
-LINE_18_CORRECTED = "max((T @ g) @ (T @ g), norm(X) <= lam) == lam**2 * (g @ g)"
 BY_THE_THEOREM = ("lam**2*given0",)
 THEOREM_AS_PRINTED = Hypothesis(
     "theorem-4.1-as-printed",
@@ -90,11 +83,11 @@ CLAIMS = (
             necessary="by Cauchy-Schwarz no X in the open ball attains the bound unless v = 0",
         ),
         step(
-            MOVING_INPUT,
+            "at(dW @ dW, X, K) <= lam**2 * (v @ v)",
             "y = XW, y-hat and sigma move with X, and the right side is that of the given batch",
             slug="X-moves-everything",
             refutation=Refutation(thm_4_4.OTHER_INPUT, thm_4_4.OTHER_INPUT),
-            hypotheses=(Hypothesis("norm", r"\|X'\| \le \lambda", NORM_BELOW_LAMBDA),),
+            hypotheses=(Hypothesis("norm", r"\|X'\| \le \lambda", "psd(lam**2*I - K @ K_T)"),),
             norm=IN_WEIGHTS,
             why="the proof bounds XX' with the gradient in y held fixed",
             data=Data(
@@ -127,7 +120,8 @@ CLAIMS = (
             data=FIXED,
         ),
         corrected=Corrected(
-            says=LINE_17_CORRECTED,
+            says="max((T @ v) @ (T @ v), norm(X) <= lam) <= lam**2*gamma**2/sigma**2 * (g @ g - (one @ g)**2/m "
+            "- (g @ yhat)**2/m)",
             proof=BY_MAXIMUM,
             text="the last coefficient is 1/m; with it the two sides are equal",
             assumptions=("v, g, y-hat and sigma held fixed while X varies",),
@@ -156,7 +150,7 @@ CLAIMS = (
             necessary="it drops the 1/sqrt(m) of (17), squares g_j once more and leaves lambda^2 out of the mean term",
         ),
         corrected=Corrected(
-            says=LINE_18_CORRECTED,
+            says="max((T @ g) @ (T @ g), norm(X) <= lam) == lam**2 * (g @ g)",
             proof=BY_MAXIMUM,
             text="no hat on the left: g_j is the maximum for the plain network, as the text before it says",
             assumptions=("g held fixed while X varies",),

@@ -56,34 +56,12 @@ LINE_20_21 = (
     "d(gamma/(m*sigma), y, b) * (m*g - m*mean(g)*one - (g @ yhat)*yhat)"
 )
 FROM_19 = follows(LINE_19_TEXT, LINE_20_21)
-LINE_21_IN_PRINTED_ORDER = (
-    "a @ B @ b == a @ (gamma/(m*sigma)*d(m*g - m*mean(g)*one - (g @ yhat)*yhat, z, d(z, y, b))) + "
-    "d(gamma/(m*sigma), y, a) * ((m*g - m*mean(g)*one - (g @ yhat)*yhat) @ b)"
-)
 LINE_22_23 = (
     "B @ b == gamma/sigma * (H @ d(z, y, b) - d(mean(g)*one, z, d(z, y, b)) - d(1/m * (g @ "
     "yhat)*yhat, z, d(z, y, b))) + d(gamma/sigma, y, b) * (g - mean(g)*one - 1/m * (g @ "
     "yhat)*yhat)"
 )
 FROM_20_21 = follows(LINE_20_21, LINE_22_23)
-LINE_24_AS_NUMBERS = "d(mean(g), z, b) == 1/m*d(one @ g, z, b)"
-LINE_24_CORRECTED = "d(mean(g)*one, z, b) == 1/m*d(one @ g, z, b)*one"
-FROM_25_TO_26 = (
-    "d((yhat @ g)*yhat, yhat, b)/gamma == 1/gamma * (g @ yhat)*d(yhat, yhat, b) + (yhat @ H @ "
-    "b)*yhat + 1/gamma * (g @ d(yhat, yhat, b))*yhat"
-)
-FROM_26_TO_27 = (
-    "1/gamma * (g @ yhat)*d(yhat, yhat, b) + (yhat @ H @ b)*yhat + 1/gamma * (g @ d(yhat, yhat, "
-    "b))*yhat == 1/gamma * (g @ yhat)*b + (yhat @ H @ b)*yhat + 1/gamma * (g @ b)*yhat"
-)
-FROM_28_TO_29 = (
-    f"gamma*sqrt(m)*d(1/sqrt({C('y')} @ {C('y')}), y, b) == -gamma*sqrt(m)/2/sqrt({C('y')} @ "
-    f"{C('y')})**3 * ((2 * {C('y')}) @ b)"
-)
-FROM_29_TO_30 = (
-    f"-gamma*sqrt(m)/2/sqrt({C('y')} @ {C('y')})**3 * ((2 * {C('y')}) @ b) == -gamma/(m*sigma**2) * "
-    "(yhat @ b)"
-)
 TRANSPOSED = Instance(
     y=(0, 0, 1),
     g=(0, 1, 0),
@@ -97,7 +75,6 @@ TRANSPOSED_GENERIC = Instance(
     extra=(("a", (0, 0, 1)), ("b", (0, 1, 0))),
     note="the same with every term non-zero",
 )
-ROW = "the derivative of a number in y_j is a row here and a column in (28) to (30)"
 
 CLAIMS = (
     equation(
@@ -138,7 +115,8 @@ CLAIMS = (
             "the Hessian of L^ in y as the sum (20) + (21), the second product being (bracket)(row of derivatives)",
         ),
         step(
-            LINE_21_IN_PRINTED_ORDER,
+            "a @ B @ b == a @ (gamma/(m*sigma)*d(m*g - m*mean(g)*one - (g @ yhat)*yhat, z, d(z, y, b))) + "
+            "d(gamma/(m*sigma), y, a) * ((m*g - m*mean(g)*one - (g @ yhat)*yhat) @ b)",
             "the two factors in the printed order, as column times row",
             slug="printed-order",
             refutation=Refutation(TRANSPOSED, TRANSPOSED_GENERIC),
@@ -175,7 +153,7 @@ CLAIMS = (
             text=r"the last factor is a row: $\left(\frac{\partial}{\partial y_j} \frac{\gamma}{\sigma_j}\right)^\top$",
         ),
         gamma="!= 0",
-        notation=(ROW,),
+        notation=("the derivative of a number in y_j is a row here and a column in (28) to (30)",),
         part_of="(22)-(23)",
     ),
     equation(
@@ -186,9 +164,13 @@ CLAIMS = (
             "d(mean(g)*one, z, b) == 1/m * (one @ H @ b)*one",
             "the first and the last member: the Jacobian of the vector whose entries are the mean",
         ),
-        value(LINE_24_AS_NUMBERS, "the first two members, with the mean as a number", slug="as-numbers"),
+        value(
+            "d(mean(g), z, b) == 1/m*d(one @ g, z, b)",
+            "the first two members, with the mean as a number",
+            slug="as-numbers",
+        ),
         corrected=Corrected(
-            says=LINE_24_CORRECTED,
+            says="d(mean(g)*one, z, b) == 1/m*d(one @ g, z, b)*one",
             text=r"bold mu, and the vector of ones in the middle: $\frac{\partial \boldsymbol{\mu}_{(\hat{g}_j)}}"
             r"{\partial z_j} = \frac{1}{m} \mathbf{1} \frac{\partial \mathbf{1}^\top \hat{g}_j}{\partial z_j} ="
             r" \frac{1}{m} \mathbf{1} \mathbf{1}^\top H_{jj}$",
@@ -220,7 +202,11 @@ CLAIMS = (
             ),
             "the derivative in z that (25) starts from",
         ),
-        step(FROM_25_TO_26, "from (25): the product rule, and dg/dy-hat = gamma H"),
+        step(
+            "d((yhat @ g)*yhat, yhat, b)/gamma == 1/gamma * (g @ yhat)*d(yhat, yhat, b) + (yhat @ H @ "
+            "b)*yhat + 1/gamma * (g @ d(yhat, yhat, b))*yhat",
+            "from (25): the product rule, and dg/dy-hat = gamma H",
+        ),
         gamma="!= 0",
     ),
     equation(
@@ -234,7 +220,11 @@ CLAIMS = (
             ),
             "the derivative in z that (25) starts from",
         ),
-        step(FROM_26_TO_27, "from (26): the derivative of y-hat in y-hat is I"),
+        step(
+            "1/gamma * (g @ yhat)*d(yhat, yhat, b) + (yhat @ H @ b)*yhat + 1/gamma * (g @ d(yhat, yhat, "
+            "b))*yhat == 1/gamma * (g @ yhat)*b + (yhat @ H @ b)*yhat + 1/gamma * (g @ b)*yhat",
+            "from (26): the derivative of y-hat in y-hat is I",
+        ),
         gamma="!= 0",
     ),
     equation(
@@ -256,7 +246,11 @@ CLAIMS = (
             (f"d(gamma/sigma, y, b) == -gamma*sqrt(m)/2/sqrt({C('y')} @ {C('y')})**3 * ((2 * {C('y')}) @ b)"),
             "along an arbitrary direction b",
         ),
-        step(FROM_28_TO_29, "from (28)"),
+        step(
+            f"gamma*sqrt(m)*d(1/sqrt({C('y')} @ {C('y')}), y, b) == -gamma*sqrt(m)/2/sqrt({C('y')} @ "
+            f"{C('y')})**3 * ((2 * {C('y')}) @ b)",
+            "from (28)",
+        ),
         remarks=("The mean moves with y too; its derivative drops out, since <1, y - mu> = 0.",),
     ),
     equation(
@@ -264,7 +258,11 @@ CLAIMS = (
         "The derivative of gamma/sigma in terms of y-hat",
         LINE_30,
         value("d(gamma/sigma, y, b) == -gamma/(m*sigma**2) * (yhat @ b)", "along an arbitrary direction b"),
-        step(FROM_29_TO_30, "from (29): |y - mu| = sqrt(m) sigma"),
+        step(
+            f"-gamma*sqrt(m)/2/sqrt({C('y')} @ {C('y')})**3 * ((2 * {C('y')}) @ b) == -gamma/(m*sigma**2) * "
+            "(yhat @ b)",
+            "from (29): |y - mu| = sqrt(m) sigma",
+        ),
         notation=("the result is a column here; (23) needs it as a row",),
     ),
 )

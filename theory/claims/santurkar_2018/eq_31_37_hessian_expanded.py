@@ -83,7 +83,6 @@ GENERIC = Instance(
 )
 PRINTED = Refutation(SMALLEST, GENERIC)
 WHOLE = "the Hessian of L^ in y as the sum (34) + (35) + (36) + (37)"
-WITH_34 = "the sum (34) to (37) with (34) as printed"
 CORRECTION = Corrected(
     says=LINE_34_37_CORRECTED,
     proof=Proof(
@@ -106,7 +105,7 @@ RECONSTRUCTION = Corrected(
 
 AS_PRINTED = step(
     LINE_34_37,
-    WITH_34,
+    "the sum (34) to (37) with (34) as printed",
     slug="with-34-as-printed",
     refutation=PRINTED,
     why="the error is that of (34), which has its own entry",

@@ -59,7 +59,6 @@ def right_of_40_42(b: str, end: str = "", early: str = "") -> str:
 
 
 LINE_40_42 = f"B @ b == {right_of_40_42('b', end=')')}"
-LINE_40_42_CLOSED_EARLY = f"B @ b == {right_of_40_42('b', early=')')}"
 FROM_38_39 = follows(LINE_38_39, LINE_40_42)
 CLOSED_EARLY = Instance(
     y=(0, 0, 1),
@@ -75,9 +74,6 @@ CLOSED_EARLY_GENERIC = Instance(
     note="the same with every term non-zero",
 )
 EARLY = Refutation(CLOSED_EARLY, CLOSED_EARLY_GENERIC)
-LOST_BAR = (
-    r"the sentence before (38) lost the overline of $\overline{\hat{g}_j} = \hat{g}_j - \mu_{(\hat{g}_j)}$"
-)
 BRACKETS = "the bracket that gamma^2/sigma^2 opens in (40) is closed at the end of (40) and again after (42)"
 CLOSED_ONCE = (
     r"the bracket is closed once, at the end of (42): with $P = I - \frac{1}{m}\hat{y}_j\hat{y}_j^\top - \frac{1}{m}M$,"
@@ -87,7 +83,7 @@ CLOSED_ONCE = (
 )
 
 BROKEN_EARLY = step(
-    LINE_40_42_CLOSED_EARLY,
+    f"B @ b == {right_of_40_42('b', early=')')}",
     "the bracket closed at the end of (40)",
     slug="bracket-closed-early",
     refutation=EARLY,
@@ -107,7 +103,9 @@ CLAIMS = (
             slug="step-from-34-as-printed",
             refutation=PRINTED,
         ),
-        notation=(LOST_BAR,),
+        notation=(
+            r"the sentence before (38) lost the overline of $\overline{\hat{g}_j} = \hat{g}_j - \mu_{(\hat{g}_j)}$",
+        ),
         part_of="(38)-(39) and the unnumbered line after (39)",
     ),
     equation(

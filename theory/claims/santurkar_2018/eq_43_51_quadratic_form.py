@@ -58,7 +58,6 @@ WITHOUT_SIGN_GENERIC = Instance(
     y=(0, 0, 1), g=(0, 1, 0), H=((1, 0, 0), (0, 0, 0), (0, 0, 0)), note="the same with every term non-zero"
 )
 ONCE = "b - 1/m * (one @ b)*one - 1/m * (yhat @ b)*yhat"
-LOST_SIGN = "this copy lost the minus sign in front of (49); it is printed alone before (51)"
 WHOLE = "the form v'Bv as the difference (48) - (49)"
 
 CLAIMS = (
@@ -141,7 +140,7 @@ CLAIMS = (
             r" \overline{\hat{g}_j}^\top \left(I - \frac{1}{m} \hat{y}_j \hat{y}_j^\top\right) \overline{\hat{g}_j}"
             r" \langle\hat{g}_j, \hat{y}_j\rangle$",
         ),
-        notation=(LOST_SIGN,),
+        notation=("this copy lost the minus sign in front of (49); it is printed alone before (51)",),
         part_of="(48)-(49)",
     ),
     equation(

@@ -19,7 +19,6 @@ LINE_53 = r"""$$\frac{\partial \mathcal{L}}{\partial W_{ij} \partial W_{kj}} = \
 \mathcal{L}}{\partial \mathbf{y}_j \partial \mathbf{y}_j} \mathbf{x}_k \tag{53}$$"""
 LINE_54 = r"""$$\frac{\partial \hat{\mathcal{L}}}{\partial W_{.j} \partial W_{.j}} = \mathbf{X}^{\top} \frac{\partial
 \hat{\mathcal{L}}}{\partial \mathbf{y}_j \partial \mathbf{y}_j} \mathbf{X} \tag{54}$$"""
-LINE_55 = "(55)"
 LINE_56 = r"""$$\beta := \left(\frac{\partial \hat{\mathcal{L}}}{\partial W_{\cdot j}}\right)^{\top} \frac{\partial
 \hat{\mathcal{L}}}{\partial W_{\cdot j} \partial W_{\cdot j}} \left(\frac{\partial \hat{\mathcal{L}}}{\partial
 W_{\cdot j}}\right) \tag{56}$$"""
@@ -32,21 +31,6 @@ LINE_58 = r"""$$\max_{||X|| \leq \lambda} \beta = \lambda^4 \hat{\mathbf{g}}_j^\
 \mathbf{y}_j} \left(\mathbf{I} - \frac{1}{m} \hat{\mathbf{y}}_j \hat{\mathbf{y}}_j^\top \right) \hat{\mathbf{g}}_j,
 \tag{58}$$"""
 LINE_52_PLAIN = "u @ HW @ w == (X @ u) @ H @ (X @ w)"
-LINE_52_WITH_HATS = "u @ HW @ w == (X @ u) @ (B @ X @ w)"
-FROM_53_TO_54 = "(X @ u) @ (B @ X @ w) == u @ T @ B @ X @ w"
-LINE_57_CENTRED = f"dW @ HW @ dW == (X @ T @ {P('g')}) @ B @ (X @ T @ {P('g')})"
-LINE_57_CORRECTED = f"dW @ HW @ dW == gamma**2/sigma**2 * ((X @ T @ {P('g')}) @ B @ (X @ T @ {P('g')}))"
-LINE_58_WITH_FACTOR = (
-    "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) == lam**4 * (gamma**2/sigma**2) * ((g - "
-    "(yhat @ g)/m*yhat) @ B @ (g - (yhat @ g)/m*yhat))"
-)
-LINE_58_CORRECTED = (
-    f"lam**4 * (gamma**2/sigma**2) * ({P('g')} @ B @ {P('g')}) <= max((X @ T @ v) @ B @ (X @ T @ v), "
-    "norm(X) <= lam)"
-)
-AT_THE_MULTIPLE = f"gamma**2/sigma**2 * ({P('g')} @ B @ {P('g')}) == v @ B @ v"
-SLOPE_ALONG_YHAT = "yhat @ B @ v == -(v @ v)/sigma"
-ORTHOGONAL = "yhat @ v == 0"
 SMALLEST_57 = Instance(
     X=((0, 0), (0, 1), (1, 0)), W=(1, 0), y=(0, 0, 1), g=(0, 1, 0), note="m = 3, two inputs, a linear loss"
 )
@@ -91,7 +75,7 @@ CLAIMS = (
             norm="y = X @ W; z = y",
         ),
         value(
-            LINE_52_WITH_HATS,
+            "u @ HW @ w == (X @ u) @ (B @ X @ w)",
             "with the hats that tell it from (52): the BatchNorm network",
             slug="with-hats",
             norm=IN_WEIGHTS,
@@ -109,14 +93,18 @@ CLAIMS = (
             "the BatchNorm network, on arbitrary directions c and d of weights",
             norm=IN_WEIGHTS,
         ),
-        step(FROM_53_TO_54, "from (53) with hats: all inputs at once", norm=IN_WEIGHTS),
+        step(
+            "(X @ u) @ (B @ X @ w) == u @ T @ B @ X @ w",
+            "from (53) with hats: all inputs at once",
+            norm=IN_WEIGHTS,
+        ),
         notation=("the second derivatives lack their squares",),
         why="y_j is linear in W",
     ),
     equation(
         55,
         "An empty line",
-        LINE_55,
+        "(55)",
         state="absent",
         why="the number stands beside nothing",
         remarks=("Nothing is missing: (56) and (57) use (54) alone.",),
@@ -141,14 +129,14 @@ CLAIMS = (
             norm=IN_WEIGHTS,
         ),
         value(
-            LINE_57_CENTRED,
+            f"dW @ HW @ dW == (X @ T @ {P('g')}) @ B @ (X @ T @ {P('g')})",
             "g-hat redefined as the centred gradient, as the sentence before (38) says to the letter",
             slug="centred",
             refutation=Refutation(CENTRED_57, CENTRED_57),
             norm=IN_WEIGHTS,
         ),
         corrected=Corrected(
-            says=LINE_57_CORRECTED,
+            says=f"dW @ HW @ dW == gamma**2/sigma**2 * ((X @ T @ {P('g')}) @ B @ (X @ T @ {P('g')}))",
             text="the factor gamma^2/sigma^2 in front, and the centred gradient in both places",
             norm=IN_WEIGHTS,
         ),
@@ -168,25 +156,27 @@ CLAIMS = (
             data=FIXED,
         ),
         value(
-            LINE_58_WITH_FACTOR,
+            "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) == lam**4 * (gamma**2/sigma**2) * ((g - "
+            "(yhat @ g)/m*yhat) @ B @ (g - (yhat @ g)/m*yhat))",
             "with the factor gamma^2/sigma^2 of (57) restored",
             slug="with-the-factor",
             refutation=Refutation(NEGATIVE, OTHER_INPUT),
             data=FIXED,
         ),
         corrected=Corrected(
-            says=LINE_58_CORRECTED,
+            says=f"lam**4 * (gamma**2/sigma**2) * ({P('g')} @ B @ {P('g')}) <= max((X @ T @ v) @ B @ (X @ T @ v), "
+            "norm(X) <= lam)",
             proof=Proof(
                 steps=(
                     Step(
                         text="the left side is lambda^4 v'Bv, the form at XX' = lambda^2 I",
-                        says=AT_THE_MULTIPLE,
+                        says=f"gamma**2/sigma**2 * ({P('g')} @ B @ {P('g')}) == v @ B @ v",
                     ),
-                    Step(text="y-hat and v are orthogonal", says=ORTHOGONAL),
+                    Step(text="y-hat and v are orthogonal", says="yhat @ v == 0"),
                     Step(
                         text="at v the form has a slope along y-hat, so v is no eigenvector: next to it the form is "
                         "larger wherever v != 0",
-                        says=SLOPE_ALONG_YHAT,
+                        says="yhat @ B @ v == -(v @ v)/sigma",
                     ),
                 ),
                 terms=("max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) - (lam**2*v) @ B @ (lam**2*v)",),

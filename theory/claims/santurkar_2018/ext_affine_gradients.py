@@ -12,13 +12,7 @@ from bnverify.theory.claim import SCOPE, Data, Hypothesis, Instance, Proof, Read
 from bnverify.theory.equation import formula, question
 
 WHERE = "beyond the sources: the gradients of gamma and beta"
-BETA_GRADIENT = "dbeta == one @ g"
-GAMMA_GRADIENT = "dgamma == g @ yhat"
-REDUCTIONS = "v @ v == gamma**2/sigma**2 * (g @ g - (dbeta**2 + dgamma**2)/m)"
-REDUCTIONS_EPS = "v @ v == gamma**2/s**2 * (g @ g - dbeta**2/m - (2 - rho)/m*dgamma**2)"
-CONSERVATION = "g @ g == sigma**2/gamma**2 * (v @ v) + dbeta**2/m + dgamma**2/m"
 NO_REDUCTION = "v @ v == gamma**2/sigma**2 * (g @ g)"
-CURVATURE = "v @ B @ v == gamma**2/sigma**2 * (v @ H @ v) - gamma*dgamma/(m*sigma**2) * (v @ v)"
 NO_DECREASE = "gamma**2/sigma**2 * (v @ H @ v) <= v @ B @ v"
 BETA_STATIONARY = Hypothesis(
     "beta-stationary", r"\partial\widehat{\mathcal{L}}/\partial\beta = 0", "dbeta == 0"
@@ -33,8 +27,8 @@ NOT_RISING = Hypothesis(
     "gamma*dgamma <= 0",
 )
 STEPS = (
-    Step(text="the gradient of beta is <1, g>", says=BETA_GRADIENT),
-    Step(text="the gradient of gamma is <g, y-hat>", says=GAMMA_GRADIENT),
+    Step(text="the gradient of beta is <1, g>", says="dbeta == one @ g"),
+    Step(text="the gradient of gamma is <g, y-hat>", says="dgamma == g @ yhat"),
 )
 REMOVED = ("-gamma**2/(m*sigma**2)*dbeta*given0", "-gamma**2/(m*sigma**2)*dgamma*given1")
 ADDED = ("1/(m*sigma**2)*given0 * (v @ v)",)
@@ -68,27 +62,27 @@ CLAIMS = (
     _identity(
         "reductions",
         "The two reductions of Theorem 4.1 are the squared gradients of beta and gamma over m",
-        REDUCTIONS,
+        "v @ v == gamma**2/sigma**2 * (g @ g - (dbeta**2 + dgamma**2)/m)",
         "dL^/dbeta = <1, g> and dL^/dgamma = <g, y-hat>",
     ),
     _identity(
         "conservation",
         "BatchNorm moves gradient to gamma and beta, it loses none",
-        CONSERVATION,
+        "g @ g == sigma**2/gamma**2 * (v @ v) + dbeta**2/m + dgamma**2/m",
         "|g|^2 is the sum of three squares; needs gamma != 0",
         needs=("gamma != 0",),
     ),
     _identity(
         "reductions-eps",
         "The two reductions at eps > 0",
-        REDUCTIONS_EPS,
+        "v @ v == gamma**2/s**2 * (g @ g - dbeta**2/m - (2 - rho)/m*dgamma**2)",
         "the square of the gradient of gamma counts 2 - rho times, that of beta once",
         eps="> 0",
     ),
     _identity(
         "curvature",
         "The additive term of Theorem 4.2 is the gradient of gamma",
-        CURVATURE,
+        "v @ B @ v == gamma**2/sigma**2 * (v @ H @ v) - gamma*dgamma/(m*sigma**2) * (v @ v)",
         "it is -gamma dL^/dgamma |v|^2 / (m sigma^2)",
     ),
     question(

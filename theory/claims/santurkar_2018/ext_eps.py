@@ -17,31 +17,15 @@ from bnverify.theory.equation import projected as P
 
 SCOPE = (("m", ">= 1"), ("gamma", "any real"), ("sigma", ">= 0"), ("eps", "> 0"))
 ANY_EPS = Data(quantifiers="for all y, gamma, beta, eps > 0 and every twice differentiable L")
-GRADIENT = "v == gamma/s * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)"
-GRADIENT_NORM = "v @ v == gamma**2/s**2 * (g @ g - (one @ g)**2/m - (2 - rho)/m * (g @ yhat)**2)"
 ALONG_YHAT = "yhat @ v == gamma/s * (1 - rho) * (g @ yhat)"
-HESSIAN = (
-    f"B @ b == gamma**2/s**2 * (H @ {P('b')} - mean(H @ {P('b')})*one - (yhat @ (H @ {P('b')} - "
-    f"mean(H @ {P('b')})*one))/m*yhat) - gamma/(m*s**2) * ((yhat @ b) * {P('g')} + ({P('g')} @ "
-    f"b)*yhat + (g @ yhat) * {P('b')})"
-)
 QUADRATIC_FORM = (
     f"v @ B @ v == gamma**2/s**2 * ({P('v')} @ H @ {P('v')}) - gamma/(m*s**2) * (g @ yhat) * ((3 - "
     "2*rho) * (v @ v) - gamma**2/s**2 * (1 - rho)**2 * (g @ yhat)**2/m)"
 )
-FACT_C_1_WITH_S = "v == gamma/(m*s) * (m*g - (one @ g)*one - (g @ yhat)*yhat)"
-FACT_C_2_WITH_S = "d(yhat, y, b) == (b - mean(b)*one - (yhat @ b)/m*yhat)/s"
-MAXIMUM = (
-    "max((T @ v) @ (T @ v), norm(X) <= lam) == gamma**2/s**2 * (max((T @ g) @ (T @ g), norm(X) <= "
-    "lam) - lam**2*m*mean(g)**2 - lam**2 * (2 - rho)/m * (g @ yhat)**2)"
-)
-BOUNDED = "eps * (v @ v) <= gamma**2 * ((g - mean(g)*one) @ (g - mean(g)*one))"
 SLACK_OF_BOUND = (
     "gamma**2/m * (yhat @ yhat) * ((g - mean(g)*one) @ (g - mean(g)*one))",
     "gamma**2*eps/(m*s**2) * (1 + eps/s**2) * (g @ yhat)**2",
 )
-SAME_ACTIVATIONS = "s*yhat + mu*one == y"
-SAME_ACTIVATIONS_SIGMA = "sigma*yhat + mu*one == y"
 WITH_SIGMA = Instance(
     y=(0, 1),
     g=(0, 1),
@@ -83,10 +67,13 @@ CLAIMS = (
     _formula(
         "gradient",
         "The gradient through BatchNorm with eps > 0",
-        GRADIENT_NORM,
+        "v @ v == gamma**2/s**2 * (g @ g - (one @ g)**2/m - (2 - rho)/m * (g @ yhat)**2)",
         "the mean is removed whole, the part along y-hat only by the factor 1 - rho",
         (
-            Step(text="the gradient itself: v = (gamma/s) P g", says=GRADIENT),
+            Step(
+                text="the gradient itself: v = (gamma/s) P g",
+                says="v == gamma/s * (g - mean(g)*one - (yhat @ (g - mean(g)*one))/m*yhat)",
+            ),
             Step(text="v keeps a part along y-hat, which eps = 0 removes", says=ALONG_YHAT),
         ),
     ),
@@ -97,7 +84,7 @@ CLAIMS = (
         Reading(
             slug="any-activations",
             summary="|v| is at most |gamma|/sqrt(eps) times |g - mean(g)|",
-            says=BOUNDED,
+            says="eps * (v @ v) <= gamma**2 * ((g - mean(g)*one) @ (g - mean(g)*one))",
             data=ANY_EPS,
             proof=Proof(terms=SLACK_OF_BOUND),
         ),
@@ -106,7 +93,12 @@ CLAIMS = (
         remarks=("So the maximum over inputs of bounded norm is finite even where y = X W moves with X.",),
     ),
     _formula(
-        "hessian", "The Hessian of BatchNorm with eps > 0", HESSIAN, "equation (40) with s and damped P"
+        "hessian",
+        "The Hessian of BatchNorm with eps > 0",
+        f"B @ b == gamma**2/s**2 * (H @ {P('b')} - mean(H @ {P('b')})*one - (yhat @ (H @ {P('b')} - "
+        f"mean(H @ {P('b')})*one))/m*yhat) - gamma/(m*s**2) * ((yhat @ b) * {P('g')} + ({P('g')} @ "
+        f"b)*yhat + (g @ yhat) * {P('b')})",
+        "equation (40) with s and damped P",
     ),
     _formula(
         "quadratic-form",
@@ -114,19 +106,32 @@ CLAIMS = (
         QUADRATIC_FORM,
         "H acts on P v, which is v at eps = 0 alone, and the factor 1 of the additive term becomes 3 - 2 rho",
     ),
-    _two_scales("fact-C.1", "Fact C.1 with eps > 0", FACT_C_1_WITH_S, FACT_C_1, WITH_SIGMA),
-    _two_scales("fact-C.2", "Fact C.2 with eps > 0", FACT_C_2_WITH_S, LINE_1, WITH_SIGMA),
+    _two_scales(
+        "fact-C.1",
+        "Fact C.1 with eps > 0",
+        "v == gamma/(m*s) * (m*g - (one @ g)*one - (g @ yhat)*yhat)",
+        FACT_C_1,
+        WITH_SIGMA,
+    ),
+    _two_scales(
+        "fact-C.2",
+        "Fact C.2 with eps > 0",
+        "d(yhat, y, b) == (b - mean(b)*one - (yhat @ b)/m*yhat)/s",
+        LINE_1,
+        WITH_SIGMA,
+    ),
     _two_scales(
         "obs-4.3.activations",
         "Observation 4.3 with eps > 0: the configuration with the same activations",
-        SAME_ACTIVATIONS,
-        SAME_ACTIVATIONS_SIGMA,
+        "s*yhat + mu*one == y",
+        "sigma*yhat + mu*one == y",
         WITH_SIGMA,
     ),
     _formula(
         "thm-4.4",
         "The maximum over inputs with eps > 0",
-        MAXIMUM,
+        "max((T @ v) @ (T @ v), norm(X) <= lam) == gamma**2/s**2 * (max((T @ g) @ (T @ g), norm(X) <= "
+        "lam) - lam**2*m*mean(g)**2 - lam**2 * (2 - rho)/m * (g @ yhat)**2)",
         "the corrected Theorem 4.4 with s and the coefficient (2 - rho)/m",
     ),
 )

@@ -15,18 +15,13 @@ from bnverify.theory.equation import statement
 
 FIRST_PART_WITH_S = "v @ B @ v <= gamma**2/s**2 * (v @ H @ v) - gamma/(m*s**2) * (g @ yhat) * (v @ v)"
 SECOND_PART_WITH_S = "v @ B @ v <= gamma**2/s**2 * (g @ H @ g - 1/(m*gamma) * (g @ yhat) * (v @ v))"
-SECOND_PART_CORRECTED = (
-    "v @ B @ v <= gamma**2/s**2 * (g @ H @ g - 1/(m*gamma) * (g @ yhat) * ((3 - 2*rho) * (v @ v) "
-    "- gamma**2/s**2 * (1 - rho)**2 * (g @ yhat)**2/m))"
-)
-SIGN_TEXT = "0 <= gamma * (g @ yhat)"
 DAMPING_LOWERS = Hypothesis(
     "damping-lowers", r"(Pv)^\top H (Pv) \le v^\top H v", (f"{P('v')} @ H @ {P('v')} <= v @ H @ v")
 )
 DAMPED_NOT_INCREASED = Hypothesis(
     "relative-norms", r"(Pv)^\top H (Pv) \le g^\top H g", (f"{P('v')} @ H @ {P('v')} <= g @ H @ g")
 )
-SIGN = Hypothesis("sign", r"\gamma \langle g, \hat{y}\rangle \ge 0", SIGN_TEXT)
+SIGN = Hypothesis("sign", r"\gamma \langle g, \hat{y}\rangle \ge 0", "0 <= gamma * (g @ yhat)")
 SMALL_VARIANCE = Hypothesis("small-variance", r"\rho \le 2/3, that is \sigma^2 \le 2 \epsilon", "3*rho <= 2")
 BY_RELATIVE_NORMS = ("gamma**2/s**2*given0",)
 
@@ -190,7 +185,8 @@ SECOND_PART = statement(
         Instance(y=(0, 1), g=(0, 1), H=((1, 0), (0, 0)), eps=1, note="g'Hg = 0, (Pv)'H(Pv) > 0"),
     ),
     corrected=Corrected(
-        says=SECOND_PART_CORRECTED,
+        says="v @ B @ v <= gamma**2/s**2 * (g @ H @ g - 1/(m*gamma) * (g @ yhat) * ((3 - 2*rho) * (v @ v) "
+        "- gamma**2/s**2 * (1 - rho)**2 * (g @ yhat)**2/m))",
         proof=Proof(terms=BY_RELATIVE_NORMS),
         text="the additive term of the equality, and the hypothesis on the damped gradient P v",
         hypotheses=(DAMPED_NOT_INCREASED,),

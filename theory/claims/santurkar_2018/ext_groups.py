@@ -26,20 +26,10 @@ LAYER_NORM_GRADIENT = (
     "v @ v == ((D @ g) @ (D @ g) - (one @ D @ g)**2/m - (2 - rho)/m * ((D @ g) @ yhat)**2)/s**2"
 )
 RMS_NORM_GRADIENT = "v @ v == ((D @ g) @ (D @ g) - (2 - rho)/m * ((D @ g) @ yhat)**2)/s**2"
-RMS_NORM_WITH_MEAN = "v @ v <= ((D @ g) @ (D @ g) - (one @ D @ g)**2/m - ((D @ g) @ yhat)**2/m)/s**2"
 FORM = "v @ B @ v <= ((D @ v) @ H @ (D @ v) - ((D @ g) @ yhat)/m * (v @ v))/s**2"
-WITH_PLAIN_GRADIENT = "v @ v <= largest**2/s**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/m)"
-GROUP_GRADIENT = (
-    "v_j @ v_j == ((D_j @ g_j) @ (D_j @ g_j) - (one @ D_j @ g_j)**2/m - (2 - rho_j)/m * ((D_j @ "
-    "g_j) @ yhat_j)**2)/s_j**2"
-)
-GROUP_CROSS_BLOCK = (
-    "B_jk @ b == (D_j @ H_jk @ D_k @ (b - mean(b)*one - (yhat_k @ b)/m*yhat_k) - mean(D_j @ H_jk "
-    "@ D_k @ (b - mean(b)*one - (yhat_k @ b)/m*yhat_k))*one - (yhat_j @ D_j @ H_jk @ D_k @ (b - "
-    "mean(b)*one - (yhat_k @ b)/m*yhat_k))/m*yhat_j)/(s_j*s_k)"
-)
 
 
+_OF_B = ext_layer.part_of("b", "k")
 _formula = partial(
     formula,
     "ext-groups",
@@ -122,9 +112,16 @@ CLAIMS = (
     _formula(
         "group-norm",
         "GroupNorm: the gradient of a group and the blocks between groups",
-        GROUP_CROSS_BLOCK,
+        f"B_jk @ b == (D_j @ H_jk @ D_k @ {_OF_B} - mean(D_j @ H_jk @ D_k @ {_OF_B})*one - "
+        f"(yhat_j @ D_j @ H_jk @ D_k @ {_OF_B})/m*yhat_j)/(s_j*s_k)",
         "each group is a LayerNorm of its own, and groups meet in H alone",
-        (Step(text="the gradient of one group", says=GROUP_GRADIENT),),
+        (
+            Step(
+                text="the gradient of one group",
+                says="v_j @ v_j == ((D_j @ g_j) @ (D_j @ g_j) - (one @ D_j @ g_j)**2/m - (2 - rho_j)/m * ((D_j @ "
+                "g_j) @ yhat_j)**2)/s_j**2",
+            ),
+        ),
         norm=two_units(NORMALISATIONS["layer-norm"].text),
     ),
     _formula(
@@ -142,7 +139,7 @@ CLAIMS = (
         Reading(
             slug="largest-gamma",
             summary="with the largest gamma_i in the prefactor and 1/m",
-            says=WITH_PLAIN_GRADIENT,
+            says="v @ v <= largest**2/s**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/m)",
             data=FEATURES,
             hypotheses=("psd(largest*I - D)", "psd(largest*I + D)"),
             refutation=Refutation(UNEQUAL, UNEQUAL),
@@ -161,7 +158,7 @@ CLAIMS = (
         Reading(
             slug="both-reductions",
             summary="with 1/m in both reductions",
-            says=RMS_NORM_WITH_MEAN,
+            says="v @ v <= ((D @ g) @ (D @ g) - (one @ D @ g)**2/m - ((D @ g) @ yhat)**2/m)/s**2",
             data=FEATURES,
             refutation=Refutation(
                 Instance(

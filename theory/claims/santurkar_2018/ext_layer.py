@@ -22,36 +22,36 @@ LAYER = Data(parameters="activations of all units of a layer", varies="y_j of ev
 GRADIENT_OF_UNIT = (
     "v_j @ v_j == (gamma_j/s_j)**2 * (g_j @ g_j - (one @ g_j)**2/m - (2 - rho_j)/m * (g_j @ yhat_j)**2)"
 )
-GRADIENT = (
-    "v_j @ v_j + v_k @ v_k == (gamma_j/s_j)**2 * (g_j @ g_j - (one @ g_j)**2/m - (g_j @ "
-    "yhat_j)**2/m) + (gamma_k/s_k)**2 * (g_k @ g_k - (one @ g_k)**2/m - (g_k @ yhat_k)**2/m)"
-)
+
+
+def part_of(u: str, unit: str) -> str:
+    """P u of one unit: a vector minus its mean and minus its part along the unit's y-hat."""
+    return f"({u} - mean({u})*one - (yhat_{unit} @ {u})/m*yhat_{unit})"
+
+
+def form(u: str) -> str:
+    """The form of H over the two units at u, each weighted with gamma/s."""
+    one, other = (f"(gamma_{unit}/s_{unit}*{u}_{unit})" for unit in UNITS)
+    return (
+        f"{one} @ H_jj @ {one} + {one} @ H_jk @ {other} + {other} @ H_kj @ {one} + {other} @ H_kk @ {other}"
+    )
+
+
 CROSS_BLOCK = (
-    "B_jk @ b == gamma_j/s_j * (gamma_k/s_k) * (H_jk @ (b - mean(b)*one - (yhat_k @ b)/m*yhat_k) "
-    "- mean(H_jk @ (b - mean(b)*one - (yhat_k @ b)/m*yhat_k))*one - (yhat_j @ H_jk @ (b - "
-    "mean(b)*one - (yhat_k @ b)/m*yhat_k))/m*yhat_j)"
+    f"B_jk @ b == gamma_j/s_j * (gamma_k/s_k) * (H_jk @ {part_of('b', 'k')} - mean(H_jk @ {part_of('b', 'k')})*one - "
+    f"(yhat_j @ H_jk @ {part_of('b', 'k')})/m*yhat_j)"
 )
 OWN_BLOCK = (
-    "B_jj @ b == (gamma_j/s_j)**2 * (H_jj @ (b - mean(b)*one - (yhat_j @ b)/m*yhat_j) - mean(H_jj "
-    "@ (b - mean(b)*one - (yhat_j @ b)/m*yhat_j))*one - (yhat_j @ H_jj @ (b - mean(b)*one - "
-    "(yhat_j @ b)/m*yhat_j))/m*yhat_j) - gamma_j/s_j/(m*s_j) * ((yhat_j @ b) * (g_j - "
-    "mean(g_j)*one - (yhat_j @ g_j)/m*yhat_j) + ((g_j - mean(g_j)*one - (yhat_j @ g_j)/m*yhat_j) "
-    "@ b)*yhat_j + (g_j @ yhat_j) * (b - mean(b)*one - (yhat_j @ b)/m*yhat_j))"
+    f"B_jj @ b == (gamma_j/s_j)**2 * (H_jj @ {part_of('b', 'j')} - mean(H_jj @ {part_of('b', 'j')})*one - "
+    f"(yhat_j @ H_jj @ {part_of('b', 'j')})/m*yhat_j) - gamma_j/s_j/(m*s_j) * ((yhat_j @ b) * "
+    f"{part_of('g_j', 'j')} + ({part_of('g_j', 'j')} @ b)*yhat_j + (g_j @ yhat_j) * {part_of('b', 'j')})"
 )
-FIRST_PART = (
-    "v_j @ B_jj @ v_j + v_j @ B_jk @ v_k + v_k @ B_kj @ v_j + v_k @ B_kk @ v_k <= "
-    "(gamma_j/s_j*v_j) @ H_jj @ (gamma_j/s_j*v_j) + (gamma_j/s_j*v_j) @ H_jk @ (gamma_k/s_k*v_k) "
-    "+ (gamma_k/s_k*v_k) @ H_kj @ (gamma_j/s_j*v_j) + (gamma_k/s_k*v_k) @ H_kk @ "
-    "(gamma_k/s_k*v_k) - (gamma_j/s_j/(m*s_j) * (g_j @ yhat_j) * (v_j @ v_j) + "
-    "gamma_k/s_k/(m*s_k) * (g_k @ yhat_k) * (v_k @ v_k))"
+_CURVATURE = "v_j @ B_jj @ v_j + v_j @ B_jk @ v_k + v_k @ B_kj @ v_j + v_k @ B_kk @ v_k"
+_ADDED = (
+    "gamma_j/s_j/(m*s_j) * (g_j @ yhat_j) * (v_j @ v_j) + gamma_k/s_k/(m*s_k) * (g_k @ yhat_k) * (v_k @ v_k)"
 )
-SECOND_PART = (
-    "v_j @ B_jj @ v_j + v_j @ B_jk @ v_k + v_k @ B_kj @ v_j + v_k @ B_kk @ v_k <= "
-    "(gamma_j/s_j*g_j) @ H_jj @ (gamma_j/s_j*g_j) + (gamma_j/s_j*g_j) @ H_jk @ (gamma_k/s_k*g_k) "
-    "+ (gamma_k/s_k*g_k) @ H_kj @ (gamma_j/s_j*g_j) + (gamma_k/s_k*g_k) @ H_kk @ "
-    "(gamma_k/s_k*g_k) - (gamma_j/s_j/(m*s_j) * (g_j @ yhat_j) * (v_j @ v_j) + "
-    "gamma_k/s_k/(m*s_k) * (g_k @ yhat_k) * (v_k @ v_k))"
-)
+FIRST_PART = f"{_CURVATURE} <= {form('v')} - ({_ADDED})"
+SECOND_PART = f"{_CURVATURE} <= {form('g')} - ({_ADDED})"
 EACH_UNIT = tuple(
     Hypothesis(
         f"relative-norms-{unit}",
@@ -63,13 +63,7 @@ EACH_UNIT = tuple(
 WHOLE_LAYER = Hypothesis(
     "relative-norms",
     r"the form of H over the whole layer, each unit weighted with \gamma_j/\sigma_j, is not larger at v than at g",
-    (
-        "(gamma_j/s_j*v_j) @ H_jj @ (gamma_j/s_j*v_j) + (gamma_j/s_j*v_j) @ H_jk @ (gamma_k/s_k*v_k) "
-        "+ (gamma_k/s_k*v_k) @ H_kj @ (gamma_j/s_j*v_j) + (gamma_k/s_k*v_k) @ H_kk @ "
-        "(gamma_k/s_k*v_k) <= (gamma_j/s_j*g_j) @ H_jj @ (gamma_j/s_j*g_j) + (gamma_j/s_j*g_j) @ H_jk "
-        "@ (gamma_k/s_k*g_k) + (gamma_k/s_k*g_k) @ H_kj @ (gamma_j/s_j*g_j) + (gamma_k/s_k*g_k) @ "
-        "H_kk @ (gamma_k/s_k*g_k)"
-    ),
+    f"{form('v')} <= {form('g')}",
 )
 BY_WHOLE_LAYER = ("given0",)
 CROSS_ONLY = Instance(
@@ -107,7 +101,8 @@ CLAIMS = (
     _formula(
         "gradient",
         "The gradient of a whole layer",
-        GRADIENT,
+        "v_j @ v_j + v_k @ v_k == (gamma_j/s_j)**2 * (g_j @ g_j - (one @ g_j)**2/m - (g_j @ "
+        "yhat_j)**2/m) + (gamma_k/s_k)**2 * (g_k @ g_k - (one @ g_k)**2/m - (g_k @ yhat_k)**2/m)",
         "each unit's part depends on g of that unit alone: Theorem 4.1 corrected adds up",
     ),
     _formula(
@@ -115,7 +110,16 @@ CLAIMS = (
         "The blocks of the Hessian of a whole layer",
         CROSS_BLOCK,
         "B_jk is H_jk between the Jacobians of the two units; only B_jj has terms of curvature",
-        (Step(text="the block of one unit is equation (40)", says=OWN_BLOCK),),
+        (
+            Step(
+                text="the block of one unit is equation (40)",
+                says="B_jj @ b == (gamma_j/s_j)**2 * (H_jj @ (b - mean(b)*one - (yhat_j @ b)/m*yhat_j) - mean(H_jj "
+                "@ (b - mean(b)*one - (yhat_j @ b)/m*yhat_j))*one - (yhat_j @ H_jj @ (b - mean(b)*one - "
+                "(yhat_j @ b)/m*yhat_j))/m*yhat_j) - gamma_j/s_j/(m*s_j) * ((yhat_j @ b) * (g_j - "
+                "mean(g_j)*one - (yhat_j @ g_j)/m*yhat_j) + ((g_j - mean(g_j)*one - (yhat_j @ g_j)/m*yhat_j) "
+                "@ b)*yhat_j + (g_j @ yhat_j) * (b - mean(b)*one - (yhat_j @ b)/m*yhat_j))",
+            ),
+        ),
         eps=">= 0",
     ),
     _formula(

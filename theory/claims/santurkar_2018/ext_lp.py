@@ -23,7 +23,6 @@ REDUCTION = "v @ v <= gamma**2/n**2 * ((g - mean(g)*one) @ (g - mean(g)*one))"
 REDUCTION_OF_A_PAIR = (
     f"v_j @ v_j + v_k @ v_k <= scale**2/n**2 * ({C('g_j')} @ {C('g_j')} + {C('g_k')} @ {C('g_k')})"
 )
-REDUCTION_OF_A_LAYER = "v @ v <= gamma**2/n**2 * ((C @ g) @ (C @ g))"
 GRADIENT_NORM = (
     f"v @ v == gamma**2/n**2 * ({C('g')} @ {C('g')} - 2 * (g @ yhat) * (nu @ {C('g')}) + (nu @ nu) * "
     "(g @ yhat)**2)"
@@ -31,18 +30,6 @@ GRADIENT_NORM = (
 GRADIENT_NORM_OF_A_LAYER = (
     "v @ v == gamma**2/n**2 * ((C @ g) @ (C @ g) - 2 * (g @ yhat) * (nu @ C @ g) + (nu @ nu) * (g @ yhat)**2)"
 )
-GRADIENT_NORM_L1 = (
-    f"v @ v == gamma**2/n**2 * (g @ g - (one @ g)**2/m - 2/m * (g @ yhat) * (sgn @ {C('g')}) + (g @ "
-    "yhat)**2/m)"
-)
-GRADIENT_NORM_L2 = "v @ v == gamma**2/n**2 * (g @ g - (one @ g)**2/m - (1 + eps/n**2)/m * (g @ yhat)**2)"
-GRADIENT_NORM_LINF = (
-    "v @ v == gamma**2/n**2 * (g @ g - (one @ g)**2/m - 2 * (g @ yhat) * d(n, y, g - mean(g)*one) "
-    "+ (g @ yhat)**2)"
-)
-L1_CONDITION = "(g @ yhat)**2 <= 2 * (g @ yhat) * (sgn @ (g - mean(g)*one))"
-LINF_CONDITION = "(g @ yhat)**2 <= 2 * (g @ yhat) * d(n, y, g - mean(g)*one)"
-SHARED_CONDITION = "(nu @ nu) * (g @ yhat)**2 <= 2 * (g @ yhat) * (nu @ C @ g)"
 L2_TERMS = ("gamma**2/(m*n**2) * (1 + eps/n**2) * (g @ yhat)**2",)
 AVERAGES = {
     "unit": "per unit: the power mean of |y| over the batch (a constant factor, as of |y|_p/m, is one in gamma)",
@@ -141,18 +128,22 @@ def _where(slug: str, p: str, average: str, hypothesis: str, terms: Any, assumpt
 
 
 TWO_UNITS = "two units of two samples, one n for both"
-ALL_POSITIVE = "m = 2, all entries of one sign: <sgn, C g> = 0"
 CLAIMS = (
     _claim(
         "1",
         "The l_1 normalisation: is the additive term always a reduction?",
         (
-            _reading("unit", "1", "unit", _point((1, 2), (0, 1), note=ALL_POSITIVE)),
+            _reading(
+                "unit",
+                "1",
+                "unit",
+                _point((1, 2), (0, 1), note="m = 2, all entries of one sign: <sgn, C g> = 0"),
+            ),
             _where(
                 "unit-signs-agree",
                 "1",
                 "unit",
-                L1_CONDITION,
+                "(g @ yhat)**2 <= 2 * (g @ yhat) * (sgn @ (g - mean(g)*one))",
                 ("gamma**2/(m*n**2)*given0",),
                 "<g,y-hat>^2 <= 2 <g,y-hat> <sgn(y), C g>",
             ),
@@ -160,7 +151,8 @@ CLAIMS = (
             _reading("sample", "1", "sample", _point((1, 1, 1, 2), (0, 0, 0, 1), 2, TWO_UNITS)),
             _after_shift("1", _point((1, 2, -1), (1, -1, 0), note="m = 3")),
         ),
-        GRADIENT_NORM_L1,
+        f"v @ v == gamma**2/n**2 * (g @ g - (one @ g)**2/m - 2/m * (g @ yhat) * (sgn @ {C('g')}) + (g @ "
+        "yhat)**2/m)",
         "an increase, for instance, wherever all y have one sign and <g,y-hat> != 0",
         "the exact bracket, which replaces -q^2/m by (q^2 - 2 q <sgn(y), C g>)/m",
     ),
@@ -172,7 +164,7 @@ CLAIMS = (
             _reading("layer", "2", "layer", _point((0, 1, 0, 2), (0, 1, 1, 0), 2, TWO_UNITS)),
             _after_shift("2", proof=Proof(terms=L2_TERMS)),
         ),
-        GRADIENT_NORM_L2,
+        "v @ v == gamma**2/n**2 * (g @ g - (one @ g)**2/m - (1 + eps/n**2)/m * (g @ yhat)**2)",
         "for one unit it is, with the terms of Theorem 4.1 corrected; where units share one n it need not be",
         "the exact bracket of one unit, with the same terms as BatchNorm's and n^2 = sigma^2 + mu^2 + eps",
     ),
@@ -185,14 +177,15 @@ CLAIMS = (
                 "unit-top-agrees",
                 "inf",
                 "unit",
-                LINF_CONDITION,
+                "(g @ yhat)**2 <= 2 * (g @ yhat) * d(n, y, g - mean(g)*one)",
                 ("gamma**2/n**2*given0",),
                 "<g,y-hat>^2 <= 2 <g,y-hat> <top, C g>",
             ),
             _reading("layer", "inf", "layer", _point((0, 1, 0, 2), (0, 1, 1, 0), 2, TWO_UNITS)),
             _after_shift("inf", _point((0, 1, 3), (1, -1, 0), note="m = 3")),
         ),
-        GRADIENT_NORM_LINF,
+        "v @ v == gamma**2/n**2 * (g @ g - (one @ g)**2/m - 2 * (g @ yhat) * d(n, y, g - mean(g)*one) "
+        "+ (g @ yhat)**2)",
         "an increase, for instance, wherever g - mean(g) is 0 at the largest |y| and <g,y-hat> != 0",
         "the exact bracket, which replaces -q^2/m by q^2 - 2 q <top, C g>",
     ),
@@ -204,9 +197,9 @@ CLAIMS = (
         Reading(
             slug="where-the-norm-agrees",
             summary="for any twice differentiable divisor n of all activations of the layer",
-            says=REDUCTION_OF_A_LAYER,
+            says="v @ v <= gamma**2/n**2 * ((C @ g) @ (C @ g))",
             data=Data(parameters="activations of all units of a layer", norm="any"),
-            hypotheses=(SHARED_CONDITION,),
+            hypotheses=("(nu @ nu) * (g @ yhat)**2 <= 2 * (g @ yhat) * (nu @ C @ g)",),
             assumptions=("|nu|^2 q^2 <= 2 q <nu, C g> over the layer",),
             proof=Proof(terms=("gamma**2/n**2*given0",)),
             norm="shared-smooth-norm",

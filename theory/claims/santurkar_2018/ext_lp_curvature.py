@@ -16,36 +16,8 @@ SCOPE = (("m", ">= 2"), ("gamma", "any real"), ("n", "> 0"), ("eps", "= 0"))
 ANY_NORM = Data(
     quantifiers="for all y, gamma, beta, every twice differentiable L and n > 0", norm="any divisor n"
 )
-GRADIENT = "v == gamma/n * (g - mean(g)*one - (g @ yhat)*nu)"
-GRADIENT_OF_A_LAYER = "v == gamma/n * (C @ g - (g @ yhat)*nu)"
-HESSIAN = (
-    "B @ b == gamma**2/n**2 * (H @ (b - mean(b)*one - (nu @ b)*yhat) - mean(H @ (b - mean(b)*one "
-    "- (nu @ b)*yhat))*one - (yhat @ H @ (b - mean(b)*one - (nu @ b)*yhat))*nu) - ((nu @ b)*v + "
-    "(v @ b)*nu)/n - gamma/n * (g @ yhat) * (N @ b)"
-)
-HESSIAN_OF_A_LAYER = (
-    "B @ b == gamma**2/n**2 * (C @ H @ (C @ b - (nu @ b)*yhat) - (yhat @ H @ (C @ b - (nu @ "
-    "b)*yhat))*nu) - ((nu @ b)*v + (v @ b)*nu)/n - gamma/n * (g @ yhat) * (N @ b)"
-)
-FORM = (
-    "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one - (nu @ v)*yhat) @ H @ (v - mean(v)*one - (nu "
-    "@ v)*yhat)) - 2/n * (nu @ v) * (v @ v) - gamma/n * (g @ yhat) * (v @ N @ v)"
-)
-FORM_L1 = (
-    "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one - ((sgn/m) @ v)*yhat) @ H @ (v - mean(v)*one "
-    "- ((sgn/m) @ v)*yhat)) - 2/n * ((sgn/m) @ v) * (v @ v)"
-)
-FORM_LINF = (
-    "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one - d(n, y, v)*yhat) @ H @ (v - mean(v)*one - "
-    "d(n, y, v)*yhat)) - 2/n*d(n, y, v) * (v @ v)"
-)
 FORM_L2 = f"v @ B @ v == gamma**2/n**2 * ({C('v')} @ H @ {C('v')}) - gamma/(m*n**2) * (g @ yhat) * (v @ v)"
-FIRST_PART_L2 = "v @ B @ v <= gamma**2/n**2 * (v @ H @ v) - gamma/(m*n**2) * (g @ yhat) * (v @ v)"
-ALONG_Y = "y @ v == 0"
-HESSIAN_OF_Y = "B @ y == -v"
 MINOR = "(y @ B @ y) * (v @ B @ v) - (v @ B @ y)**2 == -(v @ v)**2"
-SUM_OF_GRADIENT = "one @ v == -gamma/n * (g @ yhat) * (one @ nu)"
-NO_SUM = "one @ v == 0"
 
 
 def _reading(slug: str, summary: str, says: str, norm: str, steps: tuple[Step, ...] = ()) -> Reading:
@@ -71,8 +43,8 @@ def _formula(slug: str, title: str, readings: tuple[Reading, ...], why: str) -> 
 
 
 INVARIANCE = (
-    Step(text="the gradient is at right angles to y", says=ALONG_Y),
-    Step(text="the Hessian maps y to minus the gradient", says=HESSIAN_OF_Y),
+    Step(text="the gradient is at right angles to y", says="y @ v == 0"),
+    Step(text="the Hessian maps y to minus the gradient", says="B @ y == -v"),
 )
 CLAIMS = (
     _formula(
@@ -84,14 +56,24 @@ CLAIMS = (
                 "any divisor of one unit",
                 GRADIENT_NORM,
                 "smooth-norm",
-                (Step(text="the gradient itself: v = (gamma/n)(C g - nu q)", says=GRADIENT),),
+                (
+                    Step(
+                        text="the gradient itself: v = (gamma/n)(C g - nu q)",
+                        says="v == gamma/n * (g - mean(g)*one - (g @ yhat)*nu)",
+                    ),
+                ),
             ),
             _reading(
                 "whole-layer",
                 "any divisor of all units of a layer",
                 GRADIENT_NORM_OF_A_LAYER,
                 "shared-smooth-norm",
-                (Step(text="the gradient itself: v = (gamma/n)(C g - nu q)", says=GRADIENT_OF_A_LAYER),),
+                (
+                    Step(
+                        text="the gradient itself: v = (gamma/n)(C g - nu q)",
+                        says="v == gamma/n * (C @ g - (g @ yhat)*nu)",
+                    ),
+                ),
             ),
         ),
         "BatchNorm is the case nu = y-hat/m",
@@ -100,9 +82,20 @@ CLAIMS = (
         "hessian",
         "The Hessian of any normalisation that divides by n(y)",
         (
-            _reading("one-unit", "any divisor of one unit", HESSIAN, "smooth-norm"),
             _reading(
-                "whole-layer", "any divisor of all units of a layer", HESSIAN_OF_A_LAYER, "shared-smooth-norm"
+                "one-unit",
+                "any divisor of one unit",
+                "B @ b == gamma**2/n**2 * (H @ (b - mean(b)*one - (nu @ b)*yhat) - mean(H @ (b - mean(b)*one "
+                "- (nu @ b)*yhat))*one - (yhat @ H @ (b - mean(b)*one - (nu @ b)*yhat))*nu) - ((nu @ b)*v + "
+                "(v @ b)*nu)/n - gamma/n * (g @ yhat) * (N @ b)",
+                "smooth-norm",
+            ),
+            _reading(
+                "whole-layer",
+                "any divisor of all units of a layer",
+                "B @ b == gamma**2/n**2 * (C @ H @ (C @ b - (nu @ b)*yhat) - (yhat @ H @ (C @ b - (nu @ "
+                "b)*yhat))*nu) - ((nu @ b)*v + (v @ b)*nu)/n - gamma/n * (g @ yhat) * (N @ b)",
+                "shared-smooth-norm",
             ),
         ),
         "three parts: H between the Jacobians, the gradient against nu, q times the Hessian of n",
@@ -111,10 +104,28 @@ CLAIMS = (
         "form",
         "The curvature along the gradient",
         (
-            _reading("any", "any divisor of one unit", FORM, "smooth-norm"),
-            _reading("l1", "p = 1", FORM_L1, "l1-norm"),
+            _reading(
+                "any",
+                "any divisor of one unit",
+                "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one - (nu @ v)*yhat) @ H @ (v - mean(v)*one - (nu "
+                "@ v)*yhat)) - 2/n * (nu @ v) * (v @ v) - gamma/n * (g @ yhat) * (v @ N @ v)",
+                "smooth-norm",
+            ),
+            _reading(
+                "l1",
+                "p = 1",
+                "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one - ((sgn/m) @ v)*yhat) @ H @ (v - mean(v)*one "
+                "- ((sgn/m) @ v)*yhat)) - 2/n * ((sgn/m) @ v) * (v @ v)",
+                "l1-norm",
+            ),
             _reading("l2", "p = 2", FORM_L2, "l2-norm"),
-            _reading("linf", "p = inf", FORM_LINF, "linf-norm"),
+            _reading(
+                "linf",
+                "p = inf",
+                "v @ B @ v == gamma**2/n**2 * ((v - mean(v)*one - d(n, y, v)*yhat) @ H @ (v - mean(v)*one - "
+                "d(n, y, v)*yhat)) - 2/n*d(n, y, v) * (v @ v)",
+                "linf-norm",
+            ),
         ),
         "the additive term is that of Theorem 4.2 for p = 2; for p = 1 and p = inf it is -2 <nu,v> |v|^2/n",
     ),
@@ -125,7 +136,7 @@ CLAIMS = (
         Reading(
             slug="as-printed",
             summary="with n for sigma, and H at v itself",
-            says=FIRST_PART_L2,
+            says="v @ B @ v <= gamma**2/n**2 * (v @ H @ v) - gamma/(m*n**2) * (g @ yhat) * (v @ v)",
             data=Data(norm="l_2 before the shift, one unit"),
             refutation=Refutation(
                 Instance(y=(0, 1), g=(0, 1), H=((0, 0), (0, 1)), note="m = 2"),
@@ -154,13 +165,15 @@ CLAIMS = (
         Reading(
             slug="as-through-batchnorm",
             summary="adding a constant to y changes nothing",
-            says=NO_SUM,
+            says="one @ v == 0",
             data=Data(norm="l_2 before the shift, one unit"),
             refutation=Refutation(Instance(y=(0, 1), g=(0, 1), note="m = 2")),
             norm="l2-norm",
         ),
         corrected=Corrected(
-            says=SUM_OF_GRADIENT, text="the sum is -(gamma/n) <g,y-hat> <1,nu>", norm="smooth-norm"
+            says="one @ v == -gamma/n * (g @ yhat) * (one @ nu)",
+            text="the sum is -(gamma/n) <g,y-hat> <1,nu>",
+            norm="smooth-norm",
         ),
         scope=SCOPE,
         why="the norm is taken before the shift",

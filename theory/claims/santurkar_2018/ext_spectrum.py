@@ -27,48 +27,23 @@ WHERE = "beyond the sources: the eigenvalues of the Hessian in y"
 ANY_EPS = (*SCOPE[:3], ("eps", "> 0"))
 IN_Y = Data(quantifiers="for all y, gamma, beta and every twice differentiable L", varies="the direction")
 OF_ONE = "B @ one == 0"
-OF_YHAT = "B @ yhat == -1/sigma*v"
-OF_Y = "B @ y == -v"
 FLAT_ALONG_YHAT = "yhat @ B @ yhat == 0"
-OF_V = (
-    f"B @ v == gamma**2/sigma**2 * {P('H @ v')} - gamma * (g @ yhat)/(m*sigma**2)*v - (v @ v)/(m*sigma)*yhat"
-)
-DECOMPOSITION = (
-    f"B @ b == gamma**2/sigma**2 * (H @ {P('b')} - mean(H @ {P('b')})*one - (yhat @ (H @ {P('b')} - "
-    f"mean(H @ {P('b')})*one))/m*yhat) - gamma * (g @ yhat)/(m*sigma**2) * {P('b')} - ((yhat @ b)*v + "
-    "(v @ b)*yhat)/(m*sigma)"
-)
 MINOR = "(yhat @ B @ yhat) * (v @ B @ v) - (yhat @ B @ v)**2 == -(v @ v)**2/sigma**2"
-MINOR_NOT_POSITIVE = "(yhat @ B @ yhat) * (v @ B @ v) - (yhat @ B @ v)**2 < 0"
-BOTH_SIGNS = "(v + t*yhat) @ B @ (v + t*yhat) == v @ B @ v - 2*t/sigma * (v @ v)"
-CONVEXITY_KEPT = "0 <= b @ B @ b"
-LINEAR_LOSS_EIGENVECTOR = (
-    "B @ (m*sigma * ((-gamma * (g @ yhat)/(m*sigma**2) + sqrt((-gamma * (g @ "
-    "yhat)/(m*sigma**2))**2 + 4 * (v @ v)/(m*sigma**2)))/2)*v - (v @ v)*yhat) == (-gamma * (g @ "
-    "yhat)/(m*sigma**2) + sqrt((-gamma * (g @ yhat)/(m*sigma**2))**2 + 4 * (v @ "
-    "v)/(m*sigma**2)))/2 * (m*sigma * ((-gamma * (g @ yhat)/(m*sigma**2) + sqrt((-gamma * (g @ "
-    "yhat)/(m*sigma**2))**2 + 4 * (v @ v)/(m*sigma**2)))/2)*v - (v @ v)*yhat)"
-)
 EIGENVALUE = (
     "(-gamma * (g @ yhat)/(m*sigma**2) + sqrt((-gamma * (g @ yhat)/(m*sigma**2))**2 "
     "+ 4 * (v @ v)/(m*sigma**2)))/2"
 )
+EIGENVECTOR = f"m*sigma * ({EIGENVALUE})*v - (v @ v)*yhat"
 CURVATURE_LEFT_OUT = (
     f"gamma**2*m/sigma * ({EIGENVALUE}) * given0",
     f"-gamma**2*m/sigma * ({EIGENVALUE}) * ((one @ given0)/m) * one",
     f"-gamma**2*m/sigma * ({EIGENVALUE}) * ((yhat @ given0)/m) * yhat",
 )
-OF_YHAT_EPS = (
-    f"B @ yhat == gamma**2/s**2 * (1 - rho) * {P('H @ yhat')} - rho/s*v - 2*gamma/(m*s**2) * (1 - "
-    "rho) * (g @ yhat)*yhat"
-)
 ALONG_YHAT_EPS = (
     "yhat @ B @ yhat == gamma**2/s**2 * (1 - rho)**2 * (yhat @ H @ yhat) - 3*gamma/s**2*rho * (1 "
     "- rho) * (g @ yhat)"
 )
-POSITIVE_ALONG_YHAT = "0 < yhat @ B @ yhat"
-GRADIENT_NOT_ZERO = "0 < v @ v"
-NOT_ZERO = Hypothesis("gradient-not-zero", r"\|v\| > 0", GRADIENT_NOT_ZERO)
+NOT_ZERO = Hypothesis("gradient-not-zero", r"\|v\| > 0", "0 < v @ v")
 CONVEX = Hypothesis("convex", r"b^\top H b \ge 0", "0 <= b @ H @ b")
 
 
@@ -79,20 +54,28 @@ CLAIMS = (
     _formula(
         "yhat",
         "B maps y-hat to -v/sigma: a direction without curvature that is no eigenvector",
-        OF_YHAT,
+        "B @ yhat == -1/sigma*v",
         "the gradient shrinks as 1/|y - mu 1| along y-hat",
         (
             Step(text="B maps the vector of ones to 0", says=OF_ONE),
-            Step(text="B maps y itself to -v", says=OF_Y),
+            Step(text="B maps y itself to -v", says="B @ y == -v"),
             Step(text="there is no curvature along y-hat", says=FLAT_ALONG_YHAT),
         ),
     ),
     _formula(
         "decomposition",
         "B in three parts",
-        DECOMPOSITION,
+        f"B @ b == gamma**2/sigma**2 * (H @ {P('b')} - mean(H @ {P('b')})*one - (yhat @ (H @ {P('b')} - "
+        f"mean(H @ {P('b')})*one))/m*yhat) - gamma * (g @ yhat)/(m*sigma**2) * {P('b')} - ((yhat @ b)*v + "
+        "(v @ b)*yhat)/(m*sigma)",
         "H seen through P, a multiple of P, and a matrix of rank two that carries the gradient",
-        (Step(text="on v itself", says=OF_V),),
+        (
+            Step(
+                text="on v itself",
+                says=f"B @ v == gamma**2/sigma**2 * {P('H @ v')} - gamma * (g @ yhat)/(m*sigma**2)*v - "
+                "(v @ v)/(m*sigma)*yhat",
+            ),
+        ),
         remarks=(
             "Where v = 0 the third part vanishes: B is then positive semi-definite exactly where "
             "gamma^2 u'Hu >= gamma <g,y-hat> |u|^2 / m for every u at right angles to 1 and y-hat.",
@@ -111,7 +94,7 @@ CLAIMS = (
     _formula(
         "both-signs",
         "B has eigenvalues of both signs wherever the gradient is not zero",
-        BOTH_SIGNS,
+        "(v + t*yhat) @ B @ (v + t*yhat) == v @ B @ v - 2*t/sigma * (v @ v)",
         "the curvature along v + t y-hat falls linearly in t without end, on both sides",
     ),
     question(
@@ -121,7 +104,7 @@ CLAIMS = (
         Reading(
             slug="along-every-direction",
             summary="b'Bb >= 0 for every direction b along which b'Hb >= 0",
-            says=CONVEXITY_KEPT,
+            says="0 <= b @ B @ b",
             data=IN_Y,
             hypotheses=(CONVEX,),
             refutation=Refutation(
@@ -143,7 +126,7 @@ CLAIMS = (
     _formula(
         "linear-loss",
         "The eigenvalues BatchNorm gives to a loss that has no curvature",
-        LINEAR_LOSS_EIGENVECTOR,
+        f"B @ ({EIGENVECTOR}) == {EIGENVALUE} * ({EIGENVECTOR})",
         "0 on 1, c = -gamma <g,y-hat>/(m sigma^2) at right angles to 1, y-hat and v, and on their span "
         "(c + sqrt(c^2 + 4|v|^2/(m sigma^2)))/2 and its conjugate, one positive and one negative",
         (
@@ -160,7 +143,11 @@ CLAIMS = (
         "it has curvature of its own: y-hat'B y-hat is 0 at eps = 0 alone",
         (
             Step(text="B still maps the vector of ones to 0", says=OF_ONE),
-            Step(text="B on y-hat", says=OF_YHAT_EPS),
+            Step(
+                text="B on y-hat",
+                says=f"B @ yhat == gamma**2/s**2 * (1 - rho) * {P('H @ yhat')} - rho/s*v - 2*gamma/(m*s**2) * (1 - "
+                "rho) * (g @ yhat)*yhat",
+            ),
         ),
         eps="> 0",
     ),
@@ -171,7 +158,7 @@ CLAIMS = (
         Reading(
             slug="minor",
             summary="the principal minor on y-hat and v is negative wherever v != 0",
-            says=MINOR_NOT_POSITIVE,
+            says="(yhat @ B @ yhat) * (v @ B @ v) - (yhat @ B @ v)**2 < 0",
             data=IN_Y,
             hypotheses=(NOT_ZERO,),
             refutation=Refutation(
@@ -194,7 +181,7 @@ CLAIMS = (
             slug="two-samples",
             quantifier="exists",
             summary="at m = 2, where B 1 = 0, it is enough that y-hat'B y-hat > 0",
-            says=POSITIVE_ALONG_YHAT,
+            says="0 < yhat @ B @ yhat",
             data=Data(quantifiers="there are y, g, H, gamma and eps"),
             hypotheses=(NOT_ZERO,),
             proof=Proof(

@@ -25,23 +25,7 @@ from bnverify.theory.equation import formula, statement
 
 WHERE = "beyond the sources: BatchNorm with the unbiased variance"
 UNBIASED = Data(fixed="gamma, beta; sigma is the unbiased standard deviation")
-JACOBIAN = "d(yhat, y, b) == (b - mean(b)*one - (yhat @ b)/(m - 1)*yhat)/sigma"
-GRADIENT = "v == gamma/(m*sigma) * (m*g - (one @ g)*one - m/(m - 1) * (g @ yhat)*yhat)"
-GRADIENT_NORM = "v @ v == gamma**2/s**2 * (g @ g - (one @ g)**2/m - (2 - rho)/(m - 1) * (g @ yhat)**2)"
-GRADIENT_NORM_EPS_0 = "v @ v == gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/(m - 1))"
-HESSIAN = (
-    f"B @ b == gamma**2/sigma**2 * (H @ (b - mean(b)*one - (yhat @ {C('b')})/(m - 1)*yhat) - mean(H @ "
-    f"(b - mean(b)*one - (yhat @ {C('b')})/(m - 1)*yhat))*one - (yhat @ (H @ (b - mean(b)*one - (yhat "
-    f"@ {C('b')})/(m - 1)*yhat) - mean(H @ (b - mean(b)*one - (yhat @ {C('b')})/(m - "
-    "1)*yhat))*one))/(m - 1)*yhat) - gamma/((m - 1)*sigma**2) * ((yhat @ b) * (g - mean(g)*one - "
-    f"(yhat @ {C('g')})/(m - 1)*yhat) + ((g - mean(g)*one - (yhat @ {C('g')})/(m - 1)*yhat) @ b)*yhat "
-    f"+ (g @ yhat) * (b - mean(b)*one - (yhat @ {C('b')})/(m - 1)*yhat))"
-)
-QUADRATIC_FORM = (
-    "v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v) - gamma/((m - 1)*sigma**2) * (g @ yhat) * (v @ v)"
-)
-SIGN_TEXT = "0 <= gamma * (g @ yhat)"
-SIGN = Hypothesis("sign", r"\gamma \langle g, \hat{y}\rangle \ge 0", SIGN_TEXT)
+SIGN = Hypothesis("sign", r"\gamma \langle g, \hat{y}\rangle \ge 0", "0 <= gamma * (g @ yhat)")
 SAMPLES = Hypothesis("samples", r"1/m \le 1/(m-1), that is m \ge 2", "1/m <= 1/(m - 1)")
 PAIR = Hypothesis("pair", r"1/\sqrt{m} \le 1/(m-1), that is m = 2", "1/sqrt(m) <= 1/(m - 1)")
 GAP_PAIR = ("gamma**2 * (g @ yhat)**2/sigma**2*given0",)
@@ -87,16 +71,38 @@ SMALLEST = Instance(y=(0, 0, 1), g=(0, 0, 1), note="m = 3, the right side is neg
 GENERIC = Instance(y=(0, 0, 1), g=(0, 1, 0), note="m = 3, every term non-zero")
 
 CLAIMS = (
-    _fact("fact-C.1", "Fact C.1 with the unbiased variance", fact_c_1.PRINTED, GRADIENT, fact_c_1.QUOTATION),
-    _fact("fact-C.2", "Fact C.2 with the unbiased variance", fact_c_2.LINE_1, JACOBIAN, fact_c_2.QUOTATION),
+    _fact(
+        "fact-C.1",
+        "Fact C.1 with the unbiased variance",
+        fact_c_1.PRINTED,
+        "v == gamma/(m*sigma) * (m*g - (one @ g)*one - m/(m - 1) * (g @ yhat)*yhat)",
+        fact_c_1.QUOTATION,
+    ),
+    _fact(
+        "fact-C.2",
+        "Fact C.2 with the unbiased variance",
+        fact_c_2.LINE_1,
+        "d(yhat, y, b) == (b - mean(b)*one - (yhat @ b)/(m - 1)*yhat)/sigma",
+        fact_c_2.QUOTATION,
+    ),
     _formula(
         "gradient",
         "The gradient norm with the unbiased variance",
-        GRADIENT_NORM,
+        "v @ v == gamma**2/s**2 * (g @ g - (one @ g)**2/m - (2 - rho)/(m - 1) * (g @ yhat)**2)",
         "1/(m - 1) for the part along y-hat, 1/m for the mean",
         eps=">= 0",
     ),
-    _formula("hessian", "The Hessian with the unbiased variance", HESSIAN, "equation (40) with 1/(m - 1)"),
+    _formula(
+        "hessian",
+        "The Hessian with the unbiased variance",
+        f"B @ b == gamma**2/sigma**2 * (H @ (b - mean(b)*one - (yhat @ {C('b')})/(m - 1)*yhat) - mean(H @ "
+        f"(b - mean(b)*one - (yhat @ {C('b')})/(m - 1)*yhat))*one - (yhat @ (H @ (b - mean(b)*one - (yhat "
+        f"@ {C('b')})/(m - 1)*yhat) - mean(H @ (b - mean(b)*one - (yhat @ {C('b')})/(m - "
+        "1)*yhat))*one))/(m - 1)*yhat) - gamma/((m - 1)*sigma**2) * ((yhat @ b) * (g - mean(g)*one - "
+        f"(yhat @ {C('g')})/(m - 1)*yhat) + ((g - mean(g)*one - (yhat @ {C('g')})/(m - 1)*yhat) @ b)*yhat "
+        f"+ (g @ yhat) * (b - mean(b)*one - (yhat @ {C('b')})/(m - 1)*yhat))",
+        "equation (40) with 1/(m - 1)",
+    ),
     statement(
         "ext-unbiased.thm-4.1",
         "Theorem 4.1 with the unbiased variance",
@@ -133,7 +139,7 @@ CLAIMS = (
             why="at m = 2 the left side is 0, which says nothing of BatchNorm",
         ),
         corrected=Corrected(
-            says=GRADIENT_NORM_EPS_0,
+            says="v @ v == gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/(m - 1))",
             text="with 1/(m - 1) an equality; with 1/m a true bound that is not tight",
             norm="unbiased",
         ),
@@ -173,7 +179,11 @@ CLAIMS = (
             admitted=False,
             why="a condition of ours: the words do not name it",
         ),
-        corrected=Corrected(says=QUADRATIC_FORM, text="with 1/(m - 1) an equality", norm="unbiased"),
+        corrected=Corrected(
+            says="v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v) - gamma/((m - 1)*sigma**2) * (g @ yhat) * (v @ v)",
+            text="with 1/(m - 1) an equality",
+            norm="unbiased",
+        ),
         why="with 1/m it holds exactly where gamma <g, y-hat> >= 0 or v = 0",
     ),
 )

@@ -26,26 +26,13 @@ from bnverify.theory.normalisations import IN_WEIGHTS
 
 WHERE = "beyond the sources: weight space at the actual input"
 AT_X = Data(fixed="X, gamma, beta", varies="W, L", parameters="weights of one unit")
-CHAIN_RULE = "dW == T @ v"
 GRADIENT_NORM = f"dW @ dW == gamma**2/s**2 * ((T @ {P('g')}) @ (T @ {P('g')}))"
-HESSIAN = "HW @ u == T @ B @ X @ u"
 QUADRATIC_FORM = (
     f"dW @ HW @ dW == gamma**2/s**2 * ({P('X @ dW')} @ H @ {P('X @ dW')}) - gamma/(m*s**2) * (2 * "
     f"({P('g')} @ X @ dW) * (yhat @ X @ dW) + (g @ yhat) * ((X @ dW) @ {P('X @ dW')}))"
 )
-ALONG_W = "W @ dW == 0"
-ALONG_W_EPS = "W @ dW == gamma * (1 - rho) * (g @ yhat)"
-HESSIAN_OF_W = "HW @ W == -dW"
-FLAT_ALONG_W = "W @ HW @ W == 0"
-MINOR = "(W @ HW @ W) * (dW @ HW @ dW) - (W @ HW @ dW)**2 == -(dW @ dW)**2"
-NO_LARGER = "dW @ dW <= gamma**2/sigma**2 * ((T @ g) @ (T @ g))"
-LARGER = "gamma**2/sigma**2 * ((T @ g) @ (T @ g)) < dW @ dW"
-FIRST_PART = (
-    "dW @ HW @ dW <= gamma**2/sigma**2 * ((X @ dW) @ H @ (X @ dW)) - gamma/(m*sigma**2) * (g @ "
-    "yhat) * ((X @ dW) @ (X @ dW))"
-)
 CENTRED = Hypothesis("centred", r"X^\top \mathbf{1} = 0", "T @ one == 0")
-CHAIN = Step(text="the gradient in W is X'v", says=CHAIN_RULE)
+CHAIN = Step(text="the gradient in W is X'v", says="dW == T @ v")
 
 
 _formula = partial(
@@ -83,25 +70,25 @@ CLAIMS = (
         "The Hessian of the weights at the actual input",
         QUADRATIC_FORM,
         "X'BX, and its form along the gradient",
-        (CHAIN, Step(text="the Hessian in W is X'BX", says=HESSIAN)),
+        (CHAIN, Step(text="the Hessian in W is X'BX", says="HW @ u == T @ B @ X @ u")),
         norm=IN_WEIGHTS,
     ),
     _formula(
         "scale-invariance",
         "Weight space along W: no gradient, no curvature, a Hessian that is indefinite wherever it matters",
-        MINOR,
+        "(W @ HW @ W) * (dW @ HW @ dW) - (W @ HW @ dW)**2 == -(dW @ dW)**2",
         "the loss does not change along W, and the gradient shrinks as 1/|W|",
         (
-            Step(text="the gradient is at right angles to W", says=ALONG_W),
-            Step(text="the Hessian maps W to minus the gradient", says=HESSIAN_OF_W),
-            Step(text="there is no curvature along W", says=FLAT_ALONG_W),
+            Step(text="the gradient is at right angles to W", says="W @ dW == 0"),
+            Step(text="the Hessian maps W to minus the gradient", says="HW @ W == -dW"),
+            Step(text="there is no curvature along W", says="W @ HW @ W == 0"),
         ),
         eps="= 0",
     ),
     _formula(
         "scale-invariance-eps",
         "Weight space along W at eps > 0",
-        ALONG_W_EPS,
+        "W @ dW == gamma * (1 - rho) * (g @ yhat)",
         "not invariant: the derivative along W is gamma (1 - rho) <g, y-hat>",
     ),
     question(
@@ -111,7 +98,7 @@ CLAIMS = (
         Reading(
             slug="any-input",
             summary="for every X",
-            says=NO_LARGER,
+            says="dW @ dW <= gamma**2/sigma**2 * ((T @ g) @ (T @ g))",
             data=AT_X,
             refutation=Refutation(
                 ORIGIN,
@@ -147,7 +134,7 @@ CLAIMS = (
             slug="opposed",
             quantifier="exists",
             summary="an X with columns of sum 0 and a loss for which the weight gradient is longer",
-            says=LARGER,
+            says="gamma**2/sigma**2 * ((T @ g) @ (T @ g)) < dW @ dW",
             data=AT_X,
             hypotheses=(CENTRED,),
             assumptions=("X'1 = 0",),
@@ -163,7 +150,8 @@ CLAIMS = (
         Reading(
             slug="any-input",
             summary="for every X, with X dW in place of v",
-            says=FIRST_PART,
+            says="dW @ HW @ dW <= gamma**2/sigma**2 * ((X @ dW) @ H @ (X @ dW)) - gamma/(m*sigma**2) * (g @ "
+            "yhat) * ((X @ dW) @ (X @ dW))",
             data=AT_X,
             refutation=Refutation(
                 FIRST_PART_ORIGIN,

@@ -29,7 +29,6 @@ _ANY_NORM = (
 )
 _BETA = "effective beta: the largest change of the gradient over the distance moved along it"
 _FAR = "largest minus smallest loss along the gradient, at 2 to 8 times the distance that the figure is capped at"
-_SPEED = "the steps until the training loss is as low as the standard network's at its end"
 
 CLAIMS = (
     empirical(
@@ -243,7 +242,7 @@ CLAIMS = (
         "Every l_p normalisation trains faster: VGG",
         "Appendix B, Figure 12",
         _ANY_NORM,
-        _SPEED,
+        "the steps until the training loss is as low as the standard network's at its end",
         f"{_LP} and without",
         assumptions=(_IMPROVED, _NORM),
     ),

@@ -34,18 +34,16 @@ ON_THE_RAY = (
     "(W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) @ (W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) <= (W0 "
     "- Wstar) @ (W0 - Wstar) - 1/(Wstar @ Wstar) * (Wstar @ Wstar - Wstar @ W0)**2"
 )
-CLOSEST = "(W0 - What) @ (W0 - What) <= (W0 - W) @ (W0 - W) - 1/(W @ W) * (W @ W - W @ W0)**2"
 SCALE_INVARIANCE = "at(yhat, y, alpha*y) == yhat"
-IS_OPTIMUM = "dW @ dW == 0"
-BN_OPTIMUM = "at(dW @ dW, W, What) == 0"
-CLOSEST_ON_ITS_RAY = "What @ (W0 - What) == 0"
 CORRELATED = Hypothesis("correlated", r"\langle W_0, W^* \rangle > 0", "0 < W0 @ Wstar")
 NO_BIAS_HYPOTHESES = (
     *PLAIN_MINIMUM,
     Hypothesis("correlated", r"\langle W_0, W^* \rangle > 0", "0 < W0 @ W"),
-    Hypothesis("bn-optimum", r"\nabla_W \widehat{\mathcal{L}} = 0 at \widehat{W}", BN_OPTIMUM),
     Hypothesis(
-        "closest-on-its-ray", r"\langle \widehat{W}, W_0 - \widehat{W} \rangle = 0", CLOSEST_ON_ITS_RAY
+        "bn-optimum", r"\nabla_W \widehat{\mathcal{L}} = 0 at \widehat{W}", "at(dW @ dW, W, What) == 0"
+    ),
+    Hypothesis(
+        "closest-on-its-ray", r"\langle \widehat{W}, W_0 - \widehat{W} \rangle = 0", "What @ (W0 - What) == 0"
     ),
 )
 _REGRESSION: dict[str, Any] = {
@@ -126,7 +124,7 @@ CLAIM = statement(
     Reading(
         slug="no-bias",
         summary="y = Wx as printed, gamma and beta match W*",
-        says=CLOSEST,
+        says="(W0 - What) @ (W0 - What) <= (W0 - W) @ (W0 - W) - 1/(W @ W) * (W @ W - W @ W0)**2",
         data=Data(
             quantifiers="for all W0 with <W0, W*> > 0",
             fixed="X, gamma = sigma, beta = mu at W*",
@@ -142,7 +140,7 @@ CLAIM = statement(
     Reading(
         slug="any-gamma-beta",
         summary="a layer with a bias, gamma and beta any constants: at W0 = W* the right side is 0",
-        says=IS_OPTIMUM,
+        says="dW @ dW == 0",
         data=Data(
             quantifiers="for all gamma, beta; W0 = W*",
             fixed="X, gamma, beta",

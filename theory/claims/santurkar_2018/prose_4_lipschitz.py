@@ -10,8 +10,7 @@ from bnverify.theory.claim import Corrected, Data, Hypothesis, Instance, Proof, 
 from bnverify.theory.equation import question, statement
 
 SHORTER = "v @ v <= g @ g"
-SCALE_AT_MOST_SIGMA = "gamma**2 <= sigma**2"
-SCALE = Hypothesis("scale", r"\gamma^2 \le \sigma^2", SCALE_AT_MOST_SIGMA)
+SCALE = Hypothesis("scale", r"\gamma^2 \le \sigma^2", "gamma**2 <= sigma**2")
 SHORTER_TERMS = (
     "(g @ g)/sigma**2*given0",
     "gamma**2/(sigma**2*m) * (one @ g)**2",
@@ -19,11 +18,6 @@ SHORTER_TERMS = (
 )
 SHORTER_IN_WEIGHT_SPACE = "max((T @ v) @ (T @ v), norm(X) <= lam) <= max((T @ g) @ (T @ g), norm(X) <= lam)"
 ADDITIVE = "gamma**2/sigma**2 * (g @ g) - v @ v == gamma**2/sigma**2 * ((one @ g)**2/m + (g @ yhat)**2/m)"
-ALWAYS_EFFECTIVE = "v @ v < gamma**2/sigma**2 * (g @ g)"
-AT_MOST_QUADRATIC = "(one @ g)**2 <= m * (g @ g)"
-QUADRATIC_IN_M = "(one @ g)**2 == m**2*mean(g)**2"
-MEAN_TERM_POSITIVE = "0 < (one @ g)**2"
-CORRELATION_POSITIVE = "0 < (g @ yhat)**2"
 BEATEN = "v @ v < g @ g"
 STRETCH = Instance(
     y=(0, 0, 1), g=(0, 1, 0), note="gamma = 1 exceeds sigma = sqrt(2)/3: |v|^2 = 9/4, |g|^2 = 1"
@@ -86,7 +80,7 @@ CLAIMS = (
         Reading(
             slug="always-has-effect",
             summary="the reduction is never 0",
-            says=ALWAYS_EFFECTIVE,
+            says="v @ v < gamma**2/sigma**2 * (g @ g)",
             refutation=Refutation(NO_GRADIENT, NO_REDUCTION),
             admitted=False,
             why="the sentence before names the condition: y-hat correlates with g, or the mean of g is not 0",
@@ -102,7 +96,7 @@ CLAIMS = (
         Reading(
             slug="fixed-mean",
             summary="<1,g>^2 = m^2 mu_g^2: quadratic where the mean of the gradient's entries stays the same",
-            says=QUADRATIC_IN_M,
+            says="(one @ g)**2 == m**2*mean(g)**2",
             data=Data(fixed="the mean of the entries of g", varies="m"),
             admitted=False,
             why="it holds of every vector and says nothing of the gradient",
@@ -110,7 +104,7 @@ CLAIMS = (
         Reading(
             slug="any-gradient",
             summary="the term is significant for every loss",
-            says=MEAN_TERM_POSITIVE,
+            says="0 < (one @ g)**2",
             data=Data(varies="m, L"),
             refutation=Refutation(ZERO_MEAN),
         ),
@@ -128,7 +122,7 @@ CLAIMS = (
         Reading(
             slug="cauchy-schwarz",
             summary="<1,g>^2 <= m |g|^2, with equality for a constant gradient",
-            says=AT_MOST_QUADRATIC,
+            says="(one @ g)**2 <= m * (g @ g)",
             proof=Proof(terms=("(one @ one) * (g @ g) - (one @ g)**2",)),
         ),
         kind="extension",
@@ -144,7 +138,7 @@ CLAIMS = (
         Reading(
             slug="in-theory",
             summary="<g, y-hat>^2 > 0 for every loss",
-            says=CORRELATION_POSITIVE,
+            says="0 < (g @ yhat)**2",
             refutation=Refutation(CONSTANT_GRADIENT),
         ),
         why="in theory it can be 0; in practice is a question for training runs",

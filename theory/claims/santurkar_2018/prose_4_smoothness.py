@@ -24,10 +24,6 @@ from bnverify.theory.equation import statement
 DECREASED = "v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v)"
 PREDICTIVE = "v @ B @ v <= g @ H @ g"
 POSITIVE_CORRELATION = "0 <= gamma * (g @ yhat)"
-STRICTLY_POSITIVE_CORRELATION = "0 < gamma * (g @ yhat)"
-NO_SECOND_ORDER = "g @ H @ g == 0"
-CONVEX_ALONG = "0 <= u @ B @ u"
-TOWARDS = "0 < g @ (z - zstar)"
 CORRELATED = Hypothesis("correlated", r"\gamma \langle g, \hat y \rangle \ge 0", POSITIVE_CORRELATION)
 PSD_ALONG_V = Hypothesis("psd-along-v", r"v^\top H v \ge 0", "0 <= v @ H @ v")
 PREDICTIVE_TERMS = ("given2", "1/sigma**2*given0*given3", "1/(m*sigma**2)*given1 * (v @ v)")
@@ -105,7 +101,7 @@ CLAIMS = (
         Reading(
             slug="of-the-gradient",
             summary="of the gradient: its second-order term is the third derivative, 0 for a quadratic loss",
-            says=NO_SECOND_ORDER,
+            says="g @ H @ g == 0",
             data=Data(
                 quantifiers="for every quadratic L the term g'Hg would be 0", parameters="plain network"
             ),
@@ -139,7 +135,7 @@ CLAIMS = (
         Reading(
             slug="batchnorm-downstream",
             summary="another BatchNorm layer between z and the loss, as in the networks of the paper",
-            says=CONVEX_ALONG,
+            says="0 <= u @ B @ u",
             data=Data(
                 quantifiers="for every direction",
                 varies="y",
@@ -160,9 +156,9 @@ CLAIMS = (
         Reading(
             slug="any-minimum",
             summary="<g, z - z*> > 0 for the minimum z*, wherever it lies",
-            says=STRICTLY_POSITIVE_CORRELATION,
+            says="0 < gamma * (g @ yhat)",
             data=Data(quantifiers="for every L with <g, z - z*> > 0"),
-            hypotheses=(Hypothesis("towards", r"\langle g, z - z^* \rangle > 0", TOWARDS),),
+            hypotheses=(Hypothesis("towards", r"\langle g, z - z^* \rangle > 0", "0 < g @ (z - zstar)"),),
             refutation=Refutation(WRONG_SIDE),
         ),
         Reading(

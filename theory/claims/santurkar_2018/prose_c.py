@@ -8,10 +8,8 @@ from bnverify.theory.claims.santurkar_2018.obs_4_3_minima import NO_BIAS, PLAIN_
 from bnverify.theory.equation import statement
 from bnverify.theory.normalisations import IN_WEIGHTS
 
-SCALED_EQUAL = "(at(yhat, y, alpha*y) - yhat) @ (at(yhat, y, alpha*y) - yhat) == 0"
 MEAN_ZERO = "one @ yhat == 0"
 VARIANCE_ONE = "yhat @ yhat == m"
-SAME_JACOBIAN = "d(z, y, b) == gamma*d(yhat, y, b)"
 FLIPPED = Instance(
     y=(0, 1), g=(0, 0), extra=(("alpha", -1),), note="alpha = -1 turns y-hat into its negative"
 )
@@ -60,7 +58,7 @@ CLAIMS = (
         Reading(
             slug="any-multiple",
             summary="any scalar, as the words say",
-            says=SCALED_EQUAL,
+            says="(at(yhat, y, alpha*y) - yhat) @ (at(yhat, y, alpha*y) - yhat) == 0",
             data=Data(quantifiers="for all alpha", fixed="gamma, beta", varies="W"),
             refutation=Refutation(FLIPPED),
         ),
@@ -78,7 +76,12 @@ CLAIMS = (
         "The Jacobian of z is gamma times that of y-hat",
         "Appendix C.1, between equations (1) and (2)",
         "and thus",
-        Reading(slug="chain-rule", summary="dz/dy = gamma dy-hat/dy", says=SAME_JACOBIAN, proof=Proof()),
+        Reading(
+            slug="chain-rule",
+            summary="dz/dy = gamma dy-hat/dy",
+            says="d(z, y, b) == gamma*d(yhat, y, b)",
+            proof=Proof(),
+        ),
         why="gamma and beta are constants",
     ),
 )

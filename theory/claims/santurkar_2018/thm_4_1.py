@@ -15,9 +15,6 @@ $$\left\|\nabla_{y_j}\widehat{\mathcal{L}}\right\|^2 \leq \frac{\gamma^2}{\sigma
 \mathcal{L}\right\|^2 - \frac{1}{m} \left\langle \mathbf{1}, \nabla_{y_j}\mathcal{L}\right\rangle^2 -
 \frac{1}{\sqrt{m}} \left\langle \nabla_{y_j}\mathcal{L}, \hat{y}_j\right\rangle^2\right).$$"""
 PRINTED = "v @ v <= gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/sqrt(m))"
-PRINTED_OWN_GRADIENT = (
-    "v @ v <= gamma**2/sigma**2 * (g_own @ g_own - (one @ g_own)**2/m - (g_own @ yhat)**2/sqrt(m))"
-)
 CORRECTED = "v @ v <= gamma**2/sigma**2 * (g @ g - (one @ g)**2/m - (g @ yhat)**2/m)"
 SMALLEST = Instance(
     y=(0, 1), g=(0, 1), note="m = 2: BatchNorm's gradient vanishes, the printed right side is negative"
@@ -39,7 +36,7 @@ CLAIM = statement(
     Reading(
         slug="own-point",
         summary="the plain network's gradient at its own output y, which is z only where gamma = sigma, beta = mu",
-        says=PRINTED_OWN_GRADIENT,
+        says="v @ v <= gamma**2/sigma**2 * (g_own @ g_own - (one @ g_own)**2/m - (g_own @ yhat)**2/sqrt(m))",
         data=Data(right_side_at="the plain network's own activations y"),
         refutation=Refutation(SMALLEST, GENERIC),
         admitted=False,

@@ -16,9 +16,6 @@ $$\left(\nabla_{y_{j}}\widehat{\mathcal{L}}\right)^{\top} \frac{\partial \wideha
 \widehat{\mathcal{L}}}{\partial y_{j}}\right) - \frac{\gamma}{m \sigma^{2}} \left\langle \hat{g}_{j}, \hat{y}_{j}
 \right\rangle \left\|\frac{\partial \widehat{\mathcal{L}}}{\partial y_{j}}\right\|^{2}$$"""
 PRINTED = "v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v) - gamma/(m*sigma**2) * (g @ yhat) * (v @ v)"
-PRINTED_OWN_GRADIENT = (
-    "v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v) - gamma/(m*sigma**2) * (g_own @ yhat) * (v @ v)"
-)
 OWN_POINT = Instance(
     y=(0, 0, 1),
     g=(0, 1, 0),
@@ -43,7 +40,7 @@ CLAIM = statement(
     Reading(
         slug="own-point",
         summary="g-hat of the plain network at its own output y",
-        says=PRINTED_OWN_GRADIENT,
+        says="v @ B @ v <= gamma**2/sigma**2 * (v @ H @ v) - gamma/(m*sigma**2) * (g_own @ yhat) * (v @ v)",
         data=Data(right_side_at="the plain network's own activations y"),
         refutation=Refutation(OWN_POINT, OWN_POINT_GENERIC),
         admitted=False,

@@ -20,22 +20,6 @@ PRINTED = (
     "max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
     "norm(X) <= lam)**2 - m*mean(g)**2 - lam**2 * (g @ yhat)**2)"
 )
-SQUARED_ONCE = (
-    "max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
-    "norm(X) <= lam) - m*mean(g)**2 - lam**2 * (g @ yhat)**2)"
-)
-WEIGHT_SPACE_MEAN = (
-    "max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
-    "norm(X) <= lam) - lam**2*m*mean(g)**2 - lam**2 * (g @ yhat)**2)"
-)
-VARYING_INPUT = (
-    "at(dW @ dW, X, K) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), norm(X) <= lam)**2 - "
-    "m*mean(g)**2 - lam**2 * (g @ yhat)**2)"
-)
-CORRECTED = (
-    "max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
-    "norm(X) <= lam) - lam**2*m*mean(g)**2 - lam**2/m * (g @ yhat)**2)"
-)
 NORM_BELOW_LAMBDA = "psd(lam**2*I - K @ K_T)"
 SMALLEST = Instance(y=(0, 1), g=(0, 1), note="m = 2: the left side is 0, the printed right side negative")
 GENERIC = Instance(y=(0, 0, 1), g=(0, 1, 0), lam="1/2", note="m = 3, every term non-zero")
@@ -72,21 +56,24 @@ CLAIM = statement(
     Reading(
         slug="g_j-squared-once",
         summary="g_j^2 stands for the maximum of the squared norm",
-        says=SQUARED_ONCE,
+        says="max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
+        "norm(X) <= lam) - m*mean(g)**2 - lam**2 * (g @ yhat)**2)",
         data=Data(fixed="g, y-hat, sigma, gamma", varies="X", norm="spectral, g_j the norm itself"),
         refutation=Refutation(SMALLEST, GENERIC),
     ),
     Reading(
         slug="mean-in-weight-space",
         summary="as before, and mu_{g_j} is the mean of lambda g",
-        says=WEIGHT_SPACE_MEAN,
+        says="max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
+        "norm(X) <= lam) - lam**2*m*mean(g)**2 - lam**2 * (g @ yhat)**2)",
         data=Data(fixed="g, y-hat, sigma, gamma", varies="X", norm="spectral, mu_g scaled with lambda"),
         refutation=Refutation(SMALLEST, GENERIC),
     ),
     Reading(
         slug="X-moves-everything",
         summary="y = XW, y-hat and sigma move with X; the right side is that of the given batch",
-        says=VARYING_INPUT,
+        says="at(dW @ dW, X, K) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), norm(X) <= lam)**2 - "
+        "m*mean(g)**2 - lam**2 * (g @ yhat)**2)",
         data=Data(
             fixed="W, gamma, beta, L",
             varies="X, and with it y, y-hat, sigma",
@@ -99,7 +86,8 @@ CLAIM = statement(
         norm=IN_WEIGHTS,
     ),
     corrected=Corrected(
-        says=CORRECTED,
+        says="max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
+        "norm(X) <= lam) - lam**2*m*mean(g)**2 - lam**2/m * (g @ yhat)**2)",
         text="g_j to the first power, lambda^2 on the mean term, lambda^2/m on the last: an equality",
         assumptions=("g, y-hat and sigma are held fixed while X varies in the chain rule",),
     ),

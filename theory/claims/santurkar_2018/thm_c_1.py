@@ -32,26 +32,6 @@ $$\max_{||X||\leq \lambda}\left(\frac{\partial \widehat{\mathcal{L}}}{\partial W
 W_{\cdot j} \partial W_{\cdot j}}\left(\frac{\partial \mathcal{L}}{\partial W_{\cdot j}}\right)-\lambda^4
 \kappa\right],$$
 where $\kappa$ is the separation given in the previous theorem."""
-PRINTED = (
-    "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) < gamma**2/sigma**2 * (max((X @ T @ g) @ "
-    "H @ (X @ T @ g), norm(X) <= lam) - lam**4 * ((g @ yhat) * (v @ v)/(m*gamma)))"
-)
-NOT_STRICT = (
-    "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((X @ T @ g) @ "
-    "H @ (X @ T @ g), norm(X) <= lam) - lam**4 * ((g @ yhat) * (v @ v)/(m*gamma)))"
-)
-OTHER_SEPARATION = (
-    "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((X @ T @ g) @ "
-    "H @ (X @ T @ g), norm(X) <= lam) - lam**4 * (gamma * (g @ yhat) * (v @ v)/(m*sigma**2)))"
-)
-VARYING_INPUT = (
-    "at(dW @ HW @ dW, X, K) <= gamma**2/sigma**2 * (max((X @ T @ g) @ H @ (X @ T @ g), "
-    "norm(X) <= lam) - lam**4 * ((g @ yhat) * (v @ v)/(m*gamma)))"
-)
-CORRECTED = (
-    "lam**4 * (v @ B @ v) <= gamma**2/sigma**2 * (lam**4 * (g @ H @ g) - lam**4 * ((g @ yhat) * "
-    "(v @ v)/(m*gamma)))"
-)
 EQUAL_AT_TWO = Instance(y=(0, 1), g=(0, 1), note="m = 2: both sides are 0, and 0 < 0 is false")
 BOUND = {"of": "max((X @ T @ g) @ H @ (X @ T @ g), norm(X) <= lam)", "bound": "119/40", "multiplier": "7/5"}
 GENERIC = Instance(
@@ -93,7 +73,8 @@ CLAIM = statement(
     Reading(
         slug="strict",
         summary="as printed, strict; g, H, y-hat, sigma held fixed while X varies; kappa that of 4.2.2",
-        says=PRINTED,
+        says="max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) < gamma**2/sigma**2 * (max((X @ T @ g) @ "
+        "H @ (X @ T @ g), norm(X) <= lam) - lam**4 * ((g @ yhat) * (v @ v)/(m*gamma)))",
         data=Data(fixed="g, H, y-hat, sigma, gamma", varies="X, in the chain rule alone", norm="spectral"),
         hypotheses=(NOT_INCREASED,),
         refutation=Refutation(EQUAL_AT_TWO, GENERIC),
@@ -101,7 +82,8 @@ CLAIM = statement(
     Reading(
         slug="not-strict",
         summary="the same with <= in place of <",
-        says=NOT_STRICT,
+        says="max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((X @ T @ g) @ "
+        "H @ (X @ T @ g), norm(X) <= lam) - lam**4 * ((g @ yhat) * (v @ v)/(m*gamma)))",
         data=Data(fixed="g, H, y-hat, sigma, gamma", varies="X", norm="spectral, not strict"),
         hypotheses=(NOT_INCREASED,),
         refutation=Refutation(NEGATIVE_RIGHT_SIDE, GENERIC),
@@ -109,7 +91,8 @@ CLAIM = statement(
     Reading(
         slug="separation-of-4.2.1",
         summary="kappa as it stands in the first part of Theorem 4.2, with gamma/sigma^2",
-        says=OTHER_SEPARATION,
+        says="max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((X @ T @ g) @ "
+        "H @ (X @ T @ g), norm(X) <= lam) - lam**4 * (gamma * (g @ yhat) * (v @ v)/(m*sigma**2)))",
         data=Data(fixed="g, H, y-hat, sigma, gamma", varies="X", norm="spectral, kappa of 4.2.1"),
         hypotheses=(NOT_INCREASED,),
         refutation=Refutation(NEGATIVE_WITH_OUTER, GENERIC),
@@ -117,7 +100,8 @@ CLAIM = statement(
     Reading(
         slug="X-moves-everything",
         summary="y = XW, y-hat and sigma move with X; the right side is that of the given batch",
-        says=VARYING_INPUT,
+        says="at(dW @ HW @ dW, X, K) <= gamma**2/sigma**2 * (max((X @ T @ g) @ H @ (X @ T @ g), "
+        "norm(X) <= lam) - lam**4 * ((g @ yhat) * (v @ v)/(m*gamma)))",
         data=Data(
             fixed="W, gamma, beta, L",
             varies="X, and with it y, y-hat, sigma",
@@ -130,7 +114,8 @@ CLAIM = statement(
         norm=IN_WEIGHTS,
     ),
     corrected=Corrected(
-        says=CORRECTED,
+        says="lam**4 * (v @ B @ v) <= gamma**2/sigma**2 * (lam**4 * (g @ H @ g) - lam**4 * ((g @ yhat) * "
+        "(v @ v)/(m*gamma)))",
         proof=Proof(
             steps=(Step(text="the first part of Theorem 4.2, an equality", says=FIRST_PART),),
             terms=("lam**4*gamma**2/sigma**2*given0",),
