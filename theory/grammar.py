@@ -82,6 +82,12 @@ HINTS = {
 """What whoever types a character that is not in the grammar may have meant."""
 
 
+OR = {
+    False: "'or' joins relations in `bnverify decide` alone; ask about one relation at a time",
+    True: "'or' joins relations, at the top of a statement or a hypothesis",
+}
+
+
 TURNED = {"=<": "<=", "=>": ">=", "=": "=="}
 
 
@@ -177,7 +183,11 @@ class _Reader:
                 return self.call(node, name, down)
             case ast.Compare():
                 raise self.refuse(node, "a comparison inside an expression")
-        word = {ast.Call: "the call of something that is no function", ast.BoolOp: "'and' or 'or'"}
+        if isinstance(node, ast.BoolOp):
+            raise GrammarError(
+                self.text, self.start + (node.values[0].end_col_offset or 0) + 1, OR[self.logic]
+            )
+        word = {ast.Call: "the call of something that is no function"}
         raise self.refuse(node, f"{word.get(type(node), type(node).__name__.lower())} is not in the grammar")
 
     def chain(self, left: Node, right: Node, at: ast.BinOp) -> Node:

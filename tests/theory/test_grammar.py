@@ -83,7 +83,7 @@ def test_the_canonical_text_of_a_tree_parses_to_the_tree(text):
         ("True == 1", 1, "not in the grammar"),
         ("sqrt(x=m) == 0", 1, "no named arguments"),
         ("sqrt(*m) == 0", 6, "not in the grammar"),
-        ("m == 1 or m == 2", 1, "not in the grammar"),
+        ("m == 1 or m == 2", 8, "in `bnverify decide` alone"),
         ("(m == 1) + 1 == 2", 2, "a comparison inside"),
         ("2 ** 100000000000 == 1", 6, "up to 12"),
         ("m ** beta == 1", 6, "a whole number"),
@@ -142,6 +142,10 @@ def test_names_are_replaced_by_trees_and_chains_stay_what_they_mean():
         ("dot(v, g) >= 0", "u @ w"),
         ("sum(v) == 0", "one @ u"),
         ("iff(v == 0)", "joins two relations"),
+        (
+            "v == 0 or g == 0",
+            "character 8 of 'v == 0 or g == 0': 'or' joins relations in `bnverify decide` alone",
+        ),
         (r"\gamma > 0", "no LaTeX"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 from bnverify.theory.decide.conjecture import Conjecture, cases
@@ -105,12 +106,22 @@ def answer(asked: Conjecture, portfolio: Portfolio, seed: int = 0, detail: bool 
 
 
 def one_of(asked: Conjecture, tree: Node, portfolio: Portfolio, seed: int) -> Decision | None:
-    """The decision of ``a or b`` where one of them is proved alone."""
-    for part in tree.args:
-        alone = answer(replace(asked, statement=unparse(part)), portfolio, seed, detail=False)
+    """The decision of ``a or b`` where one of them is proved alone, or that the smallest of their gaps is at most 0."""
+    for text in (*map(unparse, tree.args), *least_gap(tree)):
+        alone = answer(replace(asked, statement=text), portfolio, seed, detail=False)
         if alone.answer == "proved":
             return replace(alone, statement=asked.statement)
     return None
+
+
+def least_gap(tree: Node) -> Iterator[str]:
+    """``a <= b or c <= d`` as min(a - b, c - d) <= 0, where both are such."""
+    sides = [
+        part.args if part.head == "<=" else part.args[::-1] for part in tree.args if part.head in {"<=", ">="}
+    ]
+    if len(tree.args) == len(sides) == 2:
+        gaps = ", ".join(unparse(Node("-", pair)) for pair in sides)
+        yield f"min({gaps}) <= 0"
 
 
 def without_emptiness(

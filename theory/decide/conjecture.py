@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from bnverify.theory import circle
+from bnverify.theory.decide.whole import never_zero
 from bnverify.theory.grammar import GrammarError, Node, lines, names_in, nodes, parse, put, unparse
 from bnverify.theory.kernel import Claim
 from bnverify.theory.normalisations import (
@@ -18,7 +19,7 @@ from bnverify.theory.normalisations import (
     two_units,
     units,
 )
-from bnverify.theory.points.case import Case, build
+from bnverify.theory.points.case import Case, Undefined, build
 from bnverify.theory.sorts import Sort, sort_of, statement
 from bnverify.theory.vocabulary import VOCABULARY
 
@@ -137,21 +138,27 @@ def cases(conjecture: Conjecture) -> list[Case]:
     ]
 
 
+OF_EPS = {
+    ("eps == 0", "0 == eps", "eps <= 0", "0 >= eps"): ["zero"],
+    ("eps >= 0", "0 <= eps"): ["zero", "positive"],
+    ("eps > 0", "0 < eps", "eps != 0", "0 != eps"): ["positive"],
+}
+"""What hypotheses about eps alone say of it, which is never negative."""
+
+
 def _eps(given: list[Node], mentioned: bool) -> tuple[list[str], list[Node]]:
     """Whether eps is zero, positive or either; hypotheses that say no more than this are the scope."""
-    rest = []
-    scopes = ["positive"] if mentioned else ["zero"]
+    rest, scopes, said = [], ["zero", "positive"], False
     for node in given:
-        text = unparse(node)
-        if text in {"eps == 0", "0 == eps"}:
-            scopes = ["zero"]
-        elif text in {"eps >= 0", "0 <= eps"}:
-            scopes = ["zero", "positive"]
-        elif text in {"eps > 0", "0 < eps", "eps != 0"}:
-            scopes = ["positive"]
-        else:
+        meant = next((known for texts, known in OF_EPS.items() if unparse(node) in texts), None)
+        left = [scope for scope in scopes if meant is None or scope in meant]
+        if (
+            meant is None or not left
+        ):  # one that contradicts those before stays a hypothesis, which nothing satisfies
             rest.append(node)
-    return scopes, rest
+        else:
+            scopes, said = left, True
+    return scopes if said else ["positive"] if mentioned else ["zero"], rest
 
 
 def _apart(node: Node, sorts: dict[str, Sort]) -> Node:
@@ -243,7 +250,28 @@ def _case(
         operators=norm.operators,
         min_m=conjecture.min_m,
     )
-    return build(claim, dict.fromkeys(norm.operators, "diagonal"))
+    return defined(claim, dict.fromkeys(norm.operators, "diagonal"))
+
+
+def defined(claim: Claim, operators: dict[str, str]) -> Case:
+    """The case of a claim, with hypotheses that divide after those that do not, where the order given cannot be read;
+    what no whole m makes 0 is a need.
+
+    Raises:
+        InputError: it cannot be read, or divides by what can be 0.
+    """
+    while True:
+        try:
+            return build(claim, operators)
+        except Undefined as reason:
+            divisor = reason.need.removesuffix(" != 0")
+            ordered = tuple(sorted(claim.hypotheses, key=lambda text: text.count("/")))
+            if divisor != reason.need and never_zero(divisor, claim) and reason.need not in claim.needs:
+                claim = replace(claim, needs=(*claim.needs, reason.need))
+            elif ordered != claim.hypotheses:
+                claim = replace(claim, hypotheses=ordered)
+            else:
+                raise
 
 
 def _chain(node: Node) -> tuple[Node, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 from bnverify.theory.decide.conjecture import Conjecture
@@ -16,10 +17,18 @@ from bnverify.theory.points.maxima import certificate_at
 SIDES = frozenset({"left", "right", "left_float", "right_float"})
 
 
+LONG = 24
+"""Entries up to which a vector is written out; of a longer one equal entries are counted."""
+
+
 def compact(value: Any) -> str:
     """An exact text, or a list or table of such."""
     if isinstance(value, list):
-        return "(" + ", ".join(compact(entry) for entry in value) + ")"
+        texts = map(compact, value)
+        if len(value) > LONG:
+            runs = ((text, len(list(same))) for text, same in groupby(texts))
+            texts = (f"{text} ({count} times)" if count > 1 else text for text, count in runs)
+        return f"({', '.join(texts)})"
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 

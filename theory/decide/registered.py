@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from bnverify.theory.grammar import names_in, parse, unparse
 from bnverify.theory.kernel import Refused, judge
 from bnverify.theory.normalisations import NORMALISATIONS
 from bnverify.theory.points import instances
-from bnverify.theory.points.case import Case, build
+from bnverify.theory.points.case import Case, Undefined, build
 from bnverify.theory.points.maxima import certificate_at
 
 from bnverify.base.errors import InputError
@@ -117,21 +116,14 @@ def settled(claim: kernel.Claim, portfolio: Portfolio, seed: int) -> Outcome:
         try:
             case = build(claim)
         except InputError as reason:
-            need = excluded(reason)
-            if need is None:
+            if not isinstance(reason, Undefined):
                 return at_points(claim, portfolio, seed, str(reason))
-            claim = replace(claim, needs=(*claim.needs, need))  # a printed formula says so by dividing
+            claim = replace(claim, needs=(*claim.needs, reason.need))  # a printed formula says so by dividing
             continue
         if claim.quantifier == "exists":
             return witnessed(case, portfolio, seed)
         return settle(case, portfolio, seed)
     return at_points(claim, portfolio, seed, "it divides by what may be 0")
-
-
-def excluded(reason: InputError) -> str | None:
-    """The hypothesis without which a statement divides by what can be 0, where that is what is wrong."""
-    need = re.search(r'exclude (?:it|that) with --given "(.*)"$', str(reason))
-    return need[1] if need else None
 
 
 def mended(part: Part, found: Decision, correction: Part | None, portfolio: Portfolio) -> Decision:
@@ -191,12 +183,9 @@ def repaired(part: Part, portfolio: Portfolio, seed: int = 0) -> Repair | None:
     for _ in range(4):
         try:
             cases_of(asked)
-        except InputError as reason:
-            need = excluded(reason)
-            if need is None:
-                raise
-            if need not in asked.given:  # a printed formula says so by dividing
-                asked = replace(asked, given=(*asked.given, need))
+        except Undefined as reason:
+            if reason.need not in asked.given:  # a printed formula says so by dividing
+                asked = replace(asked, given=(*asked.given, reason.need))
                 continue
         break
     return repair(asked, portfolio, seed)

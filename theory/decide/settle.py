@@ -11,6 +11,7 @@ from typing import Any
 
 from bnverify.theory.certify import proofs
 from bnverify.theory.certify.unknowns import Irreducible
+from bnverify.theory.decide import whole
 from bnverify.theory.decide.pieces import pieces, replace_example
 from bnverify.theory.decide.reduce import Shape
 from bnverify.theory.decide.sizes import ask_given, ask_size, between, question, rational, rebuilt, said
@@ -99,6 +100,13 @@ def settle(case: Case, portfolio: Portfolio, seed: int = 0) -> Outcome:
         return early
     if (proof := certified(work, proofs.quick)) is not None:
         return proof
+    if (size := None if case.claim.hypotheses else whole.failure(*case.goal, case.claim.min_m)) is not None:
+        work.tried.append(f"m alone: it fails first at m = {size}")
+        if size > FURTHEST:
+            work.tried[-1] += ", and an instance of so many samples is not built"
+            return work.outcome("open")
+        if instances.convicted(case, [whole.instance(case.claim, size)]) is not None:
+            return refuted(work, whole.instance(case.claim, size), smallest=True)
     reserve = min(3.0, portfolio.left() / 4)
     portfolio.deadline -= reserve
     found_out = by_solvers(work)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from bnverify.theory.grammar import lines, names_in, nodes, parse, unparse
+from bnverify.theory.grammar import lines, names_in, nodes, parse, put, unparse
 from bnverify.theory.kernel import Claim, Formal, Number, Refused, Vector
 
 from bnverify.base.errors import InputError
+
+
+class Undefined(InputError):
+    """A claim that divides by what can be 0, or takes the root of what can be negative; need: what would exclude it."""
+
+    def __init__(self, message: str, need: str) -> None:
+        super().__init__(f'{message} --given "{need}"')
+        self.need = need
 
 
 @dataclass
@@ -32,13 +40,14 @@ def build(claim: Claim, operators: dict[str, str] | None = None) -> Case:
     """The case of a claim: its relations in normal form.
 
     Raises:
-        InputError: the kernel cannot read it, or it divides by what can be 0.
+        Undefined: it divides by what can be 0, or takes the root of what can be negative.
+        InputError: the kernel cannot read it.
     """
     try:
         formal = Formal(claim)
         goal = formal.gap(claim.statement)
     except Refused as reason:
-        raise InputError(_explain(claim, str(reason))) from None
+        raise _explained(claim, str(reason)) from None
     kinds = {"H": "symmetric"} | (operators or {})
     labels, definite = [], []
     for i, text in enumerate(claim.hypotheses):
@@ -78,19 +87,46 @@ def normal_vector(formal: Formal, value: Vector) -> Vector:
     return value.like({key: c for key, x in value.parts.items() if (c := formal.normal(x))})
 
 
-def _explain(claim: Claim, reason: str) -> str:
+def _explained(claim: Claim, reason: str) -> InputError:
+    """What is wrong with a claim, with the text at fault and a hypothesis that would mend it."""
+    inside = reason.partition(": ")[2]
     if "divides by what may be 0" in reason:
-        inside = reason.partition(": ")[2]
+        divided = [text for text in (*claim.hypotheses, claim.statement) if divides(text, inside)]
+        text = (divided or [claim.statement])[0]
         if not names_in(parse(inside)):
-            return f"{claim.statement}: divides by {inside}, which is 0"
-        return (
-            f'{claim.statement}: divides by {inside}, which can be 0; exclude it with --given "{inside} != 0"'
-        )
+            return InputError(f"{text}: divides by {inside}, which is 0")
+        if not divided and (needs := needs_elsewhere(claim)):  # the definition divides by it at another place
+            where = f"divides by {inside} at another place, where it can be 0"
+            return Undefined(f"{text}: {where}; exclude it with", needs[0])
+        return Undefined(f"{text}: divides by {inside}, which can be 0; exclude it with", f"{inside} != 0")
     if "root of what may be negative" in reason:
-        inside = reason.partition(": ")[2]
-        way = f'--given "{inside} >= 0"'
-        return f"{claim.statement}: the root of {inside}, which can be negative; exclude that with {way}"
-    return f"{claim.statement}: {reason}"
+        way = f"the root of {inside}, which can be negative; exclude that with"
+        return Undefined(f"{claim.statement}: {way}", f"{inside} >= 0")
+    return InputError(f"{claim.statement}: {reason}")
+
+
+def divides(text: str, divisor: str) -> bool:
+    """Whether a text itself divides by an expression, or takes a negative power of it."""
+    below = (
+        node.args
+        for node in nodes(parse(text))
+        if node.head == "/" or (node.head == "**" and node.args[1] < 0)
+    )
+    wanted = parse(divisor)
+    return any(wanted in args for args in below)
+
+
+def needs_elsewhere(claim: Claim) -> list[str]:
+    """What the definition needs at the places that texts of a claim look at by ``at``, and none of them says yet."""
+    found = []
+    for text in (*claim.hypotheses, claim.statement):
+        for node in nodes(parse(text)):
+            if node.head == "at":
+                meanings = {node.args[1].args[0]: node.args[2]}
+                for name, line in lines(claim.definition):
+                    meanings[name] = put(line, meanings)
+                found += [unparse(put(parse(need), meanings)) for need in claim.needs]
+    return [text for text in dict.fromkeys(found) if text not in claim.hypotheses]
 
 
 def without(case: Case, index: int) -> Case:

@@ -389,6 +389,45 @@ def test_hypotheses_that_contradict_each_other_are_named_without_the_others():
     assert found.needed == ("gamma > 1", "gamma < 0")
 
 
+@pytest.mark.parametrize(
+    ("given", "answer", "scope"),
+    [
+        (("eps > 0", "eps == 0"), "vacuous", "eps > 0"),
+        (("eps == 0", "eps > 0"), "vacuous", "eps = 0"),
+        (("eps >= 0", "eps > 0"), "refuted", "eps > 0"),
+        (("eps > 0", "eps >= 0"), "refuted", "eps > 0"),
+        (("eps >= 0", "eps <= 0"), "proved", "eps = 0"),
+    ],
+)
+def test_all_that_is_given_of_eps_holds_at_once(given, answer, scope):
+    found = decide("v @ y == 0", given, detail=False)
+    assert found.answer == answer
+    assert scope in found.scope
+
+
+def test_hypotheses_that_divide_may_stand_before_what_keeps_the_divisor_from_0():
+    for given in (("k != 0", "1/k == x"), ("1/k == x", "k != 0")):
+        assert decide("k*x == 1", given, numbers=("k", "x"), detail=False).word in {"proved", "decided"}
+
+
+def test_the_way_out_of_a_division_at_another_place_leads_out():
+    with pytest.raises(InputError) as caught:
+        decide("1/at(s, y, g) > 0")
+    way = str(caught.value).partition('--given "')[2].rstrip('"')
+    assert decide("1/at(s, y, g) > 0", (way,), detail=False).answer == "proved"
+
+
+def test_the_text_that_divides_is_named():
+    with pytest.raises(InputError, match="1/x == k: divides by x"):
+        decide("v @ v >= 0", ("1/x == k",), numbers=("x", "k"))
+
+
+# One of x - k and k - x is at most 0; so is one of 1 - x and x - 2, as their sum is -1.
+@pytest.mark.parametrize("statement", ["x >= k or x <= k", "g @ v >= 0 or g @ v <= 0", "x >= 1 or x <= 2"])
+def test_one_of_two_inequalities_holds_by_a_certificate(statement):
+    assert decide(statement, numbers=("x", "k"), detail=False).answer == "proved"
+
+
 # v.v = gamma^2/s^2 |p|^2 with |p|^2 = |g|^2 - (1.g)^2/m - (g.yhat)^2/m; z.z = gamma^2 m + m beta^2.
 @pytest.mark.parametrize(
     ("statement", "change"),
