@@ -85,11 +85,17 @@ def draw(shelf: Shelf, chosen: Sequence[str] = ()) -> Iterator[tuple[str, Figure
     """Every figure whose runs are there, or of the ``chosen`` ones, with its name; to be saved inside `style.look`."""
     from bnverify.experiments.figures import style
 
+    kept = (
+        "; from compact records: statistics of a step, no bands, layers or accuracies"
+        if shelf.compact
+        else ""
+    )
     for name, plate in plates().items():
-        figure = plate.draw(shelf) if not chosen or _number(name) in chosen else None
+        wanted = (not chosen or _number(name) in chosen) and not (plate.whole and shelf.compact)
+        figure = plate.draw(shelf) if wanted else None
         if figure is not None:
             style.legend(figure)
-            style.footnote(figure, f"{_data(plate, data_sets(sorted(shelf.data)))}; steps count from 1")
+            style.footnote(figure, f"{_data(plate, data_sets(sorted(shelf.data)))}; steps count from 1{kept}")
             yield name, figure
 
 

@@ -1,5 +1,5 @@
-"""Figure 1: training (a) and test (b) performance with and without BatchNorm, distributions of activations "
-"(c)."""
+"""Figure 1: training (a) and test (b) performance with and without BatchNorm, distributions of activations
+(c)."""
 
 from __future__ import annotations
 
@@ -24,18 +24,20 @@ def draw(shelf: Shelf) -> Figure | None:
     plain, normed = (panels.first(networks[norm]) for norm in NORMS)
     if plain is None or normed is None:
         return None
-    layers = panels.layers_shown(plain, 2)
-    figure, axes = style.canvas(3 + len(layers), 2)
-    for line, lr in zip(axes, (LR, SECOND_RATE), strict=False):
+    # Compact runs keep neither accuracies along the way nor distributions.
+    rates, layers = ((), []) if plain.compact else ((LR, SECOND_RATE), panels.layers_shown(plain, 2))
+    figure, axes = style.canvas(len(rates) + 1 + len(layers), 2)
+    for line, lr in zip(axes, rates, strict=False):
         of_rate = {norm: shelf.seeds("vgg", norm, lr) for norm in NORMS}
         for panel, part, letter in zip(line, ("train", "test"), "ab", strict=True):
             if panels.any_seed(of_rate.values()):
                 panels.accuracy(panel, of_rate, part, title=f"({letter}) learning rate {lr:g}")
             else:
                 style.empty(panel, f"no runs at learning rate {lr:g}")
-    panels.training_loss(axes[2][0], networks, title=f"learning rate {LR:g}")
-    _over_rates(axes[2][1], shelf)
-    for line, layer in zip(axes[3:], layers, strict=True):
+    losses = axes[len(rates)]
+    panels.training_loss(losses[0], networks, title=f"learning rate {LR:g}")
+    _over_rates(losses[1], shelf)
+    for line, layer in zip(axes[len(rates) + 1 :], layers, strict=True):
         for panel, norm, view in zip(line, NORMS, (plain, normed), strict=True):
             panels.distribution(panel, view, layer, norm)
             panel.set_title(f"(c) {panel.get_title()}")
@@ -97,14 +99,11 @@ PLATES = (
         "See how much earlier BatchNorm's curves rise, and that its activations drift about as much as the "
         "others.",
         "Figure 1. Training (a) and test (b) accuracy of VGG with and without BatchNorm at two learning "
-        "rates, at every "
-        "epoch or more often, every seed thin, their median thick. Below, what the accuracy does not show: "
-        "the training "
-        "loss, and the loss at equal steps against the learning rate (triangles: diverged). (c) Distribution "
-        "over the "
-        "batch of one sampled activation of a layer, first seed: 1–99 %, 5–95 %, 25–75 % and the median, "
-        "both networks of "
-        "a layer (a line) on one scale. Crosses: runs that diverged.",
+        "rates, at every epoch or more often, every seed thin, their median thick. Below, what the accuracy "
+        "does not show: the training loss, and the loss at equal steps against the learning rate "
+        "(triangles: diverged). (c) Distribution over the batch of one sampled activation of a layer, first "
+        "seed: 1–99 %, 5–95 %, 25–75 % and the median, both networks of a layer (a line) on one scale. "
+        "Crosses: runs that diverged.",
         draw,
         (("vgg", NORMS), ("sweep", NORMS)),
     ),

@@ -30,17 +30,12 @@ PLATES = (
     Plate(
         "fig_10",
         "See where along the training BatchNorm's band is narrow and the standard network's is not: early, "
-        "or all the "
-        "way.",
+        "or all the way.",
         "Figure 10. Deep linear networks, moving along the gradient by [1/100, 30] × the step size, three "
-        "lines per "
-        "learning rate: range of the loss (a) and of ‖g′ − g‖ (b), medians over the seeds of the smallest "
-        "and the largest "
-        "value; effective β (c), every seed thin, with the largest eigenvalue of the Hessian (dots) and 2 / "
-        "learning "
-        "rate. Left: linear time; right: logarithmic. Triangles: single seeds that leave the axis; crosses: "
-        "runs that "
-        "diverged. A band that reaches the top has overflowed.",
+        "lines per learning rate: range of the loss (a) and of ‖g′ − g‖ (b), medians over the seeds of the "
+        "smallest and the largest value; effective β (c), every seed thin, with the largest eigenvalue of "
+        "the Hessian (dots) and 2 / learning rate. Left: linear time; right: logarithmic. Triangles: single "
+        "seeds that leave the axis; crosses: runs that diverged. A band that reaches the top has overflowed.",
         draw,
         (("dln", ("none", "batchnorm")),),
         "synthetic",

@@ -49,10 +49,8 @@ PLATES = (
         "See at which distance the gradient of each network has changed by how much: a lower line is more "
         "predictive.",
         "Figure 11. VGG: ‖g′ − g‖ against the distance moved along the gradient, at four steps of the "
-        "training, a line per "
-        "seed. A network is probed at [1/2, 4] × learning rate × its own gradient's norm, so that the lines "
-        "of two "
-        "networks may cover different distances. Both axes are logarithmic.",
+        "training, a line per seed. A network is probed at [1/2, 4] × learning rate × its own gradient's "
+        "norm, so that the lines of two networks may cover different distances. Both axes are logarithmic.",
         draw,
         (("vgg", ("none", "batchnorm")),),
     ),

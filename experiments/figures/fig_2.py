@@ -12,8 +12,8 @@ NORMS = ("none", "batchnorm", "noisy-batchnorm")
 
 
 def draw(shelf: Shelf) -> Figure | None:
-    """The figure; None if the runs are not there. The same noise on the standard network is drawn in as "
-    "well."""
+    """The figure; None if the runs are not there. The same noise on the standard network is drawn in as
+    well."""
     networks = {norm: shelf.seeds("vgg", norm, LR) for norm in (*NORMS, "noise")}
     views = {norm: panels.first(networks[norm]) for norm in NORMS}
     if any(view is None for view in views.values()):
@@ -37,13 +37,12 @@ PLATES = (
         "fig_2",
         "See whether the noisy network keeps up with BatchNorm, and whether noise stops the standard one.",
         "Figure 2. VGG networks, with the same noise on the standard network as well: accuracy as trained "
-        "(statistics of "
-        "the batch, noise on), test accuracy, training loss, training accuracy at test time (running "
-        "statistics, no "
-        "noise); every seed thin, their median thick. Below: distributions of one sampled activation of a "
-        "layer, first "
-        "seed (1–99 %, 5–95 %, 25–75 %, median), one scale for a layer (a column).",
+        "(statistics of the batch, noise on), test accuracy, training loss, training accuracy at test time "
+        "(running statistics, no noise); every seed thin, their median thick. Below: distributions of one "
+        "sampled activation of a layer, first seed (1–99 %, 5–95 %, 25–75 %, median), one scale for a layer "
+        "(a column).",
         draw,
         (("vgg", (*NORMS, "noise")),),
+        whole=True,
     ),
 )

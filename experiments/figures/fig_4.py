@@ -28,13 +28,10 @@ PLATES = (
         "fig_4",
         "See whether BatchNorm's band and curve lie below the standard network's, and in which part of the "
         "training.",
-        "Figure 4. VGG at learning rate 0.1, moving along the gradient by [1/2, 4] × the step size: range of "
-        "the loss "
-        "(a) and of ‖g′ − g‖ (b), medians over the seeds of the smallest and the largest value; effective β "
-        "(c), the "
-        "largest ‖g′ − g‖ over distance, every seed thin. Left: linear time, as the paper draws it; right: "
-        "logarithmic. "
-        "Crosses: runs that diverged.",
+        "Figure 4. VGG at learning rate 0.1, moving along the gradient by [1/2, 4] × the step size: range "
+        "of the loss (a) and of ‖g′ − g‖ (b), medians over the seeds of the smallest and the largest value; "
+        "effective β (c), the largest ‖g′ − g‖ over distance, every seed thin. Left: linear time, as the "
+        "paper draws it; right: logarithmic. Crosses: runs that diverged.",
         draw,
         (("vgg", ("none", "batchnorm")),),
     ),

@@ -18,7 +18,8 @@ def draw(shelf: Shelf) -> Figure | None:
     found = [group for group in found if panels.any_seed(group[2].values())]
     if not found:
         return None
-    vgg = found[0][0] == "vgg"
+    # Compact runs keep no accuracies along the way.
+    vgg = found[0][0] == "vgg" and not any(map(panels.is_compact, found[0][2].values()))
     figure, axes = style.grid(len(found) + vgg)
     for (model, lr, networks), panel in zip(found, axes[vgg:], strict=True):
         panels.training_loss(panel, networks, title=f"{MODELS[model]}, learning rate {power(lr)}")

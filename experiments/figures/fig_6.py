@@ -35,5 +35,6 @@ PLATES = (
         "training, first seed: 1–99 %, 5–95 %, 25–75 % and the median. One scale for a layer (a column).",
         draw,
         (("vgg", NORMS),),
+        whole=True,
     ),
 )

@@ -26,8 +26,8 @@ WRITTEN = 10
 
 
 def log_ratios(view: View, quantity: str) -> dict[tuple[int, int], float]:
-    """log10 of |inserted| / |plain| by (step, layer), of one seed; where either is 0 or unknown there is "
-    "none."""
+    """log10 of |inserted| / |plain| by (step, layer), of one seed; where either is 0 or unknown there is
+    none."""
     return {
         (row["step"], one["layer"]): math.log10(abs(one["inserted"][quantity]) / abs(one["plain"][quantity]))
         for row, one in _insertions(view)
@@ -70,8 +70,8 @@ def draw(shelf: Shelf, model: str) -> Figure | None:
 
 
 def _schematic(axes: Axes, inserted: bool) -> None:
-    """The paper's Figure 7: x goes through W to y and on to the loss, or through W to y, BatchNorm, z and "
-    "on."""
+    """The paper's Figure 7: x goes through W to y and on to the loss, or through W to y, BatchNorm, z and
+    on."""
     axes.set(xlim=(0, 10), ylim=(0, 4), title="with one BatchNorm: z = y" if inserted else "plain network")
     axes.set_axis_off()
     stations = [
@@ -142,17 +142,13 @@ PLATES = tuple(
     Plate(
         name,
         "See where one BatchNorm makes gradients and curvatures smaller (blue) though it changes neither "
-        "activations nor "
-        "loss.",
+        "activations nor loss.",
         f"Figure 7, made an experiment on {words}. Above: the two networks. Below: into a plain network, at "
-        "the layer on "
-        "the vertical axis and at the step on the horizontal one, one BatchNorm is inserted. In each field: "
-        "the value "
-        "with it over the value without, geometric mean over the seeds; blue: smaller with BatchNorm, red: "
-        "larger; one "
-        "scale for all panels, its ends at a factor of ten. Curvature (along the gradient) is compared in "
-        "size; ± marks "
-        "fields where it has another sign with BatchNorm in at least half of the seeds.",
+        "the layer on the vertical axis and at the step on the horizontal one, one BatchNorm is inserted. "
+        "In each field: the value with it over the value without, geometric mean over the seeds; blue: "
+        "smaller with BatchNorm, red: larger; one scale for all panels, its ends at a factor of ten. "
+        "Curvature (along the gradient) is compared in size; ± marks fields where it has another sign with "
+        "BatchNorm in at least half of the seeds.",
         functools.partial(draw, model=model),
         ((model, ("none",)),),
         data,  # type: ignore[arg-type]

@@ -42,11 +42,10 @@ PLATES = (
         "fig_8",
         "See whether the noisy network's activations move more from step to step than the standard one's.",
         "Figure 8. Change of the mean and of the variance of an activation of VGG between two successive "
-        "steps. Left: one "
-        "sampled activation, first seed. Right: root mean square over all units of the layer, every seed "
-        "thin, their "
-        "median thick.",
+        "steps. Left: one sampled activation, first seed. Right: root mean square over all units of the "
+        "layer, every seed thin, their median thick.",
         draw,
         (("vgg", NORMS),),
+        whole=True,
     ),
 )

@@ -35,10 +35,10 @@ PLATES = (
         "fig_9",
         "See how the spread of an activation wanders without BatchNorm, and stays put with it.",
         "Figure 9. Distribution over the batch of one sampled activation of the deep linear network, along "
-        "the training, "
-        "first seed: 1–99 %, 5–95 %, 25–75 % and the median. One scale for a layer (a column).",
+        "the training, first seed: 1–99 %, 5–95 %, 25–75 % and the median. One scale for a layer (a column).",
         draw,
         (("dln", ("none", "batchnorm")),),
         "synthetic",
+        whole=True,
     ),
 )

@@ -163,8 +163,13 @@ def diverged(axes: Axes, of_norm: dict[str, Seeds]) -> None:
             )
 
 
-LANDSCAPE = ("loss along the gradient", "gradient change", "effective β")
-"""Loss variation, gradient predictiveness and effective beta, as Figures 4 and 10 arrange them."""
+LANDSCAPE = {
+    "loss along the gradient": ("loss_range", "range of the loss"),
+    "gradient change": ("max_change", "largest ‖g′ − g‖"),
+    "effective β": ("beta_max", "effective β"),
+}
+"""Loss variation, gradient predictiveness and effective beta, as Figures 4 and 10 arrange them, each with the
+statistic that compact runs keep of it, and its name."""
 
 
 def landscape(
@@ -172,18 +177,22 @@ def landscape(
 ) -> None:
     """One of `LANDSCAPE` along the training. Where training is full-batch, effective beta has the largest eigenvalue of
     the Hessian (dots) and 2 / learning rate beside it."""
-    if quantity == LANDSCAPE[0]:
+    statistic, words = LANDSCAPE[quantity]
+    banded = quantity != "effective β" and not any(is_compact(seeds) for seeds in of_norm.values())
+    middles = []
+    if not banded:
+        of = at(statistic)
+        middles = [curves(axes, seeds, norm, of) for norm, seeds in of_norm.items() if seeds]
+    elif statistic == "loss_range":
         bands(axes, of_norm, lambda ray: [ray["loss"], *ray["losses"]])
-    elif quantity == LANDSCAPE[1]:
-        bands(axes, of_norm, lambda ray: ray["changes"])
     else:
-        middles = [curves(axes, seeds, norm, _beta) for norm, seeds in of_norm.items() if seeds]
-        if full_batch:
-            middles += _curvature(axes, of_norm)
-    axes.set_ylabel(quantity)
+        bands(axes, of_norm, lambda ray: ray["changes"])
+    if full_batch and quantity == "effective β":
+        middles += _curvature(axes, of_norm)
+    axes.set_ylabel(quantity if banded else words)
     style.clock(axes, time)
     tick(axes, "y")
-    if quantity == LANDSCAPE[2]:
+    if not banded:
         cap(axes, [x for middle in middles for x in middle])
     diverged(axes, of_norm)
 
@@ -206,10 +215,19 @@ def against_standard(
     return figure
 
 
-def _beta(row: Row) -> float:
-    beta = v.beta_max(row["ray"])
-    overflow = any(change is None for change in row["ray"]["changes"])
-    return math.inf if math.isnan(beta) and overflow else beta
+def at(statistic: str) -> Callable[[Row], float]:
+    """A statistic at a measured step; of a probe that overflowed it is infinite."""
+
+    def of(row: Row) -> float:
+        value = v.at_step(statistic, row)
+        return math.inf if math.isnan(value) and any(c is None for c in row["ray"]["changes"]) else value
+
+    return of
+
+
+def is_compact(seeds: Seeds) -> bool:
+    """Whether what is shown was kept in compact form."""
+    return any(view.compact for view in seeds.values())
 
 
 def _curvature(axes: Axes, of_norm: dict[str, Seeds]) -> list[list[float]]:
@@ -220,7 +238,7 @@ def _curvature(axes: Axes, of_norm: dict[str, Seeds]) -> list[list[float]]:
     # A grey example for the legend; the dots have the colours of their networks.
     axes.plot([], [], ".", color=MUTED, markersize=3, label="largest eigenvalue (Lanczos)")
     for norm, seeds in of_norm.items():
-        steps, top = median([series(view, lambda row: float(row["lambda_max"])) for view in seeds.values()])
+        steps, top = median([series(view, at("lambda_max")) for view in seeds.values()])
         axes.plot(steps, top, ".", color=COLOURS[norm], markersize=3, label="_nolegend_")
         middles.append(top)
     return middles

@@ -25,6 +25,7 @@ class Plate:
         draw: the figure of what was trained; None where its runs are missing.
         needs: (family, networks) of the runs that it shows; see `plans.FAMILIES`.
         data: what its networks were trained on.
+        whole: it shows what compact runs do not keep, and is left out where there are no others.
     """
 
     name: str
@@ -33,3 +34,4 @@ class Plate:
     draw: Callable[[Shelf], Figure | None]
     needs: Needs
     data: Data = "pictures"
+    whole: bool = False

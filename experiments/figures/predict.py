@@ -1,5 +1,5 @@
-"""What predicts effective beta, lambda_max and the largest usable learning rate on runs that a fit has not "
-"seen."""
+"""What predicts effective beta, lambda_max and the largest usable learning rate on runs that a fit has not
+seen."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ WORDS = {
 
 
 def draw(shelf: Shelf) -> Figure | None:
-    """Errors of all fits on the left, predicted against measured on the right; None without runs of at "
-    "least two seeds."""
+    """Errors of all fits on the left, predicted against measured on the right; None without runs of at
+    least two seeds."""
     found = {(model, target): predict.samples(shelf, model, LR[model], target) for model, target, _ in PANELS}
     if not any(_usable(samples) for samples in found.values()):
         return None
@@ -115,14 +115,13 @@ PLATES = (
         "predict",
         "See whether the theorems' terms predict smoothness better than plain baselines: dots further left.",
         "Do the terms of the theorems predict smoothness in weight space? Left: root mean square error of "
-        "the predicted "
-        "natural logarithm (0.7 is a factor of two) of fits with the features named; a dot per seed, held "
-        "out (filled), or "
-        "held out with its normalisation (open); dashed: no feature, the mean of what the fit saw. Right: "
-        "predicted from "
-        "the three terms, seed and normalisation held out, against measured; a colour per normalisation.",
+        "the predicted natural logarithm (0.7 is a factor of two) of fits with the features named; a dot "
+        "per seed, held out (filled), or held out with its normalisation (open); dashed: no feature, the "
+        "mean of what the fit saw. Right: predicted from the three terms, seed and normalisation held out, "
+        "against measured; a colour per normalisation.",
         draw,
         (("vgg", predict.NORMS), ("depth", ("batchnorm", "l1", "l2", "linf"))),
         "both",
+        whole=True,
     ),
 )

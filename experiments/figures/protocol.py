@@ -8,7 +8,7 @@ import math
 from bnverify.experiments.figures import panels, style
 from bnverify.experiments.figures.plate import Plate
 from bnverify.experiments.measure.shelf import Shelf
-from bnverify.experiments.measure.views import View, max_change
+from bnverify.experiments.measure.views import View
 from bnverify.experiments.run.recipes import SWEEP
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,9 +23,9 @@ def draw(shelf: Shelf) -> Figure | None:
         return None
     figure, axes = style.grid(4)
     for norm, seeds in networks.items():
-        panels.curves(axes[0], seeds, norm, lambda row: max_change(row["ray"]))
-        panels.curves(axes[1], seeds, norm, lambda row: row["across_batches"]["change"])
-    panels.bands(axes[2], networks, lambda ray: [ray["loss"], *ray["losses"]])
+        panels.curves(axes[0], seeds, norm, panels.at("max_change"))
+        panels.curves(axes[1], seeds, norm, panels.at("across_batches"))
+    panels.landscape(axes[2], networks, "loss along the gradient")
     _bands(axes[3], shelf)
     titles = (
         "(a) along the gradient",
@@ -36,7 +36,8 @@ def draw(shelf: Shelf) -> Figure | None:
     for panel, title in zip(axes, titles, strict=True):
         panel.set_title(title)
         if panel.axison:
-            panel.set(ylabel="gradient change" if panel in axes[:2] else "training loss")
+            if panel is not axes[2]:
+                panel.set(ylabel="training loss" if panel is axes[3] else "gradient change")
             style.clock(panel, "linear")
             style.tick(panel, "y")
     return figure
@@ -84,16 +85,12 @@ PLATES = (
     Plate(
         "protocol",
         "See that the band over separately trained networks (d) answers another question than the paper's "
-        "probe at one "
-        "point (c), and may answer it the other way.",
+        "probe at one point (c), and may answer it the other way.",
         "Other protocols on the same VGG networks. (a) The paper's gradient predictiveness: the largest ‖g′ "
-        "− g‖ on one "
-        "batch along its own gradient. (b) The change between the gradients of two successive steps, each on "
-        "its own "
-        "batch. (c) The paper's range of the loss along the gradient. (d) The range of the training losses "
-        "of separately "
-        "trained networks of different learning rates, seed 0; where one of them diverged, the band is open "
-        "upwards.",
+        "− g‖ on one batch along its own gradient. (b) The change between the gradients of two successive "
+        "steps, each on its own batch. (c) The paper's range of the loss along the gradient. (d) The range "
+        "of the training losses of separately trained networks of different learning rates, seed 0; where "
+        "one of them diverged, the band is open upwards.",
         draw,
         (("vgg", ("none", "batchnorm")), ("sweep", ("none", "batchnorm"))),
     ),

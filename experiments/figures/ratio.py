@@ -7,7 +7,7 @@ import math
 from bnverify.experiments.figures import panels, style
 from bnverify.experiments.figures.plate import Plate
 from bnverify.experiments.measure.shelf import Shelf
-from bnverify.experiments.measure.views import RAY, View
+from bnverify.experiments.measure.views import View, at_step
 from bnverify.experiments.report.labels import MODELS, power
 from bnverify.experiments.run.record import Row
 from matplotlib.axes import Axes
@@ -43,13 +43,13 @@ def _value(view: View, step: int, quantity: str) -> float:
 
 
 def _finite(row: Row, quantity: str) -> float:
-    value = RAY[quantity](row["ray"])
+    value = at_step(quantity, row)
     return math.inf if math.isnan(value) else value
 
 
 def band(values: list[float]) -> tuple[float, float, float]:
-    """Median, and the interval of order statistics that holds it with at least 95 %; the whole range under "
-    "six seeds."""
+    """Median, and the interval of order statistics that holds it with at least 95 %; the whole range under
+    six seeds."""
     ordered, n = sorted(values), len(values)
     # The widest pair of ranks that leaves at most 2.5 % outside on either side.
     rank = max(0, int(stats.binom.ppf((1 - LEVEL) / 2, n, 0.5)) - 1)
@@ -100,14 +100,11 @@ PLATES = (
     Plate(
         "ratio",
         "See where the curve lies below 1 with its whole band: there BatchNorm is smoother. Where the band "
-        "holds 1 the "
-        "seeds do not tell the two apart.",
-        "The ratio of BatchNorm to the standard network along the training, of the range of the loss, of ‖g′ "
-        "− g‖ and of "
-        "effective β along the gradient: median over the seeds and the interval that holds it with 95 % (order "
-        "statistics; the whole range under six seeds). Left: linear time; right: logarithmic. A run that "
-        "diverged counts "
-        "as infinite from there on; crosses: where.",
+        "holds 1 the seeds do not tell the two apart.",
+        "The ratio of BatchNorm to the standard network along the training, of the range of the loss, of "
+        "‖g′ − g‖ and of effective β along the gradient: median over the seeds and the interval that holds "
+        "it with 95 % (order statistics; the whole range under six seeds). Left: linear time; right: "
+        "logarithmic. A run that diverged counts as infinite from there on; crosses: where.",
         draw,
         (("vgg", ("none", "batchnorm")), ("dln", ("none", "batchnorm"))),
         "both",

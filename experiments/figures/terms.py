@@ -50,11 +50,11 @@ PLATES = (
         "terms",
         "See how little the two reductions remove in practice, and how σ moves.",
         "Theorem 4.1 along the training of VGG, first seed, a line per normalisation layer: σ (geometric "
-        "mean over the "
-        "layer's units); the shares of γ²/σ² ‖g‖² that its two reductions remove; the share of units with "
-        "⟨g, ŷ⟩ > 0. An "
-        "ℓₚ layer divides by another number than σ, so that what it removes may be negative.",
+        "mean over the layer's units); the shares of γ²/σ² ‖g‖² that its two reductions remove; the share "
+        "of units with ⟨g, ŷ⟩ > 0. An ℓₚ layer divides by another number than σ, so that what it removes "
+        "may be negative.",
         draw,
         (("vgg", NORMS),),
+        whole=True,
     ),
 )

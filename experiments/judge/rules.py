@@ -7,15 +7,16 @@ import hashlib
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bnverify.experiments.measure import predict
 from bnverify.experiments.measure.averages import WHOLE, Over, Weights, Window
 from bnverify.experiments.measure.pairs import PAIRS
 from bnverify.experiments.measure.rates import OVER_GAINS, OVER_RATES
 from bnverify.experiments.measure.views import ALONE
+from bnverify.experiments.networks.kinds import KINDS
 
 from bnverify.base.errors import InputError
 
@@ -35,6 +36,16 @@ STATISTICS = frozenset(
     }
 )
 MODELS = ("vgg", "dln", "insert", "insert-dln", "predict-vgg", "predict-dln", "full-batch", "start")
+NETWORKS = (*KINDS, *predict.FEATURES)
+"""What is compared: networks, or what a prediction is made from."""
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "statistic": tuple(sorted(STATISTICS)),
+    "statistics": tuple(sorted(STATISTICS)),
+    "model": MODELS,
+    "of": NETWORKS,
+    "against": NETWORKS,
+}
+"""The words that a field knows, where its type does not say so."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +165,7 @@ def overridden(rules: Rules, path: Path) -> Rules:
     seen = set()
     for entry in _entries(path, content):
         name = entry.get("id")
-        if name not in claims:
+        if not isinstance(name, str) or name not in claims:
             raise InputError(f"{path}: claim {name!r} is unknown; bnverify claims lists those there are")
         if name in seen:
             raise InputError(f"{path}: {name} has two entries; a claim has one primary endpoint")
@@ -194,70 +205,71 @@ def _rule(path: Path, entry: dict[str, Any], base: Rule | None) -> Rule:
         raise InputError(f"{path}: {name} has {len(primary)} primaries; a claim has one primary endpoint")
     if primary is None:
         raise InputError(f"{path}: {name} has no primary endpoint; expected [claim.primary]")
-    made: dict[str, Any] = {"primary": _endpoint(path, name, primary, base.primary if base else None)}
+    where = f"{path}: {name}"
+    made = {"primary": _checked(where, _made(where, Endpoint, primary, base.primary if base else None))}
     if "part" in values:
-        made["parts"] = tuple(
-            Part(str(one.get("name")), _window(path, name, one.get("window"))) for one in values.pop("part")
-        )
+        parts = _listed(values.pop("part"))
+        made["parts"] = tuple(_made(where, Part, one) for one in parts)
     if "grid" in values:
-        made["grid"] = _grid(path, name, values.pop("grid"))
-    _known(path, name, values, Rule)
-    try:
-        return replace(base, **values, **made) if base else Rule(**values, **made)
-    except TypeError as error:
-        raise InputError(f"{path}: {name} lacks a field ({error})") from None
+        made["grid"] = _made(where, Grid, values.pop("grid"))
+    return _made(where, Rule, values, base, made)
 
 
-def _known(path: Path, name: str, values: Mapping[str, Any], kind: Any) -> None:
-    known = [f.name for f in fields(kind)]
+def _made(where: str, kind: Any, values: Any, base: Any = None, made: Mapping[str, Any] | None = None) -> Any:
+    """A table of the file as a record, or ``base`` with what the table changes; ``made`` are fields that are done.
+
+    Raises:
+        InputError: it is no table, lacks a field or has an unknown one, or a value is not what its field holds.
+    """
+    if not isinstance(values, dict):
+        raise InputError(f"{where} has {values!r} for a table of {', '.join(f.name for f in _fields(kind))}")
+    types = get_type_hints(kind)
+    known = [f.name for f in _fields(kind)]
     for key in values:
         if key not in known:
-            raise InputError(
-                f"{path}: {name} has an unknown field {key!r}; expected one of {', '.join(known)}"
-            )
-
-
-def _endpoint(path: Path, name: str, values: dict[str, Any], base: Endpoint | None) -> Endpoint:
-    _known(path, name, values, Endpoint)
-    made: dict[str, Any] = dict(values)
-    for key in ("of", "against"):
-        if key in made:
-            one = made[key]
-            made[key] = (
-                tuple(one) if isinstance(one, list) else (float(one) if isinstance(one, int) else one,)
-            )
-    if "window" in made:
-        made["window"] = _window(path, name, made["window"])
-    for key in ("size", "design", "null", "spread", "lr"):
-        if key in made:
-            if (
-                isinstance(made[key], bool)
-                or not isinstance(made[key], int | float)
-                or not 0 < made[key] < math.inf
-            ):
-                raise InputError(f"{path}: {name} has {key} = {made[key]!r}; expected a positive number")
-            made[key] = float(made[key])
+            raise InputError(f"{where} has an unknown field {key!r}; expected one of {', '.join(known)}")
+    found = {key: _value(where, key, value, types[key]) for key, value in values.items()} | dict(made or {})
     try:
-        found = replace(base, **made) if base else Endpoint(**made)
+        return replace(base, **found) if base else kind(**found)
     except TypeError as error:
-        raise InputError(f"{path}: {name} lacks a field of its primary endpoint ({error})") from None
-    return _checked(path, name, found)
+        raise InputError(f"{where} lacks a field ({error})") from None
 
 
-def _checked(path: Path, name: str, one: Endpoint) -> Endpoint:
-    choices: tuple[tuple[str, Any, Any], ...] = (
-        ("statistic", one.statistic, sorted(STATISTICS)),
-        ("model", one.model, MODELS),
-        ("direction", one.direction, get_args(Direction)),
-        ("test", one.test, get_args(Test)),
-        ("over", one.over, get_args(Over)),
-        ("weights", one.weights, get_args(Weights)),
-    )
-    for what, value, allowed in choices:
-        if value not in allowed:
-            raise InputError(
-                f"{path}: {name} has an unknown {what} {value!r}; expected one of {', '.join(allowed)}"
-            )
+def _fields(kind: Any) -> tuple[Field[Any], ...]:
+    return fields(kind)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _value(where: str, key: str, value: Any, kind: Any) -> Any:
+    """``value`` as a field of type ``kind`` holds it; a single one stands for a list of it."""
+    if kind == Window:
+        return _window(where, value)
+    if get_origin(kind) is tuple:
+        if value == []:
+            raise InputError(f"{where} has {key} = []; expected one at least")
+        return tuple(_value(where, key, one, get_args(kind)[0]) for one in _listed(value))
+    allowed = ALLOWED.get(key, get_args(kind) if get_origin(kind) is Literal else None)
+    if kind is float or (key == "against" and not isinstance(value, str)):
+        # An int may be too large for a float.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e300:
+            raise InputError(f"{where} has {key} = {value!r}; expected a positive number")
+        return float(value)
+    if allowed is not None and (not isinstance(value, str) or value not in allowed):
+        what = {"statistics": "statistic", "of": "network", "against": "network"}.get(key, key)
+        raise InputError(f"{where} has an unknown {what} {value!r}; expected one of {', '.join(allowed)}")
+    if kind is int and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise InputError(f"{where} has {key} = {value!r}; expected a whole number, at least 1")
+    if kind in (str, bool) and not isinstance(value, kind):
+        raise InputError(
+            f"{where} has {key} = {value!r}; expected {'true or false' if kind is bool else 'text'}"
+        )
+    return value
+
+
+def _checked(where: str, one: Endpoint) -> Endpoint:
     side = {
         "below": (one.size <= 1, "at most 1, since the ratio is claimed to be below it"),
         "above": (one.size >= 1, "at least 1, since the ratio is claimed to be above it"),
@@ -268,33 +280,22 @@ def _checked(path: Path, name: str, one: Endpoint) -> Endpoint:
     right, words = side[one.direction]
     if not right:
         raise InputError(
-            f"{path}: {name} has size = {one.size:g} on the wrong side for {one.direction}; expected {words}"
+            f"{where} has size = {one.size:g} on the wrong side for {one.direction}; expected {words}"
         )
     if (one.direction == "within") != (one.test == "tost"):
         raise InputError(
-            f"{path}: {name} has the test {one.test!r} for {one.direction}; within is tested by tost, and tost tests "
+            f"{where} has the test {one.test!r} for {one.direction}; within is tested by tost, and tost tests "
             "nothing else"
         )
     return one
 
 
-def _window(path: Path, name: str, value: Any) -> Window:
+def _window(where: str, value: Any) -> Window:
     if (
         not isinstance(value, list)
         or len(value) != 2
         or not all(isinstance(x, int | float) and not isinstance(x, bool) for x in value)
         or not 0 <= value[0] <= value[1] <= 1
     ):
-        raise InputError(
-            f"{path}: {name} has window = {value!r}; expected two shares of training, [low, high]"
-        )
+        raise InputError(f"{where} has window = {value!r}; expected two shares of training, [low, high]")
     return float(value[0]), float(value[1])
-
-
-def _grid(path: Path, name: str, values: dict[str, Any]) -> Grid:
-    _known(path, name, values, Grid)
-    for one in values.get("statistics", []):
-        if one not in STATISTICS:
-            raise InputError(f"{path}: {name} has an unknown statistic {one!r} in its grid")
-    made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    return Grid(**made)

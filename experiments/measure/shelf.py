@@ -47,6 +47,11 @@ class Shelf:
         """Seed -> view."""
         return self._views.get((model, norm, lr, 1.0), {})
 
+    @property
+    def compact(self) -> bool:
+        """Whether its runs are in compact form, at least some."""
+        return any(view.compact for seeds in self._views.values() for view in seeds.values())
+
     def models(self) -> set[str]:
         return {model for model, *_ in self._views}
 

@@ -39,6 +39,11 @@ class View:
     )
 
     @property
+    def compact(self) -> bool:
+        """Whether its rows keep the statistics of a step and little else, see `compact`."""
+        return any("series" in row for row in self.rows)
+
+    @property
     def lost_at(self) -> int | None:
         """The step whose loss is not finite; None for a run that did not diverge."""
         if self.status != "diverged":

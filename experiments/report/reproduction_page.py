@@ -45,12 +45,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class FromRuns:
-    """What a folder of runs adds to its summary. missing: a line for everything that is not at its end."""
+    """What a folder of runs adds to its summary. missing: a line for everything that is not at its end. compact: it
+    keeps statistics alone."""
 
     figures: tuple[Figure, ...]
     networks: tuple[tuple[str, Table], ...]
     insertions: tuple[tuple[str, Table], ...]
     missing: tuple[str, ...]
+    compact: bool
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,11 @@ def write(
     resume = f"`bnverify reproduce --out {folder} --resume`, with the options it was begun with"
     if not ended:
         raise InputError(f"none of the {len(runs)} runs in {folder} has ended; go on with {resume}")
+    from bnverify.experiments.report import reproduction_runs
+
     progress("runs", 1, 1)
-    judged = verdicts.judge(registered(), runs, common=len(ended) < len(runs))
+    missing = reproduction_runs.missing(runs, folder)
+    judged = verdicts.judge(registered(), runs, common=bool(missing))
     if all(one.verdict == "not-run" for one in judged):
         raise InputError(
             f"no claim rests on the {len(ended)} runs in {folder}; name a folder that bnverify reproduce wrote"
@@ -126,18 +131,10 @@ def write(
     progress("verdicts", 1, 1)
     place = out or folder
     source = content.source(folder.resolve().name, _summary(folder, runs, judged))
-    text = html((source,), from_runs(folder, place, runs, progress))
+    text = html((source,), from_runs(folder, place, runs, missing, progress))
     write_text(place / PAGE, text)
     progress("page", 1, 1)
-    return Written(
-        place / PAGE, sum(one.verdict != "not-run" for one in judged), _missing(folder, runs), resume
-    )
-
-
-def _missing(folder: Path, runs: Sequence[Run]) -> tuple[str, ...]:
-    from bnverify.experiments.report import reproduction_runs
-
-    return reproduction_runs.missing(runs, folder)
+    return Written(place / PAGE, sum(one.verdict != "not-run" for one in judged), missing, resume)
 
 
 def _summary(folder: Path, runs: list[Run], judged: list[Judged]) -> Row:
@@ -149,7 +146,13 @@ def _summary(folder: Path, runs: list[Run], judged: list[Judged]) -> Row:
     return found
 
 
-def from_runs(folder: Path, place: Path, runs: list[Run], progress: Progress = lambda *_: None) -> FromRuns:
+def from_runs(
+    folder: Path,
+    place: Path,
+    runs: list[Run],
+    missing: tuple[str, ...],
+    progress: Progress = lambda *_: None,
+) -> FromRuns:
     """Everything that a page shows beyond the summary."""
     from bnverify.experiments.report import reproduction_runs as read
 
@@ -162,7 +165,8 @@ def from_runs(folder: Path, place: Path, runs: list[Run], progress: Progress = l
         figures(shelf, folder, place, progress),
         tuple((title, table) for title in read.GROUPS if (table := read.networks(runs, title)).rows),
         tuple((name, table) for name, table in tables if table is not None),
-        read.missing(runs, folder),
+        missing,
+        shelf.compact,
     )
 
 

@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from bnverify.experiments import figures
 from bnverify.experiments.figures import draw_all, fig_7, panels, plates, protocol, ratio, style
+from bnverify.experiments.measure.compact import compact
 from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.report import labels
 from bnverify.experiments.run import record, train
@@ -110,6 +112,25 @@ def test_every_normalisation_has_a_panel_of_its_own_against_the_standard_network
         named = {line.get_label() for line in one.lines} & set(labels.NETWORKS.values())
         assert len(named) == 2
         assert labels.NETWORKS["none"] in named
+
+
+def test_compact_runs_show_what_they_keep_and_leave_out_the_rest(runs: list[Run], tmp_path: Path) -> None:
+    places = []
+    for run in runs:
+        if run.folder.parent.name in ("vgg", "dln") and run.recipe.norm in ("none", "batchnorm"):
+            places.append(tmp_path / run.folder.parent.name / run.folder.name)
+            compact(run, places[-1])
+    shelf = Shelf(record.read(place) for place in places)
+    with style.look():
+        drawn = dict(figures.draw(shelf, ("3", "4", "6", "9", "10", "ratio")))
+    assert set(drawn) == {"fig_3", "fig_3_dln", "fig_4", "fig_10", "ratio"}
+    assert "compact records" in drawn["fig_4"].get_supxlabel()
+    for name in ("fig_3", "fig_4", "fig_10", "ratio"):
+        for axes in drawn[name].axes:
+            assert any(np.isfinite(line.get_ydata()).sum() > 1 for line in axes.lines), (
+                name,
+                axes.get_title(),
+            )
 
 
 def test_a_seed_that_overflows_is_marked_at_the_edge_or_opens_the_band(make_run: Any, tmp_path: Path) -> None:
