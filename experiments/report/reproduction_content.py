@@ -220,6 +220,7 @@ PROTOCOLS = (
     ("fig-4b", "the paper: largest ‖g′ − g‖ on one batch, along its gradient"),
     ("ext-protocol-across-batches", "elsewhere: change of g between successive batches"),
     ("fig-4c", "the paper: effective β on one batch, along its gradient"),
+    ("fig-10a", "the paper, deep linear networks: range of the loss along the gradient, at one point"),
 )
 """Claims that the comparison of protocols takes up, and what each of them is."""
 

@@ -46,13 +46,14 @@ class Figure:
 @dataclass(frozen=True)
 class FromRuns:
     """What a folder of runs adds to its summary. missing: a line for everything that is not at its end. compact: it
-    keeps statistics alone."""
+    keeps statistics alone. band: see `reproduction_runs.band_over_rates`."""
 
     figures: tuple[Figure, ...]
     networks: tuple[tuple[str, Table], ...]
     insertions: tuple[tuple[str, Table], ...]
     missing: tuple[str, ...]
     compact: bool
+    band: tuple[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,10 @@ def html(
         others={name for name in registered().claims if ":" in name},
         effects=[(one, content.effects(one.summary)) for one in sources],
         tallies=[Counter(claim["verdict"] for claim in one.summary["claims"]) for one in sources],
-        protocols=[(one, content.protocols(one.summary)) for one in sources],
+        protocols=[
+            (one, (*content.protocols(one.summary), *([runs.band] if runs and runs.band else [])))
+            for one in sources
+        ],
         runs=runs,
         drawn={figure.name for figure in runs.figures} if runs else set(),
         definitions=definitions(),
@@ -167,6 +171,7 @@ def from_runs(
         tuple((name, table) for name, table in tables if table is not None),
         missing,
         shelf.compact,
+        read.band_over_rates(runs, bool(missing)),
     )
 
 

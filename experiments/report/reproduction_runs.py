@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
 
 from bnverify.experiments.figures import fig_7
+from bnverify.experiments.judge.rules import registered
+from bnverify.experiments.judge.verdicts import judge
+from bnverify.experiments.judge.words import said
 from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.measure.views import View, statistic, views
 from bnverify.experiments.report.content import Column, Table
@@ -128,6 +132,21 @@ def insertions(shelf: Shelf, model: str, lr: float) -> Table | None:
         rows.append(tuple(row))
     columns = (Column("layer", True), *(Column(title, True) for title in QUANTITIES.values()))
     return Table(columns, tuple(rows))
+
+
+def band_over_rates(runs: Sequence[Run], common: bool) -> tuple[str, str] | None:
+    """The band over the two rates of the linear networks, each trained apart, over the window of the paper's probe on
+    the same runs: what it is, and its size. The registered claim is of VGG; this stands beside it, without a badge."""
+    rules = registered()
+    band, probe = (rules.claims[name] for name in ("ext-protocol-band-over-rates", "fig-10a"))
+    asked = replace(probe.primary, statistic=band.primary.statistic)
+    own = replace(rules, claims={band.id: replace(band, primary=asked)})
+    (found,) = judge(own, runs, common=common, grid=False)
+    if found.verdict == "not-run":
+        return None
+    return "elsewhere, deep linear networks: range of the losses of those trained apart, a rate each", said(
+        found.cells[0]
+    )
 
 
 def missing(runs: Sequence[Run], root: Path) -> tuple[str, ...]:

@@ -197,6 +197,17 @@ def test_protocols_are_compared_by_the_conclusion_of_each() -> None:
     )
 
 
+def test_the_band_over_the_rates_of_the_linear_networks_stands_beside_their_probe(
+    made_up: Path, make_run: Callable[..., Path], text: str, tmp_path: Path
+) -> None:
+    runs = record.runs_under(made_up)
+    made = reproduction_runs.band_over_rates(runs, common=True)
+    assert made is not None
+    assert made[1] in text
+    make_run(tmp_path / "dln" / "none-lr1e-06-seeds2", DlnRecipe(steps=20, checkpoints=3, seeds=2))
+    assert reproduction_runs.band_over_rates(record.runs_under(tmp_path), common=True) is None
+
+
 def test_an_insertion_counts_changes_of_sign(made_up: Path) -> None:
     shelf = Shelf(record.runs_under(made_up))
     table = reproduction_runs.insertions(shelf, "insert", 0.1)
