@@ -11,6 +11,7 @@ from bnverify.base.errors import InputError
 from bnverify.commands.theory import _stored, completed
 
 if TYPE_CHECKING:
+    from bnverify.theory.cases import Case
     from bnverify.theory.store import Stored
 
 
@@ -51,34 +52,41 @@ def cite(
 
 def script_of(entry: Stored) -> str | None:
     """The script of the counterexample that the erratum prints, or else of the first that can be written as one."""
-    from bnverify.theory.normalisations import NORMALISATIONS
-    from bnverify.theory.writing.cite import refuting
-    from bnverify.theory.writing.script import exact_script, scriptable
+    from bnverify.theory.writing.script import exact_script, obstacle
 
-    claim, place = entry.claim, refuting(entry.item, entry.detail)
-    if claim.measured or place is None:
-        return None
-    for reading in (claim.readings[place], *claim.readings):
-        text = reading.says
-        point = reading.refutation.smallest if reading.refutation is not None else None
-        if reading.norm == "batch-norm" and point is not None and not point.extra and scriptable(text):
-            given = [hypothesis.says for hypothesis in reading.hypotheses]
-            layer = NORMALISATIONS["batch-norm"].text
-            return exact_script(f"{claim.id}: {claim.title}", layer, text, point, given)
+    for case in _counterexamples(entry):
+        point = case.certificate["point"]
+        if not obstacle(case.asked, point):
+            return exact_script(f"{entry.id}: {entry.claim.title}", case.asked, point)
     return None
 
 
 def why_no_script(entry: Stored) -> str:
     """A sentence for a claim without a script, with what to use instead."""
-    from bnverify.theory.writing.cite import refuting
+    from bnverify.theory.writing.script import obstacle
 
-    name = entry.id
+    name, found = entry.id, _counterexamples(entry)
     if entry.claim.measured:
         return f"{name} is measured, so no script settles it; `bnverify show {name}` has its figures"
-    if refuting(entry.item, entry.detail) is None:
-        return f"{name} has no counterexample; `bnverify cite {name} --tex` has what is proved of it"
+    if not found:
+        what = (
+            "is refuted by a proof, not at a point" if entry.verdict == "refuted" else "has no counterexample"
+        )
+        return f"{name} {what}; `bnverify cite {name} --tex` has the proof"
+    why = obstacle(found[0].asked, found[0].certificate["point"])
     return (
-        f"the counterexample to {name} needs more than y, g and H of one batch through BatchNorm (inputs and weights, "
-        f"another layer), which a script does not write; "
-        f"`bnverify cite {name} --tex` prints it, `bnverify prove {name}` checks it"
+        f"no script: the counterexample to {name} {why}; `bnverify cite {name} --tex` prints it, "
+        f"`bnverify prove {name}` checks it"
     )
+
+
+def _counterexamples(entry: Stored) -> list[Case]:
+    """The smallest exact points at which readings fail, that of the erratum first."""
+    from bnverify.theory.cases import cases
+    from bnverify.theory.writing.cite import refuting
+
+    place = refuting(entry.item, entry.detail)
+    if entry.claim.measured or place is None:
+        return []
+    found = [case for case in cases(entry.claim) if case.part == "smallest"]
+    return sorted(found, key=lambda case: case.reading != entry.claim.readings[place].slug)
