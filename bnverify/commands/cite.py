@@ -30,7 +30,6 @@ def cite(
     py: Annotated[bool, typer.Option("--py", help="The counterexample as a script of SymPy alone.")] = False,
 ) -> None:
     """What a review needs: LaTeX of the erratum, BibTeX of the paper and of us, a stand-alone script."""
-    from datetime import date
     from importlib.metadata import version
 
     from bnverify.theory.writing.cite import bibtex, erratum
@@ -39,7 +38,7 @@ def cite(
     every = not (tex or bib or py)
     parts = [erratum(entry) for entry in entries] if tex or every else []
     if bib or every:
-        parts.append(bibtex([entry.item for entry in entries], version("bnverify"), date.today().year))
+        parts.append(bibtex([entry.item for entry in entries], version("bnverify"), *_state()))
     scripts = {entry.id: script_of(entry) for entry in entries} if py or every else {}
     missing = [why_no_script(entry) for entry in entries if py and not scripts[entry.id]]
     parts += filter(None, scripts.values())
@@ -48,6 +47,26 @@ def cite(
     print("\n\n".join(parts))
     for why in missing:
         print(f"bnverify: {why}", file=sys.stderr)
+
+
+def _state() -> tuple[str, str]:
+    """The year, and what tells this state from others: the commit of a checkout, or else a digest of the verdicts."""
+    import hashlib
+    import shutil
+    import subprocess
+    from datetime import date
+
+    from bnverify.theory.verdicts import VERDICTS
+
+    root = VERDICTS.parent.parent
+    if (root / ".git").exists() and shutil.which("git"):
+        command = ["git", "-C", str(root), "log", "-1", "--format=%h %cs", "--abbrev=12"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            commit, day = done.stdout.split()
+            return day[:4], f"commit {commit} of {day}"
+    digest = hashlib.sha256(VERDICTS.read_bytes()).hexdigest()[:16]
+    return str(date.today().year), f"verdicts.json with SHA-256 {digest}"
 
 
 def script_of(entry: Stored) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import re
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import latex2mathml.converter
 import pytest
+from bnverify.theory import verdicts
 from bnverify.theory.registry import registry
 from bnverify.theory.writing.cite import erratum
 
@@ -177,6 +179,22 @@ def test_several_ids_give_an_entry_each_and_the_paper_once(bnverify) -> None:  #
     assert text.count("@inproceedings") == 1
     assert re.findall(r"@misc\{(.*),", text) == ["bnverify-thm-4.1", "bnverify-thm-4.4"]
     assert bnverify("cite", "4.1", "4.4", "--tex").stdout.count(r"\paragraph{") == 2
+
+
+def test_bibtex_names_the_text_that_was_read_and_the_state_of_the_verdicts(
+    bnverify, tmp_path, monkeypatch
+) -> None:  # type: ignore[no-untyped-def]
+    text = bnverify("cite", "4.1", "--bib").stdout
+    assert "url       = {https://arxiv.org/abs/1805.11604}" in text
+    assert "Appendices A to C" in text
+    assert re.search(
+        r"version \d+\.\d+\.\d+, (commit [0-9a-f]{12} of \d{4}-\d\d-\d\d|verdicts.json with SHA-256)", text
+    )
+    (tmp_path / "theory").mkdir()
+    (tmp_path / "theory" / "verdicts.json").write_bytes(verdicts.VERDICTS.read_bytes())
+    digest = hashlib.sha256(verdicts.VERDICTS.read_bytes()).hexdigest()[:16]
+    monkeypatch.setattr(verdicts, "VERDICTS", tmp_path / "theory" / "verdicts.json")
+    assert f"verdicts.json with SHA-256 {digest}}}" in bnverify("cite", "4.1", "--bib").stdout
 
 
 def test_a_counterexample_to_another_reading_is_written_with_that_reading() -> None:

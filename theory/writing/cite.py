@@ -25,13 +25,14 @@ PAPER = r"""% The proceedings print Madry; with \usepackage[T1]{fontenc} it may 
   author    = {Santurkar, Shibani and Tsipras, Dimitris and Ilyas, Andrew and Madry, Aleksander},
   booktitle = {Advances in Neural Information Processing Systems 31},
   year      = {2018},
-  note      = {read in the version of arXiv:1805.11604 of April 2019, with appendices}
+  url       = {https://arxiv.org/abs/1805.11604},
+  note      = {read with its Appendices A to C, in the text of arXiv:1805.11604 that is marked NIPS 2018, Montr{\'e}al}
 }"""
 OURS = r"""@misc{{bnverify-{name},
   title        = {{bnverify: verdicts on claims about normalisation layers}},
   author       = {{{{The bnverify authors}}}},
   year         = {{{year}}},
-  howpublished = {{Python package bnverify, version {version}}},
+  howpublished = {{Python package bnverify, version {version}, {state}}},
   note         = {{claim {name}: {verdict}; shown by the command bnverify show {name}}}
 }}"""
 SAID = {
@@ -68,10 +69,11 @@ ASSUMED = {
 SHIFTS = (("beta", "beta"), ("epsilon", "eps"))
 
 
-def bibtex(items: list[dict[str, Any]], version: str, year: int) -> str:
+def bibtex(items: list[dict[str, Any]], version: str, year: str, state: str) -> str:
     """Entries, of types that plain.bst knows: the paper, and this project once a claim, with its verdict."""
     ours = (
-        OURS.format(version=version, year=year, name=item["id"], verdict=item["verdict"]) for item in items
+        OURS.format(version=version, state=state, year=year, name=item["id"], verdict=item["verdict"])
+        for item in items
     )
     return "\n\n".join([PAPER, *ours])
 
