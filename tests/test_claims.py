@@ -5,9 +5,11 @@ from functools import cache
 import pytest
 from bnverify.theory import derive, judged, store, verdicts
 from bnverify.theory.cases import cases
-from bnverify.theory.items import PROMISED
+from bnverify.theory.claim import promised
 from bnverify.theory.registry import registry
 from bnverify.theory.results import WORDS
+
+PROMISED = tuple(promised(registry()["thm-4.1"]))
 
 IDS = sorted(registry(), key=store.position)
 MEASURED = [name for name in IDS if registry()[name].measured]

@@ -65,7 +65,6 @@ def asked(
     says: str = "",
     hypotheses: tuple[str, ...] | None = None,
     terms: Iterable[str] = (),
-    example: dict[str, Any] | None = None,
 ) -> kernel.Claim:
     """The kernel's claim of a reading, or of one of its steps where ``says`` is given."""
     text = says or stated.says
@@ -87,7 +86,6 @@ def asked(
         numbers,
         operators,
         _least(claim),
-        example,
     )
 
 
@@ -152,9 +150,7 @@ def _declared(
     space = " in weights" if definition.startswith("y =") else ""
     vectors, numbers, operators = [], [], []
     for name in sorted(used - known):
-        if re.fullmatch(r"(given|need)\d+", name):
-            continue
-        if name == "K_T":
+        if name == "K_T" or re.fullmatch(r"(given|need)\d+", name):
             continue
         if name in OPERATORS:
             operators.append(_OPERATORS.get(name, name))
@@ -237,6 +233,7 @@ def _centring(size: int, units: int) -> list[list[str]]:
 
 def cases(claim: Claim) -> Iterator[Case]:
     """Everything that the verdicts on a claim's readings rest on."""
+    certificate: dict[str, Any]
     for reading in claim.readings:
         if reading.proof is not None:
             yield from _proof(claim, reading, reading.slug, reading.proof)
@@ -245,21 +242,19 @@ def cases(claim: Claim) -> Iterator[Case]:
                 instance = getattr(reading.refutation, part)
                 if instance is not None:
                     question = asked(reading, claim, eps=_eps_at(instance, eps_of(claim, reading)))
-                    certificate: dict[str, Any] = {"point": point_of(instance, question)}
+                    certificate = {"point": point_of(instance, question)}
                     if "maxima" in dict(instance.extra):
                         certificate["maxima"] = list(dict(instance.extra)["maxima"])
                     text = instance.note or "the statement fails here"
                     yield Case(claim.id, reading.slug, part, question, certificate, text)
             step = reading.refutation.negation
             if step is not None:
-                texts = step.terms
-                question = asked(reading, claim, terms=texts)
+                question = asked(reading, claim, terms=step.terms)
                 if reading.refutation.example is not None:
                     example = point_of(reading.refutation.example, question)
                     question = replace(question, example=example)
-                yield Case(
-                    claim.id, reading.slug, "negation", question, {"terms": list(texts), "negation": True}
-                )
+                certificate = {"terms": list(step.terms), "negation": True}
+                yield Case(claim.id, reading.slug, "negation", question, certificate)
     if claim.corrected is not None:
         yield from _proof(claim, claim.corrected, "corrected", claim.corrected.proof)
 
@@ -272,21 +267,18 @@ def _eps_at(instance: Instance, known: tuple[str, ...]) -> str:
 def _proof(claim: Claim, stated: Reading | Corrected, slug: str, proof: Proof) -> Iterator[Case]:
     for number, step in enumerate(proof.steps, 1):
         if step.says:
-            texts = step.terms
             own = replace(stated, norm=step.norm or stated.norm, needs=(*stated.needs, *step.needs))
-            question = asked(own, claim, says=step.says, hypotheses=(), terms=texts)
-            yield Case(
-                claim.id, slug, f"step {number}", replace(question, quantifier="all"), {"terms": list(texts)}
+            question = replace(
+                asked(own, claim, says=step.says, hypotheses=(), terms=step.terms), quantifier="all"
             )
-    texts = proof.terms
-    example = None if proof.example is None else proof.example
-    question = asked(stated, claim, terms=texts)
+            yield Case(claim.id, slug, f"step {number}", question, {"terms": list(step.terms)})
+    question = asked(stated, claim, terms=proof.terms)
     if proof.at is not None:
         yield Case(claim.id, slug, "", question, {"point": point_of(proof.at, question)}, proof.at.note)
         return
-    if example is not None:
-        question = replace(question, example=point_of(example, question))
-    certificate: dict[str, Any] = {"terms": list(texts)}
+    if proof.example is not None:
+        question = replace(question, example=point_of(proof.example, question))
+    certificate: dict[str, Any] = {"terms": list(proof.terms)}
     if proof.multiplier != "1":
         certificate["multiplier"] = proof.multiplier
     if proof.lemma is not None:

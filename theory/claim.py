@@ -289,6 +289,27 @@ def status_of(claim: Claim, evidence: tuple[Evidence, ...]) -> Status:
     return found.pop() if len(found) == 1 else Status.CONDITIONAL
 
 
+def promised(claim: Claim) -> dict[str, Any]:
+    """The fields of an item of ``bnverify claims --json`` in their order, with what a claim says of itself."""
+    return {
+        "id": claim.id,
+        "title": claim.title,
+        "where": claim.where,
+        "kind": claim.kind,
+        "verdict": claim.state,
+        "tight": False,
+        "scope": dict(claim.scope),
+        "assumptions": list(claim.assumptions),
+        "notation": list(claim.notation),
+        "readings": [],
+        "corrected": None,
+        "counterexample": None,
+        "lemmas": [],
+        "quotation": claim.quotation,
+        "witnesses": {},
+    }
+
+
 def reason_of(claim: Claim, evidence: tuple[Evidence, ...]) -> str:
     """Why the verdict is what it is: the claim's own words, which count only where its evidence holds."""
     if claim.state or claim.measured or status_of(claim, evidence) is not Status.OPEN:

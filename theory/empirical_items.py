@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from bnverify.theory.claim import Claim
+from bnverify.theory.claim import Claim, promised
 from bnverify.theory.empirical import Empirical, overall
 from bnverify.theory.results import earlier, fixed
 
@@ -28,30 +28,12 @@ _KEPT = (
 
 def item_of(claim: Claim, found: tuple[Empirical, ...]) -> dict[str, Any]:
     """The item of ``bnverify claims --json``; a reading is what one reproduction says."""
-    return {
-        "id": claim.id,
-        "title": claim.title,
-        "where": claim.where,
-        "kind": claim.kind,
+    judged_on = ", ".join(f"{item.result.name} ({item.scale})" for item in found)
+    return promised(claim) | {
         "verdict": str(overall(found)),
-        "tight": False,
-        "scope": {
-            **dict(claim.scope),
-            "judged on": ", ".join(_judged_on(item) for item in found) or "no data",
-        },
-        "assumptions": list(claim.assumptions),
-        "notation": [],
+        "scope": dict(claim.scope) | {"judged on": judged_on or "no data"},
         "readings": [_reading(claim, item) for item in found],
-        "corrected": None,
-        "counterexample": None,
-        "lemmas": [],
-        "quotation": claim.quotation,
-        "witnesses": {},
     }
-
-
-def _judged_on(item: Empirical) -> str:
-    return f"{item.result.name} ({item.scale})"
 
 
 def _reading(claim: Claim, item: Empirical) -> dict[str, Any]:

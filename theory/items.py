@@ -16,6 +16,7 @@ from bnverify.theory.claim import (
     Hypothesis,
     Instance,
     Reading,
+    promised,
     reason_of,
     status_of,
 )
@@ -26,30 +27,11 @@ from bnverify.theory.latex import as_data, legend, written
 from bnverify.theory.script import LATEX, PLAIN
 from bnverify.theory.witness import witnesses_of
 
-PROMISED = (
-    "id",
-    "title",
-    "where",
-    "kind",
-    "verdict",
-    "tight",
-    "scope",
-    "assumptions",
-    "notation",
-    "readings",
-    "corrected",
-    "counterexample",
-    "lemmas",
-    "quotation",
-    "witnesses",
-)
-
-
 _RELATION = {"<=": "le", "<": "lt", "==": "eq"}
 
 
 def item_of(claim: Claim, evidence: tuple[Evidence, ...]) -> dict[str, Any]:
-    """The item of ``bnverify claims --json``, with exactly the fields in `PROMISED`, in that order."""
+    """The item of ``bnverify claims --json``, with exactly the fields of `promised`, in that order."""
     by_slug = {item.reading: item for item in evidence}
     readings = [_reading(reading, by_slug[reading.slug]) for reading in claim.readings]
     admitted = [item for item in readings if item["admitted"]]
@@ -57,21 +39,14 @@ def item_of(claim: Claim, evidence: tuple[Evidence, ...]) -> dict[str, Any]:
     for item in admitted:
         assumptions += item["assumptions"] if item["verdict"] == "proved" else []
     lemmas = [lemma for item in evidence for check in item.checks for lemma in check.lemmas]
-    return {
-        "id": claim.id,
-        "title": claim.title,
-        "where": claim.where,
-        "kind": claim.kind,
+    return promised(claim) | {
         "verdict": str(status_of(claim, evidence)),
         "tight": bool(admitted) and all(item["tight"] for item in admitted),
-        "scope": dict(claim.scope),
         "assumptions": list(dict.fromkeys(assumptions)),
-        "notation": list(claim.notation),
         "readings": readings,
         "corrected": None if claim.corrected is None else _with_conditions(claim.corrected),
         "counterexample": next((x["counterexample"] for x in admitted if x["counterexample"]), None),
         "lemmas": list(dict.fromkeys(lemmas)),
-        "quotation": claim.quotation,
         "witnesses": witnesses_of(claim, evidence),
     }
 

@@ -341,6 +341,10 @@ def _loud(node: Node) -> bool:
     return node.head in {"**", "sqrt"} and _loud(node.args[0])
 
 
+def _relations(*signs: str) -> dict[str, str]:
+    return dict(zip(("<=", "<", "==", ">=", ">", "!=", "psd", "or", "iff"), signs, strict=True))
+
+
 LATEX = Script(
     names=LATEX_NAMES,
     minus="-",
@@ -356,17 +360,7 @@ LATEX = Script(
     maximum=r"\max_{\|%s\| \le %s} %s",
     word=r"\mathrm{%s}",
     transposed=r"^{\top}",
-    relations={
-        "<=": r"\le",
-        "<": "<",
-        "==": "=",
-        ">=": r"\ge",
-        ">": ">",
-        "!=": r"\ne",
-        "psd": r"\succeq",
-        "or": r"\;\text{or}\;",
-        "iff": r"\iff",
-    },
+    relations=_relations(r"\le", "<", "=", r"\ge", ">", r"\ne", r"\succeq", r"\;\text{or}\;", r"\iff"),
     glue=r"\, ",
     times=r" \cdot ",
     latex=True,
@@ -388,17 +382,7 @@ PLAIN = Script(
     maximum="max(‖%s‖ ≤ %s) %s",
     word="%s",
     transposed="ᵀ",
-    relations={
-        "<=": "≤",
-        "<": "<",
-        "==": "=",
-        ">=": "≥",
-        ">": ">",
-        "!=": "≠",
-        "psd": "⪰",
-        "or": "or",
-        "iff": "⟺",
-    },
+    relations=_relations("≤", "<", "=", "≥", ">", "≠", "⪰", "or", "⟺"),
     glue=" ",
     times="·",
     latex=False,

@@ -105,10 +105,11 @@ def renewed(case: Case) -> Case:
         or case.part.startswith("step")
     ):
         return case
-    return replace(case, asked=replace(case.asked, example=_example(case.asked)))
+    return replace(case, asked=replace(case.asked, example=example_of(case.asked)))
 
 
-def _example(asked: kernel.Claim) -> dict[str, Any] | None:
+def example_of(asked: kernel.Claim) -> dict[str, Any] | None:
+    """A point that satisfies what a claim of the kernel supposes, if one is found at random."""
     usual = kernel.usual_point(asked)
     source = random.Random(0)
     for _ in range(TRIES):

@@ -9,9 +9,11 @@ import sys
 
 import pytest
 from bnverify.theory import judged, store, verdicts
-from bnverify.theory.items import PROMISED
+from bnverify.theory.claim import promised
 from bnverify.theory.registry import registry
 from bnverify.theory.results import WORDS
+
+PROMISED = tuple(promised(registry()["thm-4.1"]))
 
 
 @pytest.fixture

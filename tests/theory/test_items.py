@@ -6,9 +6,12 @@ from fractions import Fraction
 
 import pytest
 from bnverify.theory import judged, shelf
-from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation
+from bnverify.theory.claim import Claim, Data, Instance, Proof, Reading, Refutation, promised
 from bnverify.theory.derive import failures_of
-from bnverify.theory.items import PROMISED, detail_of, item_of
+from bnverify.theory.items import detail_of, item_of
+from bnverify.theory.registry import registry
+
+PROMISED = tuple(promised(registry()["thm-4.1"]))
 
 LOOSE = "v @ v <= gamma**2/sigma**2 * (g @ g)"
 FALSE = "v @ v == g @ g"

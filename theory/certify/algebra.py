@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from bnverify.theory.certify.texts import _is_atom, bracket, is_bracketed, literal, written
-from bnverify.theory.certify.unknowns import Irreducible, inner_products, names_of, unknown
+from bnverify.theory.certify.unknowns import Irreducible, evaluated, inner_products, names_of, raised, unknown
 from bnverify.theory.grammar import nodes, parse, unparse
 from bnverify.theory.kernel import EPS, Number, Refused, Vector, mirror, walk
 from bnverify.theory.kernel import parse as kernel_parse
@@ -234,9 +234,7 @@ class Algebra:
                 if self.gram[i, i].parts == unknown(own).parts and len(share.parts) == 1:
                     slope = share * Number.atom(("number", own), -1)
                     if names_of(slope) <= self.nonzero:
-                        ((monomial, c),) = slope.parts.items()
-                        back = Number({tuple((a, -p) for a, p in monomial): 1 / c})
-                        self.gram[i, i] = (square - value + share) * back
+                        self.gram[i, i] = (square - value + share) * raised(slope, -1)
                         self.known[atom] = unknown(name)
                         break
 
@@ -244,20 +242,11 @@ class Algebra:
 
     def value(self, number: Number) -> Number:
         """The polynomial that a formal number is here."""
-        total = ZERO
-        for monomial, c in number.parts.items():
-            term = Number.of(c)
-            for atom, power in monomial:
-                term = term * self._power(self.atom(atom), power)
-            total = total + term
-        return self._squares(total)
+        return self.clean(evaluated(number, lambda atom, power: raised(self.atom(atom), power)))
 
     def clean(self, value: Number) -> Number:
-        """The same polynomial in normal form, after a product."""
-        return self._squares(value)
-
-    def _squares(self, value: Number) -> Number:
-        """Even powers of roots that stand for nothing else are opened."""
+        """The same polynomial in normal form, after a product: even powers of roots that stand for nothing else are
+        opened."""
         for atom, name in list(self.known.items()):
             if atom[0] != "root" or len(name.parts) != 1 or atom in self.formal.basic:
                 continue
@@ -273,21 +262,9 @@ class Algebra:
                 by_times.setdefault(times if times > 0 or opens else 0, {})[parts] = c
             total = Number(by_times.pop(0, {}))
             for times, share in by_times.items():
-                total = total + Number(share) * Number.atom(key, -2 * times) * self._power(inside, times)
+                total = total + Number(share) * Number.atom(key, -2 * times) * raised(inside, times)
             value = total
         return value
-
-    @staticmethod
-    def _power(base: Number, power: int) -> Number:
-        if power < 0:
-            if len(base.parts) != 1:
-                raise Irreducible("divides by a sum")
-            ((monomial, c),) = base.parts.items()
-            return Number({tuple((a, p * power) for a, p in monomial): c**power})
-        out = ONE
-        for _ in range(power):
-            out = out * base
-        return out
 
     def atom(self, atom: Any) -> Number:
         if atom not in self.known:

@@ -6,12 +6,8 @@ from fractions import Fraction
 from typing import Any
 
 from bnverify.theory.certify.algebra import Algebra
+from bnverify.theory.certify.unknowns import raised
 from bnverify.theory.kernel import Number
-
-
-def inverse(value: Number, power: int) -> Number:
-    """1 over a power of a constant."""
-    return Number.of(1 / value.parts[()] ** power)
 
 
 class Equations:
@@ -51,15 +47,9 @@ class Equations:
             total = Number({})
             for monomial, c in poly.parts.items():
                 power = dict(monomial).get(atom, 0)
-                if power < 0 and not value.atoms():
-                    total = total + Number({monomial: c}) * Number.atom(atom, -power) * inverse(value, -power)
-                    continue
-                if power <= 0:
-                    total = total + Number({monomial: c})
-                    continue
-                term = Number({monomial: c}) * Number.atom(atom, -power)
-                for _ in range(power):
-                    term = term * value
+                term = Number({monomial: c})
+                if power > 0 or not value.atoms():
+                    term = term * Number.atom(atom, -power) * raised(value, power)
                 total = total + term
             poly = self.algebra.clean(total)
         return poly

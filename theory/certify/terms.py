@@ -210,8 +210,6 @@ def along_axes(algebra: Algebra, gap: Vector, label: str) -> list[Term]:
                 total = total + algebra.form({i: ONE}, (*word, *inner), row)
             text = " @ ".join((axis.text, *word, label))
             found.append(Term(algebra.clean(total), f"({text})", free=True))
-    for inner, row in rows:
-        del inner, row
     for name in (f"{letter}{unit}" for letter in ("g", "v") for unit in algebra.formal.units):
         value = algebra.formal.look(name)
         if not algebra.rows.keys() >= {base for _, base in value.parts}:

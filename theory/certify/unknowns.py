@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from bnverify.theory.kernel import Formal, Number, Vector, mirror
@@ -16,6 +17,31 @@ def unknown(name: str) -> Number:
 
 class Irreducible(Exception):
     """Why a statement is outside the reach of the reduction."""
+
+
+def evaluated(number: Number, power_of: Callable[[Any, int], Number]) -> Number:
+    """A formal number with polynomials for the powers of its atoms."""
+    total = Number({})
+    for monomial, c in number.parts.items():
+        term = Number.of(c)
+        for atom, power in monomial:
+            term = term * power_of(atom, power)
+        total = total + term
+    return total
+
+
+def raised(base: Number, power: int) -> Number:
+    """A power of a polynomial.
+
+    Raises:
+        Irreducible: a negative one of a sum.
+    """
+    if power >= 0:
+        return base.power(power)
+    if len(base.parts) != 1:
+        raise Irreducible("divides by a sum")
+    ((monomial, c),) = base.parts.items()
+    return Number({tuple((atom, p * power) for atom, p in monomial): c**power})
 
 
 def names_of(poly: Number) -> set[str]:

@@ -89,11 +89,12 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
         InputError: the statement does not have exactly this free constant.
     """
     direction, name = parse_best(text)
-    if name not in names_in(parse(asked.statement, logic=True)):
+    used = names_in(parse(asked.statement, logic=True))
+    if name not in used:
         raise InputError(f"--best {text}: the statement does not mention {name}")
     norm = placed(normalisation(asked.norm), asked)
     known = {*names_of(norm, declared(asked.vectors, asked.numbers)), "X", "T", name}
-    if more := sorted(names_in(parse(asked.statement, logic=True)) - known):
+    if more := sorted(used - known):
         raise InputError(
             f"--best {text} is about one free constant, and {', '.join(more)} is free too; "
             "--number or --vector declare it"
@@ -107,7 +108,7 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
     except Irreducible as reason:
         raise InputError(f"--best is outside the reach of the solvers here: {reason}") from None
     sign = 1 if direction == "max" else -1
-    low = case.claim.min_m
+    low, none = case.claim.min_m, Best(name.removeprefix("best_"), direction)
 
     def fails(size: int | None) -> Callable[[Fraction], bool | None]:
         return lambda c: counterexample(case, shape, name, size, c, portfolio)
@@ -124,7 +125,7 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
     sizes = [x for x in at.values() if x is not None]
     varying = len(set(sizes)) > 2 and len(sizes) == len(at) and all(map(math.isfinite, sizes))
     if -sign * math.inf in ends and not varying:
-        return none_serves(whole, name, direction, portfolio, seed)
+        return none_serves(whole, name, none, portfolio, seed)
     at = {size: x for size, x in at.items() if x is None or math.isfinite(x)}
     rest = None if rest is None or math.isinf(rest) else rest
     for formula, start in formulas(at, rest, sign):
@@ -146,10 +147,9 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
             sequence = approaching(asked, name, value, sign, portfolio, seed)
         sizes = [entry["m"] for entry in sequence] + [further.m or 0]
         grows = sizes == sorted(sizes) and sizes[-1] > sizes[0] + 3
-        kept = Best(
-            name.removeprefix("best_"),
-            direction,
-            formula,
+        kept = replace(
+            none,
+            value=formula,
             proved=found.answer == "proved",
             beyond=further.m,
             attained=True if instance is not None else None if found.answer != "proved" else False,
@@ -160,18 +160,16 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
             below={str(m): str(at[m]) for m in range(low, asked.min_m) if at.get(m) is not None},
         )
         if not kept.proved and isinstance(limit := number_of(formula), float):
-            around, _ = enclosure(asked, name, direction, limit, portfolio, seed, True)
+            around, _ = enclosure(asked, name, none, limit, portfolio, seed, True)
             if around.certified:
                 kept = replace(kept, low=around.low, high=around.high, certified=True)
         return kept, found
     numbers = [float(x) for x in (*at.values(), rest) if x is not None]
     if not numbers:
-        return Best(
-            name.removeprefix("best_"), direction, all_serve=bool(ends) and None not in at.values()
-        ), None
+        return replace(none, all_serve=bool(ends) and None not in at.values()), None
     end = min(numbers) if sign > 0 else max(numbers)
     unsure = None in at.values() or (None in (rest,) and math.inf not in map(abs, ends))
-    return enclosure(whole, name, direction, end, portfolio, seed, unsure)
+    return enclosure(whole, name, none, end, portfolio, seed, unsure)
 
 
 def beyond(asked: Conjecture, name: str, value: Node, sign: int, part: Fraction) -> Conjecture:
@@ -201,20 +199,20 @@ def approaching(
 
 
 def none_serves(
-    asked: Conjecture, name: str, direction: str, portfolio: Portfolio, seed: int
+    asked: Conjecture, name: str, none: Best, portfolio: Portfolio, seed: int
 ) -> tuple[Best, Any]:
     """There is no such constant: the statement fails even with a thousand."""
-    most = "-1000" if direction == "max" else "1000"
+    most = "-1000" if none.direction == "max" else "1000"
     found = answer(constant(asked, name, parse(most)), portfolio, seed, detail=False)
     refuted = found if found.answer == "refuted" else None
-    return Best(name.removeprefix("best_"), direction, none=most, certified=refuted is not None), refuted
+    return replace(none, none=most, certified=refuted is not None), refuted
 
 
 def enclosure(
-    asked: Conjecture, name: str, direction: str, end: float, portfolio: Portfolio, seed: int, unsure: bool
+    asked: Conjecture, name: str, none: Best, end: float, portfolio: Portfolio, seed: int, unsure: bool
 ) -> tuple[Best, Any]:
     """Rational ends near the best constant: the statement proved with one and refuted with the other."""
-    sign = 1 if direction == "max" else -1
+    sign = 1 if none.direction == "max" else -1
     holds, good, bad = None, None, None
     finest = max(int(10**8 / (1 + abs(end))), 100)
     for width in (1e-6, 1e-4, 1e-2):
@@ -229,12 +227,11 @@ def enclosure(
                 bad = value
     certified = good is not None and bad is not None
     if not certified and unsure:
-        return Best(name.removeprefix("best_"), direction), None
+        return none, None
     step = Fraction(1, 10**6) * (1 + abs(Fraction(end)))
     ends = [x if x is not None else Fraction(end) + s * sign * step for x, s in ((good, -1), (bad, 1))]
     low, high = (str(x.limit_denominator(finest)) for x in sorted(ends))
-    kept = Best(name.removeprefix("best_"), direction, low=low, high=high, certified=certified)
-    return kept, holds
+    return replace(none, low=low, high=high, certified=certified), holds
 
 
 def named_apart(asked: Conjecture, name: str) -> Conjecture:
@@ -266,15 +263,7 @@ def enclosed(fails: Callable[[Fraction], bool | None], sign: int) -> Fraction | 
     """The last constant without a counterexample, by bisection; None where the solvers do not say, infinite where
     every constant up to a thousand has one, or none has."""
     good, bad = None, None
-    for value in (
-        Fraction(0),
-        Fraction(1),
-        Fraction(-1),
-        Fraction(10),
-        Fraction(-10),
-        Fraction(1000),
-        Fraction(-1000),
-    ):
+    for value in map(Fraction, (0, 1, -1, 10, -10, 1000, -1000)):
         word = fails(value)
         if word is None:
             return None
@@ -334,9 +323,7 @@ def formulas(
     known = {size: value for size, value in at.items() if value is not None}
     numbers = [*known.values(), *([rest] if rest is not None else [])]
     exact = {size: Fraction(value).limit_denominator(500) for size, value in known.items()}
-    for start in sorted(exact)[
-        : max(len(exact) - 3, 0)
-    ]:  # at the smallest batches there are fewer directions
+    for start in sorted(exact)[: max(len(exact) - 3, 0)]:  # the smallest batches have fewer directions
         later = {size: value for size, value in exact.items() if size >= start}
         if len(set(later.values())) > 1:
             yield from ((text, start) for text in quotients(later))

@@ -44,6 +44,10 @@ class Conjecture:
     numbers: tuple[str, ...] = ()
     min_m: int = 2
 
+    def trees(self) -> list[Node]:
+        """The statement and the hypotheses, of whatever sorts."""
+        return [parse(text, logic=True) for text in (self.statement, *self.given)]
+
 
 def read(conjecture: Conjecture) -> tuple[Normalisation, Node, list[Node], dict[str, Sort]]:
     """The parsed parts of a conjecture, every name and sort checked.
@@ -88,15 +92,12 @@ DECLARE = "declare it with --number or --vector, or ask for a constant with --be
 
 def maxima(conjecture: Conjecture) -> list[Node]:
     """The maxima over inputs, max(..., norm(X) <= lam), of a conjecture."""
-    texts = (conjecture.statement, *conjecture.given)
-    return [node for text in texts for node in nodes(parse(text, logic=True)) if node.head == "maximum"]
+    return [node for tree in conjecture.trees() for node in nodes(tree) if node.head == "maximum"]
 
 
 def placed(norm: Normalisation, conjecture: Conjecture) -> Normalisation:
     """The normalisation of y = X W where a text names weights, and of two units where it names y_j or y_k."""
-    used: set[str] = set()
-    for text in (conjecture.statement, *conjecture.given):
-        used |= names_in(parse(text, logic=True))
+    used = set().union(*map(names_in, conjecture.trees()))
     inside = set().union(*(names_in(node) for node in maxima(conjecture)))
     if norm.text.startswith("y =") or units(norm.text) != ("",):
         return norm

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
-from typing import Any
 
 from bnverify.theory.grammar import Node, nodes, parse, unparse
 from bnverify.theory.kernel import Number, Vector
@@ -40,19 +39,15 @@ def pieces(case: Case, sizes: bool) -> Iterator[list[Case]]:
         for size in range(claim.min_m, start):
             given = (*claim.hypotheses, f"m == {size}")
             at = build(replace(claim, hypotheses=given, min_m=size, example=None), case.operators)
-            drawn = instances.candidates(at, (size,), 2000, 5, broken=False)
-            example = instances.satisfied(at, drawn)
-            if example is None:
+            if (part := instances.exemplified(at, (size,), 2000, 5)) is None:
                 break
-            parts.append(replace_example(at, example))
+            parts.append(part)
         else:
-            later = build(replace(claim, min_m=start, example=None), case.operators)
-            if claim.hypotheses:
-                drawn = instances.candidates(later, (start, start + 1), 4000, 5, broken=False)
-                example = instances.satisfied(later, drawn)
-                if example is None:
-                    return
-                later = replace_example(later, example)
+            later: Case | None = build(replace(claim, min_m=start, example=None), case.operators)
+            if claim.hypotheses and later is not None:
+                later = instances.exemplified(later, (start, start + 1), 4000, 5)
+            if later is None:
+                return
             yield [*parts, later]
 
 
@@ -73,12 +68,10 @@ def by_signs(case: Case) -> Iterator[list[Case]]:
             replace(claim, statement=unparse(replaced(tree, inside, value)), hypotheses=given, example=None),
             case.operators,
         )
-        least = claim.min_m
-        drawn = instances.candidates(part, (max(least, 3), least), 4000, 7, broken=False)
-        example = instances.satisfied(part, drawn)
-        if example is None:
+        part = instances.exemplified(part, (max(claim.min_m, 3), claim.min_m), 4000, 7)
+        if part is None:
             return
-        found.append(replace_example(part, example))
+        found.append(part)
     yield found
 
 
@@ -89,17 +82,15 @@ def by_cauchy(case: Case, tree: Node) -> Iterator[list[Case]]:
     pairs = list(combinations(vectors, 2))[:3]
     if not pairs or case.goal[1] not in {"<=", "<"}:
         return
-    claim = replace(case.claim, example=case.claim.example)
+    claim = case.claim
     lemmas = [f"{sign}(({a}) @ ({b})) <= norm({a})*norm({b})" for a, b in pairs for sign in ("", "-")]
     try:
         main = build(replace(claim, hypotheses=(*claim.hypotheses, *lemmas)), case.operators)
         rest = [build(replace(claim, statement=text, hypotheses=(), example=None)) for text in lemmas]
     except InputError:
         return
-    low = claim.min_m
-    example = instances.satisfied(main, instances.candidates(main, (max(low, 3), low), 4000, 7, broken=False))
-    if example is not None:
-        yield [*rest, replace_example(main, example)]
+    if (met := instances.exemplified(main, (max(claim.min_m, 3), claim.min_m), 4000, 7)) is not None:
+        yield [*rest, met]
 
 
 def parts_of(node: Node) -> list[Node]:
@@ -110,8 +101,3 @@ def parts_of(node: Node) -> list[Node]:
         case Node(head="*", args=(_, inside)) | Node(head="neg", args=(inside,)):
             return parts_of(inside)
     return [node]
-
-
-def replace_example(case: Case, example: dict[str, Any]) -> Case:
-    """The case whose claim has this example."""
-    return replace(case, claim=replace(case.claim, example=example))

@@ -111,9 +111,7 @@ def point(case: Case, frame: Frame, model: dict[str, str], variant: int = 0) -> 
             term = Exact.of(c)
             for atom, power in monomial:
                 base = values.get(atom[1], Exact.of(int(atom[1] in frame.problem.positive)))
-                base = base if power > 0 else base.inverse()
-                for _ in range(abs(power)):
-                    term = term * base
+                term = term * (base if power > 0 else base.inverse()).power(abs(power))
             total = total + term
         return total
 

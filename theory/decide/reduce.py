@@ -14,7 +14,7 @@ from fractions import Fraction
 from math import isqrt
 from typing import Any
 
-from bnverify.theory.certify.unknowns import Irreducible, inner_products, names_of, unknown
+from bnverify.theory.certify.unknowns import Irreducible, evaluated, inner_products, names_of, raised, unknown
 from bnverify.theory.kernel import EPS, Formal, Number, Vector, walk
 from bnverify.theory.kernel import parse as kernel_parse
 from bnverify.theory.points.case import Case
@@ -207,13 +207,7 @@ class Frame:
 
     def value(self, number: Number) -> Number:
         """The polynomial that a formal number is here."""
-        total = ZERO
-        for monomial, c in number.parts.items():
-            term = Number.of(c)
-            for atom, power in monomial:
-                term = term * self._power(atom, power)
-            total = total + term
-        return total
+        return evaluated(number, self._power)
 
     def coordinates(self, vector: Vector) -> list[Number]:
         """The coordinates of a formal vector."""
@@ -226,17 +220,10 @@ class Frame:
 
     def _power(self, atom: Any, power: int) -> Number:
         if (atom, power) not in self.powers:
-            if power > 0:
-                result = ONE
-                for _ in range(power):
-                    result = result * self.atom(atom)
-            else:
-                base = self.atom(atom)
-                if len(base.parts) != 1:
-                    base = self._stand_in(atom, base)
-                ((monomial, c),) = base.parts.items()
-                result = Number({tuple((a, p * power) for a, p in monomial): c**power})
-            self.powers[atom, power] = result
+            base = self.atom(atom)
+            if power < 0 and len(base.parts) != 1:
+                base = self._stand_in(atom, base)
+            self.powers[atom, power] = raised(base, power)
         return self.powers[atom, power]
 
     def _stand_in(self, atom: Any, base: Number) -> Number:

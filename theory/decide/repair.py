@@ -259,9 +259,7 @@ def homogeneous(tree: Node) -> tuple[str, Node] | None:
 
 def fitting(asked: Conjecture) -> list[str]:
     """The hypotheses of the family that speak of what the statement mentions."""
-    used = names_in(parse(asked.statement, logic=True)).union(
-        *(names_in(parse(text, logic=True)) for text in asked.given)
-    )
+    used = set().union(*map(names_in, asked.trees()))
     second = bool({"H", "B"} & used)
     plain = asked.norm != "identity" or not asked.numbers
     family = [*(HYPOTHESES if plain else ()), *of_numbers(asked)]

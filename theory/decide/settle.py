@@ -12,7 +12,7 @@ from typing import Any
 from bnverify.theory.certify import proofs
 from bnverify.theory.certify.unknowns import Irreducible
 from bnverify.theory.decide import whole
-from bnverify.theory.decide.pieces import pieces, replace_example
+from bnverify.theory.decide.pieces import pieces
 from bnverify.theory.decide.reduce import Shape
 from bnverify.theory.decide.sizes import ask_given, ask_size, between, question, rational, rebuilt, said
 from bnverify.theory.decide.solvers import Answer, Portfolio, TimeUp
@@ -190,7 +190,7 @@ def find_example(work: Settling) -> Outcome | None:
             work.tried.append("the hypotheses alone, by cases of rank")
             return work.outcome("vacuous", by=tuple(sorted(by, reverse=True)))
     if work.example is not None:
-        work.case = replace_example(case, work.example)
+        work.case = instances.with_example(case, work.example)
     return None
 
 

@@ -19,6 +19,7 @@ from bnverify.theory.kernel import (
     Point,
     Refused,
     check_example,
+    judge,
 )
 from bnverify.theory.points.batch import Array, Batch, short, with_signs
 from bnverify.theory.points.case import Case
@@ -246,6 +247,17 @@ def candidates(
         yield from (texts(data, ordered[place]) for place in places if place < len(ordered))
 
 
+def with_example(case: Case, example: dict[str, Any]) -> Case:
+    """The case whose claim has this example."""
+    return replace(case, claim=replace(case.claim, example=example))
+
+
+def exemplified(case: Case, sizes: tuple[int, ...], count: int, seed: int) -> Case | None:
+    """The case with a small instance as an example of its hypotheses; None where none was drawn."""
+    example = satisfied(case, candidates(case, sizes, count, seed, broken=False))
+    return None if example is None else with_example(case, example)
+
+
 def exactly(value: Any, bottom: int) -> Any:
     """A float, or an array of such, as short exact texts."""
     return [exactly(x, bottom) for x in value] if np.ndim(value) else short(float(value), bottom)
@@ -253,8 +265,6 @@ def exactly(value: Any, bottom: int) -> Any:
 
 def convicted(case: Case, points: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> dict[str, Any] | None:
     """The first of the points at which the kernel sees the hypotheses hold and the statement fail."""
-    from bnverify.theory.kernel import judge
-
     for point in points:
         try:
             judge(case.claim, certificate_at(case.claim, point))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from bnverify.theory import kernel
 from bnverify.theory.cases import cases
 from bnverify.theory.grammar import Node, parse
 from bnverify.theory.registry import registry
@@ -14,6 +15,7 @@ from bnverify.theory.rocq.reader import Theorem, Unread, propositions, read
 from bnverify.theory.rocq.statement import Outside, Statement, canonical, sorts_of, statement_of
 from bnverify.theory.rocq.witnesses import BY_HAND, IN_PART, ByHand
 from bnverify.theory.rocq.writer import abbreviations, binders, moving, premises, proposition
+from bnverify.theory.shelf import example_of
 from bnverify.theory.sorts import sort_of
 
 
@@ -82,18 +84,19 @@ def misread(sources: Mapping[str, str], made: Written) -> list[str]:
     return result
 
 
+def question(theorem: ByHand) -> kernel.Claim:
+    """What the kernel is asked about the reading that a theorem by hand is compared with."""
+    asked = (case for case in cases(registry()[theorem.claim]) if case.reading == theorem.reading)
+    return next(case.asked for case in asked if case.part in ("", "smallest"))
+
+
 def registered(theorem: ByHand) -> Statement:
     """The statement of the registry that a theorem by hand is compared with.
 
     Raises:
         Outside: it has no words in Rocq.
     """
-    asked = next(
-        case.asked
-        for case in cases(registry()[theorem.claim])
-        if case.reading == theorem.reading and case.part in ("", "smallest")
-    )
-    found = statement_of(asked, negation=theorem.change == "negation")
+    found = statement_of(question(theorem), negation=theorem.change == "negation")
     if theorem.change == "equation":
         found = replace(found, says=Node("==", found.says.args))
     if theorem.change == "converse":
@@ -121,6 +124,10 @@ def _by_hand(theorem: ByHand, text: str) -> list[str]:
             return ["another sentence"] * (_words(text) != _words(expected(theorem)))
         back = read(theorem.name, text)
         bad = differences(registered(theorem), back)
+        if theorem.given:
+            asked = question(theorem)
+            supposed = replace(asked, hypotheses=(*theorem.given, *asked.hypotheses), example=None)
+            bad += ["hypotheses that no instance meets"] * (example_of(supposed) is None)
     except (Unread, Outside, StopIteration) as error:
         return [str(error) or "no reading of that name"]
     return bad + ["the opposite"] * (back.denied != theorem.name.endswith("_false"))

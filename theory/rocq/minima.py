@@ -10,7 +10,8 @@ from bnverify.theory.cases import cases
 from bnverify.theory.claim import Claim
 from bnverify.theory.grammar import Node, lines, names_in, parse, put
 from bnverify.theory.registry import registry
-from bnverify.theory.rocq.statement import SETTINGS, Outside, Statement, canonical
+from bnverify.theory.rocq.settings import SETTINGS
+from bnverify.theory.rocq.statement import Outside, Statement, canonical
 from bnverify.theory.rocq.writer import Writer, abbreviations
 
 _NORM = "BatchNorm.z 0 gamma beta"

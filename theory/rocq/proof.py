@@ -6,15 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from bnverify.theory.grammar import Node, names_in, nodes, parse
-from bnverify.theory.rocq.statement import (
-    SETTINGS,
-    ZERO,
-    Outside,
-    Statement,
-    is_vector,
-    sorts_of,
-    substituted,
-)
+from bnverify.theory.rocq.settings import SETTINGS
+from bnverify.theory.rocq.statement import ZERO, Outside, Statement, is_vector, sorts_of, substituted
 from bnverify.theory.rocq.writer import Writer, abbreviations
 
 OPENS = {

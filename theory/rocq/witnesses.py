@@ -1,14 +1,15 @@
 """Which theorems of Rocq stand behind a claim, as a small file that is read without Rocq.
 
-``python -m bnverify.theory.rocq`` writes it once everything compiled, each claim with digests of the theorems' names,
-of its text and of the ``.v`` text that it gives. Where these differ the claim has no witness.
+``python -m bnverify.theory.rocq`` writes it once everything compiled, each claim with digests of Rocq's version, the
+axioms and the theorems' names, of its text and of the ``.v`` text that it gives. Where these
+differ the claim has no witness.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -102,28 +103,30 @@ def _short(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
-def asked(claim: Claim, names: Iterable[str]) -> str:
-    """A digest of the names of theorems, of their claim, and of what makes a ``.v`` file of it: quick to compare."""
-    return _short(_makers(), *names, repr((claim.id, claim.scope, claim.readings, claim.corrected)))
+def asked(claim: Claim, said: Iterable[str]) -> str:
+    """A digest of what is said of a claim (Rocq's version, the axioms, the theorems), of the claim, and of what makes a
+    ``.v`` file of it: quick to compare."""
+    return _short(_makers(), *said, repr((claim.id, claim.scope, claim.readings, claim.corrected)))
 
 
-def written(claim: Claim, names: Iterable[str]) -> str:
-    """A digest of the names of theorems, of the ``.v`` text that their claim generates, and of the library."""
+def written(claim: Claim, said: Iterable[str]) -> str:
+    """A digest of what is said of a claim, of the ``.v`` text that it generates, and of the library."""
     from bnverify.theory.cases import cases
     from bnverify.theory.rocq.generate import write
 
     return _short(
-        *names, *library().values(), *(text for _, text in sorted(write(cases(claim)).files.items()))
+        *said, *library().values(), *(text for _, text in sorted(write(cases(claim)).files.items()))
     )
 
 
-def text(version: str, axioms: Iterable[str], made: Written) -> str:
+def text(version: str, axioms: Sequence[str], made: Written) -> str:
     """The file for what ``version`` of Rocq checked, on which axioms; one claim a line."""
     from bnverify.theory.registry import registry
 
     known, lines = registry(), []
     for claim, names in listed(made).items():
-        entry = [asked(known[claim], names), written(known[claim], names), *names]
+        said = [version, *axioms, *names]
+        entry = [asked(known[claim], said), written(known[claim], said), *names]
         lines.append(f"{json.dumps(claim)}: {json.dumps(entry)}")
     head = f'{{"rocq": {json.dumps(version)}, "axioms": {json.dumps(list(axioms))}, "claims": {{\n'
     return head + ",\n".join(lines) + "\n}}\n"
@@ -160,6 +163,7 @@ def witnesses(claim: str, file: Path = FILE) -> Checked:
     version, axioms, claims = _stored(file)
     quick, exact, *names = claims.get(claim) or ["", ""]
     known = registry().get(claim)
-    if names and known and (quick == asked(known, names) or exact == written(known, names)):
+    said = [version, *axioms, *names]
+    if names and known and (quick == asked(known, said) or exact == written(known, said)):
         return Checked(version, axioms, tuple(names))
     return Checked(version, axioms, ())

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from bnverify.theory.grammar import RELATIONS, Node, lines, names_in, nodes
 from bnverify.theory.normalisations import units
+from bnverify.theory.rocq.settings import SETTINGS
 from bnverify.theory.rocq.statement import (
     ANY,
     MOVES,
     NUMBER_FUNCTIONS,
-    SETTINGS,
     Outside,
     Statement,
     bare,

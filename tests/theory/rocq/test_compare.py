@@ -11,6 +11,7 @@ from bnverify.theory.rocq.check import outside
 from bnverify.theory.rocq.compare import misread
 from bnverify.theory.rocq.files import library
 from bnverify.theory.rocq.generate import POINT, Written
+from bnverify.theory.rocq.witnesses import BY_HAND
 
 
 def test_every_theorem_states_what_the_registry_says(made: Written) -> None:
@@ -66,6 +67,20 @@ def test_a_theorem_that_became_its_own_denial_is_seen(made: Written, file: str, 
     (line,) = misread(sources, replace(made, theorems={}))
     assert name in line
     assert "the opposite" in line
+
+
+def test_a_theorem_by_hand_under_hypotheses_that_no_instance_meets_is_seen(
+    made: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (theorem,) = (theorem for theorem in BY_HAND if theorem.given)
+    false = replace(theorem, given=("gamma != 0", "gamma == 0"))
+    monkeypatch.setattr("bnverify.theory.rocq.compare.BY_HAND", (false,))
+    sources = library()
+    sources["Thm_4_1"] = sources["Thm_4_1"].replace(
+        "gamma <> 0 -> g @ yhat <> 0 ->", "gamma <> 0 -> gamma = 0 ->"
+    )
+    (line,) = misread(sources, replace(made, theorems={}))
+    assert line.endswith("hypotheses that no instance meets in Rocq")
 
 
 def test_the_page_names_every_identity_that_is_not_in_rocq(made: Written) -> None:

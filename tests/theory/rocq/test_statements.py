@@ -13,7 +13,8 @@ from bnverify.theory.rocq.compile import theorems
 from bnverify.theory.rocq.files import library
 from bnverify.theory.rocq.proof import script
 from bnverify.theory.rocq.reader import Unread, definitions, read
-from bnverify.theory.rocq.statement import SETTINGS, Outside, canonical, statement_of
+from bnverify.theory.rocq.settings import SETTINGS
+from bnverify.theory.rocq.statement import Outside, canonical, statement_of
 from bnverify.theory.rocq.writer import abbreviations, binders, premises, proposition
 
 BATCH = NORMALISATIONS["batch-norm"]

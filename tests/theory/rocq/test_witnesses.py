@@ -60,6 +60,18 @@ def test_a_theorem_that_a_hand_added_is_not_believed(stored: Path) -> None:
     assert witnesses("thm-4.2.1", other).theorems
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("axioms", []), ("axioms", ["Classical.classic"]), ("rocq", "9.0")]
+)
+def test_axioms_or_a_version_that_a_hand_changed_are_not_believed(
+    stored: Path, field: str, value: object
+) -> None:
+    data = json.loads(stored.read_text(encoding="utf-8"))
+    other = stored.with_name("changed.json")
+    other.write_text(json.dumps(data | {field: value}), encoding="utf-8")
+    assert witnesses("thm-4.1", other).theorems == ()
+
+
 def test_a_claim_that_changed_has_no_witness_until_it_is_checked_again() -> None:
     claim = registry()["thm-4.1"]
     changed = replace(claim, corrected=None)
