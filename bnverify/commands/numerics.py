@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -209,30 +208,16 @@ def bench(
     from bnverify.experiments import bench as sections
 
     options.positive("--seconds", seconds)
-    # Whoever adds a section has loaded the module; nobody else waits for torch.
-    added = getattr(sys.modules.get("bnverify.experiments.bench.sections"), "SECTIONS", ())
     for name in section or ():
-        options.one_of("--section", name, tuple(dict.fromkeys((*sections.NAMES, *added))))
+        options.one_of("--section", name, sections.NAMES)
     options.device(device)
     options.folder_to_write(out)
     from bnverify.base.terminal import console
-    from bnverify.experiments.bench import training as training
-    from bnverify.experiments.bench.sections import (
-        PRINTERS,
-        SECTIONS,
-        Conditions,
-        conditions,
-        extend,
-        run,
-        show,
-    )
+    from bnverify.experiments.bench.race import conditions
+    from bnverify.experiments.bench.section import run, show
     from bnverify.numerics.check.run import validated
 
-    extend()
-    SECTIONS.update(training.SECTIONS)
-    PRINTERS.update(training.PRINTERS)
-    asked: Conditions = conditions(validated(1, device), seconds, seed)
-    found = run(section or (), asked, out)
+    found = run(section or (), conditions(validated(1, device), seconds, seed), out)
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=2))
     else:

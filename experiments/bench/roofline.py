@@ -7,12 +7,12 @@ inputs and writes its outputs once. A convolution counts as its direct form; one
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from bnverify.experiments.bench.race import timed
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -102,16 +102,4 @@ def measured_peaks(device: torch.device, size: int = 4096, numbers: int = 2**26)
 
 
 def _fastest(work: Callable[[], Any], device: torch.device, rounds: int = 10) -> float:
-    best = float("inf")
-    for _ in range(rounds):
-        _wait(device)
-        start = time.perf_counter()
-        work()
-        _wait(device)
-        best = min(best, time.perf_counter() - start)
-    return best
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    return min(timed(work, device) for _ in range(rounds))

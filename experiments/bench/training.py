@@ -1,17 +1,16 @@
-"""Speed of training and measuring, side by side in one run: sections in the form of
-`bnverify.experiments.bench.sections`."""
+"""Speed of training and measuring, side by side in one run: sections of ``bnverify bench``."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import torch
 from bnverify.experiments.bench import roofline
+from bnverify.experiments.bench.race import Conditions, race, ratios, timed
 from bnverify.experiments.bench.roofline import Peaks
-from bnverify.experiments.bench.sections import Conditions, timed
+from bnverify.experiments.bench.section import Section
 from bnverify.experiments.measure import landscape
 from bnverify.experiments.networks.models import linear_network, vgg
 from bnverify.experiments.run.linear_task import LinearTask
@@ -31,18 +30,6 @@ def _quick(asked: Conditions, norm: NormKind) -> VggRecipe:
     recipe = RECIPES["vgg-quick"]
     assert isinstance(recipe, VggRecipe)
     return replace(recipe, norm=norm, device=str(asked.device), seed=asked.seed)
-
-
-def _race(contestants: dict[str, Callable[[], Any]], asked: Conditions) -> dict[str, list[float]]:
-    """Seconds of each in turns, who is first changing, so that a change of load meets all of them."""
-    times: dict[str, list[float]] = {name: [] for name in contestants}
-    for work in contestants.values():
-        work()
-    for i in range(ROUNDS):
-        order = list(contestants.items())
-        for name, work in order if i % 2 else reversed(order):
-            times[name].append(timed(work, asked.device))
-    return times
 
 
 def training_loop(asked: Conditions, steps: int = 10) -> dict[str, Any]:
@@ -72,13 +59,12 @@ def training_loop(asked: Conditions, steps: int = 10) -> dict[str, Any]:
             task.step = 0
             task.advance(steps)
 
-        times = _race({"bare": bare, "ours": ours}, asked)
-        ratios = [b / o for b, o in zip(times["bare"], times["ours"], strict=True)]
+        times = race({"bare": bare, "ours": ours}, asked.device, ROUNDS)
         rows.append(
             {
                 "norm": norm,
                 "steps_per_second": {name: steps / statistics.median(t) for name, t in times.items()},
-                "share_of_bare": statistics.median(ratios),
+                "share_of_bare": statistics.median(ratios(times["bare"], times["ours"])),
             }
         )
     return {"rounds": ROUNDS, "limit": LIMITS["training-loop"], "races": rows}
@@ -107,9 +93,9 @@ def probes(asked: Conditions, count: int = 8) -> dict[str, Any]:
         ) -> None:
             landscape.along(objective, lengths, start)
 
-        times = _race({"pass": plain, "landscape": ray}, asked)
-        ratios = [b / a for a, b in zip(times["pass"], times["landscape"], strict=True)]
-        rows.append({"norm": norm, "probes": count, "passes": statistics.median(ratios), "limit": count + 1})
+        times = race({"pass": plain, "landscape": ray}, asked.device, ROUNDS)
+        passes = statistics.median(ratios(times["landscape"], times["pass"]))
+        rows.append({"norm": norm, "probes": count, "passes": passes, "limit": count + 1})
     return {"rounds": ROUNDS, "races": rows}
 
 
@@ -190,25 +176,16 @@ def gpu_roofline(asked: Conditions) -> dict[str, Any]:
     return {"teraflops": peaks.flops / 1e12, "terabytes_per_second": peaks.bytes / 1e12, "races": rows}
 
 
-SECTIONS: dict[str, Callable[[Conditions], dict[str, Any]]] = {
-    "training-loop": training_loop,
-    "landscape": probes,
-    "deep-linear": deep_linear,
-    "roofline": gpu_roofline,
-}
-"""What `bnverify.experiments.bench.sections.SECTIONS` gains."""
-
-
 def _show_training(data: dict[str, Any], out: Console) -> None:
-    for race in data["races"]:
-        rates = ", ".join(f"{name} {rate:.1f} steps/s" for name, rate in race["steps_per_second"].items())
-        out.print(f"{race['norm']}: {rates}; {race['share_of_bare']:.3f} of bare (asked: {data['limit']})")
+    for one in data["races"]:
+        rates = ", ".join(f"{name} {rate:.1f} steps/s" for name, rate in one["steps_per_second"].items())
+        out.print(f"{one['norm']}: {rates}; {one['share_of_bare']:.3f} of bare (asked: {data['limit']})")
 
 
 def _show_probes(data: dict[str, Any], out: Console) -> None:
-    for race in data["races"]:
+    for one in data["races"]:
         out.print(
-            f"{race['norm']}, {race['probes']} probes: {race['passes']:.2f} passes (asked: {race['limit']})"
+            f"{one['norm']}, {one['probes']} probes: {one['passes']:.2f} passes (asked: {one['limit']})"
         )
 
 
@@ -224,19 +201,18 @@ def _show_roofline(data: dict[str, Any], out: Console) -> None:
     if "skipped" in data:
         out.print(f"skipped: {data['skipped']}", style="dim")
         return
-    for race in data["races"]:
+    for one in data["races"]:
         out.print(
-            f"{race['norm']}: {race['gigaflops']:.1f} GFLOP and {race['gigabytes']:.2f} GB a step, "
-            f"{race['step'] * 1e3:.2f} ms; roofline {race['roofline'] * 1e3:.2f} ms, "
-            f"{100 * race['share_of_roofline']:.0f} % of it reached"
+            f"{one['norm']}: {one['gigaflops']:.1f} GFLOP and {one['gigabytes']:.2f} GB a step, "
+            f"{one['step'] * 1e3:.2f} ms; roofline {one['roofline'] * 1e3:.2f} ms, "
+            f"{100 * one['share_of_roofline']:.0f} % of it reached"
         )
     out.print(f"peaks: {data['teraflops']:.1f} TFLOP/s, {data['terabytes_per_second']:.2f} TB/s", style="dim")
 
 
-PRINTERS: dict[str, Callable[[dict[str, Any], Console], None]] = {
-    "training-loop": _show_training,
-    "landscape": _show_probes,
-    "deep-linear": _show_deep_linear,
-    "roofline": _show_roofline,
+SECTIONS = {
+    "training-loop": Section(training_loop, _show_training),
+    "landscape": Section(probes, _show_probes),
+    "deep-linear": Section(deep_linear, _show_deep_linear),
+    "roofline": Section(gpu_roofline, _show_roofline),
 }
-"""What `bnverify.experiments.bench.sections.PRINTERS` gains."""

@@ -77,9 +77,8 @@ def download(folder: Path | None = None, url: str = URL, sha256: str = SHA256) -
         import requests
     except ImportError:
         raise InputError(
-            f"downloading needs pooch and requests; pip install 'bnverify[train]', or fetch {url} "
-            "yourself and "
-            "name its folder with --data"
+            f"downloading needs pooch and requests; pip install 'bnverify[train]', or fetch {url} yourself "
+            "and name its folder with --data"
         ) from None
     folder = folder or Path(pooch.os_cache("bnverify"))
     bar = _Bar()

@@ -115,8 +115,7 @@ def located(source: str) -> Path | None:
         return folder
     raise InputError(
         f"data folder {folder} holds none of {cifar.ARCHIVE}, {cifar.TEST_FILE}, *.parquet, "
-        f"{idx.TEST_IMAGES}[.gz]; "
-        "put one of these there"
+        f"{idx.TEST_IMAGES}[.gz]; put one of these there"
     )
 
 

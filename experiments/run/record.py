@@ -95,7 +95,7 @@ def environment(device: str, data: Row | None) -> Row:
         "python": platform.python_version(),
         "torch": version("torch"),
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "device": _accelerator() if device.startswith("cuda") else "cpu",
         "commit": commit.stdout.strip() or None,
@@ -109,7 +109,7 @@ def _accelerator() -> str:
     return str(torch.cuda.get_device_name())
 
 
-def _processor() -> str:
+def processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

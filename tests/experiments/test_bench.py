@@ -7,10 +7,11 @@ import json
 
 import pytest
 import torch
-from bnverify.experiments.bench import NAMES, sections
+from bnverify.experiments.bench import NAMES
 from bnverify.experiments.bench import training as bench
+from bnverify.experiments.bench.race import Conditions
 from bnverify.experiments.bench.roofline import Peaks
-from bnverify.experiments.bench.sections import Conditions
+from bnverify.experiments.bench.section import sections
 from bnverify.experiments.run.recipes import VggRecipe
 from rich.console import Console
 
@@ -63,16 +64,14 @@ def test_a_step_on_a_gpu_takes_longer_than_a_tenth_of_its_roofline() -> None:
 
 
 def test_the_names_known_before_torch_are_those_of_the_sections() -> None:
-    sections.extend()
-    assert sorted(NAMES) == sorted(sections.SECTIONS | bench.SECTIONS)
+    assert sorted(NAMES) == sorted(sections())
 
 
 def test_every_section_has_its_lines() -> None:
     shown = Console(file=io.StringIO(), width=200)
     found = {"training-loop": bench.training_loop(ASKED, steps=1), "roofline": bench.gpu_roofline(ASKED)}
     for name, data in found.items():
-        bench.PRINTERS[name](data, shown)
+        bench.SECTIONS[name].show(data, shown)
     text = shown.file.getvalue()  # type: ignore[attr-defined]
     assert "of bare (asked: 0.97)" in text
     assert "skipped" in text
-    assert set(bench.PRINTERS) == set(bench.SECTIONS)

@@ -1,15 +1,17 @@
-"""`bnverify bench` compares like with like, and takes sections from other modules."""
+"""`bnverify bench` compares like with like, and keeps what it measured."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from bnverify.experiments.bench import sections as bench
+from bnverify.experiments.bench import checks as bench
+from bnverify.experiments.bench import section
 from bnverify.experiments.bench.contestants import CONTESTANTS, absent, agreement, ours
-from bnverify.experiments.bench.picture import draw_growth
-from bnverify.experiments.bench.sections import Conditions, conditions, fitted_slope, run
+from bnverify.experiments.bench.race import Conditions, conditions, fitted_slope
+from bnverify.experiments.bench.section import Section, drawn, run
 from bnverify.numerics.measure.instances import Kind, draw
 from typer.testing import CliRunner
 
@@ -20,7 +22,7 @@ CPU = torch.device("cpu")
 GROWTH: dict[str, Any] = {
     "series": [
         {
-            "loss": "l",
+            "work": "l",
             "against": against,
             "fixed": fixed,
             "points": [(1, 1.0), (2, 2.0), (4, 4.0)],
@@ -79,26 +81,34 @@ def test_the_slope_is_that_of_the_upper_half() -> None:
     assert fitted_slope(sizes, [max(n, 10) * 2.0 for n in sizes]) == pytest.approx(1.0)
 
 
-def test_another_module_can_add_a_section(
-    quick: Conditions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Section]:
+    """The sections of the benchmark for the time of a test."""
+    found: dict[str, Section] = {}
+    monkeypatch.setattr(section, "sections", lambda: found)
+    return found
+
+
+def test_what_was_measured_is_written_with_its_conditions(
+    quick: Conditions, known: dict[str, Section], tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(bench.SECTIONS, "mine", lambda asked: {"answer": 42, "seed": asked.seed})
-    found = run(["mine"], quick, tmp_path / "new")
-    assert found["sections"] == {"mine": {"answer": 42, "seed": 0}}
+    shown = lambda data, out: out.print(f"answer {data['answer']}")  # noqa: E731
+    known["startup"] = Section(lambda asked: {"answer": 42, "seed": asked.seed}, shown)
+    found = run(["startup"], quick, tmp_path / "new")
+    assert found["sections"] == {"startup": {"answer": 42, "seed": 0}}
     written = json.loads((tmp_path / "new" / "bench.json").read_text())
     assert written["sections"] == found["sections"]
     assert written["conditions"]["torch"] == torch.__version__
-    result = CliRunner().invoke(application(), ["bench", "--section", "mine", "--out", str(tmp_path)])
+    result = CliRunner().invoke(application(), ["bench", "--section", "startup", "--out", str(tmp_path)])
     assert result.exit_code == 0
-    assert '"answer": 42' in result.stdout
+    assert "answer 42" in result.stdout
 
 
-def test_growth_is_drawn(tmp_path: Path) -> None:
-    for memory in (None, MEMORY):
-        draw_growth(GROWTH, memory, tmp_path / "bench.svg")
-        picture = (tmp_path / "bench.svg").read_text()
+def test_growth_is_drawn() -> None:
+    for memory, panels in ((None, 2), (MEMORY, 3)):
+        picture = drawn(GROWTH["series"], memory).decode()
         assert picture.startswith("<?xml")
-        assert "</svg>" in picture
+        assert len(set(re.findall(r'id="axes_\d+"', picture))) == panels
 
 
 @pytest.mark.parametrize(
@@ -122,20 +132,14 @@ def test_no_time_is_refused() -> None:
         conditions(CPU, -1, 0)
 
 
-def test_the_audit_brings_its_sections() -> None:
-    bench.extend()
-    assert {"speed", "audit-first-order"} <= set(bench.SECTIONS)
-    assert set(bench.PRINTERS) <= set(bench.SECTIONS)
-
-
 def test_an_interrupt_leaves_whole_sections(
-    quick: Conditions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    quick: Conditions, known: dict[str, Section], tmp_path: Path
 ) -> None:
     def interrupted(asked: Conditions) -> dict[str, Any]:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(bench.SECTIONS, "first", lambda asked: {"answer": 42})
-    monkeypatch.setitem(bench.SECTIONS, "second", interrupted)
+    known["first"] = Section(lambda asked: {"answer": 42}, lambda data, out: None)
+    known["second"] = Section(interrupted, lambda data, out: None)
     with pytest.raises(KeyboardInterrupt):
         run(["first", "second"], quick, tmp_path)
     assert json.loads((tmp_path / "bench.json").read_text())["sections"] == {"first": {"answer": 42}}

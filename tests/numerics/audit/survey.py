@@ -1,6 +1,6 @@
 """Models of other libraries under the audit, each beside an autograd reference that shares nothing with it.
 
-    python -m bnverify.experiments.bench.audit_models --out notes/results/audit-models.md
+    python tests/numerics/audit/survey.py --out notes/results/audit-models.md
 
 Of every model: layer calls that the reference sees, that the audit covers, and whose two squared gradient norms agree;
 what stays uncovered; and the time of the audit over that of a plain forward and backward pass of the same dtype. The
@@ -28,8 +28,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from bnverify.experiments.bench.audit_networks import Bert, resnet
-from bnverify.experiments.bench.audit_reference import Reference
+from bnverify.experiments.bench.resnet import resnet
 from bnverify.numerics.audit.factory import Subject, with_data
 from bnverify.numerics.audit.loop.auditor import Auditor
 from bnverify.numerics.audit.passes import loss_of
@@ -127,6 +126,60 @@ def models() -> dict[str, Callable[[], Subject]]:
     ):
         found |= {f"{library}:{name}": lambda b=build, n=name: b(n) for name in names}  # type: ignore[misc]
     return found
+
+
+class Reference:
+    """Zeros added before and after every normalisation, by patching the functions and the named modules."""
+
+    def __init__(self, modules: dict[str, nn.Module]) -> None:
+        self.modules, self.inside = modules, False
+        self.seen: list[tuple[Tensor, Tensor]] = []
+
+    def between(self, call: Callable[[Tensor], Any], y: Tensor) -> Any:
+        if self.inside:
+            return call(y)
+        before = torch.zeros_like(y, requires_grad=True)
+        self.inside = True
+        try:
+            z = call(y + before)
+        finally:
+            self.inside = False
+        after = torch.zeros_like(z, requires_grad=True)
+        self.seen.append((before, after))
+        return z + after
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        own = {
+            name: getattr(F, name)
+            for name in ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "normalize")
+        }
+        own_torch = {name: getattr(torch, name) for name in own if hasattr(torch, name)}
+
+        def wrapped(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+            def run(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+                if input.is_leaf and input.requires_grad:
+                    # A weight and no activation.
+                    return function(input, *args, **kwargs)
+                out: Tensor = self.between(lambda y: function(y, *args, **kwargs), input)
+                return out
+
+            return run
+
+        for space, functions in ((F, own), (torch, own_torch)):
+            for name, function in functions.items():
+                setattr(space, name, wrapped(function))
+        for module in self.modules.values():
+            forward = module.forward
+            module.forward = lambda x, *args, forward=forward, **kwargs: self.between(
+                lambda y: forward(y, *args, **kwargs), x
+            )
+        try:
+            yield
+        finally:
+            for space, functions in ((F, own), (torch, own_torch)):
+                for name, function in functions.items():
+                    setattr(space, name, function)
 
 
 def measured(name: str, timed: bool = False) -> dict[str, Any]:
@@ -238,6 +291,22 @@ def _race(plain: Callable[[], Any], *others: Callable[[], Any]) -> list[float]:
     return [statistics.median(column) for column in zip(*found, strict=True)]
 
 
+class Bert(nn.Module):
+    """Four layers of BERT with 256 features on 64 tokens."""
+
+    def __init__(self, width: int = 256, words: int = 1000) -> None:
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(width, 4, 4 * width, 0.1, "gelu", batch_first=True)
+        self.embed, self.norm = nn.Embedding(words, width), nn.LayerNorm(width)
+        self.body, self.head = (
+            nn.TransformerEncoder(layer, 4, enable_nested_tensor=False),
+            nn.Linear(width, words),
+        )
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return torch.as_tensor(self.head(self.body(self.norm(self.embed(ids)))).flatten(0, 1))
+
+
 def recorder(steps: int = 31) -> dict[str, list[float]]:
     """Name -> processor time of a training step with an `Auditor` at every step, and at every tenth, over one without.
 
@@ -288,7 +357,7 @@ def _table(rows: list[dict[str, Any]], recorded: dict[str, list[float]]) -> str:
     lines = [
         "# Models of other libraries under the audit",
         "",
-        "`python -m bnverify.experiments.bench.audit_models --out notes/results/audit-models.md`, "
+        "`python tests/numerics/audit/survey.py --out notes/results/audit-models.md`, "
         f"torch {torch.__version__}, one thread. Each model has random weights; those of transformers, diffusers and "
         "the graph library are small. *found*: layer calls that a reference by zeros added before and after sees, and "
         "what the audit lists as uncovered; *agree*: calls whose two squared gradient norms are the reference's "
