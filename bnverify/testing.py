@@ -12,9 +12,8 @@ small batch, and both sides are printed.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import hypothesis
@@ -24,15 +23,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from bnverify.base.errors import InputError
-from bnverify.numerics.measure.batch import Absent, Batch, Given
-from bnverify.numerics.measure.downstream import DenseQuadratic
-from bnverify.numerics.measure.graph import Graph
-from bnverify.numerics.measure.layer import Own, own
-from bnverify.numerics.measure.raw import RawRoom, Vec
+from bnverify.numerics.measure.batch import Absent, Batch
 from bnverify.numerics.measure.sides import Finding, Sides, judge, met, sides
+from bnverify.numerics.tester.subject import Drawn, Subject, at_a_kink, room_of, subject_of
 from bnverify.theory import circle, sorts
-from bnverify.theory.grammar import Node, lines, names_in, nodes
-from bnverify.theory.normalisations import NORMALISATIONS, declared, names_of, normalisation
+from bnverify.theory.grammar import Node, names_in
+from bnverify.theory.normalisations import declared
 from bnverify.theory.room import walk
 
 __all__ = ["CORNERS", "assert_holds", "batches", "layers", "losses"]
@@ -54,26 +50,6 @@ gamma = 0; everything times 2^20 or 2^-20."""
 
 ULPS = 64.0
 """How many times the effect of an ulp in y a failure of an unknown layer must exceed."""
-CLOSE = 1e-9
-"""How near a kink of a definition, relative to the vector that bends there, counts as on it."""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """One batch: y and g of m numbers, a symmetric H (m, m), gamma, beta, eps, and what a statement declares."""
-
-    y: tuple[float, ...]
-    g: tuple[float, ...]
-    H: tuple[tuple[float, ...], ...]
-    gamma: float
-    beta: float
-    eps: float
-    vectors: tuple[tuple[str, tuple[float, ...]], ...] = ()
-    numbers: tuple[tuple[str, float], ...] = ()
-
-    @property
-    def m(self) -> int:
-        return len(self.y)
 
 
 def _small(limit: int = 6) -> st.SearchStrategy[float]:
@@ -150,81 +126,6 @@ def layers(
     return st.builds(make, st.sampled_from(list(kinds)), st.integers(0, 2**16))
 
 
-@dataclass(frozen=True)
-class _Subject:
-    """What a statement is asked of: a definition's lines and the sorts of its names, and a layer where there is one."""
-
-    what: str
-    lines: tuple[tuple[str, Node], ...]
-    names: dict[str, Any]
-    operators: frozenset[str]
-    layer: Own | None = None
-
-    def explain(self, error: Exception) -> InputError:
-        """The error, and why a name has no meaning where the layer is no normalisation that is known."""
-        layer = self.layer
-        if layer is None or layer.lines:
-            return InputError(str(error))
-        off = (
-            f"the nearest is {layer.nearest}, off by {layer.residual:.0e}"
-            if layer.nearest
-            else "none is near"
-        )
-        return InputError(
-            f"{error}; {self.what} computes no normalisation that is known ({off}), so a statement about it may name "
-            f"y, z, g, H, v, B, one and m alone, or say like='layer-norm' to bind the rest"
-        )
-
-
-def _subject(norm: str | nn.Module, like: str | None, extra: dict[str, Any]) -> _Subject:
-    layer = None
-    if isinstance(norm, nn.Module):
-        layer = own(copy.deepcopy(norm).train(), like)
-        what, known = type(norm).__name__, normalisation(layer.name if layer.lines else "identity")
-    elif isinstance(norm, str):
-        what, known = norm, normalisation(norm)
-    else:
-        raise InputError(
-            f"norm is {norm!r}; expected a layer, or the name or text of a normalisation ({', '.join(NORMALISATIONS)})"
-        )
-    operators = declared((), (), known.operators).keys()
-    return _Subject(what, tuple(lines(known.text)), names_of(known, extra), frozenset(operators), layer)
-
-
-def _room(subject: _Subject, drawn: Drawn) -> Batch:
-    """The batch of a drawn instance; of a layer along the batch every channel is one, with y turned round."""
-    layer, m = subject.layer, drawn.m
-    count = layer.size if layer is not None and layer.along == "batch" else 1
-
-    def rows(values: Any) -> Tensor:
-        return torch.stack([torch.tensor(values, dtype=torch.float64).roll(i, 0) for i in range(count)])
-
-    def each(value: float) -> Tensor:
-        return torch.full((count,), value, dtype=torch.float64)
-
-    vectors = {"y": rows(drawn.y)} | {name: rows(values) for name, values in drawn.vectors}
-    numbers = {name: each(value) for name, value in drawn.numbers}
-    scale, shift, eps = each(drawn.gamma), each(drawn.beta), drawn.eps if layer is None else layer.eps
-    operators: dict[str, Tensor] = {}
-    if "D" in subject.operators:
-        operators["D"] = drawn.gamma * torch.linspace(-1, 2, m, dtype=torch.float64).expand(count, -1)
-        vectors["bias"] = torch.full((count, m), drawn.beta, dtype=torch.float64)
-    if "C" in subject.operators:
-        operators["C"] = (torch.eye(m, dtype=torch.float64) - 1 / m).expand(count, m, m)
-    if layer is not None and layer.scale is not None and layer.shift is not None:
-        if layer.along == "batch":
-            scale, shift = layer.scale, layer.shift
-        elif "D" in subject.operators:
-            operators["D"], vectors["bias"] = layer.scale.expand(1, -1), layer.shift.expand(1, -1)
-    placed = Given(vectors, numbers | {"gamma": scale, "beta": shift, "eps": each(eps)}, operators)
-    forward = None if layer is None else layer.forward
-    g, H = rows(drawn.g), torch.tensor(drawn.H, dtype=torch.float64).expand(count, m, m)
-    none = DenseQuadratic(torch.zeros_like(g), torch.zeros_like(H), torch.zeros_like(g))
-    at = Batch(subject.lines, placed, none, forward).z.detach()
-    unit = None if layer is None else layer.unit
-    return Batch(subject.lines, placed, DenseQuadratic(g, H, at), forward, unit=unit)
-
-
 def assert_holds(
     statement: str,
     norm: str | nn.Module = "batch-norm",
@@ -266,7 +167,7 @@ def assert_holds(
     __tracebackhide__ = True  # pytest shows the caller's line and the message
     hypotheses = tuple(given)
     extra = declared(tuple(vectors), tuple(numbers))
-    subject = _subject(norm, like, extra)
+    subject = subject_of(norm, like, extra)
     try:
         tree = sorts.statement(statement, subject.names)
         assumed = [sorts.statement(text, subject.names) for text in hypotheses]
@@ -288,10 +189,10 @@ def assert_holds(
 
     def attempt(one: Drawn) -> None:
         nonlocal tested, clear
-        room = _room(subject, one)
+        room = room_of(subject, one)
         try:
             relation, inside = sides(tree, room), met(assumed, room)
-            inside = inside if kinks else inside & ~_at_a_kink(subject, room)
+            inside = inside if kinks else inside & ~at_a_kink(subject, room)
         except (Absent, NotImplementedError) as error:
             raise subject.explain(error) from None
         codes = judge(relation, room)
@@ -335,70 +236,14 @@ def assert_holds(
         )
 
 
-def _at_a_kink(subject: _Subject, room: Batch) -> Tensor:
-    """Where something in the definition has no derivative in y, (N,).
-
-    Entries that are the largest together bend it, unless they are the same function of y: those of a centred y of two
-    samples are. They are where they stay equal as y moves.
-    """
-    found = torch.zeros_like(room.cond, dtype=torch.bool)
-    bends = _bends(subject)
-    if not bends:
-        return found
-    y = room.y.detach()
-    generator = torch.Generator().manual_seed(3)
-    steps = torch.randn(3, *y.shape, generator=generator, dtype=y.dtype) * y.abs().amax(-1, keepdim=True) / 16
-    near = [Graph(room.lines, room.given.put("y", Vec(y + step)), room.loss, None).made for step in steps]
-    for tree in bends:
-        entries = _rivals(tree, room.made)
-        top = entries.amax(-1, keepdim=True)
-        tied = top - entries <= CLOSE * entries.abs().amax(-1, keepdim=True)
-        for made in near:
-            moved = _rivals(tree, made)
-            highest = moved.masked_fill(~tied, -torch.inf).amax(-1)
-            lowest = moved.masked_fill(~tied, torch.inf).amin(-1)
-            found = found | (highest - lowest > CLOSE * moved.abs().amax(-1))
-    return found
-
-
-def _bends(subject: _Subject) -> list[Node]:
-    """Where the definition has an abs, a sign, a max or a min; of max(abs(x)) the max alone bends it."""
-    found = [tree for _, line in subject.lines for tree in nodes(line)]
-    inside = {tree.args[0] for tree in found if _is_largest(tree)}
-    return [tree for tree in found if tree.head in ("abs", "sign", "max", "min") and tree not in inside]
-
-
-def _rivals(tree: Node, made: dict[str, Any]) -> Tensor:
-    """Numbers of which the largest counts where the tree bends, (N, k): of abs and sign, 0 and -|x|."""
-    like = made["one"].x
-
-    def columns(node: Node) -> Tensor:
-        value = walk(node, RawRoom(made))
-        flat = (
-            value.x if isinstance(value, Vec) else torch.as_tensor(value).expand(like.shape[0]).unsqueeze(-1)
-        )
-        return flat.detach()
-
-    if tree.head in ("abs", "sign"):
-        sizes = columns(tree.args[0]).abs()
-        return torch.cat([torch.zeros_like(sizes[:, :1]), -sizes], dim=-1)
-    entries = torch.cat([columns(one) for one in tree.args], dim=-1)
-    return -entries if tree.head == "min" else entries
-
-
-def _is_largest(tree: Node) -> bool:
-    """Whether it is the largest entry of a vector; where that is one of abs(x), it alone bends it."""
-    return tree.head == "max" and len(tree.args) == 1
-
-
-def _beyond_an_ulp(tree: Node, subject: _Subject, drawn: Drawn, relation: Sides) -> Tensor:
+def _beyond_an_ulp(tree: Node, subject: Subject, drawn: Drawn, relation: Sides) -> Tensor:
     """Where the sides differ by far more than an ulp in y moves them: nothing else is known of a black box."""
     gap = relation.ceiling.value - relation.low.value
     moved = torch.zeros_like(gap)
     ulp = 2.0**-52 if subject.layer is None else 2 * subject.layer.unit
     for sign in (1, -1, 3, -3):
         y = tuple(value * (1 + sign * (-1) ** i * ulp) for i, value in enumerate(drawn.y))
-        other = sides(tree, _room(subject, replace(drawn, y=y)))
+        other = sides(tree, room_of(subject, replace(drawn, y=y)))
         moved = torch.maximum(moved, (other.ceiling.value - other.low.value - gap).abs())
     return gap.abs() > ULPS * moved
 
@@ -411,7 +256,7 @@ def _shown(value: Tensor) -> str:
 
 
 def _report(
-    text: str, hypotheses: tuple[str, ...], subject: _Subject, drawn: Drawn, tree: Node, room: Batch
+    text: str, hypotheses: tuple[str, ...], subject: Subject, drawn: Drawn, tree: Node, room: Batch
 ) -> str:
     relation, layer = sides(tree, room), subject.layer
     known = f" ({layer.name}, eps = {layer.eps:g})" if layer is not None and layer.lines else ""
