@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 _NAME = (
-    r"(?:\b(?:m )?\|g\|\^2|<[\w-]+, \w>|\|gamma\||\b(?:gamma|sigma|beta|eps)\b|sqrt\([^()]*\)|[gy]-hat"
-    r"|\bl_(?:inf|\w)\b|\(m - 1\)|n\(y\))"
+    r"(?:\b(?:m )?\|g\|\^2|<[\w-]+, \w>|\|gamma\||\b(?:m\^2|(?:gamma|sigma|beta|eps)\b(?:\^2)?)|\b[vg]'H[vg]\b"
+    r"|sqrt\([^()]*\)|[gy]-hat|\bl_(?:inf|\w)\b|\(m - 1\)|n\(y\))"
 )
 _TERM = rf"-?(?:{_NAME}|\b[mvg01]\b)"
 _FORMULA = re.compile(
@@ -20,6 +20,7 @@ _SIGNS = (
     (r"(\d+)/(\d+)\*sqrt", r"\\tfrac{\1}{\2}sqrt"),
     (r"sqrt\(([^()]*)\)", r"\\sqrt{\1}"),
     (r"([gy])-hat", r"\\hat \1"),
+    (r"\b([vg])'H([vg])\b", r"\1^\\top H \2"),
     (r"\bl_inf\b", r"l_\\infty"),
     (r"<([^<>]+), (\w)>", r"\\langle \1, \2 \\rangle"),
     (r"\|g\|", r"\\|g\\|"),
