@@ -9,15 +9,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from fractions import Fraction
 from functools import cache, lru_cache
-from math import sqrt
 from typing import Any
 
 from bnverify.theory import kernel, shelf
 from bnverify.theory.cases import Case, cases
 from bnverify.theory.claim import Check, Claim, Evidence
 from bnverify.theory.grammar import additive_terms, parse, unparse
+from bnverify.theory.writing.words import number
 
 
 def evidence_of(
@@ -112,13 +111,8 @@ def written(exact: str) -> str:
 
 
 def _float(text: str) -> str:
-    """A written number to six digits; of an interval its lower end."""
+    """A written number, or a vector of such, to six digits; of an interval its lower end."""
     first = text.removeprefix("between ").partition(" and ")[0]
-    total = 0.0
-    for sign, over, root, under in re.findall(r"([+-]?) ?(\d*)\*?(sqrt\(\d+\))?(?:/(\d+))?", first):
-        if over or root:
-            value = float(Fraction(over or 1) / Fraction(under or 1)) * (
-                sqrt(int(root[5:-1])) if root else 1.0
-            )
-            total += -value if sign == "-" else value
-    return f"{total:.6g}"
+    if first.startswith("("):
+        return f"({', '.join(map(_float, first[1:-1].split(', ')))})"
+    return f"{number(first):.6g}"

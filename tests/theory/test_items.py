@@ -43,6 +43,18 @@ def test_the_fields_are_the_promised_ones_in_their_order():
     assert PROMISED[:6] == ("id", "title", "where", "kind", "verdict", "tight")
 
 
+@pytest.mark.parametrize(
+    ("sides", "floats"),
+    [
+        ("3*sqrt(2)/4 - 1", "0.0606602"),
+        ("between 1 and 2", "1"),
+        ("(0, -9/8 + -3/8*sqrt(2))", "(0, -1.65533)"),
+    ],
+)
+def test_the_floats_of_a_side_are_its_own(sides, floats):
+    assert judged._float(sides) == floats
+
+
 def test_a_counterexample_is_exact_strings_with_both_sides():
     point = item(CLAIM)["counterexample"]
     assert (point["m"], point["y"], point["g"], point["gamma"]) == (

@@ -13,6 +13,7 @@ from typing import Any
 from bnverify.theory.decide.reduce import Coordinates, Frame
 from bnverify.theory.kernel import Exact, Number, Refused
 from bnverify.theory.points.case import Case
+from bnverify.theory.writing.words import approximate
 
 
 @cache
@@ -74,11 +75,6 @@ def between(low: Fraction, high: Fraction) -> Exact | None:
         if min(low * low, high * high) <= square <= max(low * low, high * high):
             return Exact.of(square).root() * Exact.of(1 if middle > 0 else -1)
     return None
-
-
-def approximate(number: Exact) -> float:
-    """The number in float64."""
-    return float(sum(float(c) * d**0.5 for d, c in number.parts.items()))
 
 
 def written(number: Exact) -> str:

@@ -14,8 +14,8 @@ from bnverify.theory.kernel import (
     image_form,
 )
 from bnverify.theory.kernel import parse as kernel_parse
-from bnverify.theory.points import replay
 from bnverify.theory.points.batch import Batch, ball_maximum, short, size_of
+from bnverify.theory.writing.words import number
 
 
 def certificate_at(claim: Claim, point: dict[str, Any]) -> dict[str, Any]:
@@ -58,4 +58,4 @@ def certificate_at(claim: Claim, point: dict[str, Any]) -> dict[str, Any]:
 
 def floats(value: Any) -> Any:
     """An exact text, or a list or table of such, in float64."""
-    return [floats(entry) for entry in value] if isinstance(value, list) else replay.number(value)
+    return [floats(entry) for entry in value] if isinstance(value, list) else number(value)

@@ -6,15 +6,14 @@ the kernel derives v and B. `script` writes the same as lines of torch that run 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from bnverify.theory.grammar import lines, parse
 from bnverify.theory.kernel import Claim
 from bnverify.theory.room import Room, walk
+from bnverify.theory.writing.words import number
 
 Array = np.ndarray
 
@@ -141,18 +140,6 @@ class Floats(Room):
 
     def psd(self, operator: Any) -> Any:
         return float(np.linalg.eigvalsh((operator + operator.T) / 2).min())
-
-
-def number(text: str) -> float:
-    """The float of an exact text such as ``sqrt(2)/3 - 1``."""
-    total = 0.0
-    for part in str(text).replace(" - ", " + -").split(" + "):
-        rational, _, root = part.replace("*sqrt(", " sqrt(").partition("sqrt(")
-        inside, _, below = root.partition(")")
-        front = {"": 1.0, "-": -1.0}.get(rational.strip())
-        factor = float(Fraction(rational.strip())) if front is None else front
-        total += factor * (math.sqrt(int(inside)) if root else 1.0) / (float(below[1:]) if below else 1.0)
-    return total
 
 
 def instance(claim: Claim, data: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bnverify.theory.names import LATEX_NAMES, PLAIN_NAMES
 from bnverify.theory.writing.blocks import Arrows
-from bnverify.theory.writing.words import exact_text
+from bnverify.theory.writing.words import exact_text, number
 
 _USUAL = {"gamma": "1", "beta": "0", "eps": "0", "lam": "1"}
 _LETTERS = {
@@ -150,17 +150,3 @@ def arrows(point: Mapping[str, Any], worked: Mapping[str, Any], statement: str) 
     if bounded and number(point["rhs"]) < 0:
         caption += " The printed bound takes more than there is."
     return Arrows(tuple(sorted(found, key=lambda vector: "yŷgv".index(vector[0]))), caption)
-
-
-def number(text: str) -> float:
-    """An exact number of whole numbers, fractions and roots as a float."""
-    return sum(_product(part) for part in re.findall(r"[+-]?[^+-]+", text.replace(" ", "")))
-
-
-def _product(text: str) -> float:
-    value, sign = 1.0, -1.0 if text.startswith("-") else 1.0
-    for operator, factor in re.findall(r"([*/]?)((?:sqrt\(\d+\))|\d+)", text):
-        root = re.fullmatch(r"sqrt\((\d+)\)", factor)
-        size = float(root[1]) ** 0.5 if root else float(factor)
-        value = value / size if operator == "/" else value * size
-    return sign * value

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from bnverify.theory import kernel
 
 _ASCII = (
     (re.compile(r"\by-hat\b|\byhat\b"), "ŷ"),
@@ -50,6 +53,19 @@ def exact_text(value: str) -> str:
     return (
         text.replace("*√", "√").replace("*", "·").replace(" - ", " − ").replace("(-", "(−").replace("-", "−")
     )
+
+
+def number(text: str) -> float:
+    """An exact number such as 3*sqrt(2)/4 - 1 in float64, up to a few roundings where it holds roots."""
+    try:
+        return float(Fraction(text))
+    except ValueError:
+        return approximate(kernel.exact(text))
+
+
+def approximate(number: kernel.Exact) -> float:
+    """An exact number of the kernel's in float64."""
+    return float(sum(float(c) * root**0.5 for root, c in number.parts.items()))
 
 
 _COMMANDS = {

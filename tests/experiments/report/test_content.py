@@ -8,8 +8,8 @@ from bnverify.experiments.report.html import capital
 from bnverify.experiments.report.numbers import number, percent
 from bnverify.theory.writing.claim_page import heading_of
 from bnverify.theory.writing.points import given
-from bnverify.theory.writing.points import number as exact
 from bnverify.theory.writing.words import exact_text
+from bnverify.theory.writing.words import number as exact
 
 
 def item(

@@ -3,8 +3,9 @@
 import pytest
 from bnverify.theory.decide.conjecture import Conjecture, cases
 from bnverify.theory.kernel import Point
-from bnverify.theory.points import instances, replay
+from bnverify.theory.points import instances
 from bnverify.theory.points.script import script
+from bnverify.theory.writing.words import number
 
 from bnverify.base.errors import InputError
 
@@ -26,7 +27,7 @@ def test_torch_differentiates_to_the_sides_of_the_kernel(statement, numbers):
     exec(script(case.claim, point), names)
     for side, said in zip(("left", "right"), exact, strict=True):
         assert float(torch.as_tensor(names[side]).detach()) == pytest.approx(
-            replay.number(said), rel=1e-9, abs=1e-12
+            number(said), rel=1e-9, abs=1e-12
         )
 
 
