@@ -181,7 +181,7 @@ CLAIMS = (
         ),
         assumptions=("the minimum lies at y-hat = 0",),
         notation=("the negative gradient is -g-hat; the sentence writes g-hat",),
-        why="only for a minimum at y-hat = 0; a minimum further out than y-hat gives the other sign",
+        why="sure where the minimum lies at y-hat = 0; one further out than y-hat can give the other sign",
     ),
     statement(
         "prose-4.2-more-predictive",
