@@ -11,7 +11,7 @@ from bnverify.experiments.figures.plate import Plate
 from bnverify.experiments.measure import predict
 from bnverify.experiments.measure.predict import Sample
 from bnverify.experiments.measure.shelf import Shelf
-from bnverify.experiments.report.labels import power
+from bnverify.experiments.report.labels import FEATURES, power
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -24,18 +24,6 @@ PANELS = (
     ("dln", "lambda_max", "DLN, λ max"),
     ("dln", "usable_lr", "DLN, largest learning rate"),
 )
-WORDS = {
-    "scale": "γ²/σ²",
-    "kept": "share kept (4.1)",
-    "curvature": "curvature (4.2)",
-    "terms": "all three terms",
-    "grad_sq": "‖g‖², activations",
-    "weight_grad_sq": "‖g‖², weights",
-    "depth": "depth",
-    "weight_norm": "‖W‖",
-    "baselines": "all four baselines",
-    "both": "terms and baselines",
-}
 
 
 def draw(shelf: Shelf) -> Figure | None:
@@ -64,7 +52,7 @@ def _usable(samples: list[Sample]) -> bool:
 def _errors(panel: Axes, samples: list[Sample]) -> None:
     mean = predict.errors(samples, (), new_norm=False)
     panel.axvline(float(np.mean(list(mean.values()))), color=style.MUTED, linestyle="--", linewidth=0.8)
-    for line, name in enumerate(WORDS):
+    for line, name in enumerate(FEATURES):
         for new_norm, shift in ((False, -0.15), (True, 0.15)):
             found = list(predict.errors(samples, predict.FEATURES[name], new_norm).values())
             colour = style.COLOURS["batchnorm" if name in ("terms", *predict.TERMS) else "none"]
@@ -79,7 +67,7 @@ def _errors(panel: Axes, samples: list[Sample]) -> None:
                 markeredgecolor=colour,
                 markeredgewidth=0.6,
             )
-    panel.set_yticks(range(len(WORDS)), list(WORDS.values()), fontsize=5.5)
+    panel.set_yticks(range(len(FEATURES)), list(FEATURES.values()), fontsize=5.5)
     panel.invert_yaxis()
     panel.set_xlabel("error of the logarithm")
     panel.xaxis.set_major_locator(MaxNLocator(5))

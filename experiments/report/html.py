@@ -47,13 +47,14 @@ def line(text: str, link: Link = lambda name: None) -> Markup:
     """Words with `codes`, $LaTeX$ and ASCII mathematics; a code that ``link`` knows leads there."""
     made = Markup("")
     for index, piece in enumerate(text.split("`")):
-        if index % 2 == 0:
-            made += inline(piece)
-            continue
-        target = link(piece)
-        code = Markup("<code>{}</code>").format(piece)
-        made += Markup('<a href="{}">{}</a>').format(target, code) if target else code
+        made += code(piece, link) if index % 2 else inline(piece)
     return made
+
+
+def code(name: str, link: Link) -> Markup:
+    """A name as code; one that ``link`` knows leads there."""
+    target, said = link(name), Markup("<code>{}</code>").format(name)
+    return Markup('<a href="{}">{}</a>').format(target, said) if target else said
 
 
 def capital(text: str) -> str:
@@ -68,8 +69,9 @@ def capital(text: str) -> str:
 
 
 def anchor(title: str, taken: set[str]) -> str:
-    """The id of a heading from its words; a repetition gets a number."""
-    stem = re.sub(r"\W+", "-", title.lower()).strip("-") or "part"
+    """The id of a heading: the name in backquotes it starts with, or its words; a repetition gets a number."""
+    name = re.match(r"`([^`]+)`", title)
+    stem = name[1] if name else re.sub(r"\W+", "-", title.lower()).strip("-") or "part"
     found, number = stem, 2
     while found in taken:
         found, number = f"{stem}-{number}", number + 1

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from bnverify.experiments.networks.kinds import KINDS
+from bnverify.experiments.report.numbers import RAISED
 
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _DATA = {
     "digits": "scikit-learn's digits",
     "cifar10": "CIFAR-10",
@@ -64,7 +64,7 @@ def power(value: float) -> str:
         return f"{value:g}".replace("-", "−")
     mantissa, exponent = f"{value:e}".split("e")
     head = f"{float(mantissa):g}".replace("-", "−")
-    raised = f"10{str(int(exponent)).translate(_RAISED)}"
+    raised = f"10{str(int(exponent)).translate(RAISED)}"
     return raised if head == "1" else f"−{raised}" if head == "−1" else f"{head}·{raised}"
 
 

@@ -19,63 +19,16 @@ from bnverify.theory.writing.words import ascii_math
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
-_ELEMENTS = frozenset(
-    [
-        "math",
-        "mrow",
-        "mi",
-        "mn",
-        "mo",
-        "mtext",
-        "mspace",
-        "msup",
-        "msub",
-        "msubsup",
-        "mover",
-        "munder",
-        "munderover",
-        "mfrac",
-        "msqrt",
-        "mroot",
-        "mtable",
-        "mtr",
-        "mtd",
-        "mstyle",
-        "mpadded",
-        "mphantom",
-        "menclose",
-    ]
-)
-_ATTRIBUTES = frozenset(
-    [
-        "display",
-        "accent",
-        "accentunder",
-        "stretchy",
-        "fence",
-        "form",
-        "separator",
-        "largeop",
-        "movablelimits",
-        "symmetric",
-        "minsize",
-        "maxsize",
-        "lspace",
-        "rspace",
-        "width",
-        "height",
-        "depth",
-        "displaystyle",
-        "scriptlevel",
-        "linethickness",
-        "columnalign",
-        "columnlines",
-        "rowlines",
-        "columnspan",
-        "rowspan",
-        "mathvariant",
-    ]
-)
+_NAMES = """
+    math mrow mi mn mo mtext mspace msup msub msubsup mover munder munderover mfrac msqrt mroot mtable mtr mtd mstyle
+    mpadded mphantom menclose
+"""
+_KNOWN = """
+    display accent accentunder stretchy fence form separator largeop movablelimits symmetric minsize maxsize lspace
+    rspace width height depth displaystyle scriptlevel linethickness columnalign columnlines rowlines columnspan rowspan
+    mathvariant
+"""
+_ELEMENTS, _ATTRIBUTES = frozenset(_NAMES.split()), frozenset(_KNOWN.split())
 _REPLACED = (
     (re.compile(r"\\bm(?![a-zA-Z])"), r"\\boldsymbol"),
     (re.compile(r"\\(?:middle)\s*\|"), r"\\vert "),

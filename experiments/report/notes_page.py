@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
+from bnverify.experiments.report.html import Link, anchor, code
 from bnverify.experiments.report.mathml import prose, words
 from bnverify.experiments.report.pages import render
 from markupsafe import Markup
-
-Link = Callable[[str], str | None]
 
 _INLINE = re.compile(r"`([^`]+)`|\*([^*\s][^*]*?)\*|\[([^\]]+)\]\(([^)\s]+)\)")
 
@@ -28,17 +27,6 @@ def body(markdown: str, link: Link = lambda name: None) -> Markup:
 def page(title: str, markdown: str) -> str:
     """A page of its own, that needs no other file."""
     return render("alone.html", title=title, body=body(markdown), version=version("bnverify"))
-
-
-def _anchor(heading: str, taken: set[str]) -> str:
-    """The id of a heading: the name in backquotes it starts with, or its words; a repetition gets a number."""
-    name = re.match(r"`([^`]+)`", heading)
-    stem = name[1] if name else re.sub(r"\W+", "-", heading.lower()).strip("-")
-    anchor, number = stem, 2
-    while anchor in taken:
-        anchor, number = f"{stem}-{number}", number + 1
-    taken.add(anchor)
-    return anchor
 
 
 def _blocks(text: str) -> Iterator[str]:
@@ -61,11 +49,11 @@ def _block(block: str, link: Link, taken: set[str]) -> Markup:
 
     if match := re.match(r"(#{1,4}) +(.*)", block):
         level = len(match[1])
-        anchor = Markup(' id="{}"').format(_anchor(match[2], taken))
+        named = Markup(' id="{}"').format(anchor(match[2], taken))
         inside = _unwrapped(prose(match[2], setting))
         rest = block[match.end() :].strip()
         after = _block(rest, link, taken) if rest else Markup("")
-        return Markup("<h{0}{1}>{2}</h{0}>{3}").format(level, anchor, inside, after)
+        return Markup("<h{0}{1}>{2}</h{0}>{3}").format(level, named, inside, after)
     lines = block.splitlines()
     if lines[0].startswith("```"):
         return Markup("<pre>{}</pre>").format("\n".join(line for line in lines if not line.startswith("```")))
@@ -109,14 +97,9 @@ def _words(text: str, link: Link) -> Markup:
     out, position = Markup(""), 0
     for match in _INLINE.finditer(text):
         out += words(text[position : match.start()])
-        code, emphasis, label, address = match.groups()
-        if code is not None:
-            target = link(code)
-            out += (
-                Markup('<a href="{}"><code>{}</code></a>').format(target, code)
-                if target
-                else Markup("<code>{}</code>").format(code)
-            )
+        named, emphasis, label, address = match.groups()
+        if named is not None:
+            out += code(named, link)
         elif emphasis is not None:
             out += Markup("<em>{}</em>").format(words(emphasis))
         elif re.match(r"(?:https?://|#|[\w./-]+$)", address):

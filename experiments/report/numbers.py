@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+"""Digits as exponents."""
 
 
 def percent(share: float) -> str:
@@ -29,7 +30,7 @@ def number(value: float) -> str:
         digits = max(0, 2 - math.floor(math.log10(abs(value))))
         return f"{value:,.{digits}f}".replace("-", "−")
     mantissa, _, power = f"{value:.1e}".partition("e")
-    raised = str(int(power)).translate(_RAISED)
+    raised = str(int(power)).translate(RAISED)
     sign = "−" if value < 0 else ""
     mantissa = mantissa.lstrip("-")
     factor = "" if mantissa == "1.0" else f"{mantissa}\N{NO-BREAK SPACE}·\N{NO-BREAK SPACE}"

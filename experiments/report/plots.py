@@ -16,9 +16,9 @@ import numpy as np
 from bnverify.experiments.report.content import Picture
 from bnverify.experiments.report.html import standalone
 from bnverify.experiments.report.mathml import ascii_math
+from bnverify.experiments.report.numbers import RAISED
 from markupsafe import escape
 
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _FLOOR = 1e-12
 # In places, not in words: two digits after the point are a hundredth of a point, more only weighs.
 _TAG, _LONG = re.compile(r"<[^>]+>"), re.compile(r"(\d\.\d{2})\d+")
@@ -159,7 +159,7 @@ def _tick(value: float, position: int | None = None) -> str:
     sign = "−" if value < 0 else ""
     size = abs(value)
     if size >= 1e4:
-        return f"{sign}10{str(round(np.log10(size))).translate(_RAISED)}"
+        return f"{sign}10{str(round(np.log10(size))).translate(RAISED)}"
     return f"{sign}{size:g}"
 
 
@@ -200,7 +200,7 @@ def _percent(value: float, position: int | None = None) -> str:
     if percent >= 0.009:
         return f"{percent:g} %"
     power = str(round(np.log10(percent)))
-    return f"10{power.translate(_RAISED)} %"
+    return f"10{power.translate(RAISED)} %"
 
 
 def _span(values: Sequence[float], pad: float = 0.06) -> tuple[float, float]:

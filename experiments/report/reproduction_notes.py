@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bnverify.experiments.judge import summary
 from bnverify.experiments.judge.rules import registered
-from bnverify.experiments.report import labels
-from bnverify.experiments.report.reproduction_content import earlier_verdicts, in_order, in_words
+from bnverify.experiments.report import labels, markdown
+from bnverify.experiments.report.reproduction_content import earlier_verdicts, effects, in_order, in_words
 from bnverify.experiments.run.record import Row
 
 from bnverify.base.errors import InputError
@@ -99,7 +99,7 @@ def _section(name: str, found: Row) -> str:
     skipped = [claim["id"] for claim in found["claims"] if claim["verdict"] == "not-run"]
     if skipped:
         lines += ["", f"Not run: {', '.join(f'`{name}`' for name in skipped)}."]
-    return "\n".join([*lines, *_effects(found.get("effects", [])), ""])
+    return "\n".join([*lines, *_effects(found), ""])
 
 
 def _cell(key: str, cell: Row) -> str:
@@ -110,31 +110,16 @@ def _cell(key: str, cell: Row) -> str:
     )
 
 
-def _effects(rows: list[Row]) -> list[str]:
+def _effects(found: Row) -> list[str]:
     """The table of `bnverify.experiments.judge.fields`."""
-    if not rows:
+    table = effects(found)
+    if table is None:
         return []
-    heads = ["network", "field", "steps", "loss left", "its ratio", "ratio of lambda_max x learning rate"]
-    lines = [
+    return [
         "",
         "### What single fields of the linear networks' recipe change",
         "",
-        "Loss left: final over first loss. Ratios to the unchanged network, paired by seed.",
+        "Ratios to the unchanged network, paired by seed.",
         "",
-        _line([*heads, "ratio of relative ICS"]),
-        _line(["---"] * 7),
+        markdown.table(table),
     ]
-    for row in rows:
-        ratios = [row["against_default"].get(q) for q in row["values"]]
-        shown = [_interval(cell) if cell else "" for cell in (row["values"]["loss_left"], *ratios)]
-        change = f"`{row['change']}`" if row["change"] else "unchanged"
-        lines.append(_line([row["norm"], change, str(row["steps"]), *shown]))
-    return lines
-
-
-def _interval(found: Row) -> str:
-    return f"{found['ratio']:.3g} [{_number(found['low'])}, {_number(found['high'])}]"
-
-
-def _number(value: float | None) -> str:
-    return "inf" if value is None else f"{value:.3g}"
