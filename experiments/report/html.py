@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from bnverify.experiments.report import labels
 from bnverify.experiments.report.mathml import contrasted, displayed, inline, mathml, prose
-from bnverify.experiments.report.strips import axis_of, strip
+from bnverify.experiments.report.numbers import number
+from bnverify.experiments.report.strips import Axis, axis_of, strip
 from bnverify.theory.store import Stored
 from bnverify.theory.writing.blocks import (
     Arrows,
@@ -117,7 +120,7 @@ def _block(block: Block, link: Link, taken: set[str]) -> Markup:
                 '<pre tabindex="0">{}</pre></div>'
             ).format(language, text)
         case Cells(rows, endpoint):
-            return _cells(rows, endpoint)
+            return cells(rows, endpoint)
         case Arrows(vectors, caption):
             return Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(
                 plane(vectors, caption), inline(caption)
@@ -127,33 +130,52 @@ def _block(block: Block, link: Link, taken: set[str]) -> Markup:
             return Markup("<details><summary>{}</summary>{}</details>").format(inline(title), body)
 
 
-def _cells(rows: Iterable[Mapping[str, Any]], endpoint: Mapping[str, Any]) -> Markup:
-    """Each comparison with its interval and its seeds as a picture: shaded what is claimed, a dot a seed."""
-    rows = list(rows)
+def cells(rows: Sequence[Mapping[str, Any]], endpoint: Mapping[str, Any], axis: Axis | None = None) -> Markup:
+    """Each comparison with its interval and its seeds as a picture: shaded what is claimed, a dot a seed; below it the
+    value of every seed. axis: one that several tables share."""
     known = [row for row in rows if row.get("log_ratios")]
-    axis = axis_of(known, endpoint) if known else None
-    made = []
-    for row in rows:
-        drawn = strip(row, endpoint, axis) if axis and row.get("log_ratios") else ""
-        made.append(
-            Markup(
-                '<tr><td>{}</td><td>{} / {}</td><td class="measured">{}<b>{}</b></td><td>{}</td></tr>'
-            ).format(
-                row["name"].replace("_", " "),
-                row["of"],
-                row["against"],
-                drawn,
-                row.get("size", row["missing"]),
-                badge(row["word"]),
-            )
-        )
+    axis = axis or (axis_of(known, endpoint) if known else None)
     head = Markup(
         '<thead><tr><th scope="col">part</th><th scope="col">of / against</th>'
         '<th scope="col">size, 95 % interval and seeds</th><th scope="col">answer</th></tr></thead>'
     )
+    body = Markup("").join(_cell(row, endpoint, axis) for row in rows)
     return Markup(
         '<div class="table-box" tabindex="0"><table class="cells">{}<tbody>{}</tbody></table></div>'
-    ).format(head, Markup("").join(made))
+    ).format(head, body)
+
+
+def _cell(row: Mapping[str, Any], endpoint: Mapping[str, Any], axis: Axis | None) -> Markup:
+    seeds = " · ".join("–" if math.isnan(value) else number(value) for value in seeds_of(row))
+    under = (("small muted", seeds), ("small", row["missing"]))
+    return Markup(
+        '<tr><td>{}</td><td>{}</td><td class="measured">{}<div><b>{}</b></div>{}</td><td>{}</td></tr>'
+    ).format(
+        labels.statistic(row["name"]) if row["name"] == row["statistic"] else row["name"].replace("_", " "),
+        compared(row, endpoint["model"]),
+        strip(row, endpoint, axis) if axis and row["log_ratios"] else "",
+        row.get("size", "not measured"),
+        Markup("").join(
+            Markup('<div class="{}">{}</div>').format(kind, text) for kind, text in under if text
+        ),
+        badge(row["word"]),
+    )
+
+
+def compared(cell: Mapping[str, Any], model: str) -> str:
+    """What is divided by what: "BatchNorm / Standard", or the network alone where it is held against a number."""
+    if model.startswith("insert"):
+        return "with / without the BatchNorm"
+    named = labels.FEATURES if model.startswith("predict") else labels.NETWORKS
+    words = [str(named.get(name, name)).removeprefix("Standard + ") for name in (cell["of"], cell["against"])]
+    return " / ".join(words if isinstance(cell["against"], str) else words[:1])
+
+
+def seeds_of(cell: Mapping[str, Any]) -> list[float]:
+    """The value of every seed, nan where it was not measured: a ratio, or the statistic itself against a number."""
+    factor = 1.0 if isinstance(cell["against"], str) else float(cell["against"])
+    logs = (math.nan if log is None else float(log) for log in cell["log_ratios"].values())
+    return [factor * math.exp(log) if log < 700 else log for log in logs]
 
 
 LIGHT = {

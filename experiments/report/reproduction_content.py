@@ -13,8 +13,9 @@ from pathlib import Path
 from bnverify.experiments.judge.rules import NOTES, registered
 from bnverify.experiments.report import labels
 from bnverify.experiments.report.content import Column, Table
+from bnverify.experiments.report.html import cells
 from bnverify.experiments.report.numbers import number
-from bnverify.experiments.report.strips import Axis, axis_of, course, strip
+from bnverify.experiments.report.strips import axis_of, course
 from bnverify.experiments.run.record import Row
 from markupsafe import Markup
 
@@ -29,27 +30,15 @@ class Source:
 
 
 @dataclass(frozen=True)
-class CellRow:
-    """One comparison, ready to be read; ``picture`` is its size, interval and seeds on the claim's axis."""
-
-    name: str
-    compared: str
-    size: str
-    seeds: str
-    word: str
-    missing: str
-    picture: Markup
-
-
-@dataclass(frozen=True)
 class Found:
-    """What one reproduction says of a claim. curve: the ratio over the training, empty where it has none."""
+    """What one reproduction says of a claim: its tables of cells, and the ratio over the training, empty where it has
+    none."""
 
     source: Source
     claim: Row
-    primary: tuple[CellRow, ...]
-    parts: tuple[CellRow, ...]
-    grid: tuple[CellRow, ...]
+    primary: Markup
+    parts: Markup
+    grid: Markup
     curve: Markup
 
     @property
@@ -125,10 +114,8 @@ def in_order(summaries: Iterable[Row]) -> dict[str, Row]:
 def _found(one: Source, claim: Row) -> Found:
     endpoint = claim["endpoint"]
     axis = axis_of([*claim["cells"], *claim["parts"], *claim["grid"]], endpoint)
-    cells, parts, grid = (
-        tuple(_row(cell, endpoint, axis) for cell in claim[key]) for key in ("cells", "parts", "grid")
-    )
-    return Found(one, claim, cells, parts, grid, course(claim["curve"], endpoint))
+    primary, parts, grid = (cells(claim[key], endpoint, axis) for key in ("cells", "parts", "grid"))
+    return Found(one, claim, primary, parts, grid, course(claim["curve"], endpoint))
 
 
 def in_words(endpoint: Row, counts: str) -> str:
@@ -144,46 +131,6 @@ def in_words(endpoint: Row, counts: str) -> str:
     return (
         f"{labels.statistic(endpoint['statistic'])}, {compared}; {when}, {how[endpoint['over']]}, learning rate "
         f"{labels.power(endpoint['lr'])}; {counts}"
-    )
-
-
-def compared(cell: Row, model: str) -> str:
-    """What is divided by what: "BatchNorm / Standard", or the network alone where it is held against a number."""
-    of = _short(cell["of"])
-    if model.startswith("insert"):
-        return "with / without the BatchNorm"
-    if model.startswith("predict"):
-        features = [str(labels.FEATURES.get(name, name)) for name in (cell["of"], cell["against"])]
-        return " / ".join(features)
-    return f"{of} / {_short(cell['against'])}" if isinstance(cell["against"], str) else of
-
-
-def _short(norm: str) -> str:
-    return labels.NETWORKS.get(norm, norm).removeprefix("Standard + ")
-
-
-def _value(stored: float | str | None) -> float:
-    """A stored logarithm."""
-    return math.nan if stored is None else float(stored)
-
-
-def seeds_of(cell: Row) -> list[tuple[str, float]]:
-    """The value of every seed, nan where it was not measured: a ratio, or the statistic itself against a number."""
-    factor = 1.0 if isinstance(cell["against"], str) else float(cell["against"])
-    logs = ((seed, _value(log)) for seed, log in cell["log_ratios"].items())
-    return [(seed, factor * math.exp(log) if log < 700 else log) for seed, log in logs]
-
-
-def _row(cell: Row, endpoint: Row, axis: Axis) -> CellRow:
-    shown = ["–" if math.isnan(value) else number(value) for _, value in seeds_of(cell)]
-    return CellRow(
-        labels.statistic(cell["name"]) if cell["name"] == cell["statistic"] else cell["name"],
-        compared(cell, endpoint["model"]),
-        cell.get("size", "not measured"),
-        " · ".join(shown),
-        cell["word"],
-        cell["missing"],
-        strip(cell, endpoint, axis),
     )
 
 

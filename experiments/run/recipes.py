@@ -206,92 +206,46 @@ def _parsed(name: str, text: str, kind: Any) -> Any:
         raise InputError(f"{name} = {text!r}; expected a value of type {kind.__name__}") from None
 
 
+# One GPU; two CPU cores and hours, thin networks on real pictures; two cores and minutes.
+_GPU: dict[str, Any] = {"data": "cifar10", "device": "cuda", "tf32": True, "channels_last": True}
+_DESK: dict[str, Any] = {"data": "cifar10", "depth": 11, "width": 0.125, "steps": 800, "save_every": 200}
+_QUICK: dict[str, Any] = {"depth": 9, "width": 0.125, "size": 16, "steps": 800, "save_every": 200}
+# The whole of a training, as many measured steps late as early.
+_WHOLE: dict[str, Any] = {"checkpoints": 51, "grid": "linear", "far_probes": 3}
+# Curvature on the way, as far as the hours allow.
+_CURVED: dict[str, Any] = {"directions": 1, "lanczos": 4, "curvature_every": 10}
+_LINEAR: dict[str, Any] = {"seeds": 8, "checkpoints": 101, "grid": "both", "far_probes": 3}
+
 RECIPES: dict[str, VggRecipe | DlnRecipe] = {
     # The paper's settings.
-    "vgg-paper": VggRecipe(
-        data="cifar10",
-        device="cuda",
-        tf32=True,
-        channels_last=True,
-        noise_drawn="together",
-        checkpoints=51,
-        grid="linear",
-        far_probes=3,
-    ),
-    "insert-paper": VggRecipe(data="cifar10", device="cuda", tf32=True, channels_last=True, insert=True),
-    # Two CPU cores, hours: thin networks on real pictures.
-    "vgg-desk": VggRecipe(
-        data="cifar10",
-        depth=11,
-        width=0.125,
-        steps=800,
-        checkpoints=51,
-        grid="linear",
-        save_every=200,
-        probes=6,
-        far_probes=3,
-        directions=1,
-        lanczos=4,
-        curvature_every=10,
-    ),
-    "insert-desk": VggRecipe(
-        data="cifar10",
-        depth=11,
-        width=0.125,
-        steps=800,
-        checkpoints=6,
-        grid="linear",
-        save_every=200,
-        probes=3,
-        insert=True,
-    ),
-    # One GPU, minutes.
-    "vgg-h100": VggRecipe(
-        data="cifar10",
-        device="cuda",
-        tf32=True,
-        channels_last=True,
-        noise_drawn="together",
-        checkpoints=51,
-        grid="linear",
-        save_every=5000,
-        far_probes=3,
-        directions=1,
-        lanczos=4,
-        curvature_every=10,
-    ),
-    # Two CPU cores, minutes.
-    "vgg-quick": VggRecipe(
-        depth=9, width=0.125, size=16, steps=800, save_every=200, probes=6, directions=1, lanczos=5
-    ),
-    "insert-quick": VggRecipe(
-        depth=9, width=0.125, size=16, steps=800, save_every=200, probes=3, checkpoints=6, insert=True
-    ),
+    "vgg-paper": VggRecipe(**_GPU, **_WHOLE, noise_drawn="together"),
+    "insert-paper": VggRecipe(**_GPU, insert=True),
+    "vgg-desk": VggRecipe(**_DESK, **_WHOLE, **_CURVED, probes=6),
+    "insert-desk": VggRecipe(**_DESK, checkpoints=6, grid="linear", probes=3, insert=True),
+    "vgg-h100": VggRecipe(**_GPU, **_WHOLE, **_CURVED, noise_drawn="together", save_every=5000),
+    "vgg-quick": VggRecipe(**_QUICK, probes=6, directions=1, lanczos=5),
+    "insert-quick": VggRecipe(**_QUICK, probes=3, checkpoints=6, insert=True),
     "dln-quick": DlnRecipe(steps=2000),
     "dln-quick-slow": DlnRecipe(steps=2000, lr=1e-7),
-    # Figures 10 and 13 are about the whole of the training: as many points late as early.
-    "dln-linear": DlnRecipe(seeds=8, checkpoints=101, grid="both", far_probes=3),
-    "dln-linear-slow": DlnRecipe(seeds=8, checkpoints=101, grid="both", far_probes=3, lr=1e-7),
+    # Figures 10 and 13 are about the whole of the training.
+    "dln-linear": DlnRecipe(**_LINEAR),
+    "dln-linear-slow": DlnRecipe(**_LINEAR, lr=1e-7),
     "insert-dln-linear": DlnRecipe(seeds=8, checkpoints=5, grid="linear", insert=True),
     "insert-dln-quick": DlnRecipe(steps=2000, checkpoints=5, probes=3, insert=True),
-    # What others found: sharpness and gradients at initialisation, full-batch training.
+    # What others found: sharpness and gradients at initialisation, full-batch training on the digits' training part.
     "start-last": MlpRecipe(),
     "start-deep": MlpRecipe(norm="batchnorm-relu", layers=30, samples=512, lanczos=0),
     "vgg-full-batch": VggRecipe(
-        depth=9,
-        width=0.0625,
-        size=8,
-        batch_size=1438,  # All of the digits' training part.
-        steps=400,
-        checkpoints=41,
-        grid="linear",
-        save_every=100,
-        probes=2,
+        **{**_QUICK, "width": 0.0625, "size": 8, "steps": 400, "save_every": 100},
+        batch_size=1438,
         ics=False,
         audit=False,
         curvature_every=0,
         psd=False,
         directions=0,
+        checkpoints=41,
+        grid="linear",
+        probes=2,
         lanczos=10,
     ),
     # How the terms of the theorems, learning rate and smoothness go together, at several depths.
