@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from bnverify.base.errors import InputError
+from bnverify.base.terminal import Tick, meter
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
@@ -24,43 +25,20 @@ Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 class _Bar:
-    """What `pooch` expects of a progress bar, drawn by rich."""
+    """What `pooch` expects of a progress bar: bytes as they come, told to `terminal.meter`."""
 
-    def __init__(self) -> None:
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
-
-        self.progress = Progress(
-            "downloading CIFAR-10",
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-        )
-        self.task = self.progress.add_task("", total=None)
-        self.progress.start()
-
-    @property
-    def total(self) -> int:
-        return int(self.progress.tasks[0].total or 0)
-
-    @total.setter
-    def total(self, value: int) -> None:
-        self.progress.update(self.task, total=value)
+    def __init__(self, tick: Tick) -> None:
+        self.tick, self.total, self.come = tick, 0, 0
 
     def update(self, n: int) -> None:
-        self.progress.advance(self.task, n)
+        self.come += n
+        self.tick("downloading CIFAR-10, bytes", min(self.come, self.total), self.total)
 
     def reset(self) -> None:
-        self.progress.update(self.task, completed=0)
+        self.come = 0
 
     def close(self) -> None:
-        self.progress.stop()
+        """The meter ends by itself."""
 
 
 def download(folder: Path | None = None, url: str = URL, sha256: str = SHA256) -> Path:
@@ -81,16 +59,16 @@ def download(folder: Path | None = None, url: str = URL, sha256: str = SHA256) -
             "and name its folder with --data"
         ) from None
     folder = folder or Path(pooch.os_cache("bnverify"))
-    bar = _Bar()
     try:
         pooch.get_logger().setLevel("WARNING")
-        pooch.retrieve(
-            url,
-            known_hash=f"sha256:{sha256}",
-            fname=ARCHIVE,
-            path=folder,
-            downloader=pooch.HTTPDownloader(progressbar=bar, timeout=30),
-        )
+        with meter() as tick:
+            pooch.retrieve(
+                url,
+                known_hash=f"sha256:{sha256}",
+                fname=ARCHIVE,
+                path=folder,
+                downloader=pooch.HTTPDownloader(progressbar=_Bar(tick), timeout=30),
+            )
     except ValueError:
         raise InputError(
             f"{url}: the file that came has another checksum than {sha256[:12]}...; it was truncated or "
@@ -100,8 +78,6 @@ def download(folder: Path | None = None, url: str = URL, sha256: str = SHA256) -
         raise InputError(
             f"{url}: {type(error).__name__}; check the network, or name a folder or a parquet file with --data"
         ) from None
-    finally:
-        bar.close()
     return folder
 
 

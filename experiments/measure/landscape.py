@@ -173,16 +173,9 @@ class Ray:
     @property
     def beta_max(self) -> float:
         """Effective beta: max over the probes of |g_t - g| / (t |d|)."""
-        return max(self._slopes(), default=math.nan)
-
-    @property
-    def beta_farthest(self) -> float:
-        """|g_t - g| / (t |d|) at the farthest probe."""
-        return self._slopes()[-1]
-
-    def _slopes(self) -> list[float]:
         distances = [t * self.direction_norm for t in self.lengths]
-        return [c / r if r > 0 else math.nan for c, r in zip(self.changes, distances, strict=True)]
+        slopes = [c / r if r > 0 else math.nan for c, r in zip(self.changes, distances, strict=True)]
+        return max(slopes, default=math.nan)
 
 
 def along(

@@ -94,28 +94,23 @@ def _curvature(grad: Tensor, at: Tensor) -> tuple[float, float]:
     return square**0.5, float((g * hg).sum()) / square
 
 
-@dataclass(frozen=True)
-class _Whole:
+def _whole(
+    network: Network, x: Tensor, y: Tensor, loss_fn: LossFn, step_lengths: list[float]
+) -> dict[str, float]:
     """The part of a `Side` that all parameters have in common, whichever layer is looked at."""
-
-    loss: float
-    grad: float
-    curvature: float
-    beta_max: float
-    beta_pairs: float
-
-
-def _whole(network: Network, x: Tensor, y: Tensor, loss_fn: LossFn, step_lengths: list[float]) -> _Whole:
     objective = Objective(network, x, y, loss_fn)
     w = objective.point().requires_grad_()
     loss = objective.loss(w)
     (grad,) = torch.autograd.grad(loss, w, create_graph=True)
     norm, curvature = _curvature(grad, w)
     ray = along(objective, step_lengths, (w.detach(), loss.detach(), grad.detach()))
-    return _Whole(float(loss.detach()), norm, curvature, ray.beta_max, ray.beta_pairs)
+    found = {"loss": float(loss.detach()), "grad": norm, "curvature": curvature}
+    return found | {"beta_max": ray.beta_max, "beta_pairs": ray.beta_pairs}
 
 
-def _side(network: Network, layer: int, inputs: Tensor, y: Tensor, loss_fn: LossFn, whole: _Whole) -> Side:
+def _side(
+    network: Network, layer: int, inputs: Tensor, y: Tensor, loss_fn: LossFn, whole: dict[str, float]
+) -> Side:
     """``inputs`` go into the linear map of ``blocks[layer]``."""
     block = network.blocks[layer]
     assert isinstance(block, Block)
@@ -133,14 +128,13 @@ def _side(network: Network, layer: int, inputs: Tensor, y: Tensor, loss_fn: Loss
     (layer_grad,) = torch.autograd.grad(tail(outputs), weight, create_graph=True)
     free = outputs.detach().requires_grad_()
     (activation_grad,) = torch.autograd.grad(tail(free), free, create_graph=True)
+    activation, own = _curvature(activation_grad, free), _curvature(layer_grad, weight)
     return Side(
-        whole.loss,
-        *_curvature(activation_grad, free),
-        *_curvature(layer_grad, weight),
-        whole.grad,
-        whole.curvature,
-        whole.beta_max,
-        whole.beta_pairs,
+        activation_grad=activation[0],
+        activation_curvature=activation[1],
+        layer_grad=own[0],
+        layer_curvature=own[1],
+        **whole,
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 from bnverify.experiments.measure.landscape import Objective, along, lambda_max, lengths, random_direction
+from bnverify.experiments.measure.views import RAY
 from bnverify.experiments.networks.models import vgg
 from bnverify.experiments.run.recipes import NORMS_VGG, NormKind, VggRecipe
 from bnverify.numerics.measure.norms import set_noise_step
@@ -97,7 +98,7 @@ def quadratic(w: list[float], h: list[float]) -> Objective:
 
 def test_effective_beta_of_a_quadratic_is_the_curvature_in_every_reading() -> None:
     ray = along(quadratic([2.0, 0.0], [3.0, 50.0]), lengths(0.5, 4, 0.1, 8))
-    for beta in (ray.beta_max, ray.beta_farthest, ray.beta_pairs):
+    for beta in (ray.beta_max, RAY["beta_farthest"](asdict(ray)), ray.beta_pairs):
         assert beta == pytest.approx(3.0, rel=1e-10)
     assert ray.lengths == pytest.approx([0.05 * 8 ** (i / 7) for i in range(8)])
     assert ray.losses[0] == pytest.approx(3 * (2 - 0.05 * 6) ** 2 / 2)
@@ -118,7 +119,7 @@ def test_pairs_see_a_kink_that_the_start_does_not() -> None:
 def test_a_zero_gradient_gives_nan_cosine_not_an_error() -> None:
     ray = along(quadratic([0.0, 0.0], [1.0, 1.0]), [0.1, 0.2])
     assert math.isnan(ray.cosines[0])
-    assert math.isnan(ray.beta_farthest)
+    assert math.isnan(RAY["beta_farthest"](asdict(ray)))
 
 
 def test_lanczos_finds_the_largest_eigenvalue_of_the_dense_hessian() -> None:

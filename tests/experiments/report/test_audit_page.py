@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from bnverify.experiments.report import audit_page, audit_words
+from bnverify.experiments.report import audit_page, audit_scatter, audit_words
 from bnverify.numerics.audit.report import AuditReport
 from bnverify.numerics.audit.run import audit
 from torch import nn
@@ -141,7 +141,7 @@ def test_the_conditions_of_theorem_4_2_are_told_how_often_and_how_strongly(repor
 @pytest.mark.parametrize("spread", [0.2, 0.3, 0.65, 1.0, 3.0, 12.0])
 @pytest.mark.parametrize("low", [-9.3, -2.0, 0.4])
 def test_ticks_lie_on_the_axis_and_apart(low: float, spread: float) -> None:
-    ticks = audit_page._ticks(low, low + spread)
+    ticks = audit_scatter._ticks(low, low + spread)
     assert all(low <= math.log10(tick) <= low + spread + 1e-9 for tick in ticks)
     assert len(ticks) <= 8
     assert len(ticks) >= 2
