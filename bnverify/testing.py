@@ -12,6 +12,7 @@ small batch, and both sides are printed.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -24,7 +25,10 @@ from torch import Tensor, nn
 
 from bnverify.base.errors import InputError
 from bnverify.numerics.measure.batch import Absent, Batch
+from bnverify.numerics.measure.graph import given_alone
 from bnverify.numerics.measure.sides import Finding, Sides, judge, met, sides
+from bnverify.numerics.measure.tolerance import Measured, MeasuredVector
+from bnverify.numerics.tester.difference import reasons
 from bnverify.numerics.tester.subject import Drawn, Subject, at_a_kink, room_of, subject_of
 from bnverify.theory import circle, sorts
 from bnverify.theory.grammar import Node, names_in
@@ -150,7 +154,8 @@ def assert_holds(
             It is copied, in train mode, and asked in float64 where it takes that, else in float32, float16 or
             bfloat16; one that takes (batch, tokens, features) or (batch, channels, height, width) gets one token or
             pixel. Whether it normalises along the features or along the batch is found out, and which definition it
-            is, with its own eps, so that s, sigma, yhat and its scale D (gamma) have their meaning.
+            is, with its own eps, so that s, sigma, yhat and its scale D (gamma) have their meaning. D is what the
+            forward pass scales yhat by; it is not read from a parameter. v is the gradient by the layer's input.
         given: hypotheses; batches at which one does not hold clearly do not count.
         like: the definition that a layer is meant to be, where its numbers do not tell.
         eps: that of a named or typed normalisation.
@@ -159,8 +164,14 @@ def assert_holds(
             is 0 under the l_1 norm, two largest entries under that of l_infinity. v is then autograd's choice.
         examples, seed: of hypothesis.
 
+    Warns:
+        UserWarning: the statement holds, but a parameter has no gradient or one that is not the derivative of the
+            forward pass, the layer scales yhat by something else than its parameter, or the statement names nothing
+            that the layer computes.
+
     Raises:
-        AssertionError: the statement fails; the message holds the shrunk batch and both sides.
+        AssertionError: the statement fails; the message holds the shrunk batch, both sides, the direction in which they
+            differ, and whether the layer's backward pass is the derivative of its forward pass.
         InputError: the text is not in the grammar, names what the layer does not have, or assumes itself.
         ValueError: no batch met the hypotheses, or the layer computes in too few digits, so nothing was tested.
     """
@@ -184,7 +195,7 @@ def assert_holds(
         numbers=[name for name in free if extra[name].kind == "number"],
         definite=any(text.replace(" ", "") == "psd(H)" for text in hypotheses),
     )
-    failed: list[str] = []
+    failed: list[tuple[Drawn, Batch]] = []
     tested = clear = 0
 
     def attempt(one: Drawn) -> None:
@@ -207,8 +218,8 @@ def assert_holds(
         if layer is not None and not layer.lines:
             violated = violated & _beyond_an_ulp(tree, subject, one, relation)
         if bool(violated.any()):
-            failed[:] = [_report(statement, hypotheses, subject, one, tree, room)]
-            raise AssertionError(failed[0])
+            failed[:] = [(one, room)]
+            raise AssertionError
 
     test = settings(
         max_examples=examples,
@@ -223,7 +234,9 @@ def assert_holds(
         hypothesis.seed(seed)(test)()
     except AssertionError as error:
         # What a layer asserts itself has ended the search, and is no answer.
-        raise AssertionError(failed[0]) if failed else error from None
+        if not failed:
+            raise error from None
+        raise AssertionError(_report(statement, hypotheses, subject, tree, *failed[0])) from None
     if not tested:
         raise ValueError(
             f"none of {examples} batches met {', '.join(hypotheses) or 'the definition'} clearly, so nothing was "
@@ -234,6 +247,14 @@ def assert_holds(
             f"{subject.what} rounds to {layer.unit:.0e}, which explains whatever both sides are on all of {tested} "
             "batches, so nothing was tested; test it where it computes in more digits"
         )
+    remarks = list(() if layer is None else layer.remarks)
+    if given_alone(tree, extra):
+        names = ", ".join(sorted(names_in(tree))) or "whole numbers"
+        remarks.insert(
+            0, f"it names nothing that {subject.what} computes ({names}): only what is drawn was tested"
+        )
+    for remark in remarks:
+        warnings.warn(f"{statement} holds for {subject.what}, but {remark}", stacklevel=2)
 
 
 def _beyond_an_ulp(tree: Node, subject: Subject, drawn: Drawn, relation: Sides) -> Tensor:
@@ -255,16 +276,26 @@ def _shown(value: Tensor) -> str:
     return found[0] if len(found) == 1 else f"[{', '.join(found)}]"
 
 
+def _clear(side: Measured | MeasuredVector, room: Batch) -> Tensor:
+    """The numbers of a side, and 0 for those that rounding explains."""
+    error = room.unit * side.error + torch.zeros_like(room.cond)
+    seen = side.value.abs() > (error.unsqueeze(-1) if side.value.dim() == 2 else error)
+    return side.value.where(seen, 0.0)
+
+
 def _report(
-    text: str, hypotheses: tuple[str, ...], subject: Subject, drawn: Drawn, tree: Node, room: Batch
+    text: str, hypotheses: tuple[str, ...], subject: Subject, tree: Node, drawn: Drawn, room: Batch
 ) -> str:
     relation, layer = sides(tree, room), subject.layer
     known = f" ({layer.name}, eps = {layer.eps:g})" if layer is not None and layer.lines else ""
-    pair: tuple[Tensor, ...] = (relation.low.value, relation.ceiling.value)
+    pair: tuple[Tensor, ...] = tuple(_clear(side, room) for side in (relation.low, relation.ceiling))
     if tree.head in (">=", ">"):
         pair = pair[::-1]
     if tree.head == "==" and isinstance(both := walk(tree, room), tuple):
-        pair = tuple(getattr(side, "value", value) for side, value in zip(both, pair, strict=True))
+        pair = tuple(
+            _clear(side, room) if hasattr(side, "value") else old
+            for side, old in zip(both, pair, strict=True)
+        )
     curved = any(any(row) for row in drawn.H)
     said = [
         f"{text} does not hold for {subject.what}{known}"
@@ -280,4 +311,5 @@ def _report(
         said.append(f"  gamma = {drawn.gamma:g}, beta = {drawn.beta:g}, eps = {drawn.eps:g}")
     for name, values in (*drawn.vectors, *drawn.numbers):
         said.append(f"  {name} = {list(values) if isinstance(values, tuple) else values}")
-    return "\n".join(said)
+    remarks = () if layer is None else layer.remarks
+    return "\n".join([*said, *(f"  {line}" for line in (*reasons(tree, subject, drawn, room), *remarks))])

@@ -6,7 +6,7 @@ either. Names that a definition does not mention become leaves only where a stat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from bnverify.numerics.measure.downstream import Downstream
 from bnverify.numerics.measure.rates import Over
 from bnverify.numerics.measure.raw import Linear, RawRoom, Vec, define, times
 from bnverify.numerics.measure.tolerance import Measured, MeasuredVector
-from bnverify.theory.grammar import Node, names_in
+from bnverify.theory.grammar import Node, names_in, nodes
 from bnverify.theory.room import walk
 from torch import Tensor
 
@@ -62,6 +62,18 @@ class Given:
 
     def __contains__(self, name: str) -> bool:
         return name in self.vectors or name in self.numbers or name in self.operators
+
+
+DRAWN = frozenset(
+    {"one", "m", "y", "y_j", "y_k", "g", "H", "gamma", "beta", "eps", "lam", "X", "W", "D", "bias", "C"}
+)
+"""What an instance and its loss consist of."""
+
+
+def given_alone(tree: Node, free: Collection[str] = ()) -> bool:
+    """Whether a statement names nothing that a layer computes, so that no layer can make it true or false."""
+    moved = any(node.head in ("d", "at") for node in nodes(tree))
+    return not moved and not names_in(tree) - DRAWN - set(free)
 
 
 class Graph:

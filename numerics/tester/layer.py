@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from typing import Any, Literal
 
 import torch
 from bnverify.numerics.measure.raw import RawRoom, Vec, define
+from bnverify.numerics.tester.parameters import wrong_gradients
 from bnverify.theory.grammar import Node, lines
 from bnverify.theory.normalisations import normalisation
 from torch import Tensor, nn
@@ -16,6 +18,13 @@ from torch import Tensor, nn
 from bnverify.base.errors import InputError
 
 CANDIDATES = {"features": ("layer-norm", "rms-norm-elementwise"), "batch": ("batch-norm",)}
+ROOT = re.compile(r"sqrt\((\w) @ \1 / m \+ eps\)")
+SLIPS = {
+    "adds eps outside the root": r"sqrt(\1 @ \1 / m) + eps",
+    "divides the variance by m - 1": r"sqrt(\1 @ \1 / (m - 1) + eps)",
+    "divides the variance by m - 1 and adds eps outside the root": r"sqrt(\1 @ \1 / (m - 1)) + eps",
+}
+"""What layers divide by where they are meant to divide by the root of the variance and eps."""
 TRIED = (0.0, 1e-12, 1e-8, 1e-6, 1e-5, 1e-3)
 """Values of eps that are tried beside the float attributes of a layer."""
 
@@ -26,7 +35,9 @@ class Own:
 
     unit: the unit roundoff of what it computes in.
     definition: the lines of the normalisation, empty where the layer is none that is known.
-    vectors: D and bias as numbers of each feature or channel. residual: the largest relative misfit.
+    scale, shift: D and bias as the forward pass has them, of each feature or channel. residual: the largest relative
+        misfit. nearest: the definition that comes nearest. slip: what would make the layer that definition, in words.
+    remarks: where D or the gradient of a parameter is not what its reader takes it to be.
     """
 
     size: int
@@ -39,7 +50,14 @@ class Own:
     shift: Tensor | None = None
     residual: float = float("inf")
     nearest: str = ""
+    slip: str = ""
+    remarks: tuple[str, ...] = ()
     lines: tuple[tuple[str, Node], ...] = field(default=())
+
+    @property
+    def computes(self) -> bool:
+        """Whether it is its definition, but for rounding; otherwise it is only held against it."""
+        return self.residual <= _misfit(self.unit)
 
 
 def _eps(layer: nn.Module, dtype: torch.dtype) -> Iterator[float]:
@@ -161,33 +179,89 @@ def own(layer: nn.Module, like: str | None = None) -> Own:
     def forward(y: Tensor) -> Tensor:
         return called(y) if along == "features" else called(y.transpose(0, 1)).transpose(0, 1)
 
-    best = Own(size, along, forward, unit=unit)
     generator = torch.Generator().manual_seed(2)
-    y = 0.3 + torch.randn(
-        (64, size) if along == "features" else (size, 64), generator=generator, dtype=torch.float64
-    )
+    shapes = [(64, size)] if along == "features" else [(size, 64), (size, 7)]
+    blocks = [0.3 + torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
+    texts = {name: normalisation(name).text for name in ([like] if like else CANDIDATES[along])}
+    best = _nearest(layer, Own(size, along, forward, unit), blocks, dtype, texts)
+    x = blocks[0] if along == "features" else blocks[0].transpose(0, 1)
+    remarks = tuple(wrong_gradients(layer, called, x, unit))
+    if not best.computes:
+        slip = _slip(layer, best, blocks, dtype) if best.name else ""
+        if like is not None:
+            return replace(best, slip=slip, remarks=remarks)
+        return Own(
+            size, along, forward, unit, nearest=best.name, residual=best.residual, slip=slip, remarks=remarks
+        )
+    return replace(best, remarks=(*_misread(best, layer, blocks[0]), *remarks))
+
+
+def _nearest(
+    layer: nn.Module, known: Own, blocks: list[Tensor], dtype: torch.dtype, texts: dict[str, str]
+) -> Own:
+    """The definition and the eps with the least misfit over all blocks, with one scale and one shift for all."""
+    best, dim = known, 0 if known.along == "features" else 1
     with torch.no_grad():
-        z = forward(y)
-    for name in [like] if like else CANDIDATES[along]:
-        known = normalisation(name)
-        parts = tuple(lines(known.text))
+        outputs = [known.forward(y) for y in blocks]
+    for name, text in texts.items():
+        parts = tuple(lines(text))
         for eps in dict.fromkeys(_eps(layer, dtype)):
-            yhat = _yhat(parts, y, eps)
-            scale, shift, residual = _fit(yhat, z, 0 if along == "features" else 1)
+            yhats = [_yhat(parts, y, eps) for y in blocks]
+            scale, shift = _fit(yhats[0], outputs[0], dim)
+            residual = max(
+                float((scale * yhat + shift - z).abs().max() / z.abs().max().clamp(min=1e-300))
+                for yhat, z in zip(yhats, outputs, strict=True)
+            )
             if residual < best.residual:
-                best = replace(
-                    best,
-                    name=name,
-                    eps=eps,
-                    scale=scale,
-                    shift=shift,
-                    residual=residual,
-                    nearest=name,
-                    lines=parts,
-                )
-    if best.residual > max(1e-10, 64 * unit) and like is None:
-        return Own(size, along, forward, unit, nearest=best.nearest, residual=best.residual)
+                best = replace(best, name=name, eps=eps, residual=residual, lines=parts)
+                best = replace(best, scale=scale.squeeze(dim), shift=shift.squeeze(dim))
     return best
+
+
+def _slip(layer: nn.Module, nearest: Own, blocks: list[Tensor], dtype: torch.dtype) -> str:
+    """The slip that makes another layer of the nearest definition, in words, where one explains every digit."""
+    text = normalisation(nearest.name).text
+    blank = replace(nearest, residual=float("inf"))
+    slips = {said: ROOT.sub(instead, text) for said, instead in SLIPS.items()}
+    found = _nearest(layer, blank, blocks, dtype, slips)
+    if found.residual > _misfit(nearest.unit):
+        return ""
+    return f"it {found.name} (it divides by {dict(found.lines)['s']}, eps = {found.eps:g})"
+
+
+def _misread(own: Own, layer: nn.Module, y: Tensor) -> Iterator[str]:
+    """Parameters that scale y-hat in the forward pass, but not by what they are."""
+    if own.along == "batch" or own.scale is None:
+        return
+    yhat, D = _yhat(own.lines, y, own.eps), own.scale
+    for name, p in layer.named_parameters():
+        if p.numel() != own.size:
+            continue
+        held, step = p.detach().clone(), 0.25
+        with torch.no_grad():
+            z = own.forward(y)
+            p.copy_(held + step)
+            change = (own.forward(y) - z) / step
+            p.copy_(held)
+        factor, rest = (t.squeeze(0) for t in _fit(yhat, change, 0))
+        weight, near = held.reshape(-1).to(D), 2 * _misfit(own.unit) * D.abs().max()
+        linear = bool((change - factor * yhat - rest).abs().max() <= near) and bool(rest.abs().max() <= near)
+        if not linear or bool(((factor - 1).abs() <= near).all()) or not bool((factor.abs() > near).any()):
+            continue
+        said = f"D, by which the forward pass scales yhat, is not `{name}`"
+        ratio = float(factor.mean())
+        if bool(((D - ratio * weight).abs() <= near).all()):
+            unbiased = abs(ratio - (1 - 1 / own.size) ** 0.5) <= near
+            yield f"{said}, but {ratio:.6g} times it" + (
+                ", as where the variance is divided by m - 1" if unbiased else ""
+            )
+        else:
+            yield f"{said}: D = {[float(f'{x:.6g}') for x in D]}"
+
+
+def _misfit(unit: float) -> float:
+    """How far from a definition, relative to its size, a layer may be that is said to compute it."""
+    return max(1e-10, 64 * unit)
 
 
 def _yhat(parts: tuple[tuple[str, Node], ...], y: Tensor, eps: float) -> Tensor:
@@ -199,11 +273,9 @@ def _yhat(parts: tuple[tuple[str, Node], ...], y: Tensor, eps: float) -> Tensor:
     return define(before, names, RawRoom)["yhat"].x
 
 
-def _fit(yhat: Tensor, z: Tensor, dim: int) -> tuple[Tensor, Tensor, float]:
-    """z = scale yhat + shift along a dimension by least squares, and the largest misfit relative to z's size."""
+def _fit(yhat: Tensor, z: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """z = scale yhat + shift along a dimension by least squares."""
     mean, out = yhat.mean(dim, keepdim=True), z.mean(dim, keepdim=True)
     around = yhat - mean
     scale = (around * (z - out)).sum(dim, keepdim=True) / around.square().sum(dim, keepdim=True)
-    shift = out - scale * mean
-    misfit = (scale * yhat + shift - z).abs().max() / z.abs().max().clamp(min=1e-300)
-    return scale.squeeze(dim), shift.squeeze(dim), float(misfit)
+    return scale, out - scale * mean

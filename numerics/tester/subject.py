@@ -52,18 +52,17 @@ class Subject:
     layer: Own | None = None
 
     def explain(self, error: Exception) -> InputError:
-        """The error, and why a name has no meaning where the layer is no normalisation that is known."""
+        """The error; where a name has no meaning because the layer is no normalisation that is known, that first."""
         layer = self.layer
-        if layer is None or layer.lines:
+        if layer is None or layer.lines or "no name" not in str(error):
             return InputError(str(error))
-        off = (
-            f"the nearest is {layer.nearest}, off by {layer.residual:.0e}"
-            if layer.nearest
-            else "none is near"
-        )
+        near = f", though it is near {layer.nearest} (off by {layer.residual:.0e})" if layer.nearest else ""
+        told = f"{self.what} computes no normalisation that is known{near}"
+        if layer.slip:
+            told = f"{self.what} is not {layer.nearest}: {layer.slip}, and its output is off by {layer.residual:.0e}"
         return InputError(
-            f"{error}; {self.what} computes no normalisation that is known ({off}), so a statement about it may name "
-            f"y, z, g, H, v, B, one and m alone, or say like='layer-norm' to bind the rest"
+            f"{told}; name y, z, g, H, v, B, one and m alone, or say like={layer.nearest or 'layer-norm'!r} to hold it "
+            f"against that definition ({error})"
         )
 
 

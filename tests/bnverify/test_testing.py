@@ -32,7 +32,7 @@ class Detached(nn.Module):
 
 
 class Bessel(nn.Module):
-    """Divides by the unbiased deviation plus a constant: no normalisation that is known."""
+    """Divides by the unbiased deviation plus a constant: near LayerNorm, and none."""
 
     def forward(self, x: Tensor) -> Tensor:
         return (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + 1e-5)
@@ -144,8 +144,12 @@ def test_statistics_that_are_constants_in_the_backward_pass_are_found() -> None:
 
 def test_a_layer_that_is_none_of_the_known_is_still_asked_what_needs_no_definition() -> None:
     assert_holds("v @ one == 0", norm=Bessel(), **QUICK)
-    with pytest.raises(InputError, match="computes no normalisation that is known"):
-        assert_holds("v @ v <= g @ g/s**2", norm=Bessel())
+    for layer, said in (
+        (Bessel(), "is not layer-norm"),
+        (Cubed(), "computes no normalisation that is known"),
+    ):
+        with pytest.raises(InputError, match=f"^{type(layer).__name__} {said}.* no name 's'"):
+            assert_holds("v @ v <= g @ g/s**2", norm=layer)
 
 
 class Coarse(nn.LayerNorm):
@@ -261,6 +265,127 @@ def small_alone(x: Tensor) -> Tensor:
 def test_what_a_layer_asserts_itself_ends_no_search_in_success() -> None:
     with pytest.raises(AssertionError, match="expected small numbers"):
         assert_holds("v @ one == 0", norm=Wrapped(small_alone), **QUICK)
+
+
+GRADIENT = "v == 1/s*(D @ g - mean(D @ g)*one - mean(yhat*(D @ g))*yhat)"
+
+
+class Meant(nn.Module):
+    """A layer that is meant to be LayerNorm, made of a slip: (weight, c, mean of c squared) -> z."""
+
+    def __init__(self, slip: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.linspace(0.5, 2, 5, dtype=torch.float64))
+        self.slip = slip
+
+    def forward(self, x: Tensor) -> Tensor:
+        c = x - x.mean(-1, keepdim=True)
+        return self.slip(self.weight, c, c.square().mean(-1, keepdim=True))
+
+
+class Slipping(torch.autograd.Function):
+    """LayerNorm with a backward pass that leaves the mean in, and counts the weight twice."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, c: Tensor, x: Tensor) -> Tensor:
+        s = x.square().mean(-1, keepdim=True).sqrt()
+        ctx.save_for_backward(weight, c / s, s)
+        return weight * c / s
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, Tensor]:
+        weight, h, s = ctx.saved_tensors
+        d = weight * g
+        return 2 * (g * h).sum(0), None, (d - h * (d * h).mean(-1, keepdim=True)) / s
+
+
+class LeavesTheMeanIn(Meant):
+    def __init__(self) -> None:
+        super().__init__(lambda weight, c, square: c)
+
+    def forward(self, x: Tensor) -> Tensor:
+        c = (x - x.mean(-1, keepdim=True)).detach()
+        return Slipping.apply(self.weight, c, x - x.mean(-1, keepdim=True).detach())
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        (lambda w, c, square: w * c / (square * 5 / 4).sqrt(), "is not `weight`, but 0.894427 times it"),
+        (lambda w, c, square: w.exp() * c / square.sqrt(), r"is not `weight`: D = \[1.64872"),
+        (
+            lambda w, c, square: w.detach() * c / square.sqrt(),
+            "`weight` moves the output and gets no gradient",
+        ),
+        (
+            lambda w, c, square: (2 * w - w.detach()) * c / square.sqrt(),
+            "the gradient of `weight` is not the derivative of the forward pass",
+        ),
+    ],
+    ids=["unbiased", "exp", "detached", "twice"],
+)
+def test_a_slip_that_no_gradient_of_the_input_shows_is_warned_of(slip: Any, said: str) -> None:
+    with pytest.warns(UserWarning, match=said):
+        assert_holds(GRADIENT, norm=Meant(slip), **QUICK)
+
+
+def test_a_weight_beside_one_is_no_slip() -> None:
+    assert_holds(GRADIENT, norm=Meant(lambda w, c, square: (1 + w) * c / square.sqrt()), **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        (lambda w, c, square: w * c / (square.sqrt() + 1e-3), "adds eps outside the root"),
+        (lambda w, c, square: w * c / (square * 5 / 4 + 1e-3).sqrt(), "divides the variance by m - 1"),
+    ],
+)
+def test_a_layer_beside_the_definition_is_named_before_the_statement(slip: Any, said: str) -> None:
+    with pytest.raises(InputError, match=rf"^Meant is not layer-norm: it {said} \(.*eps = 0.001\)"):
+        assert_holds(GRADIENT, norm=Meant(slip), **QUICK)
+    with pytest.raises(AssertionError, match="Meant is not layer-norm: its output is off"):
+        assert_holds(GRADIENT, norm=Meant(slip), like="layer-norm", **QUICK)
+
+
+def test_an_unbiased_batch_norm_is_no_batch_norm_with_another_scale() -> None:
+    def unbiased(x: Tensor) -> Tensor:
+        return (x - x.mean(0)) / (x.var(0) + 1e-3).sqrt()
+
+    with pytest.raises(InputError, match="Wrapped is not batch-norm: it divides the variance by m - 1"):
+        assert_holds("v == gamma/s*(g - mean(g)*one - mean(g*yhat)*yhat)", norm=Wrapped(unbiased), **QUICK)
+
+
+def test_a_failure_says_in_which_direction_and_whose_it_is() -> None:
+    with pytest.raises(AssertionError) as caught:
+        assert_holds(GRADIENT, norm=LeavesTheMeanIn())
+    said = str(caught.value)
+    assert "lies along one on every batch tried: they differ in the mean of the gradient" in said
+    assert "the backward pass of LeavesTheMeanIn is not the derivative of its forward pass" in said
+    assert "e-1" not in said, "what rounding explains is shown as 0"
+
+
+@pytest.mark.parametrize(
+    ("norm", "statement", "said"),
+    [
+        (nn.RMSNorm(5), GRADIENT, "lies along one on every batch tried"),
+        (
+            nn.RMSNorm(5),
+            GRADIENT,
+            "it is the statement that does not fit it; it holds for layer-norm with eps = 0",
+        ),
+        ("batch-norm", "v == gamma/s*(g - mean(g)*one)", "lies along yhat on every batch tried"),
+        ("batch-norm", "v == gamma/s*(g - mean(g*yhat)*yhat)", "lies along one on every batch tried"),
+    ],
+)
+def test_a_false_equation_says_what_is_missing(norm: Any, statement: str, said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        assert_holds(statement, norm=norm, **QUICK)
+
+
+@pytest.mark.parametrize("statement", ["m <= 5", "one @ g <= sqrt(m)*norm(g)"])
+def test_a_statement_about_nothing_that_the_layer_computes_is_said_to_be_one(statement: str) -> None:
+    with pytest.warns(UserWarning, match="names nothing that LayerNorm computes"):
+        assert_holds(statement, norm=nn.LayerNorm(5), **QUICK)
 
 
 def test_a_hypothesis_that_nothing_meets_is_no_success() -> None:
