@@ -25,8 +25,7 @@ Out = Annotated[
 ]
 Set = Annotated[list[str] | None, typer.Option("--set", help="field=value, as often as needed.")]
 Data = Annotated[
-    str | None,
-    typer.Option("--data", help="digits, cifar10, a parquet file, or a folder with a data set."),
+    str | None, typer.Option("--data", help="digits, cifar10, a parquet file, or a folder with a data set.")
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that the folder holds.")]
 Budget = Annotated[float | None, typer.Option("--budget", help="Minutes; stops at a checkpoint after them.")]

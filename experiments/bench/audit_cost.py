@@ -47,12 +47,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 }
 ROUNDS = 5
 BATCH = 128
-LIMITS = {
-    "time": 1.10,
-    "memory": 1.15,
-    "second": 5.0,
-    "recorder": 0.02,
-}
+LIMITS = {"time": 1.10, "memory": 1.15, "second": 5.0, "recorder": 0.02}
 """What is asked for: first order against a plain forward and backward pass; second order a layer; the recorder's
 share of a run."""
 EVERY = 100

@@ -192,9 +192,6 @@ def agreement(drawn: Drawn, device: torch.device, name: str, count: int = 8) -> 
     Both slacks are 0 in exact arithmetic, so a number up to a few units says that they measure the same thing.
     """
     batch = drawn.batch(slice(0, count), device, torch.float64)
-    explained = torch.stack(
-        [observe(tree, batch, (), True).allowed for tree in (FIRST, SECOND)],
-        dim=1,
-    )
+    explained = torch.stack([observe(tree, batch, (), True).allowed for tree in (FIRST, SECOND)], dim=1)
     gap = (CONTESTANTS[name](drawn, device, count)() - ours(drawn, device, count)()).abs()
     return float(torch.where(gap > 0, gap / explained, 0.0).max())

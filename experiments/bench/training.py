@@ -43,9 +43,7 @@ def training_loop(asked: Conditions, steps: int = 10) -> dict[str, Any]:
         optimiser = torch.optim.SGD(model.parameters(), lr=task.recipe.lr)
 
         def bare(
-            model: nn.Module = model,
-            optimiser: torch.optim.Optimizer = optimiser,
-            task: NetworkTask = task,
+            model: nn.Module = model, optimiser: torch.optim.Optimizer = optimiser, task: NetworkTask = task
         ) -> None:
             x, y, m = task.set.train_x, task.set.train_y, task.recipe.batch_size
             order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0)).to(y.device)
@@ -100,8 +98,7 @@ def probes(asked: Conditions, count: int = 8) -> dict[str, Any]:
 
 
 def deep_linear(asked: Conditions, steps: int = 20) -> dict[str, Any]:
-    """The whole linear half of the paper preset, extrapolated from a few steps and one measurement of each
-    network.
+    """The whole linear half of the paper preset, extrapolated from a few steps and one measurement of each network.
 
     5 normalisations, 10,000 steps, 12 probes and the shift of 25 layers at every 100th step. ``plain`` is the
     network as written, by autograd on its 1,000 samples, one seed, probe and layer of the shift after the other:

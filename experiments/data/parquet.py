@@ -1,5 +1,4 @@
-"""CIFAR-10 from Hugging Face parquet files: columns ``img`` (struct of encoded bytes and path) and
-``label``."""
+"""CIFAR-10 from Hugging Face parquet files: columns ``img`` (struct of encoded bytes and path) and ``label``."""
 
 from __future__ import annotations
 
@@ -14,9 +13,8 @@ Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def from_folder(folder: Path) -> tuple[str, Arrays]:
-    """Name and arrays of the data set in ``folder``: files called ``train*.parquet`` and ``test*.parquet``,
-    there or in folders below. The name is ``cifar10``, or ``cifar10 (JPEG copy)`` where the pictures are
-    lossy.
+    """Name and arrays of the data set in ``folder``: files called ``train*.parquet`` and ``test*.parquet``, there or in
+    folders below. The name is ``cifar10``, or ``cifar10 (JPEG copy)`` where the pictures are lossy.
 
     Raises:
         InputError: pyarrow or Pillow is not installed, a file is missing or damaged, a picture is not

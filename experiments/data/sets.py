@@ -1,5 +1,4 @@
-"""Data sets in memory, standardised, batches cut on the device; the order of a run is a function of seed and
-epoch."""
+"""Data sets in memory, standardised, batches cut on the device; the order of a run is a function of seed and epoch."""
 
 from __future__ import annotations
 
@@ -29,8 +28,7 @@ class Raw:
 
 @dataclass(frozen=True)
 class Data:
-    """A data set ready to train on: float32 pictures, standardised per channel by the training part's
-    moments."""
+    """A data set ready to train on: float32 pictures, standardised per channel by the training part's moments."""
 
     name: str
     train_x: Tensor
@@ -134,8 +132,7 @@ def resized(x: Tensor, size: int) -> Tensor:
 
 
 def prepare(raw: Raw, size: int) -> Data:
-    """Resize to ``size`` pixels and standardise each channel by the mean and deviation of the training
-    part."""
+    """Resize to ``size`` pixels and standardise each channel by the mean and deviation of the training part."""
     hashed = hashlib.sha256()
     for array in (raw.train_x, raw.train_y, raw.test_x, raw.test_y):
         hashed.update(np.ascontiguousarray(array).tobytes())

@@ -1,5 +1,4 @@
-"""Figure 1: training (a) and test (b) performance with and without BatchNorm, distributions of activations
-(c)."""
+"""Figure 1: training (a) and test (b) performance with and without BatchNorm, distributions of activations (c)."""
 
 from __future__ import annotations
 

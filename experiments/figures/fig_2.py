@@ -12,8 +12,7 @@ NORMS = ("none", "batchnorm", "noisy-batchnorm")
 
 
 def draw(shelf: Shelf) -> Figure | None:
-    """The figure; None if the runs are not there. The same noise on the standard network is drawn in as
-    well."""
+    """The figure; None if the runs are not there. The same noise on the standard network is drawn in as well."""
     networks = {norm: shelf.seeds("vgg", norm, LR) for norm in (*NORMS, "noise")}
     views = {norm: panels.first(networks[norm]) for norm in NORMS}
     if any(view is None for view in views.values()):

@@ -1,5 +1,4 @@
-"""Figure 3: internal covariate shift of Definition 2.1, cosine and l_2 difference, in VGG and deep linear
-networks."""
+"""Figure 3: internal covariate shift of Definition 2.1, cosine and l_2 difference, in VGG and deep linear networks."""
 
 from __future__ import annotations
 

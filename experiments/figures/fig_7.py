@@ -26,8 +26,7 @@ WRITTEN = 10
 
 
 def log_ratios(view: View, quantity: str) -> dict[tuple[int, int], float]:
-    """log10 of |inserted| / |plain| by (step, layer), of one seed; where either is 0 or unknown there is
-    none."""
+    """log10 of |inserted| / |plain| by (step, layer), of one seed; where either is 0 or unknown there is none."""
     return {
         (row["step"], one["layer"]): math.log10(abs(one["inserted"][quantity]) / abs(one["plain"][quantity]))
         for row, one in _insertions(view)
@@ -70,8 +69,7 @@ def draw(shelf: Shelf, model: str) -> Figure | None:
 
 
 def _schematic(axes: Axes, inserted: bool) -> None:
-    """The paper's Figure 7: x goes through W to y and on to the loss, or through W to y, BatchNorm, z and
-    on."""
+    """The paper's Figure 7: x goes through W to y and on to the loss, or through W to y, BatchNorm, z and on."""
     axes.set(xlim=(0, 10), ylim=(0, 4), title="with one BatchNorm: z = y" if inserted else "plain network")
     axes.set_axis_off()
     stations = [

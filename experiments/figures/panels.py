@@ -36,8 +36,7 @@ def picked(*keys: str | int) -> Callable[[Row], float]:
 
 
 def series(view: View, of: Callable[[Row], float]) -> Series:
-    """Steps (counted from 1, for a logarithmic axis) and values of a measured quantity; nan where it is
-    undefined."""
+    """Steps (counted from 1, for a logarithmic axis) and values of a measured quantity; nan where it is undefined."""
     rows = [row for row in view.rows if row]
     return [row["step"] + 1 for row in rows], [_value(of, row) for row in rows]
 
@@ -245,8 +244,7 @@ def _curvature(axes: Axes, of_norm: dict[str, Seeds]) -> list[list[float]]:
 
 
 def cap(axes: Axes, kept: Iterable[float]) -> None:
-    """End a logarithmic axis a little beyond the values of ``kept``; mark single seeds that leave it at its
-    edge."""
+    """End a logarithmic axis a little beyond the values of ``kept``; mark single seeds that leave it at its edge."""
     finite = [x for x in kept if math.isfinite(x) and x > 0]
     if not finite:
         return
@@ -273,8 +271,7 @@ def cap(axes: Axes, kept: Iterable[float]) -> None:
 
 
 def distribution(axes: Axes, view: View, layer: int, norm: str) -> None:
-    """Quantiles of the sampled activation of a layer over the training: 1-99 %, 5-95 %, 25-75 % and the
-    median."""
+    """Quantiles of the sampled activation of a layer over the training: 1-99 %, 5-95 %, 25-75 % and the median."""
     rows = [row for row in view.rows if "moments" in row]
     steps = [row["step"] + 1 for row in rows]
     quantiles = [[math.nan if q is None else q for q in row["moments"][layer]["quantiles"]] for row in rows]

@@ -1,5 +1,4 @@
-"""What predicts effective beta, lambda_max and the largest usable learning rate on runs that a fit has not
-seen."""
+"""What predicts effective beta, lambda_max and the largest usable learning rate on runs that a fit has not seen."""
 
 from __future__ import annotations
 

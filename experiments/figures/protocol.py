@@ -1,5 +1,4 @@
-"""What other protocols show: gradients of successive minibatches, and the band over separately trained
-networks."""
+"""What other protocols show: gradients of successive minibatches, and the band over separately trained networks."""
 
 from __future__ import annotations
 

@@ -228,11 +228,7 @@ def made_by(folder: Path) -> tuple[str, str]:
 
 
 def write(
-    folder: Path,
-    command: str | None = None,
-    note: str = "",
-    rules: Rules | None = None,
-    common: bool = False,
+    folder: Path, command: str | None = None, note: str = "", rules: Rules | None = None, common: bool = False
 ) -> tuple[Row, list[Judged]]:
     """Judge the finished runs below ``folder`` and write ``folder/summary.json``; raises like `judge`.
 

@@ -13,12 +13,7 @@ Weights = Literal["linear", "log"]
 Window = tuple[float, float]
 WHOLE: Window = (0.0, 1.0)
 # How a training is cut up where parts of it are shown: as shares of its steps.
-PHASES: dict[str, Window] = {
-    "early": (0.0, 0.1),
-    "middle": (0.1, 0.5),
-    "late": (0.5, 1.0),
-    "all": WHOLE,
-}
+PHASES: dict[str, Window] = {"early": (0.0, 0.1), "middle": (0.1, 0.5), "late": (0.5, 1.0), "all": WHOLE}
 
 
 def geometric_mean(values: Sequence[float]) -> float:
@@ -49,11 +44,7 @@ def shares(steps: Sequence[int], total: int, window: Window, weights: Weights = 
         return [1.0] + [0.0] * (len(steps) - 1)
     scale = math.log1p if weights == "log" else float
     at = [scale(step) for step in steps]
-    edges = [
-        scale(0),
-        *((a + b) / 2 for a, b in itertools.pairwise(at)),
-        scale(total),
-    ]
+    edges = [scale(0), *((a + b) / 2 for a, b in itertools.pairwise(at)), scale(total)]
     low, high = (scale(share * total) for share in window)
     return [max(0.0, min(b, high) - max(a, low)) for a, b in itertools.pairwise(edges)]
 

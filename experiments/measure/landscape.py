@@ -1,5 +1,4 @@
-"""The loss along a line: loss variation, gradient predictiveness, effective beta, curvature (A.2.2, Figures
-4, 10-13).
+"""The loss along a line: loss variation, gradient predictiveness, effective beta, curvature (A.2.2, Figures 4, 10-13).
 
 A `Objective` is the loss of a network on one batch as a function of a flat parameter vector. Evaluating it
 leaves the network's parameters, buffers, gradients and every random generator untouched to the bit: buffers
@@ -248,8 +247,7 @@ def random_direction(
 
 
 def lambda_max(hvp: Callable[[Tensor], Tensor], start: Tensor, iterations: int) -> Tensor:
-    """Largest eigenvalue of symmetric operators by Lanczos with full reorthogonalisation; a lower bound of
-    it.
+    """Largest eigenvalue of symmetric operators by Lanczos with full reorthogonalisation; a lower bound of it.
 
     Args:
         hvp: v -> H v, row by row, ``(..., P)`` to ``(..., P)``.

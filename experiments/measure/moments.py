@@ -67,8 +67,7 @@ def activations(objective: Objective, w: Tensor) -> Activations:
 
 
 def activation_beta(before: Activations, after: Activations) -> list[float]:
-    """The blog's beta*_t of every layer: max over samples b of |dL_t/dy(b) - dL_(t+1)/dy(b)| / |y_t(b) -
-    y_(t+1)(b)|.
+    """The blog's beta*_t of every layer: max over samples b of |dL_t/dy(b) - dL_(t+1)/dy(b)| / |y_t(b) - y_(t+1)(b)|.
 
     Samples whose activations did not move are left out; nan if none moved.
     """
@@ -89,8 +88,7 @@ def units(z: Tensor) -> Tensor:
 
 
 def sampled_unit(seed: int, layer: int, count: int) -> int:
-    """The "random activation" of a layer whose distribution is shown: the same at every step of every
-    variant."""
+    """The "random activation" of a layer whose distribution is shown: the same at every step of every variant."""
     digest = hashlib.blake2b(f"unit/{seed}/{layer}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % count
 

@@ -55,10 +55,7 @@ def sensitivity(runs: dict[float, View]) -> float:
 
 
 def band(
-    rates: dict[float, View],
-    window: Window = WHOLE,
-    over: Over = "geometric",
-    weights: Weights = "linear",
+    rates: dict[float, View], window: Window = WHOLE, over: Over = "geometric", weights: Weights = "linear"
 ) -> float:
     """Largest minus smallest training loss over networks trained separately, each at its rate, step by step.
 

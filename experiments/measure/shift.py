@@ -48,8 +48,7 @@ def _distances(g: Tensor, g_after: Tensor) -> Tensor:
 
 
 def layer_slices(model: Network) -> tuple[list[slice], list[slice]]:
-    """Where each layer's parameters lie in the flat vector: all of them, and the weight of the linear map
-    alone.
+    """Where each layer's parameters lie in the flat vector: all of them, and the weight of the linear map alone.
 
     Weight, bias, gamma and beta of block i belong to layer i; a block's parameters are contiguous, its weight
     first.

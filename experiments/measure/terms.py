@@ -1,5 +1,4 @@
-"""The terms of Theorem 4.1 at every normalisation layer of a training network, bound and actual (Section
-4.2)."""
+"""The terms of Theorem 4.1 at every normalisation layer of a training network, bound and actual (Section 4.2)."""
 
 from __future__ import annotations
 
@@ -45,8 +44,7 @@ class Terms:
 
 
 def theorem_terms(model: nn.Module, x: Tensor, y: Tensor, loss_fn: LossFn, step: int) -> list[Terms]:
-    """Audit every normalisation layer of ``model`` in training mode on one batch, with the noise draw of
-    ``step``.
+    """Audit every normalisation layer of ``model`` in training mode on one batch, with the noise draw of ``step``.
 
     A plain network has no such layer and gives an empty list. The model is left untouched to the bit.
     """

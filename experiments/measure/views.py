@@ -25,8 +25,7 @@ FLOOR = 1e-3  # Smallest error rate told apart from 0.
 
 @dataclass(frozen=True)
 class View:
-    """One seed of one run: the loss of every step (None where it is not finite) and the rows of the measuring
-    grid."""
+    """One seed of one run: the loss of every step (None where it is not finite) and the rows of the measuring grid."""
 
     recipe: VggRecipe | DlnRecipe
     seed: int

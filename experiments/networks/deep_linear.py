@@ -81,8 +81,7 @@ def sizes(dim: int, bias: bool, affine: bool) -> tuple[int, ...]:
 
 
 def initial(recipe: DlnRecipe) -> Tensor:
-    """Glorot-initialised parameters ``(S, k, q)``: for each layer its weight (row by row), then bias, gamma,
-    beta.
+    """Glorot-initialised parameters ``(S, k, q)``: for each layer its weight (row by row), then bias, gamma, beta.
 
     The last layer has entries for gamma and beta as well; they have no effect, and gradient 0, unless it is
     normalised.

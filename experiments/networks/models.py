@@ -146,8 +146,7 @@ def vgg(recipe: VggRecipe, channels: int, classes: int) -> Network:
 
 @_leaving_the_global_generator
 def linear_network(recipe: DlnRecipe) -> Network:
-    """The deep linear network of ``recipe`` in float64: square layers, normalised but for the last (see
-    ``last_norm``).
+    """The deep linear network of ``recipe`` in float64: square layers, normalised but for the last (see ``last_norm``).
 
     Input and output ``(samples, dim)``.
     """

@@ -30,11 +30,7 @@ def scatter(printed: StatementRows | None, corrected: StatementRows | None) -> d
     room = max(0.05 * (high - low), 0.1)
     low, high = low - room, high + room
     step = max(1, -(-len(pairs["corrected"]) // POINTS))
-    return {
-        "svg": Markup(_svg(pairs, low, high, step)),
-        "hidden": hidden,
-        "thinned": step if step > 1 else 0,
-    }
+    return {"svg": Markup(_svg(pairs, low, high, step)), "hidden": hidden, "thinned": step if step > 1 else 0}
 
 
 def _drawable(a: float, b: float) -> bool:

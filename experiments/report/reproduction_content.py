@@ -1,5 +1,4 @@
-"""What a reproduction found, claim by claim, as plain data: made from summaries alone, of one or several data
-sets."""
+"""What a reproduction found, claim by claim, as plain data: made from summaries alone, of one or several data sets."""
 
 from __future__ import annotations
 

@@ -151,11 +151,7 @@ def _summary(folder: Path, runs: list[Run], judged: list[Judged]) -> Row:
 
 
 def from_runs(
-    folder: Path,
-    place: Path,
-    runs: list[Run],
-    missing: tuple[str, ...],
-    progress: Progress = lambda *_: None,
+    folder: Path, place: Path, runs: list[Run], missing: tuple[str, ...], progress: Progress = lambda *_: None
 ) -> FromRuns:
     """Everything that a page shows beyond the summary."""
     from bnverify.experiments.report import reproduction_runs as read

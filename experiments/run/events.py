@@ -14,8 +14,7 @@ from bnverify.base.errors import InputError
 
 
 def write(run: Run, folder: Path | None = None) -> Path:
-    """Write loss, accuracies, landscape and shift of every seed as scalars to ``folder``, replacing what is
-    there.
+    """Write loss, accuracies, landscape and shift of every seed as scalars to ``folder``, replacing what is there.
 
     Args:
         run: a run, finished or not. folder: ``tensorboard`` in the run's own folder by default.

@@ -1,5 +1,4 @@
-"""Matched insertion: one BatchNorm put into a plain network at its present weights (Figure 7, Observation
-4.3).
+"""Matched insertion: one BatchNorm put into a plain network at its present weights (Figure 7, Observation 4.3).
 
 With gamma = sigma and beta = mu, held constant as Section 4.1 does, activations and loss stay what they were;
 only the landscape changes. Both networks are compared at the same weights, on the same batch, in float64.
@@ -72,8 +71,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Insertion:
-    """The comparison at layer k, counted from 1; ``activation_gap`` is max |z - y| / max |y|, rounding
-    alone."""
+    """The comparison at layer k, counted from 1; ``activation_gap`` is max |z - y| / max |y|, rounding alone."""
 
     layer: int
     units: int

@@ -24,8 +24,7 @@ Rows = list[Any]
 
 
 class LinearTask:
-    """See `train.Task`. Losses are lists, one entry per seed; a seed that diverges leaves the others
-    alone."""
+    """See `train.Task`. Losses are lists, one entry per seed; a seed that diverges leaves the others alone."""
 
     def __init__(self, recipe: DlnRecipe) -> None:
         self.recipe = recipe
@@ -134,8 +133,7 @@ class LinearTask:
             yield network, x, target, lambda out, y: (out - y).square().sum() * share[recipe.loss]
 
     def _terms(self) -> record.Row:
-        """What `NetworkTask` records of the theorems, for every seed; a seed whose numbers no audit takes has
-        none."""
+        """What `NetworkTask` records of the theorems, for every seed; a seed whose numbers no audit takes has none."""
         found: Rows = []
         curved: Rows = []
         for network, x, target, loss_fn in self.networks():

@@ -148,8 +148,7 @@ class NetworkTask:
         return Objective(self.model, x, y, nn.functional.cross_entropy, step)
 
     def _updated(self, w: Tensor, grad: Tensor) -> Tensor:
-        """Parameters after the update that the optimiser would take from ``w`` with ``grad``; nothing is
-        changed."""
+        """Parameters after the update that the optimiser would take from ``w`` with ``grad``; nothing is changed."""
         recipe = self.recipe
         grad = grad + recipe.weight_decay * w
         if recipe.momentum:
@@ -245,8 +244,7 @@ def weight_norm(model: nn.Module) -> float:
 
 
 def accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:
-    """Share of ``x`` classified as ``y`` at test time (running statistics); the mode of ``model`` is put
-    back."""
+    """Share of ``x`` classified as ``y`` at test time (running statistics); the mode of ``model`` is put back."""
     was_training = model.training
     model.eval()
     try:

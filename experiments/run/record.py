@@ -40,8 +40,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Run:
-    """What a run folder says: its recipe, the rows of its metrics, and its result (None while it is
-    unfinished)."""
+    """What a run folder says: its recipe, the rows of its metrics, and its result (None while it is unfinished)."""
 
     folder: Path
     recipe: VggRecipe | DlnRecipe
@@ -223,8 +222,7 @@ class Log:
         return InputError(f"cannot write {path}: {error.strerror}; free some space and go on with --resume")
 
     def save(self, step: int, state: Row) -> None:
-        """Write a checkpoint of ``state`` (tensors and plain values) at ``step`` and drop all but the newest
-        two."""
+        """Write a checkpoint of ``state`` (tensors and plain values) at ``step`` and drop all but the newest two."""
         try:
             with self.metrics.open("ab") as file:
                 os.fsync(file.fileno())
@@ -240,8 +238,7 @@ class Log:
             old.unlink()
 
     def load(self) -> Row | None:
-        """State of the newest readable checkpoint, with the metrics cut back to it; None, and no metrics, if
-        none is.
+        """State of the newest readable checkpoint, with the metrics cut back to it; None, and no metrics, if none is.
 
         A checkpoint that is damaged or ahead of the metrics is passed over; a line in ``notes`` says so.
         """

@@ -45,10 +45,7 @@ def test_train_writes_a_run_and_says_where(tmp_path: Path) -> None:
         (["train", "resnet"], "recipe 'resnet' is unknown; expected one of vgg-paper"),
         (["train", "vgg-quick", "--set", "colour=red"], "its fields are norm"),
         (["train", "vgg-quick", "--set", "lr=-1"], "expected a value from 0"),
-        (
-            ["train", "vgg-quick", "--data", "nowhere"],
-            "neither digits, cifar10, a parquet file nor a folder",
-        ),
+        (["train", "vgg-quick", "--data", "nowhere"], "neither digits, cifar10, a parquet file nor a folder"),
         (["train", "dln-quick", "--data", "digits"], "field 'data' is not in DlnRecipe"),
         (["train", "vgg-quick", "--set", "device=toaster"], "device 'toaster' cannot be used"),
         (["train", "vgg-quick", "--budget", "0"], "expected a positive number of minutes"),

@@ -27,11 +27,9 @@ def plain(recipe: DlnRecipe, data: deep_linear.Problem, s: int, theta: Tensor) -
                 at += p.numel()
     x, a = data.x[s], data.a[s]
     difference = (network(x) - x @ a.T).square()
-    loss = {
-        "sum": difference.sum(),
-        "sample-mean": difference.sum(1).mean(),
-        "mean": difference.mean(),
-    }[recipe.loss]
+    loss = {"sum": difference.sum(), "sample-mean": difference.sum(1).mean(), "mean": difference.mean()}[
+        recipe.loss
+    ]
     parameters = list(network.parameters())
     grads = iter(torch.autograd.grad(loss, parameters))
     out = torch.zeros_like(theta)

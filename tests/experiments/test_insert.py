@@ -1,5 +1,4 @@
-"""A matched BatchNorm changes nothing but the landscape, and both sides are what plain differentiation
-says."""
+"""A matched BatchNorm changes nothing but the landscape, and both sides are what plain differentiation says."""
 
 from __future__ import annotations
 
@@ -65,8 +64,7 @@ def test_the_plain_side_is_a_dense_hessian_at_the_weights_of_the_layer() -> None
 
 
 def test_the_inserted_gradient_is_the_projection_that_batchnorm_makes() -> None:
-    """With gamma = sigma the gradient loses its mean and its part along y-hat (equation 5), and nothing
-    else."""
+    """With gamma = sigma the gradient loses its mean and its part along y-hat (equation 5), and nothing else."""
     model, x, y = plain()
     (found,) = insert(model, [7], x, y, CE, LENGTHS)
     double = copy.deepcopy(model).double()

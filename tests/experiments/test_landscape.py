@@ -1,5 +1,4 @@
-"""Measurements of the landscape against slow, obviously right ones; the network is left untouched to the
-bit."""
+"""Measurements of the landscape against slow, obviously right ones; the network is left untouched to the bit."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Deep linear networks train at the paper's learning rate only with its loss summed, and fields do what they
-say."""
+"""Deep linear networks train at the paper's learning rate only with its loss summed, and fields do what they say."""
 
 from __future__ import annotations
 

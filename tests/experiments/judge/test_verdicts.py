@@ -110,10 +110,7 @@ def test_parts_that_answer_differently_make_it_mixed_and_name_the_boundary(make)
     runs = []
     for seed in range(14):
         wobble = math.exp(0.1 * math.sin(seed))
-        runs += [
-            make("none", seed, 1.0),
-            make("batchnorm", seed, lambda share, w=wobble: early(share) * w),
-        ]
+        runs += [make("none", seed, 1.0), make("batchnorm", seed, lambda share, w=wobble: early(share) * w)]
     found = judged("fig-4c", runs)
     assert found.verdict == "mixed"
     assert [cell.name for cell in found.boundary] == ["first tenth", "then to the half", "last half"]
