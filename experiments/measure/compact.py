@@ -12,10 +12,9 @@ import gzip
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 from bnverify.experiments.measure.averages import geometric_mean
-from bnverify.experiments.measure.views import ALONE, ENDS, View, at_step, statistic, views
+from bnverify.experiments.measure.views import ALONE, ENDS, View, at_step, number, statistic, views
 from bnverify.experiments.run import recipes, record, seal
 from bnverify.experiments.run.record import Row, Run
 
@@ -101,15 +100,11 @@ def _rows(seeds: list[View], single: bool) -> list[Row]:
 
 def _ray(ray: Row, single: bool) -> Row:
     """The loss; and of a single network what `pairs.change_at_common_distance` compares it by."""
-    kept: Row = {"loss": _short(_number(ray["loss"]))}
+    kept: Row = {"loss": _short(number(ray["loss"]))}
     if single:
-        kept["direction_norm"] = _short(_number(ray["direction_norm"]))
-        kept |= {key: [_short(_number(value)) for value in ray[key]] for key in ("lengths", "changes")}
+        kept["direction_norm"] = _short(number(ray["direction_norm"]))
+        kept |= {key: [_short(number(value)) for value in ray[key]] for key in ("lengths", "changes")}
     return kept
-
-
-def _number(value: Any) -> float:
-    return math.nan if value is None else float(value)
 
 
 def _short(value: float) -> float | str | None:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from bnverify.experiments.report.folder import MARK, building, require_free
 from bnverify.experiments.report.mathml import contrasted, mathml
 from bnverify.experiments.report.notes_page import body
 from bnverify.experiments.report.pages import render
+from bnverify.experiments.run.record import finite
 from bnverify.theory import store
 from bnverify.theory.derivations import derivations
 from bnverify.theory.notes import PREFACE, erroneous, in_source_order, source_of
@@ -204,7 +204,7 @@ def write(report: Report, folder: Path, progress: Progress = lambda stage, done,
         path.write_text(text, encoding="utf-8")
     data = as_data(report) | {"files": sorted(texts)}
     (folder / MARK).write_text(
-        json.dumps(_finite(data), ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        json.dumps(finite(data), ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
     )
     progress("pages", total, total)
 
@@ -342,14 +342,3 @@ def _claim(entry: Entry) -> dict[str, Any]:
         "detail": entry.detail,
         "measured": entry.measured.data if entry.measured else None,
     }
-
-
-def _finite(value: Any) -> Any:
-    """Numbers that are not finite become null, tuples lists."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_finite(item) for item in value]
-    return value

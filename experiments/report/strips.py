@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bnverify.experiments.report.numbers import number
 from markupsafe import Markup
 
 Row = Mapping[str, Any]
@@ -99,10 +100,17 @@ def course(curve: Sequence[Row], endpoint: Row) -> Markup:
     upper = [f"{x(point['at'])},{y(point['high'])}" for point in curve]
     lower = [f"{x(point['at'])},{y(point['low'])}" for point in reversed(curve)]
     line = " ".join(f"{x(point['at'])},{y(point['centre'])}" for point in curve)
+    words = [
+        (PAD, height + 12, "start", "start of the training"),
+        (width - PAD, height + 12, "end", "its end"),
+        (width - PAD, 11, "end", number(math.exp(axis.high))),
+        (width - PAD, height - 3, "end", number(math.exp(axis.low))),
+    ]
+    texts = "".join(f'<text x="{at}" y="{up}" text-anchor="{to}">{said}</text>' for at, up, to, said in words)
     return Markup(
-        f'<svg class="course" viewBox="0 0 {width} {height}" role="img" aria-label="the ratio over the training">'
+        f'<svg class="course" viewBox="0 0 {width} {height + 16}" role="img" aria-label="the ratio over the training">'
         f'<rect class="claimed" x="{PAD}" y="{top}" width="{width - 2 * PAD}" height="{bottom - top:.1f}"/>'
         f'<polygon class="band" points="{" ".join([*upper, *lower])}"/>'
         f'<line class="one" x1="{PAD}" x2="{width - PAD}" y1="{y(0.0)}" y2="{y(0.0)}"/>'
-        f'<polyline class="interval" fill="none" points="{line}"/></svg>'
+        f'<polyline class="interval" fill="none" points="{line}"/>{texts}</svg>'
     )
