@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from bnverify.base.errors import InputError
 
@@ -59,3 +61,14 @@ def require_folder(path: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8 to ``path`` atomically; raises like `write_bytes`."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def finite(value: Any) -> Any:
+    """Plain data for JSON: None for numbers that are not finite, lists for tuples."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bnverify.base.errors import InputError
+from bnverify.base.files import finite
 from bnverify.base.terminal import console
 
 if TYPE_CHECKING:
@@ -168,6 +169,4 @@ def _table(screen: Console, heads: Sequence[str], rows: Iterable[Sequence[str]])
 
 
 def _print_json(value: Any) -> None:
-    from bnverify.numerics.audit.report import finite
-
     print(json.dumps(finite(value), indent=2, allow_nan=False))

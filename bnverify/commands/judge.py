@@ -40,7 +40,7 @@ def _judge(
     first. A summary keeps the ratio of every seed: margins and tests can be changed on it, other windows need the
     runs.
     """
-    from bnverify.base.files import write_text
+    from bnverify.base.files import finite, write_text
     from bnverify.base.terminal import track
     from bnverify.experiments.judge import rules as rules_of
     from bnverify.experiments.judge import summary
@@ -76,7 +76,7 @@ def _judge(
     if as_json or out is not None:
         command, said = summary.made_by(folder)
         kept = said if note is None else note
-        whole = summary.text(record.finite(summary.summarise(chosen, runs, judged, command, kept)))
+        whole = summary.text(finite(summary.summarise(chosen, runs, judged, command, kept)))
         if out is not None:
             write_text(out, whole)
         if as_json:

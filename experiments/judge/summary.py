@@ -20,7 +20,7 @@ from bnverify.experiments.run import record, seal
 from bnverify.experiments.run.record import Row, Run
 
 from bnverify.base.errors import InputError
-from bnverify.base.files import write_text
+from bnverify.base.files import finite, write_text
 
 VERSION = 2
 
@@ -239,6 +239,6 @@ def write(
         command, note = made_by(folder)
     chosen = rules or rules_of.registered()
     judged = judge(chosen, runs, common=common)
-    summary = record.finite(summarise(chosen, runs, judged, command, note))
+    summary = finite(summarise(chosen, runs, judged, command, note))
     write_text(folder / "summary.json", text(summary))
     return summary, judged

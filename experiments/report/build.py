@@ -19,7 +19,6 @@ from bnverify.experiments.report.folder import MARK, building, require_free
 from bnverify.experiments.report.mathml import contrasted, mathml
 from bnverify.experiments.report.notes_page import body
 from bnverify.experiments.report.pages import render
-from bnverify.experiments.run.record import finite
 from bnverify.theory import store
 from bnverify.theory.derivations import derivations
 from bnverify.theory.notes import PREFACE, erroneous, in_source_order, source_of
@@ -29,6 +28,7 @@ from bnverify.theory.writing.claim_page import corrected, like, name_of, printed
 from markupsafe import Markup
 
 from bnverify.base.errors import InputError
+from bnverify.base.files import finite
 
 if TYPE_CHECKING:
     from bnverify.experiments.report.digits_case import DigitsCase

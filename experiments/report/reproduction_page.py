@@ -26,7 +26,7 @@ from bnverify.experiments.run.record import Row, Run
 from markupsafe import Markup
 
 from bnverify.base.errors import InputError
-from bnverify.base.files import write_text
+from bnverify.base.files import finite, write_text
 
 PAGE = "index.html"
 Progress = Callable[[str, int, int], None]
@@ -146,7 +146,7 @@ def _summary(folder: Path, runs: list[Run], judged: list[Judged]) -> Row:
     path = folder / "summary.json"
     kept = json.loads(path.read_text()) if path.exists() else {}
     command = kept.get("command", "unknown; the reproduction has not come to its end")
-    found: Row = record.finite(summary.summarise(registered(), runs, judged, command, kept.get("note", "")))
+    found: Row = finite(summary.summarise(registered(), runs, judged, command, kept.get("note", "")))
     return found
 
 

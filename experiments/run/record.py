@@ -12,7 +12,6 @@ import fcntl
 import gzip
 import io
 import json
-import math
 import os
 import pickle
 import platform
@@ -30,7 +29,7 @@ from bnverify.experiments.run import recipes, seal
 from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
 
 from bnverify.base.errors import InputError
-from bnverify.base.files import write_bytes, write_text
+from bnverify.base.files import finite, write_bytes, write_text
 
 KEPT = 2
 SEALED = ("recipe.json", "environment.json")
@@ -69,17 +68,6 @@ def _windowed(row: Row, step: int) -> Any:
     if isinstance(mean, list):
         return [m if at is None or step < at else None for m, at in zip(mean, lost, strict=True)]
     return mean if lost is None or step < lost else None
-
-
-def finite(value: Any) -> Any:
-    """``value`` with every float that is not finite replaced by None, for JSON."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return value
 
 
 def environment(device: str, data: Row | None) -> Row:

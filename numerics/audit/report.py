@@ -19,6 +19,7 @@ from bnverify.numerics.audit.table.statements import Finding
 from bnverify.numerics.audit.uncovered import NotCovered
 
 from bnverify.base.errors import InputError
+from bnverify.base.files import finite
 
 
 @dataclass(frozen=True)
@@ -362,14 +363,3 @@ def _rows(layer: LayerAudit) -> Iterator[dict[str, Any]]:
                     f"{rows.key}:finding": rows.finding[at],
                 }
         yield row
-
-
-def finite(value: Any) -> Any:
-    """Plain data with None for numbers that are not finite."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return value
