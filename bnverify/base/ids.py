@@ -35,6 +35,12 @@ def meant(name: str, known: Collection[str]) -> list[str]:
     return same or [item for item in known if re.fullmatch(rf"[a-z]+ {re.escape(asked)}", plain(item))]
 
 
+def parts(name: str, known: Collection[str]) -> list[str]:
+    """The known numbered names that are parts of what a person named: thm-4.2.1 and thm-4.2.2 of "4.2"."""
+    part = re.compile(rf"(?:(?!prose |ext |blog )[a-z]+ )?{re.escape(plain(name))} .+")
+    return [item for item in known if plain(name) and part.fullmatch(plain(item))]
+
+
 def nearest(name: str, known: Collection[str]) -> list[str]:
     """The up to three known names that look most like ``name``, spelling set aside."""
     folded = {plain(item): item for item in known}
@@ -51,8 +57,9 @@ def select(names: Iterable[str], known: Collection[str], noun: str = "claim") ->
     chosen: dict[str, None] = {}
     for name in names:
         found = [name] if name in known else meant(name, known)
-        if len(found) > 1:
-            raise InputError(f"{name!r} can mean {', '.join(found[:6])}; say which {noun}")
+        several = found if found else parts(name, known)
+        if len(several) > 1:
+            raise InputError(f"{name!r} can mean {', '.join(several[:6])}; say which {noun}")
         if not found:
             close = nearest(name, known)
             hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""

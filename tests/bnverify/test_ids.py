@@ -33,3 +33,10 @@ def test_an_id_may_be_written_as_people_write_it(typed):
 def test_what_can_mean_several_is_refused():
     with pytest.raises(InputError, match=r"can mean thm-4\.1, eq-4\.1"):
         select(["4.1"], ["thm-4.1", "eq-4.1"])
+
+
+@pytest.mark.parametrize("typed", ["4.2", "Theorem 4.2", "thm-4.2"])
+def test_what_has_parts_names_them(typed):
+    known = [*KNOWN, "thm-4.2.2", "prose-4.2-taylor"]
+    with pytest.raises(InputError, match=r"can mean thm-4\.2\.1, thm-4\.2\.2; say which claim"):
+        select([typed], known)
