@@ -30,7 +30,7 @@ test: $(READY)
 docs: $(READY)
 	@$(PIP) -e '.[docs]'
 	@$(BIN)/python docs/reference/make.py
-	@$(BIN)/mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "build/docs/index.html"
 
 help:
