@@ -31,7 +31,7 @@ docs: $(READY)
 	@$(PIP) -e '.[docs]'
 	@$(BIN)/python docs/reference/make.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
-	@echo "build/docs/index.html"
+	@echo "build/docs/index.html; its search needs a server: python -m http.server --directory build/docs"
 
 help:
 	@sed -n 's/^# make/make/p' Makefile

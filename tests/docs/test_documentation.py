@@ -60,6 +60,25 @@ def test_the_reference_is_made_from_the_code() -> None:
     assert "| mutant |" in pages["words.md"]
 
 
+def test_every_formula_of_a_page_is_typeset_without_a_script() -> None:
+    pytest.importorskip("pymdownx", reason="mkdocs-material is in the extra [docs]")
+    markdown = pytest.importorskip("markdown")
+    written = module(ROOT / "docs" / "formulas.py").on_page_content
+    formulas = 0
+    for page in (ROOT / "docs").rglob("*.md"):
+        source = page.read_text(encoding="utf-8")
+        extensions = {"pymdownx.arithmatex": {"generic": True}}
+        made = markdown.markdown(
+            source, extensions=["fenced_code", *extensions], extension_configs=extensions
+        )
+        set_apart, text = made.count('class="arithmatex"'), written(made)
+        assert text.count("<math") == set_apart, page
+        assert "arithmatex" not in text
+        formulas += set_apart
+    assert formulas > 20
+    assert "hooks: [docs/formulas.py]" in (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "docs" / "tutorials").glob("*.md")))
 def test_every_tutorial_is_an_executed_notebook_too(name: str) -> None:
     pytest.importorskip("nbclient", reason="nbclient is in the extra [docs]")
