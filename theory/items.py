@@ -20,7 +20,7 @@ from bnverify.theory.claim import (
     reason_of,
     status_of,
 )
-from bnverify.theory.grammar import Node, nodes, parse, put, unparse
+from bnverify.theory.grammar import Node, names_in, nodes, parse, put, unparse
 from bnverify.theory.judged import point_of
 from bnverify.theory.judged import written as exact_text
 from bnverify.theory.latex import as_data, legend, written
@@ -181,7 +181,9 @@ def _steps(stated: Reading | Corrected, found: list[tuple[Case, Check]]) -> list
     steps = []
     for number, step in enumerate(stated.proof.steps, 1):
         pair = verified.get(f"step {number}")
-        steps.append(_step(*pair) if pair else _empty("words", step.text))
+        made = _step(*pair) if pair else _empty("words", step.text)
+        needs = [{"latex": written(text), "plain": written(text, PLAIN)} for text in step.needs]
+        steps.append(made | {"given": needs})
     steps.append(_step(*verified[""]))
     return steps
 
@@ -193,6 +195,7 @@ def _empty(kind: str, text: str) -> dict[str, Any]:
         "holds": True,
         "statement": None,
         "expanded": None,
+        "given": [],
         "slack": None,
         "lemma": None,
         "lemma_text": None,
@@ -246,10 +249,25 @@ def _worked(case: Case) -> dict[str, Any]:
 
 
 def _quantities(tree: Node) -> list[Node]:
-    """Names, then inner products, then maxima."""
-    seen = [node for node in nodes(tree) if node.head in ("name", "@", "maximum")]
+    """Names, then inner products, then maxima, then what is taken elsewhere: at(dW, X, K), not dW."""
+    elsewhere = [node for node in nodes(tree) if node.head == "at"]
+    seen = [node for node in _here(tree) if node.head in ("name", "@", "maximum")]
+    moved = [
+        Node("at", (Node("name", (name,)), *node.args[1:]))
+        for node in elsewhere
+        for name in sorted(names_in(node.args[0]))
+    ]
     order = {"name": 0, "@": 1, "maximum": 2}
-    return sorted((node for node in seen if node.args[0] != "one"), key=lambda node: order[node.head])
+    found = sorted((node for node in seen if node.args[0] != "one"), key=lambda node: order[node.head])
+    return [*found, *moved, *elsewhere]
+
+
+def _here(tree: Node) -> Iterator[Node]:
+    """The nodes of a tree but for what stands inside at(...)."""
+    yield tree
+    for inside in tree.args[2:] if tree.head == "at" else tree.args:
+        if isinstance(inside, Node):
+            yield from _here(inside)
 
 
 def _latex_number(text: str) -> str:

@@ -48,8 +48,10 @@ def nearest(name: str, known: Collection[str]) -> list[str]:
     return [folded[item] for item in close]
 
 
-def select(names: Iterable[str], known: Collection[str], noun: str = "claim") -> list[str]:
+def select(names: Iterable[str], known: Collection[str], noun: str = "claim", one: bool = False) -> list[str]:
     """``names`` as the known ones are spelt, without repetitions; every known one where none is given.
+
+    The name of a kind, such as obs-4.3, stands for all its `parts`; ``one``: only a single name is wanted.
 
     Raises:
         InputError: a name is not known, or can mean several.
@@ -57,12 +59,13 @@ def select(names: Iterable[str], known: Collection[str], noun: str = "claim") ->
     chosen: dict[str, None] = {}
     for name in names:
         found = [name] if name in known else meant(name, known)
-        several = found if found else parts(name, known)
-        if len(several) > 1:
-            raise InputError(f"{name!r} can mean {', '.join(several[:6])}; say which {noun}")
-        if not found:
+        whole = [] if found else parts(name, known)
+        all_of_it = not one and re.match(r"[a-z]+ \w+ \w+", plain(name)) is not None
+        if len(found) > 1 or (len(whole) > 1 and not all_of_it):
+            raise InputError(f"{name!r} can mean {', '.join((found or whole)[:6])}; say which {noun}")
+        if not found and not (whole and all_of_it):
             close = nearest(name, known)
             hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
             raise InputError(f"no {noun} is called {name!r}; {hint}`bnverify claims --all` lists all")
-        chosen[found[0]] = None
+        chosen |= dict.fromkeys(found or whole)
     return list(chosen) or list(known)

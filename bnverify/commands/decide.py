@@ -136,7 +136,7 @@ def registered(what: str, timeout: float, as_json: bool, repair: bool, script: b
     from bnverify.theory.decide.solvers import Portfolio
     from bnverify.theory.registry import registry
 
-    (name,) = select([what], registry())
+    (name,) = select([what], registry(), one=True)
     asked = list(parts(registry()[name]))
     correction = next((part for part in asked if part.name == "corrected"), None)
     found = []

@@ -173,7 +173,7 @@ def falsify(
     from bnverify.base.ids import select
     from bnverify.theory.registry import registry
 
-    (name,) = select([identifier], registry())
+    (name,) = select([identifier], registry(), one=True)
     claim = registry()[name]
     if not claim.readings:
         raise InputError(

@@ -284,7 +284,7 @@ def test_without_rocq_its_packages_are_named(bnverify, tmp_path, monkeypatch):
 
 def test_a_page_shows_people_no_tuple_of_python_and_no_end_of_a_maximum_as_a_value(bnverify):
     text = " ".join(bnverify("show", "thm-C.1").stdout.split())
-    assert "between 0 and 729√2/8 (about 0 and 128.87)" in text
+    assert "at most 1071/80 − 243√2/16 ≈ −8.09087" in text
     assert "1 ≤ max(‖X‖ ≤ λ) (XXᵀg)ᵀH(XXᵀg) ≤ 119/40" in text
     assert not re.search(r"between 0 and 0|multiplier|inputs =|\d\. $", text)
     assert not re.search(r"What =|W0 =", bnverify("show", "lem-4.5").stdout)
@@ -306,3 +306,21 @@ def test_a_closed_pipe_is_141():
     done = subprocess.run([sys.executable, "-m", "bnverify", "show", "thm-4.4"], stdout=write, check=False)
     os.close(write)
     assert done.returncode == 141
+
+
+def test_the_parts_of_a_numbered_statement_are_shown_together(bnverify):
+    shown = bnverify("show", "Observation 4.3", "--short").stdout
+    assert "obs-4.3.activations  " in shown
+    assert "obs-4.3.minima  " in shown
+    assert "can mean obs-4.3.activations, obs-4.3.minima" in bnverify("decide", "obs-4.3").stderr
+
+
+def test_a_page_says_what_its_counterexample_and_its_proof_rest_on(bnverify):
+    shown = " ".join(bnverify("show", "thm-C.1").stdout.split())
+    assert "Strict or not: the input X = 0 gives 0 on the left" in shown
+    assert "The left side is at least 0, the right side at most 36 − 81√2/2 ≈ −21.2756" in shown
+    assert "(gᵀHg − vᵀHv): where vᵀHv ≤ gᵀHg, no term is negative" in shown
+    shown = " ".join(bnverify("show", "thm-4.4").stdout.split())
+    assert "(ŵ at X = K) = (0, −12√2)" in shown
+    assert "λ = 1" in shown
+    assert "ŷ(α y) = ŷ if 0 < α" in " ".join(bnverify("show", "lem-4.5").stdout.split())

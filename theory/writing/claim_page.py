@@ -27,7 +27,7 @@ from bnverify.theory.writing.blocks import (
     Words,
 )
 from bnverify.theory.writing.points import arrows, given, shown, sides, valued
-from bnverify.theory.writing.readers import for_readers
+from bnverify.theory.writing.readers import behind, for_readers
 from bnverify.theory.writing.words import scope_text
 
 FIXED = ("quantifiers", "fixed", "varies", "norm", "right_side_at", "bias", "parameters")
@@ -122,6 +122,8 @@ def proved(entry: Stored) -> Iterator[Block]:
     yield Part("What it says")
     if (first := printed(entry)) is not None:
         yield first
+    if words := behind(item["id"]):
+        yield Words(words)
     if item["quotation"]:
         yield Quote(item["quotation"], item["where"])
     yield Part("Is it true?")
@@ -151,29 +153,41 @@ def proved(entry: Stored) -> Iterator[Block]:
 
 def picture(entry: Stored) -> Arrows | None:
     """The smallest counterexample to the statement as shown, where it is a batch of two; None elsewhere."""
-    place = deciding(entry.item)
+    place = telling(entry.item)
     if place is None or not entry.detail["readings"][place]["points"]:
         return None
     point, data = entry.item["readings"][place]["counterexample"], entry.detail["readings"][place]
     return None if point is None else arrows(point, data["points"][0], data["statement"]["plain"])
 
 
+def telling(item: Mapping[str, Any]) -> int | None:
+    """The place of the reading whose counterexample says why: not x < x where a reading with <= is false as well."""
+    first = deciding(item)
+    if first is None or item["verdict"] != "refuted":
+        return first
+    points = [reading["counterexample"] if reading["admitted"] else None for reading in item["readings"]]
+    if (point := points[first]) is None or point["relation"] != "lt" or point["lhs"] != point["rhs"]:
+        return first
+    return next((i for i, other in enumerate(points) if other and other["relation"] == "le"), first)
+
+
 def why_lines(entry: Stored) -> list[str]:
     """Why the verdict is what it is, in at most five lines."""
     item, detail, lines = entry.item, entry.detail, []
-    place = deciding(item)
+    place = telling(item)
     if place is None:
         return list(detail["remarks"][:_WHY])
     reading, more = item["readings"][place], detail["readings"][place]
     point = reading["counterexample"]
     if point is not None and item["verdict"] in ("refuted", "conditional"):
-        lines.append(f"Take m = {point['m']} and {', '.join(text for _, text in given(point))}.")
+        other = "" if place == deciding(item) else f"Strict or not: {point['note']}. "
+        lines.append(f"{other}Take m = {point['m']} and {', '.join(text for _, text in given(point))}.")
         if rows := shown(point, more["points"][0]):
             lines.append("Then " + ", ".join(valued(row)[1] for row in rows[:5]) + ".")
         lines.append(sides(point))
     stated = detail["corrected"] or proved_reading(entry)
     if stated is not None and stated["proof"]:
-        lines.append(_idea(stated["proof"][-1]))
+        lines.append(_idea(stated["proof"][-1], " and ".join(one["plain"] for one in stated["hypotheses"])))
     lines += detail["remarks"]
     return lines[:_WHY]
 
@@ -184,12 +198,11 @@ def proved_reading(entry: Stored) -> Mapping[str, Any] | None:
     return next((more for data, more in pairs if data["admitted"] and more["proof"]), None)
 
 
-def _idea(step: Mapping[str, Any]) -> str:
-    """The last step of a proof in a sentence."""
+def _idea(step: Mapping[str, Any], given: str) -> str:
+    """The last step of a proof in a sentence; ``given``: its hypotheses."""
     if step["slack"] is not None:
-        return (
-            f"For every m, right side minus left side is {step['slack']['plain']}: no term is ever negative."
-        )
+        where = f"where {given}, no term is negative" if given else "no term is ever negative"
+        return f"For every m, right side minus left side is {step['slack']['plain']}: {where}."
     if step["lemma"] is not None:
         return f"It follows from the lemma {step['lemma']}: {step['lemma_text']}."
     if step["statement"] is not None:
@@ -271,7 +284,7 @@ def proof(steps: Sequence[Mapping[str, Any]], name: str) -> Iterator[Block]:
             words = f"{words} (lemma {step['lemma']}, trusted)"
         yield Words(f"{number}. {words}" + ("" if step["holds"] else " THIS STEP DOES NOT VERIFY"))
         if step["statement"] is not None and not (last and step["lemma"]):
-            yield Formula(step["statement"]["latex"], step["statement"]["plain"])
+            yield _formula(step | {"hypotheses": step["given"]})
         if step["slack"] is not None:
             yield _slack(step)
     yield Words(f"{derived[0].upper()}{derived[1:]}.")

@@ -60,7 +60,7 @@ def valued(row: Mapping[str, Any]) -> tuple[str, str]:
 
 def shown(point: Mapping[str, Any], worked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The values at a point that its data do not give already."""
-    usual = {"m", "g"} if point["gamma"] == "s" else {"m", "g", "γ", "λ"}
+    usual = {"m", "g"} if point["gamma"] == "s" else {"m", "g", "γ"}
     known = usual | {plain.partition(" = ")[0] for _, plain in given(point)} - {"γ"}
     return [row for row in worked["values"] if row["plain"] not in known]
 
@@ -73,13 +73,22 @@ def _ends(value: str) -> tuple[str, str]:
 
 def sides(point: Mapping[str, Any]) -> str:
     """Both sides at a point, and what is claimed of them, in a line."""
-    left, right = (_side(point[side], point[f"{side}_float"]) for side in ("lhs", "rhs"))
     sign, but = _CLAIMED[point["relation"]]
+    ends = ("at least ", "at most ") if sign != "=" else ("", "")
+    left, right = (
+        _side(point[side], point[f"{side}_float"], end)
+        for side, end in zip(("lhs", "rhs"), ends, strict=True)
+    )
     return f"The left side is {left}, the right side {right}: claimed left {sign} right, but the left side {but}."
 
 
-def _side(value: str, rounded: str) -> str:
+def _side(value: str, rounded: str, end: str) -> str:
+    """A side, or where it is known between two ends, the one that decides."""
     low, high = _ends(value)
+    if low != high and end:
+        one = low if end == "at least " else high
+        about = "" if one.lstrip("-").isdigit() else f" ≈ {_rounded(one)}"
+        return f"{end}{exact_text(one)}{about}"
     if low != high:
         about = " and ".join(_rounded(end) for end in (low, high))
         return f"between {exact_text(low)} and {exact_text(high)} (about {about})"

@@ -107,6 +107,7 @@ def _steps(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             yield f"{mark}{prose(words)}"
         if step["statement"] is not None:
             yield displayed(step["statement"]["latex"])
+            yield from (f"where ${need['latex']}$" for need in step["given"])
         if step["slack"] is not None:
             yield f"since right minus left is {displayed(step['slack']['latex'] + chr(92) + 'ge 0.')}"
     if any(step["kind"] == "identity" for step in steps):

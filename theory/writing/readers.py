@@ -25,6 +25,11 @@ def for_readers(name: str) -> str:
     return sentences().get(name, "")
 
 
+def behind(name: str) -> str:
+    """What the formula of a claim says in words, where it does not show by itself; empty elsewhere."""
+    return str(_entries().get(name, {}).get("means", ""))
+
+
 def rests(name: str) -> list[dict[str, Any]]:
     """What the sentences on a claim rest on, with the verdict that they presume.
 

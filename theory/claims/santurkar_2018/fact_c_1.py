@@ -28,5 +28,5 @@ CLAIM = statement(
         data=Data(quantifiers="for all A, gamma, beta, every differentiable f of C, every b"),
     ),
     assumptions=("sigma > 0", "f depends on A through C alone"),
-    why="an identity; f may depend on A through C only",
+    why="right as printed; f may depend on A through C only",
 )

@@ -31,5 +31,5 @@ CLAIM = statement(
     ),
     assumptions=("sigma > 0",),
     notation=("equation (2) drops the unit index j of y in the denominator",),
-    why="an identity",
+    why="both Jacobians are right as printed",
 )

@@ -156,7 +156,8 @@ CLAIM = statement(
     corrected=Corrected(
         says=ON_THE_RAY,
         proof=PROOF,
-        text="for a layer with a bias, eps = 0, and gamma, beta that match W*; equality where the ray of W* is closest",
+        text="for a layer with a bias, eps = 0, and gamma, beta that match W*; an equality for the point of the ray "
+        "of W* that lies closest to W0",
         hypotheses=(CORRELATED,),
         assumptions=(
             "the layer has a bias",
@@ -170,5 +171,5 @@ CLAIM = statement(
     scope=(("m", ">= 2"), ("gamma", "= sigma at W*"), ("sigma", "> 0"), ("eps", "= 0")),
     assumptions=("the layer has a bias", "gamma = sigma, beta = mu at W*", "eps = 0"),
     notation=("W^* names the set of optima and its closest element",),
-    why="the algebra is right; that k W* is an optimum needs a bias and matched gamma, beta",
+    why="that k W* is an optimum for k > 0 needs a bias and matched gamma, beta; the algebra after that is right",
 )

@@ -91,7 +91,7 @@ CLAIM = statement(
         text="g_j to the first power, lambda^2 on the mean term, lambda^2/m on the last: an equality",
         assumptions=("g, y-hat and sigma are held fixed while X varies in the chain rule",),
     ),
-    assumptions=("g, y-hat, sigma held fixed while X varies",),
+    assumptions=("g, y-hat, sigma held fixed while X varies", "||X|| is the spectral norm"),
     why="power of g_j, a missing lambda^2 and a missing 1/m; corrected it is an equality",
     remarks=(
         "With y = XW the maximum over X does not exist where d >= 2: the gradient grows like 1/sigma as the "

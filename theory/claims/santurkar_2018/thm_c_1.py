@@ -125,7 +125,7 @@ CLAIM = statement(
         assumptions=("XX' = lambda^2 I instead of the maxima", "v'Hv <= g'Hg", "gamma != 0"),
     ),
     scope=(("m", ">= 2"), ("gamma", "!= 0"), ("sigma", "> 0"), ("eps", "= 0")),
-    assumptions=("XX' = lambda^2 I instead of the maxima", "v'Hv <= g'Hg"),
+    assumptions=("XX' = lambda^2 I instead of the maxima", "v'Hv <= g'Hg", "||X|| is the spectral norm"),
     why="the maximum over X is not at lambda I: another input makes the left side larger than the right",
     remarks=("Section 4.2 calls this a (near exact) analogue of Theorem 4.4.",),
 )
