@@ -38,7 +38,7 @@ MEMORY: dict[str, Any] = {
     "slope": 1.0,
 }
 # What curvlinops imports compiles with a function that PyTorch has deprecated.
-OF_CURVLINOPS = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+OF_CURVLINOPS = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_second_order_is_measured_at_every_layer(small: Conditions) -> None:
     assert "(asked: 5)" in printed("audit-second-order", found)
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*")
 def test_single_channels_agree_with_the_other_libraries(small: Conditions) -> None:
     found = channels.per_channel(small, batch=4, count=2)
     assert len(found["places"]) == 2

@@ -195,7 +195,7 @@ class Shift(nn.Module):
         return self.layer(y) + self.shift if self.after else self.layer(y + self.shift)
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*")
 @pytest.mark.parametrize("name", ["batch-untracked", "layer", "instance"])
 def test_the_whole_layer_agrees_with_curvlinops(name: str) -> None:
     curvlinops = pytest.importorskip("curvlinops", reason="curvlinops is in the extra [bench]")

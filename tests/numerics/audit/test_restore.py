@@ -183,7 +183,7 @@ def test_it_works_where_gradients_are_switched_off(case: Any) -> None:
         assert audit(*item.args).rows == want
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*")
 @pytest.mark.parametrize("kind", ["scripted", "lazy"])
 def test_modules_that_cannot_be_shielded_are_refused(kind: str) -> None:
     model: nn.Module = nn.Sequential(nn.LazyLinear(3), nn.BatchNorm1d(3))
