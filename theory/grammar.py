@@ -187,8 +187,9 @@ class _Reader:
             raise GrammarError(
                 self.text, self.start + (node.values[0].end_col_offset or 0) + 1, OR[self.logic]
             )
-        word = {ast.Call: "the call of something that is no function"}
-        raise self.refuse(node, f"{word.get(type(node), type(node).__name__.lower())} is not in the grammar")
+        call = "the call of something that is no function"
+        word = call if isinstance(node, ast.Call) else type(node).__name__.lower()
+        raise self.refuse(node, f"{word} is not in the grammar")
 
     def chain(self, left: Node, right: Node, at: ast.BinOp) -> Node:
         """One node for v @ B @ g and v @ (B @ g); brackets on the left, as in (X @ W) @ y, keep a vector together."""

@@ -24,10 +24,10 @@ LONG = 24
 def compact(value: Any) -> str:
     """An exact text, or a list or table of such."""
     if isinstance(value, list):
-        texts = map(compact, value)
+        texts = list(map(compact, value))
         if len(value) > LONG:
             runs = ((text, len(list(same))) for text, same in groupby(texts))
-            texts = (f"{text} ({count} times)" if count > 1 else text for text, count in runs)
+            texts = [f"{text} ({count} times)" if count > 1 else text for text, count in runs]
         return f"({', '.join(texts)})"
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 

@@ -68,10 +68,10 @@ def by_signs(case: Case) -> Iterator[list[Case]]:
             replace(claim, statement=unparse(replaced(tree, inside, value)), hypotheses=given, example=None),
             case.operators,
         )
-        part = instances.exemplified(part, (max(claim.min_m, 3), claim.min_m), 4000, 7)
-        if part is None:
+        met = instances.exemplified(part, (max(claim.min_m, 3), claim.min_m), 4000, 7)
+        if met is None:
             return
-        found.append(part)
+        found.append(met)
     yield found
 
 

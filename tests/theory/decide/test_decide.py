@@ -422,6 +422,12 @@ def test_the_text_that_divides_is_named():
         decide("v @ v >= 0", ("1/x == k",), numbers=("x", "k"))
 
 
+# |B H g|^2; Cauchy and Schwarz for g and H v.
+@pytest.mark.parametrize("statement", ["g @ H @ B @ B @ H @ g >= 0", "g @ H @ v <= norm(g)*norm(H @ v)"])
+def test_lengths_and_squares_have_certificates_whatever_stands_in_them(statement):
+    assert decide(statement, detail=False).answer == "proved"
+
+
 # One of x - k and k - x is at most 0; so is one of 1 - x and x - 2, as their sum is -1.
 @pytest.mark.parametrize("statement", ["x >= k or x <= k", "g @ v >= 0 or g @ v <= 0", "x >= 1 or x <= 2"])
 def test_one_of_two_inequalities_holds_by_a_certificate(statement):
