@@ -206,7 +206,9 @@ def _rule(path: Path, entry: dict[str, Any], base: Rule | None) -> Rule:
     if primary is None:
         raise InputError(f"{path}: {name} has no primary endpoint; expected [claim.primary]")
     where = f"{path}: {name}"
-    made = {"primary": _checked(where, _made(where, Endpoint, primary, base.primary if base else None))}
+    made: dict[str, Any] = {
+        "primary": _checked(where, _made(where, Endpoint, primary, base.primary if base else None))
+    }
     if "part" in values:
         parts = _listed(values.pop("part"))
         made["parts"] = tuple(_made(where, Part, one) for one in parts)
