@@ -32,9 +32,6 @@ STEP = Fraction(1, 10**6)
 """How far beyond the best constant, relatively, the statement must fail."""
 
 
-SIZES = range(2, 9)
-
-
 @dataclass(frozen=True)
 class Best:
     """The best constant.

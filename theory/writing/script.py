@@ -50,7 +50,6 @@ ROOM = {
 """Names that a script has values for, beside those of the point."""
 LAYER = {*ROOM} - {"one", "m", "lam", "I", "gamma", "beta", "eps", "X", "T", "W"}
 """Names that need the layer and its loss."""
-WEIGHTS = {"X", "T", "W", "dW", "HW", "dW_plain", "HW_plain"}
 OF_GRADIENT = """# the maximum over |X| <= lam of |X'u|^2 is lam^2 |u|^2:
 # |X'u| <= lam |u|, with equality at X = lam u e'/|u|"""
 OF_CURVATURE = """# the maximum over |X| <= lam of (XX'u)'M(XX'u) is at least its value at X = 0 and at XX' = lam^2 I,

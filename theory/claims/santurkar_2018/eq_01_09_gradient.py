@@ -114,10 +114,8 @@ CLAIMS = (
         "The gradient through BatchNorm with y-hat of norm 1",
         LINE_6,
         value(
-            (
-                f"v == gamma/sigma * (g - mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ "
-                "yhat)))"
-            ),
+            f"v == gamma/sigma * (g - mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * (yhat/sqrt(yhat @ "
+            "yhat)))",
             "the gradient of L^ in y",
         ),
         step(
@@ -132,11 +130,9 @@ CLAIMS = (
         "The squared gradient norm",
         LINE_7,
         value(
-            (
-                f"v @ v == gamma**2/sigma**2 * ((g - mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * "
-                f"(yhat/sqrt(yhat @ yhat))) @ (g - mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * "
-                "(yhat/sqrt(yhat @ yhat))))"
-            ),
+            f"v @ v == gamma**2/sigma**2 * ((g - mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * "
+            f"(yhat/sqrt(yhat @ yhat))) @ (g - mean(g)*one - ({C('g')} @ (yhat/sqrt(yhat @ yhat))) * "
+            "(yhat/sqrt(yhat @ yhat))))",
             "the squared norm of the gradient of L^ in y",
         ),
         step(FROM_6_TO_7, "from (6): the squared norm of both sides"),

@@ -196,10 +196,8 @@ CLAIMS = (
         "The derivative of y-hat <y-hat, g> by the product rule",
         LINE_26,
         value(
-            (
-                "d((yhat @ g)*yhat, z, b) == 1/gamma * (g @ yhat)*d(yhat, yhat, b) + (yhat @ H @ b)*yhat + "
-                "1/gamma * (g @ d(yhat, yhat, b))*yhat"
-            ),
+            "d((yhat @ g)*yhat, z, b) == 1/gamma * (g @ yhat)*d(yhat, yhat, b) + (yhat @ H @ b)*yhat + "
+            "1/gamma * (g @ d(yhat, yhat, b))*yhat",
             "the derivative in z that (25) starts from",
         ),
         step(
@@ -214,10 +212,8 @@ CLAIMS = (
         "The derivative of y-hat <y-hat, g>",
         LINE_27,
         value(
-            (
-                "d((yhat @ g)*yhat, z, b) == 1/gamma * (g @ yhat)*b + (yhat @ H @ b)*yhat + 1/gamma * (g @ "
-                "b)*yhat"
-            ),
+            "d((yhat @ g)*yhat, z, b) == 1/gamma * (g @ yhat)*b + (yhat @ H @ b)*yhat + 1/gamma * (g @ "
+            "b)*yhat",
             "the derivative in z that (25) starts from",
         ),
         step(

@@ -92,10 +92,8 @@ CLAIMS = (
         "What is left of the centred gradient is centred",
         LINE_46,
         value(
-            (
-                f"g - mean(g)*one - (yhat @ {C('g')})/m*yhat - mean{P('g')}*one == g - mean(g)*one - (yhat @ "
-                f"{C('g')})/m*yhat"
-            ),
+            f"g - mean(g)*one - (yhat @ {C('g')})/m*yhat - mean{P('g')}*one == g - mean(g)*one - (yhat @ "
+            f"{C('g')})/m*yhat",
             "both sides contracted with an arbitrary vector a",
         ),
         why="y-hat has mean 0",

@@ -147,10 +147,8 @@ CLAIMS = (
         "The largest effective smoothness",
         LINE_58,
         value(
-            (
-                "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) == lam**4 * ((g - (yhat @ g)/m*yhat) @ B "
-                "@ (g - (yhat @ g)/m*yhat))"
-            ),
+            "max((X @ T @ v) @ B @ (X @ T @ v), norm(X) <= lam) == lam**4 * ((g - (yhat @ g)/m*yhat) @ B "
+            "@ (g - (yhat @ g)/m*yhat))",
             "as printed",
             refutation=Refutation(NEGATIVE, OTHER_INPUT),
             data=FIXED,

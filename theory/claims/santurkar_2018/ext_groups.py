@@ -61,11 +61,9 @@ CLAIMS = (
     _formula(
         "layer-norm-hessian",
         "The Hessian through LayerNorm",
-        (
-            f"B @ b == (D @ H @ D @ {P('b')} - mean(D @ H @ D @ {P('b')})*one - (yhat @ (D @ H @ D @ {P('b')} "
-            f"- mean(D @ H @ D @ {P('b')})*one))/m*yhat)/s**2 - ((yhat @ b) * {P('D @ g')} + ({P('D @ g')} @ "
-            f"b)*yhat + ((D @ g) @ yhat) * {P('b')})/(m*s**2)"
-        ),
+        f"B @ b == (D @ H @ D @ {P('b')} - mean(D @ H @ D @ {P('b')})*one - (yhat @ (D @ H @ D @ {P('b')} "
+        f"- mean(D @ H @ D @ {P('b')})*one))/m*yhat)/s**2 - ((yhat @ b) * {P('D @ g')} + ({P('D @ g')} @ "
+        f"b)*yhat + ((D @ g) @ yhat) * {P('b')})/(m*s**2)",
         "equation (40) with D H D and D g",
         norm="layer-norm",
     ),
@@ -93,11 +91,9 @@ CLAIMS = (
     _formula(
         "rms-norm-hessian",
         "The Hessian through RMSNorm",
-        (
-            "B @ b == (D @ H @ D @ (b - (yhat @ b)/m*yhat) - (yhat @ D @ H @ D @ (b - (yhat @ "
-            "b)/m*yhat))/m*yhat)/s**2 - ((yhat @ b) * (D @ g - (yhat @ D @ g)/m*yhat) + ((D @ g - (yhat @ "
-            "D @ g)/m*yhat) @ b)*yhat + ((D @ g) @ yhat) * (b - (yhat @ b)/m*yhat))/(m*s**2)"
-        ),
+        "B @ b == (D @ H @ D @ (b - (yhat @ b)/m*yhat) - (yhat @ D @ H @ D @ (b - (yhat @ "
+        "b)/m*yhat))/m*yhat)/s**2 - ((yhat @ b) * (D @ g - (yhat @ D @ g)/m*yhat) + ((D @ g - (yhat @ "
+        "D @ g)/m*yhat) @ b)*yhat + ((D @ g) @ yhat) * (b - (yhat @ b)/m*yhat))/(m*s**2)",
         "equation (40) with I - y-hat y-hat'/m for P",
         norm="rms-norm-elementwise",
     ),

@@ -110,16 +110,7 @@ CLAIMS = (
         "The blocks of the Hessian of a whole layer",
         CROSS_BLOCK,
         "B_jk is H_jk between the Jacobians of the two units; only B_jj has terms of curvature",
-        (
-            Step(
-                text="the block of one unit is equation (40)",
-                says="B_jj @ b == (gamma_j/s_j)**2 * (H_jj @ (b - mean(b)*one - (yhat_j @ b)/m*yhat_j) - mean(H_jj "
-                "@ (b - mean(b)*one - (yhat_j @ b)/m*yhat_j))*one - (yhat_j @ H_jj @ (b - mean(b)*one - "
-                "(yhat_j @ b)/m*yhat_j))/m*yhat_j) - gamma_j/s_j/(m*s_j) * ((yhat_j @ b) * (g_j - "
-                "mean(g_j)*one - (yhat_j @ g_j)/m*yhat_j) + ((g_j - mean(g_j)*one - (yhat_j @ g_j)/m*yhat_j) "
-                "@ b)*yhat_j + (g_j @ yhat_j) * (b - mean(b)*one - (yhat_j @ b)/m*yhat_j))",
-            ),
-        ),
+        (Step(text="the block of one unit is equation (40)", says=OWN_BLOCK),),
         eps=">= 0",
     ),
     _formula(
