@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from bnverify.base.errors import InputError
 from bnverify.numerics.measure.batch import Absent, Batch
 from bnverify.numerics.measure.graph import given_alone
+from bnverify.numerics.measure.leaves import Leaves
 from bnverify.numerics.measure.sides import Finding, Sides, judge, met, sides
 from bnverify.numerics.measure.tolerance import Measured, MeasuredVector
 from bnverify.numerics.tester.difference import reasons
@@ -173,7 +174,8 @@ def assert_holds(
         AssertionError: the statement fails; the message holds the shrunk batch, both sides, the direction in which they
             differ, and whether the layer's backward pass is the derivative of its forward pass.
         InputError: the text is not in the grammar, names what the layer does not have, or assumes itself.
-        ValueError: no batch met the hypotheses, or the layer computes in too few digits, so nothing was tested.
+        ValueError: no batch met the hypotheses, or on every one rounding hides a part of the statement, so nothing was
+            tested.
     """
     __tracebackhide__ = True  # pytest shows the caller's line and the message
     hypotheses = tuple(given)
@@ -197,6 +199,8 @@ def assert_holds(
     )
     failed: list[tuple[Drawn, Batch]] = []
     tested = clear = 0
+    strict = tree.head in ("<", ">")
+    seen = Leaves(tree, assumed, as_equality=not strict)
 
     def attempt(one: Drawn) -> None:
         nonlocal tested, clear
@@ -207,10 +211,9 @@ def assert_holds(
         except (Absent, NotImplementedError) as error:
             raise subject.explain(error) from None
         codes = judge(relation, room)
-        tested += int(inside.any())
         allowed = room.allowance(relation.low, relation.ceiling)
-        clear += int((allowed < torch.maximum(relation.low.scale, relation.ceiling.scale)).any())
-        excess = (relation.low.value - relation.ceiling.value) / allowed
+        gap = relation.low.value - relation.ceiling.value
+        excess = gap / allowed
         steer = float((excess.abs() if relation.op == "==" else excess).reshape(-1)[0])
         if abs(steer) < 1e300:
             target(steer, label="excess")
@@ -220,6 +223,11 @@ def assert_holds(
         if bool(violated.any()):
             failed[:] = [(one, room)]
             raise AssertionError
+        agree = inside & gap.isfinite() & allowed.isfinite()
+        tested += int(agree.any())
+        clear += int((agree & (gap < -allowed)).any())
+        if not clear:
+            seen.look(room, agree, inside)
 
     test = settings(
         max_examples=examples,
@@ -242,10 +250,15 @@ def assert_holds(
             f"none of {examples} batches met {', '.join(hypotheses) or 'the definition'} clearly, so nothing was "
             "tested; weaken the hypotheses"
         )
-    if not clear and layer is not None:
+    if seen.unmet or (not clear and (strict or seen.drowned)):
+        hidden = [leaf for _, leaf in (*seen.unmet, *seen.drowned)]
+        what = (
+            f"{hidden[0].node} (character {hidden[0].node.column + 1})" if hidden else "whether they differ"
+        )
+        of = statement if not seen.unmet else hypotheses[seen.unmet[0][0] - 1]
         raise ValueError(
-            f"{subject.what} rounds to {layer.unit:.0e}, which explains whatever both sides are on all of {tested} "
-            "batches, so nothing was tested; test it where it computes in more digits"
+            f"on all of {tested} batches rounding hides {what} in {of}, so nothing was tested"
+            + ("" if layer is None else f"; {subject.what} rounds to {layer.unit:.0e}")
         )
     remarks = list(() if layer is None else layer.remarks)
     if given_alone(tree, extra):

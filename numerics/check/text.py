@@ -21,6 +21,7 @@ from bnverify.numerics.measure.instances import (
     draw,
     streams,
 )
+from bnverify.numerics.measure.leaves import Leaves
 from bnverify.numerics.measure.sides import Finding, judge, met, sides
 from bnverify.theory import circle, sorts
 from bnverify.theory.grammar import Node, lines, names_in
@@ -55,7 +56,9 @@ class Asked:
 class Answer:
     """What random batches say of a statement: counts of each `Finding`, of all and by loss, and the worst violation.
 
-    trials: instances asked for. decided: those at which it holds or is violated. worst: (excess, m, left, right, loss).
+    trials: instances asked for. worst: (excess, m, left, right, loss).
+    drowned, unmet: leaves of the statement, and of hypotheses, that rounding hides on every batch; the batches where
+    it held are then undecided, or outside the hypotheses.
     """
 
     asked: Asked
@@ -68,6 +71,8 @@ class Answer:
     )
     losses: dict[str, dict[str, int]] = field(default_factory=dict)
     worst: tuple[float, int, float, float, str] | None = None
+    drowned: tuple[str, ...] = ()
+    unmet: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -117,7 +122,7 @@ def answer(
     """
     found = Answer(asked, trials, seed, str(dtype).removeprefix("torch."), str(device))
     kind = Kind("batches", eps=asked.positive)
-    names = list(LOSSES)
+    names, seen = list(LOSSES), Leaves(asked.tree, asked.hypotheses)
     share = [trials // len(names) + (i < trials % len(names)) for i in range(len(names))]
     for done, (loss, count) in enumerate(zip(names, share, strict=True)):
         for m, rows in zip(SIZES, streams(count), strict=True):
@@ -125,9 +130,10 @@ def answer(
                 drawn = draw(kind, loss, m, seed, chunk)
                 for part in blocks(size, m):
                     room = room_of(asked, drawn, part, (seed, loss, m, chunk), torch.device(device), dtype)
-                    _add(found, room, loss)
+                    _add(found, room, loss, seen)
         if progress is not None:
             progress(done + 1, len(names), loss)
+    _relabel(found, seen)
     if trials and found.counts["error"] == trials:
         raise InputError(
             f"{asked.text!r} is not a number on any of {trials} batches: the normalisation or the statement divides "
@@ -136,12 +142,30 @@ def answer(
     return found
 
 
-def _add(found: Answer, room: Batch, loss: str) -> None:
+def _relabel(found: Answer, seen: Leaves) -> None:
+    """Count batches by what they have said, once all of them are there."""
+    where = [found.asked.text, *found.asked.given]
+    found.drowned, found.unmet = (
+        tuple(f"{leaf.node} at character {leaf.node.column + 1} of {where[of]!r}" for of, leaf in leaves)
+        for leaves in (seen.drowned, seen.unmet)
+    )
+    for counts in (found.counts, *found.losses.values()):
+        gone = (
+            ("holds", "violated", "within_roundoff") if found.unmet else ("holds",) if found.drowned else ()
+        )
+        to = "outside_assumptions" if found.unmet else "within_roundoff"
+        counts[to] += sum(counts.pop(name) for name in gone)
+        counts |= dict.fromkeys(gone, 0)
+    found.worst = None if found.unmet else found.worst
+
+
+def _add(found: Answer, room: Batch, loss: str, seen: Leaves) -> None:
     try:
         relation, inside = sides(found.asked.tree, room), met(found.asked.hypotheses, room)
+        codes = judge(relation, room)
+        seen.look(room, (codes == Finding.HOLDS) & inside, inside)
     except (Absent, NotImplementedError) as error:
         raise InputError(f"{found.asked.text!r} cannot be asked of random batches: {error}") from None
-    codes = judge(relation, room)
     codes = torch.where(inside, codes, torch.full_like(codes, Finding.OUTSIDE_ASSUMPTIONS))
     counted = found.losses.setdefault(loss, dict.fromkeys(found.counts, 0))
     for finding in Finding:
@@ -232,6 +256,8 @@ def as_data(found: Answer) -> dict[str, Any]:
         "counts": found.counts,
         "losses": found.losses,
         "worst": worst,
+        "drowned": list(found.drowned),
+        "unmet": list(found.unmet),
     }
 
 
@@ -243,9 +269,10 @@ def in_words(found: Answer) -> list[str]:
     where = f"{name}, eps {'> 0' if asked.positive else '= 0'}"
     said = [f"{asked.text}   ({where}{'; given ' + ', '.join(asked.given) if asked.given else ''})"]
     if not inside:
+        why = f"; on every batch rounding hides {found.unmet[0]}" if found.unmet else ""
         return [
             *said,
-            f"none of {found.trials:,} random batches met the hypotheses clearly: nothing was tested",
+            f"none of {found.trials:,} random batches met the hypotheses clearly{why}: nothing was tested",
         ]
     if counts["violated"]:
         said.append(
@@ -255,9 +282,14 @@ def in_words(found: Answer) -> list[str]:
         said.append(
             f"holds on {counts['holds']:,} of {inside:,} random batches, and none violates it; this is no proof"
         )
+    elif found.drowned:
+        more = f", and {len(found.drowned) - 1} more" if len(found.drowned) > 1 else ""
+        said.append(
+            f"undecided: on every batch rounding hides {found.drowned[0]}{more}, so what it says there is not tested"
+        )
     else:
         said.append(f"undecided: rounding explains both sides on all {inside:,} random batches")
-    if counts["within_roundoff"]:
+    if counts["within_roundoff"] and not found.drowned:
         said.append(
             f"undecided on {counts['within_roundoff']:,}, where rounding in {found.dtype} explains both sides"
         )

@@ -8,7 +8,7 @@ tolerances bound the rounding of the definition, of the sweeps (`bounds`) and of
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -101,9 +101,9 @@ class Batch(Room):
             return bounds.gradient(moved)
         if stem == "B":
             first, second = (f"_{unit[0]}", f"_{unit[1]}") if suffix else ("", "")
-            return remembered(bounds.curve(f"y{first}", f"y{second}"))
+            return bounds.curve(f"y{first}", f"y{second}")
         if name == "HW" and "W" in self.made:
-            return remembered(bounds.curve("W", "W"))
+            return bounds.curve("W", "W")
         if name in {"g_own", "dW_plain", "HW_plain"}:
             return self._plain.names[{"g_own": "v"}.get(name, name.removesuffix("_plain"))]
         if name in {"nu", "N"}:
@@ -125,21 +125,33 @@ class Batch(Room):
         return whole[..., :half] if suffix == "_j" else whole[..., half:]
 
     def _downstream(self, pair: str) -> Linear:
-        def action(u: MeasuredVector) -> MeasuredVector:
-            direction = u.value
+        def image(direction: Tensor) -> Tensor:
             if pair:
                 none = torch.zeros_like(direction)
                 direction = torch.cat([direction, none] if pair[1] == "j" else [none, direction], dim=-1)
-            image = self._part(self.graph.downstream(direction), f"_{pair[0]}" if pair else "")
-            return self.bounds.curved(u, image)
+            return self._part(self.graph.downstream(direction), f"_{pair[0]}" if pair else "")
 
-        return remembered(action)
+        kept = remembered(image)
+        return Linear(lambda u: self.bounds.curved(u, kept(u.value)))
 
     def _with(self, name: str, value: Any) -> Batch:
         """The same room with another value of a free number, which may be in motion."""
         room = copy.copy(self)
         room.names, room._level = Over(self.names, name, value), self._level + 1  # type: ignore[assignment]
         room.memory = {}
+        return room
+
+    def let(self, names: Mapping[str, Any]) -> Batch:
+        """The same room with more names."""
+        self.bounds.settle()
+        room = copy.copy(self)
+        room.graph, room.bounds, room._places = copy.copy(self.graph), copy.copy(self.bounds), {}
+        room.memory = {}
+        for name, value in names.items():
+            room.names = Over(room.names, name, value)  # type: ignore[assignment]
+            if isinstance(value, Measured | MeasuredVector):
+                room.given = room.given.put(name, value)
+        room.graph.given, room.bounds.graph = room.given, room.graph
         return room
 
     @cached_property

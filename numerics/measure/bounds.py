@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from bnverify.numerics.measure.graph import Absent, Graph
-from bnverify.numerics.measure.raw import Linear, Vec, define, times
+from bnverify.numerics.measure.raw import Linear, Vec, define, remembered, times
 from bnverify.numerics.measure.tape import Ends, Map, Tape, TapeRoom, Traced
 from bnverify.numerics.measure.tolerance import Measured, MeasuredVector, exact, length
 from bnverify.theory.grammar import Node, names_in
@@ -95,6 +95,10 @@ class Bounds:
     def _back(self) -> Ends:
         return self._tape[0].back(self._whole, self._scales[0], self._slack)
 
+    def settle(self) -> None:
+        """Make what the bounds on derivatives rest on, which a further name does not change."""
+        _ = self._back
+
     def downstream(self, part: Any) -> MeasuredVector:
         """g, of which ``part`` takes the entries of one unit."""
         return MeasuredVector(part(self.graph.g.detach()), self._scales[0], 0, self._slack)
@@ -111,7 +115,7 @@ class Bounds:
         scale, error = (self._back[0][index], self._back[1][index]) if index >= 0 else (0.0, 0.0)
         return (MeasuredVector if value.dim() == 2 else Measured)(value, scale + none, 0, error + none)
 
-    def curve(self, of: str, along: str) -> Any:
+    def curve(self, of: str, along: str) -> Linear:
         """u -> the change of the gradient in ``of`` as ``along`` moves along u."""
         tape, found = self._tape
         counted = 2.0 * self.graph.loss.depth + 1
@@ -119,11 +123,12 @@ class Bounds:
         index, none = found[of].index, 0 * self.like
         gain, lost = gains[index] + none, 2 * errors[index] + none
 
-        def action(u: MeasuredVector) -> MeasuredVector:
-            image = self.graph.curvature(of, along, u.value)
-            return MeasuredVector(image, gain * u.scale, 0, gain * u.error + lost * u.norm)
+        curvature = remembered(lambda u: self.graph.curvature(of, along, u))
 
-        return action
+        def action(u: MeasuredVector) -> MeasuredVector:
+            return MeasuredVector(curvature(u.value), gain * u.scale, 0, gain * u.error + lost * u.norm)
+
+        return Linear(action)
 
     def rate(self, inside: Node, moved: str, along: MeasuredVector | None) -> Any:
         """d(expr, x, u), or with ``along`` None d(expr, t)."""

@@ -12,6 +12,8 @@ from bnverify.theory.grammar import Node
 from bnverify.theory.room import Room, walk
 from torch import Tensor
 
+from bnverify.base.errors import InputError
+
 
 @dataclass(frozen=True)
 class Vec:
@@ -77,16 +79,16 @@ class Linear:
         return Linear(lambda u: self.action(u) / factor)
 
 
-def remembered(action: Callable[[Any], Any]) -> Linear:
-    """A map whose images are kept: statements and their terms ask for the same ones."""
-    images: dict[int, tuple[Any, Any]] = {}
+def remembered(action: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The function with its images kept: statements, their terms and their leaves ask for the same ones."""
+    images: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def act(u: Any) -> Any:
+    def act(u: Tensor) -> Tensor:
         if id(u) not in images:
             images[id(u)] = u, action(u)
         return images[id(u)][1]
 
-    return Linear(act)
+    return act
 
 
 def times(rows: Tensor) -> Linear:
@@ -99,8 +101,16 @@ def times(rows: Tensor) -> Linear:
 class RawRoom(Room):
     """Walks trees with tensors: numbers (N,), vectors `Vec`, operators `Linear`."""
 
+    def number(self, whole: int) -> float:
+        return float(whole)
+
     def power(self, value: Any, power: Fraction) -> Any:
-        return value ** (float(power) if power.denominator == 2 else power.numerator)
+        try:
+            return value ** (float(power) if power.denominator == 2 else power.numerator)
+        except OverflowError:
+            raise InputError(
+                f"{value:g}**{power} is above 1.8e308, which no float64 holds; write it smaller"
+            ) from None
 
     def sqrt(self, value: Any) -> Any:
         return value**0.5

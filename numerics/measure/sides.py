@@ -50,7 +50,11 @@ def sides(tree: Node, room: Any) -> Sides:
     An equation of vectors becomes |left - right| == 0, formed from what both sides are formed from; psd(A) becomes
     0 <= the least eigenvalue of A.
     """
-    tree = shared(tree)
+    return related(shared(tree), room)
+
+
+def related(tree: Node, room: Any) -> Sides:
+    """The same of a tree as it is, which shares nodes already."""
     if tree.head == "psd":
         zero, least = room.number(0), walk(tree, room)
         return Sides("<=", zero, zero, least, least)

@@ -137,9 +137,12 @@ class Measured:
         return Measured(value, self.scale**power, 0, error)
 
     def sqrt(self) -> Measured:
-        """The root, with the error of x divided by the root."""
-        root = self.value.sqrt()
-        return Measured(root, self.scale / root, 0, self.error / root + root)
+        """The root, with the error of x divided by the root, and at most the root of it: |sqrt(a) - sqrt(b)|^2 <= |a - b|."""
+        root, u = self.value.sqrt(), unit_roundoff(self.value.dtype)
+        most, least = (self.error / u).sqrt(), torch.finfo(root.dtype).tiny
+        error = torch.minimum(self.error / root.clamp(min=least), most)
+        scale = torch.where(root > 0, self.scale / root.clamp(min=least), self.scale.sqrt())
+        return Measured(root, scale, 0, error + root)
 
     def __abs__(self) -> Measured:
         return Measured(self.value.abs(), self.scale, self.count, self.error)

@@ -393,6 +393,19 @@ def test_a_hypothesis_that_nothing_meets_is_no_success() -> None:
         assert_holds("v @ one == 0", given=["1 <= 0"], **QUICK)
 
 
+@pytest.mark.parametrize("op", ["==", "<="])
+def test_what_rounding_hides_on_every_batch_is_no_success(op: str) -> None:
+    with pytest.raises(ValueError, match=r"rounding hides v \(character 1\) in v @ v"):
+        assert_holds(f"v @ v + 10**12*10**12*(g @ g) {op} 10**12*10**12*(g @ g)", **QUICK)
+    with pytest.raises(ValueError, match="whether they differ in v @ y < 0"):
+        assert_holds("v @ y < 0", **QUICK)
+
+
+def test_a_bound_that_is_an_equality_and_a_loose_one_are_tested() -> None:
+    assert_holds("v @ v <= gamma**2/sigma**2*(g @ g - (one @ g)**2/m - (g @ yhat)**2/m)", **QUICK)
+    assert_holds("v @ v <= 10**12*10**12*gamma**2/sigma**2*(g @ g) + 1", **QUICK)
+
+
 def test_a_hypothesis_that_is_the_statement_is_refused() -> None:
     with pytest.raises(InputError, match="is the statement itself"):
         assert_holds("v @ v <= g @ g", given=["0 <= g @ g - v @ v"])

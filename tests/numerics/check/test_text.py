@@ -41,6 +41,70 @@ def test_hypotheses_that_nothing_meets_are_no_success() -> None:
     assert "nothing was tested" in done.output
 
 
+BIG = "10**12*10**12"
+
+
+@pytest.mark.parametrize(
+    ("false", "hidden"),
+    [
+        (f"v @ v + {BIG}*(g @ g) == {BIG}*(g @ g)", "v at character 1"),
+        (f"(v @ v + {BIG}*(g @ g))/(g @ g) == {BIG}", "v at character 2"),
+        (f"v @ v + {BIG}*(v @ y) == 0", "v at character 1"),
+        (f"v @ (v + {BIG}*y) == 0", "v at character 6"),
+        (f"v + {BIG}*y == {BIG}*y", "v at character 1"),
+        (f"gamma + {BIG} == {BIG}", "gamma at character 1"),
+        (f"{BIG}*(y @ y) + 1 == {BIG}*(y @ y)", "1 at character 25"),
+        (f"d(y @ y, y, v + {BIG}*a) == {BIG}*d(y @ y, y, a)", "v at character 13"),
+        (f"at(y @ y, y, y + a/({BIG})) == y @ y", "a at character 18"),
+    ],
+)
+def test_what_rounding_hides_on_every_batch_does_not_hold(false: str, hidden: str) -> None:
+    done = checked(false, "--vector", "a")
+    assert done.exit_code == 3
+    assert f"rounding hides {hidden} of" in done.output
+
+
+def test_what_rounding_hides_counts_as_undecided() -> None:
+    data = json.loads(checked(f"gamma + {BIG} == {BIG}", "--json").output)[0]
+    assert data["counts"]["holds"] == sum(loss["holds"] for loss in data["losses"].values()) == 0
+    assert sum(data["counts"].values()) == 300
+    assert data["drowned"]
+
+
+@pytest.mark.parametrize("part", ["v @ v", "v @ B @ v", "(g @ yhat)**2", "abs(one @ g)", "norm(H @ v)"])
+def test_no_factor_lets_a_false_equality_hold(part: str) -> None:
+    """The smaller the part, the fewer batches show it: it is refuted until it is undecided."""
+    factors = [("", "10**6"), ("/10**3", "10**12"), ("/10**9", "10**12")]
+    texts = [f"{part}{less} + {more}*(y @ y) == {more}*(y @ y)" for less, more in factors]
+    codes = [answer(ask(text), 224).exit_code for text in texts]
+    assert set(codes) <= {1, 3}
+    assert codes == sorted(codes)
+
+
+@pytest.mark.parametrize(
+    "true",
+    [
+        "v @ v == gamma**2/sigma**2*(g @ g - (one @ g)**2/m - (g @ yhat)**2/m)",
+        "(g - mean(g)*one) @ (g - mean(g)*one) == g @ g - m*mean(g)**2",
+        "at(yhat, y, (1 + t**2)*y) == yhat",
+        "d(yhat @ yhat, y, a) == 0",
+        "B @ one == 0",
+        "y == m*y/m",
+        f"v @ v <= {BIG}*(gamma**2/s**2)*(g @ g)",
+        f"v @ v - {BIG} <= 0",
+    ],
+)
+def test_what_is_true_and_beyond_rounding_still_holds(true: str) -> None:
+    done = checked(true, "--vector", "a", "--number", "t")
+    assert (done.exit_code, "rounding hides" in done.output) == (0, False)
+
+
+def test_a_false_hypothesis_is_not_met_because_rounding_hides_it() -> None:
+    done = checked("v @ g <= 0", "--given", f"v @ v + {BIG}*(g @ g) == {BIG}*(g @ g)")
+    assert done.exit_code == 3
+    assert "on every batch rounding hides v at character 1" in done.output
+
+
 @pytest.mark.parametrize(
     "given", ["v @ v <= g @ g", "g @ g >= v @ v", "v @ v - g @ g <= 0", "v @ v < g @ g", "g @ g - v @ v == 0"]
 )
@@ -60,6 +124,7 @@ def test_a_hypothesis_that_only_looks_like_the_statement_is_not_refused() -> Non
 def test_a_normalisation_typed_on_the_spot_is_differentiated() -> None:
     assert checked("v @ y == 0", "--norm", "n = sqrt(y @ y); z = gamma*y/n").exit_code == 0
     assert checked("v @ y == 0", "--norm", "n = sqrt(y @ y + 1); z = gamma*y/n").exit_code == 1
+    assert checked("v @ y == 0", "--norm", f"n = sqrt(y @ y); z = {BIG}*gamma*y/n").exit_code == 0
 
 
 def test_eps_is_drawn_only_where_a_text_names_it() -> None:
@@ -86,8 +151,9 @@ def test_eps_is_drawn_only_where_a_text_names_it() -> None:
         (("v @ one == 0", "--norm", "v = 0*y; z = y + v"), "'v' is derived from the loss"),
         (("v @ one == 0", "--norm", "H = y @ y; z = y/H"), "'H' is derived from the loss"),
         (("v @ one == 0", "--norm", "dgamma = y @ y; z = y/dgamma"), "'dgamma' is derived from the loss"),
-        (("0 <= sqrt(-(g @ g))",), "a root of a negative number"),
+        (("0 <= sqrt(-(y @ y))",), "a root of a negative number"),
         (("v @ one == 0", "--norm", "n = one @ y - one @ y; z = y/n"), "divides by n, which is 0 on every"),
+        (("v @ y == 0", "--norm", "z = ((10**12)**12)**12*y"), "above 1.8e308"),
         (("v @ one == 0", "--norm", "batch-nrom"), "the nearest is 'batch-norm'"),
         (("v @ one == 0", "--vector", "v"), "taken"),
         (("v @ one == 0", "thm-4.1"), "cannot be mixed"),
