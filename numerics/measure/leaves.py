@@ -119,8 +119,10 @@ class Leaves:
 
 def _look(asked: _Asked, room: Batch, where: Tensor) -> None:
     held = [room.number(1) if leaf.inside else walk(leaf.node, room) for leaf in asked.leaves]
+    # Where a layer computes in fewer digits, bounds are far above the noise of their own arithmetic.
+    step = STEP if room.unit == unit_roundoff(room.cond.dtype) else 1.0
     names = {f"={i}": value for i, value in enumerate(held)}
-    names |= {f"~{i}": _uncertain(value, room, STEP) for i, value in enumerate(held)}
+    names |= {f"~{i}": _uncertain(value, room, step) for i, value in enumerate(held)}
     names |= {f"?{i}": _uncertain(value, room, BEYOND) for i, value in enumerate(held)}
     there = room.let(names)
     there.unit = unit_roundoff(room.cond.dtype)  # that of the arithmetic, whatever a layer computes in
@@ -138,7 +140,7 @@ def _look(asked: _Asked, room: Batch, where: Tensor) -> None:
         if not isinstance(value, Measured | MeasuredVector | Interval):
             continue  # an operator, which has a vector beside it
         without = bound(i, "=")
-        seen[i] = (whole - without - NOISE * there.unit * whole) / STEP > allowed
+        seen[i] = (whole - without - NOISE * there.unit * whole) / step > allowed
         zero[i] = _lost(value, room)
         if bool((where & ~zero[i].to(where.device)).any()):
             asked.clear.add(i)
