@@ -137,7 +137,7 @@ class Measured:
         return Measured(value, self.scale**power, 0, error)
 
     def sqrt(self) -> Measured:
-        """The root; its error is that of x over the root, and at most the root of that: |sqrt a - sqrt b|^2 <= |a - b|."""
+        """The root; its error is that of x over the root, and at most the root of that: (√a - √b)² <= |a - b|."""
         root, u = self.value.sqrt(), unit_roundoff(self.value.dtype)
         most, least = (self.error / u).sqrt(), torch.finfo(root.dtype).tiny
         error = torch.minimum(self.error / root.clamp(min=least), most)
