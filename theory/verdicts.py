@@ -27,6 +27,11 @@ _JUDGES = ("cases", "grammar", "judged", "kernel", "names", "normalisations", "s
 
 
 @cache
+def in_checkout() -> bool:
+    """Whether these are the files of a checkout, which `prove` may write, and not those of an installed package."""
+    return (Path(__file__).resolve().parents[1] / "pyproject.toml").is_file()
+
+
 def _judge() -> str:
     sources = [Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in _JUDGES]
     return hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]

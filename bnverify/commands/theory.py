@@ -160,6 +160,10 @@ def prove(
     if rocq is not None:
         _prove_in_rocq(rocq, chosen)
         return
+    if renew and not verdicts.in_checkout():
+        raise InputError(
+            "--renew writes certificates beside the claims, and an installed package is left as it is; use a checkout"
+        )
     if any(registry()[name].measured for name in chosen):
         committed()  # a damaged result is said at once, not after the proofs
     if renew:
@@ -176,7 +180,7 @@ def prove(
     ]
     known = [(claim, verdicts.recalled(claim), evidence) for claim, evidence in sound]
     forged = [claim.id for claim, said, evidence in known if said not in (None, evidence)]
-    if any(said != evidence for _, said, evidence in known):
+    if verdicts.in_checkout() and any(said != evidence for _, said, evidence in known):
         try:
             verdicts.keep(sound)
         except InputError as error:

@@ -172,6 +172,17 @@ def test_prove_judges_again_and_remembers_what_it_found(bnverify, shelf):
     assert "changed since" not in bnverify("claims", "thm-4.1").stderr
 
 
+def test_prove_leaves_an_installed_package_as_it_is(bnverify, shelf, monkeypatch):
+    monkeypatch.setattr(verdicts, "in_checkout", lambda: False)
+    shelf.write_text("{}")
+    verdicts._lines.cache_clear()
+    assert bnverify("prove", "thm-4.1").exit_code == 0
+    assert shelf.read_text() == "{}"
+    done = bnverify("prove", "thm-4.1", "--renew")
+    assert done.exit_code == 2
+    assert "use a checkout" in done.stderr
+
+
 def test_prove_is_exit_code_1_where_a_counterexample_no_longer_holds(bnverify, shelf, monkeypatch):
     claim = registry()["thm-4.1"]
     mended = dataclasses.replace(claim.readings[0], says=claim.corrected.says)
