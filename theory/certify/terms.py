@@ -288,12 +288,7 @@ def key_of(term: Term) -> tuple[Any, ...]:
     return (term.free, tuple((k, c / abs(term.poly.parts[lead])) for k, c in sorted(term.poly.parts.items())))
 
 
-def spread(
-    algebra: Algebra,
-    equations: Equations,
-    generator: Term,
-    monomials: list[Any],
-) -> Iterator[Term]:
+def spread(algebra: Algebra, equations: Equations, generator: Term, monomials: list[Any]) -> Iterator[Term]:
     """The generator times the monomials that bring one of its own to one of the target's."""
     allowed = defined if generator.free else has_sign
     short = equations.reduced(generator.poly)

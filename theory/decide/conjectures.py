@@ -116,12 +116,7 @@ CONJECTURES = (
     Tried(
         WN, "Weight normalisation: the gradient is orthogonal to the weights", "v @ y == 0", norm="scale-norm"
     ),
-    Tried(
-        WN,
-        "Its curvature along the weights is 0",
-        "y @ B @ y == 0",
-        norm="scale-norm",
-    ),
+    Tried(WN, "Its curvature along the weights is 0", "y @ B @ y == 0", norm="scale-norm"),
 )
 
 

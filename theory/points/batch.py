@@ -6,15 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from bnverify.theory.kernel import (
-    PROBE,
-    Formal,
-    Number,
-    Operator,
-    Vector,
-    image_form,
-    walk,
-)
+from bnverify.theory.kernel import PROBE, Formal, Number, Operator, Vector, image_form, walk
 from bnverify.theory.kernel import parse as kernel_parse
 from bnverify.theory.points.case import Case
 
@@ -170,12 +162,7 @@ class Batch:
         else:
             total, size = self.value(gap)
         zero = np.abs(total) <= ROUNDING * size
-        table = {
-            "==": zero,
-            "!=": ~zero,
-            "<=": (total > 0) | zero,
-            "<": (total > 0) & ~zero,
-        }
+        table = {"==": zero, "!=": ~zero, "<=": (total > 0) | zero, "<": (total > 0) & ~zero}
         return table[relation] & np.isfinite(total)
 
     def broken(self, gap: Number | Vector, relation: str) -> Array:

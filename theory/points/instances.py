@@ -11,16 +11,7 @@ from typing import Any
 
 import numpy as np
 from bnverify.theory import kernel
-from bnverify.theory.kernel import (
-    EPS,
-    Claim,
-    Formal,
-    Number,
-    Point,
-    Refused,
-    check_example,
-    judge,
-)
+from bnverify.theory.kernel import EPS, Claim, Formal, Number, Point, Refused, check_example, judge
 from bnverify.theory.points.batch import Array, Batch, short, with_signs
 from bnverify.theory.points.case import Case
 from bnverify.theory.points.maxima import certificate_at

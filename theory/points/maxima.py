@@ -7,12 +7,7 @@ from typing import Any
 
 import numpy as np
 from bnverify.theory.grammar import nodes, parse, unparse
-from bnverify.theory.kernel import (
-    Claim,
-    Formal,
-    Refused,
-    image_form,
-)
+from bnverify.theory.kernel import Claim, Formal, Refused, image_form
 from bnverify.theory.kernel import parse as kernel_parse
 from bnverify.theory.points.batch import Batch, ball_maximum, short, size_of
 from bnverify.theory.writing.words import number

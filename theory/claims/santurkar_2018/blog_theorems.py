@@ -70,10 +70,7 @@ $$\left\Vert W_0 - \hat{W}^* \right\Vert^2 \leq \left\Vert W_0 - W^* \right\Vert
             says="(W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) @ (W0 - (Wstar @ W0)/(Wstar @ Wstar)*Wstar) <= (W0 "
             "- Wstar) @ (W0 - Wstar) - 1/(Wstar @ Wstar) * (Wstar @ Wstar - Wstar @ W0)",
             data=Data(
-                quantifiers="for all W0",
-                fixed="X, gamma, beta",
-                varies="W",
-                parameters="weights of one unit",
+                quantifiers="for all W0", fixed="X, gamma, beta", varies="W", parameters="weights of one unit"
             ),
             refutation=Refutation(HALF_WAY, HALF_WAY_ASIDE),
             norm="identity",

@@ -17,15 +17,9 @@ PRINTED_WITH_S = "v @ v <= gamma**2/s**2 * (g @ g - (one @ g)**2/m - (g @ yhat)*
 FEW_SAMPLES = Hypothesis("few-samples", r"\sqrt{m} \le 2 - \rho", "sqrt(m) <= 2 - rho")
 GAP_S = ("gamma**2*eps/(m*s**4) * (g @ yhat)**2",)
 LESS = f"gamma**2*eps/(sigma**2*s**2) * ({projected('g')} @ {projected('g')})"
-GAP_SIGMA = (
-    "gamma**2*eps/(m*sigma**2*s**2) * (g @ yhat)**2",
-    LESS,
-)
+GAP_SIGMA = ("gamma**2*eps/(m*sigma**2*s**2) * (g @ yhat)**2", LESS)
 GAP_FEW_S = ("gamma**2 * (g @ yhat)**2/(m*s**2)*given0",)
-GAP_FEW_SIGMA = (
-    "gamma**2 * (g @ yhat)**2/(m*sigma**2)*given0",
-    LESS,
-)
+GAP_FEW_SIGMA = ("gamma**2 * (g @ yhat)**2/(m*sigma**2)*given0", LESS)
 LARGE_VARIANCE = Instance(
     y=(0, 3), g=(0, 1), eps=1, note="m = 2: rho = 9/13 > 2/3, so sqrt(2) > 2 - rho, and H = 0"
 )

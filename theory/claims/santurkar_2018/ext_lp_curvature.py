@@ -32,14 +32,7 @@ def _reading(slug: str, summary: str, says: str, norm: str, steps: tuple[Step, .
 
 
 def _formula(slug: str, title: str, readings: tuple[Reading, ...], why: str) -> Claim:
-    return question(
-        f"ext-lp.{slug}",
-        title,
-        WHERE,
-        *readings,
-        scope=SCOPE,
-        why=why,
-    )
+    return question(f"ext-lp.{slug}", title, WHERE, *readings, scope=SCOPE, why=why)
 
 
 INVARIANCE = (

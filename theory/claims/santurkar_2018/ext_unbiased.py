@@ -159,10 +159,7 @@ CLAIMS = (
             refutation=Refutation(
                 Instance(y=(0, 0, 1), g=(0, 1, 0), note="m = 3, H = 0, <g, y-hat> < 0"),
                 Instance(
-                    y=(0, 0, 1),
-                    g=(0, 1, 0),
-                    H=((0, 0, 0), (0, 1, 0), (0, 0, 0)),
-                    note="every term non-zero",
+                    y=(0, 0, 1), g=(0, 1, 0), H=((0, 0, 0), (0, 1, 0), (0, 0, 0)), note="every term non-zero"
                 ),
             ),
             norm="unbiased",

@@ -9,16 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnverify.theory.claim import (
-    Corrected,
-    Data,
-    Hypothesis,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-    Step,
-)
+from bnverify.theory.claim import Corrected, Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.obs_4_3_activations import MATCHED
 from bnverify.theory.claims.santurkar_2018.obs_4_3_minima import AFFINE_MAP, PLAIN_MINIMUM
 from bnverify.theory.equation import statement

@@ -8,16 +8,7 @@ the BatchNorm landscape.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import (
-    Corrected,
-    Data,
-    Hypothesis,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-    Step,
-)
+from bnverify.theory.claim import Corrected, Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.equation import statement
 from bnverify.theory.normalisations import IN_WEIGHTS
 

@@ -6,16 +6,7 @@ paper calls the steps more predictive are not enough; and one of them does not f
 
 from __future__ import annotations
 
-from bnverify.theory.claim import (
-    Corrected,
-    Data,
-    Hypothesis,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-    Step,
-)
+from bnverify.theory.claim import Corrected, Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.prose_4_lipschitz import ADDITIVE, BEATEN, MATCHED, SCALE
 from bnverify.theory.claims.santurkar_2018.thm_4_2_1 import PRINTED as FIRST_PART
 from bnverify.theory.claims.santurkar_2018.thm_4_2_2 import NOT_INCREASED
@@ -137,9 +128,7 @@ CLAIMS = (
             summary="another BatchNorm layer between z and the loss, as in the networks of the paper",
             says="0 <= u @ B @ u",
             data=Data(
-                quantifiers="for every direction",
-                varies="y",
-                parameters="input of the next BatchNorm layer",
+                quantifiers="for every direction", varies="y", parameters="input of the next BatchNorm layer"
             ),
             hypotheses=("psd(H)",),
             refutation=Refutation(LINEAR_BEHIND_BN, LINEAR_BEHIND_BN),

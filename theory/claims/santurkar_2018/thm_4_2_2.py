@@ -8,16 +8,7 @@ are one and the same symbol, which leaves no hypothesis at all.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import (
-    Corrected,
-    Data,
-    Hypothesis,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-    Step,
-)
+from bnverify.theory.claim import Corrected, Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.thm_4_2_1 import PRINTED as FIRST_PART
 from bnverify.theory.equation import statement
 

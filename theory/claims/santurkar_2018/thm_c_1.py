@@ -8,16 +8,7 @@ the hypothesis of Theorem 4.2.2, and not strictly.
 
 from __future__ import annotations
 
-from bnverify.theory.claim import (
-    Corrected,
-    Data,
-    Hypothesis,
-    Instance,
-    Proof,
-    Reading,
-    Refutation,
-    Step,
-)
+from bnverify.theory.claim import Corrected, Data, Hypothesis, Instance, Proof, Reading, Refutation, Step
 from bnverify.theory.claims.santurkar_2018.thm_4_2_1 import PRINTED as FIRST_PART
 from bnverify.theory.claims.santurkar_2018.thm_4_2_2 import NOT_INCREASED
 from bnverify.theory.claims.santurkar_2018.thm_4_4 import NORM_BELOW_LAMBDA
