@@ -52,7 +52,7 @@ Of = Callable[[Row], float]
 def _places(networks: dict[str, panels.Seeds]) -> list[tuple[str, Of, Of]]:
     """Two layers, each with its cosine and its difference; of compact runs, which keep no layer, the mean of all."""
     if any(panels.is_compact(seeds) for seeds in networks.values()):
-        return [("mean of the layers", panels.at("ics_cosine"), panels.at("ics_l2"))]
+        return [("all layers", panels.at("ics_cosine"), panels.at("ics_l2"))]
     view = next(iter(networks["none"].values()))
     count = len(next((row["ics"] for row in view.rows if "ics" in row), [0, 0, 0]))
     return [

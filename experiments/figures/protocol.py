@@ -62,7 +62,8 @@ def _bands(axes: Axes, shelf: Shelf) -> None:
     if not found:
         style.empty(axes, "no sweep of learning rates")
         return
-    top = 10 * max(x for _, high in found.values() for x in high if math.isfinite(x))
+    # A network on its way to divergence has losses that would flatten all others.
+    top = panels.ROOM * max(high[0] for _, high in found.values() if math.isfinite(high[0]))
     for norm, (low, high) in found.items():
         steps = range(1, len(low) + 1)
         cut = [min(x, 10 * top) for x in high]
@@ -76,8 +77,8 @@ def _bands(axes: Axes, shelf: Shelf) -> None:
                 linewidth=0.6,
                 label=label,
             )
-    if any(math.isinf(x) for _, high in found.values() for x in high):
-        axes.set_ylim(top=top)
+    if any(x > top for _, high in found.values() for x in high):
+        axes.set_ylim(min(min(low) for low, _ in found.values()) / 2, top)
 
 
 PLATES = (

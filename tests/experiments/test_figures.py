@@ -185,6 +185,18 @@ def test_a_band_over_learning_rates_ends_with_the_shortest_and_opens_where_one_d
     assert protocol.trained(shelf, "l1", 0) == []
 
 
+def test_a_network_on_its_way_to_divergence_does_not_flatten_the_band_over_rates(
+    runs: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "band", lambda views: ([1.0, 0.5], [2.0, 1e30]))
+    with style.look():
+        axes = style.canvas(1, 1)[1][0][0]
+        protocol._bands(axes, Shelf(runs))
+    low, high = axes.get_ylim()
+    assert 0 < low < 0.5
+    assert high == panels.ROOM * 2.0
+
+
 def test_insertions_into_both_models_are_drawn_and_a_change_of_sign_is_marked(
     drawn: dict[str, Figure],
 ) -> None:
