@@ -41,9 +41,9 @@ def number(value: float | None) -> str:
 
 
 def of_layer(layer: LayerAudit) -> str:
-    """How it was known, a sentence on the gradient, on the curvature where it was measured, and on what fails."""
+    """How it was known, the gradient, the digits lost, the curvature where it was measured, and what fails."""
     known = f"{layer.recognised[:1].upper()}{layer.recognised[1:]}." if layer.recognised else ""
-    parts = [known, _gradient(layer), _backward(layer)]
+    parts = [known, _gradient(layer), _backward(layer), _digits(layer)]
     if layer.second is not None:
         parts.append(_curvature(layer.second))
     parts.append(_failed(layer))
@@ -109,6 +109,18 @@ def _backward(layer: LayerAudit) -> str:
     if layer.backward is None or layer.backward.verdict != "wrong":
         return ""
     return f"{layer.backward.text[:1].upper()}{layer.backward.text[1:]}."
+
+
+def _digits(layer: LayerAudit) -> str:
+    """What narrower dtypes lose of the gradients, where that was counted."""
+    lost = {} if layer.backward is None else layer.backward.lost
+    if not lost:
+        return ""
+    told = "; ".join(
+        f"{dtype} " + " and ".join(f"{value:.1f} of the {of} gradient" for of, value in each.items())
+        for dtype, each in lost.items()
+    )
+    return f"Decimal digits lost to rounding inside the layer: {told}."
 
 
 def _curvature(second: SecondOrder) -> str:

@@ -135,13 +135,31 @@ def _diverging(records: Sequence[Recorded]) -> Iterator[Fault]:
 
 
 def _constant(records: Sequence[Recorded]) -> Iterator[Fault]:
-    seen = [
-        (step, layer, layer.quantiles["sigma"][0])
-        for step, layer in _calls(records)
-        if layer.quantiles["sigma"][0 if layer.unit == "channel" else 1] == 0
-    ]
-    if seen := _lasting(seen, records):
-        yield _fault("constant-input", seen, "some groups do not vary", 0.0)
+    """Groups without a spread; behind a layer whose scales are all 0 they are that layer's fault."""
+    still: Seen = []
+    dead: Seen = []
+    for record in records:
+        closed: LayerRecord | None = None
+        for before, layer in zip((None, *record.layers), record.layers, strict=False):
+            if layer.quantiles["sigma"][0 if layer.unit == "channel" else 1] != 0:
+                continue
+            if before is not None and before.micro == layer.micro and _scales_are_zero(before):
+                closed = before
+                dead.append((record.step, before, 0.0))
+            elif closed is None or closed.micro != layer.micro:
+                still.append((record.step, layer, 0.0))
+    if dead := _lasting(dead, records):
+        text = (
+            "every scale is 0, so what follows gets an input that does not vary, and nothing before it learns"
+        )
+        yield _fault("dead-scale", dead, text, 0.0)
+    if still := _lasting(still, records):
+        yield _fault("constant-input", still, "some groups do not vary", 0.0)
+
+
+def _scales_are_zero(layer: LayerRecord) -> bool:
+    gamma = layer.quantiles["gamma"]
+    return gamma[0] == gamma[-1] == 0
 
 
 def _tiny(records: Sequence[Recorded]) -> Iterator[Fault]:

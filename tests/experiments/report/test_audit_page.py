@@ -77,6 +77,19 @@ def test_the_words_of_the_house_are_explained_and_a_misprint_is_no_fault_of_the_
     assert "not your model's: bnverify show thm-4.1" in printed
 
 
+def test_the_digits_lost_of_every_gradient_stand_on_the_page(report: AuditReport) -> None:
+    text = audit_page.html(report)
+    compared = [layer for layer in report.layers if layer.backward is not None and layer.backward.lost]
+    assert {layer.kind for layer in compared} >= {"BatchNorm2d", "GroupNorm"}
+    for layer in compared:
+        assert layer.backward is not None
+        for dtype, each in layer.backward.lost.items():
+            assert (
+                f"{dtype} {each['input']:.1f} of the input gradient and {each['weight']:.1f} of the weight"
+                in text
+            )
+
+
 def test_it_shows_every_layer_and_every_statement(report: AuditReport) -> None:
     text = audit_page.html(report)
     for layer in report.layers:

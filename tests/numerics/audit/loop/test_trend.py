@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from bnverify.numerics.audit.findings.audit import audit
 from bnverify.numerics.audit.loop.auditor import Auditor
 from torch import nn
 
@@ -60,6 +61,40 @@ def test_the_usual_optimizers_are_no_finding(optimizer: Any) -> None:
     model = net()
     rate = 0.1 if optimizer is torch.optim.SGD else 1e-2
     assert train(model, optimizer(model.parameters(), lr=rate)).ok
+
+
+def test_a_dead_scale_is_named_and_not_the_layer_behind_it_which_sees_a_constant() -> None:
+    model = net()
+    with torch.no_grad():
+        model[1].weight.zero_()
+    model[1].weight.requires_grad_(False)
+    auditor = train(model, torch.optim.SGD(model.parameters(), 0.1), 12, 3)
+    (found,) = auditor.findings
+    whole = audit(model, F.cross_entropy, *batch())
+    assert (found.kind, found.layer, found.severity) == ("dead-scale", "1", "warning")
+    assert [(one.kind, one.layer) for one in whole.findings if one.alarming] == [("dead-scale", "1")]
+    assert found.steps == (0, 9)
+
+
+def test_a_residual_branch_that_starts_at_scale_0_is_no_finding() -> None:
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.first, self.norm = nn.Linear(8, 16), nn.BatchNorm1d(16)
+            self.branch = nn.Sequential(nn.Linear(16, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 16))
+            self.last = nn.BatchNorm1d(16)
+            nn.init.zeros_(self.last.weight)
+            self.next, self.head = nn.BatchNorm1d(16), nn.Linear(16, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.norm(self.first(x)).relu()
+            return self.head(self.next(x + self.last(self.branch(x))))
+
+    model = Block()
+    model.last.weight.requires_grad_(False)
+    auditor = train(model, torch.optim.SGD(model.parameters(), 0.1), 12, 3)
+    assert auditor.findings == ()
 
 
 def test_weights_that_shrink_before_a_layer_are_named_with_the_steps() -> None:
