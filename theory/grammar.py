@@ -44,7 +44,7 @@ class GrammarError(InputError):
     def __init__(self, text: str, column: int, reason: str) -> None:
         self.text, self.column, self.reason = text, column, reason
         seen = text if len(text) <= 160 else f"{text[:157]}..."
-        super().__init__(f"character {column + 1} of {seen!a}: {reason}")
+        super().__init__(f"character {column + 1} of {seen!r}: {reason}")
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def parse(text: str, logic: bool = False) -> Node:
         raise GrammarError(text, LONGEST, f"the text has {len(text)} characters; at most {LONGEST} are read")
     if strange := re.search(r"[^A-Za-z0-9_+\-*/@()<>=!, ]", text):
         hint = HINTS.get(strange[0], "; letters are spelt: lam, gamma, sigma, yhat" * strange[0].isalpha())
-        raise GrammarError(text, strange.start(), f"{strange[0]!a} is not in the grammar{hint}")
+        raise GrammarError(text, strange.start(), f"{strange[0]!r} is not in the grammar{hint}")
     if word := next(
         (x for x in re.finditer(r"[A-Za-z]\w*", text) if keyword.iskeyword(x[0]) and x[0] not in WORDS), None
     ):
@@ -124,8 +124,11 @@ def parse(text: str, logic: bool = False) -> Node:
     try:
         body = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        column = max((getattr(error, "offset", None) or 1) - 1, 0) + start
+        offset = getattr(error, "offset", None)
+        column = max((1 if offset is None else offset) - 1, 0) + start
         reason = getattr(error, "msg", "too deep to read")
+        if offset == 0:  # Python's word for the end of the text
+            column, reason = len(text.rstrip()) - 1, "it ends here, and something has to follow"
         if sign := re.search(r"=<|=>|(?<![<>=!])=(?![<>=])", text):
             reason += f"; write {TURNED[sign[0]]} for {sign[0]}"
         raise GrammarError(text, min(column, len(text) - 1), f"cannot be read: {reason}") from None

@@ -261,8 +261,13 @@ def _base(text: str) -> dict[str, Sort]:
 
 
 def elsewhere(error: GrammarError, norm: Normalisation) -> str:
-    """What to do about a name that is missing here and is one where y = X W; empty where the error is another."""
+    """What to do about a name that is missing here and is one elsewhere; empty where the error is another."""
     missing = re.match(r"there is no name '(\w+)'", error.reason)
+    known = {line for entry in NORMALISATIONS.values() for line, _ in lines(entry.text)} | {"sigma", "rho"}
+    if missing and missing[1] in known and norm.name == "typed":
+        has = ", ".join(name for name, _ in lines(norm.text))
+        line = "s = ..." if missing[1] in ("sigma", "rho") else f"{missing[1]} = ..."
+        return f"{error}; the definition typed names {has} alone: write a line {line} before z to speak of it"
     if not missing or missing[1] not in {entry.name for entry in WEIGHT_SPACE} or norm.text.startswith("y ="):
         return ""
     where = str(error).removesuffix(error.reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
@@ -74,8 +75,10 @@ def function(name: str, text: str) -> None:
         raise InputError(f"{file} is not a file; expected a Python file, as FILE.py:{name}")
 
 
-def writable(path: Path | None) -> None:
+def writable(path: Path | None, asked: Path | None = None) -> None:
     """Refuse, before the work, a file that could not be written after it.
+
+    ``asked`` is what was typed, where that is another.
 
     Raises:
         InputError: ``path`` is a folder, or the nearest folder that exists above it cannot be written.
@@ -83,10 +86,15 @@ def writable(path: Path | None) -> None:
     if path is None:
         return
     above = next(place for place in path.absolute().parents if place.exists())
-    if path.is_dir() or not above.is_dir() or not os.access(above, os.W_OK):
+    try:
+        if path.is_dir():
+            raise OSError
+        with tempfile.TemporaryFile(dir=above):  # permissions alone do not say it: nothing is made in /proc
+            return
+    except OSError:
         raise InputError(
-            f"cannot write {path}: it is a folder or lies in one that cannot be written; name another"
-        )
+            f"cannot write {asked or path}: it is a folder or lies in one that cannot be written; name another"
+        ) from None
 
 
 def folder_to_write(path: Path | None) -> None:
@@ -94,7 +102,7 @@ def folder_to_write(path: Path | None) -> None:
     if path is not None and not path.is_dir():
         if path.exists():
             raise InputError(f"cannot write {path}: it is a file; name a folder")
-        writable(path / "file")
+        writable(path / "file", path)
 
 
 def own_folder(path: Path | None, mark: str) -> None:

@@ -245,5 +245,8 @@ def _next_step(decision: Decision) -> str:
         repair = "--repair looks for what is true instead, " if decision.repair is None else ""
         return repair + "--script prints lines of torch that replay the counterexample"
     if decision.answer == "vacuous":
-        return "leave out a --given, or correct it: together they allow no instance"
-    return "give it longer with --timeout, or a hypothesis with --given" if decision.answer == "open" else ""
+        if not decision.given:
+            return "correct the definition that --norm gives: no batch has a number for it"
+        return "leave out a --given or --min-m, or correct it: together they allow no instance"
+    open_ = decision.answer == "open" and not decision.decided_by
+    return "give it longer with --timeout, or a hypothesis with --given" if open_ else ""

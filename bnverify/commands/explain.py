@@ -33,7 +33,7 @@ def explain(
     if kind not in KINDS:
         near = get_close_matches(kind, KINDS, n=1, cutoff=0.0)
         raise InputError(
-            f"no finding is called {kind!r}; did you mean {near[0]!r}? They are {', '.join(KINDS)}"
+            f"no finding is called {kind!r}; did you mean {near[0]!r}? `bnverify explain` tells of all {len(KINDS)}"
         )
     for line in explained(KINDS[kind]):
         screen.print(line, markup=False, highlight=False)

@@ -51,8 +51,8 @@ def check(
     replay: Annotated[str, typer.Option(metavar="LOSS:INDEX", help="Show one instance again.")] = "",
     given: Given = None,
     norm: Annotated[
-        str, typer.Option(help="Of a statement: a name, or a text 'n = sqrt(y @ y); z = gamma*y/n'.")
-    ] = "",
+        str | None, typer.Option(help="Of a statement: a name, or a text 'n = sqrt(y @ y); z = gamma*y/n'.")
+    ] = None,
     vector: Annotated[
         list[str] | None, typer.Option(help="Of a statement: a free vector. Repeat for several.")
     ] = None,
@@ -77,15 +77,16 @@ def check(
     if replay and not re.fullmatch(r"[a-z0-9-]+:\d+", replay):
         raise InputError(f"--replay {replay!r} names no instance; write LOSS:INDEX, for example linear:17")
     texts = [text for text in ids or () if is_text(text)]
-    if texts or given or norm or vector or number:
+    if texts or given or norm is not None or vector or number:
         if len(texts) != len(ids or ()):
             raise InputError(
                 "ids and statements cannot be mixed, and --given, --norm, --vector go with a statement"
             )
-        _parsed(texts, given or (), norm or "batch-norm", vector or (), number or ())
+        layer = "batch-norm" if norm is None else norm
+        _parsed(texts, given or (), layer, vector or (), number or ())
         from bnverify.numerics.check.text import ask
 
-        questions = [ask(one, given or (), norm or "batch-norm", vector or (), number or ()) for one in texts]
+        questions = [ask(one, given or (), layer, vector or (), number or ()) for one in texts]
         _check_texts(questions, trials, seed, dtype, device, out, as_json)
         return
     known = registry()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from bnverify.numerics.measure.batch import Absent, Batch, Given
 from bnverify.numerics.measure.downstream import Coupled
+from bnverify.numerics.measure.graph import given_alone
 from bnverify.numerics.measure.instances import (
     LOSSES,
     SIZES,
@@ -268,6 +269,12 @@ def in_words(found: Answer) -> list[str]:
     name = asked.norm.text if asked.norm.name == "typed" else asked.norm.name
     where = f"{name}, eps {'> 0' if asked.positive else '= 0'}"
     said = [f"{asked.text}   ({where}{'; given ' + ', '.join(asked.given) if asked.given else ''})"]
+    if given_alone(asked.tree, asked.free):
+        names = ", ".join(sorted(names_in(asked.tree))) or "whole numbers"
+        said.append(
+            f"it names nothing that a normalisation computes ({names}): only what is drawn was tested, with m from "
+            f"{min(SIZES)} to {max(SIZES)}"
+        )
     if not inside:
         why = f"; on every batch rounding hides {found.unmet[0]}" if found.unmet else ""
         return [
@@ -304,5 +311,6 @@ def in_words(found: Answer) -> list[str]:
         )
     if found.worst is not None:
         _, m, left, right, loss = found.worst
-        said.append(f"worst at m = {m}, loss {loss}: left {left:.6g}, right {right:.6g}")
+        digits = next((n for n in (6, 12) if f"{left:.{n}g}" != f"{right:.{n}g}"), 17)
+        said.append(f"worst at m = {m}, loss {loss}: left {left:.{digits}g}, right {right:.{digits}g}")
     return said

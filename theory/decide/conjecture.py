@@ -185,7 +185,23 @@ def _least(given: list[Node], min_m: int) -> tuple[int, list[Node]]:
                 min_m = max(min_m, whole + 1)
             case _:
                 rest.append(node)
-    return min_m, rest
+    return min_m, [_alone(node, min_m) for node in rest]
+
+
+def _alone(node: Node, least: int) -> Node:
+    """A hypothesis m <= k, as m == k where no smaller m is asked about."""
+    low, high = (
+        node.args
+        if node.head in ("<=", "<")
+        else node.args[::-1]
+        if node.head in (">=", ">")
+        else (None, None)
+    )
+    m = Node("name", ("m",))
+    if low != m or not isinstance(high, Node) or high.head != "number":
+        return node
+    most = high.args[0] - (node.head in ("<", ">"))
+    return Node("==", (m, Node("number", (least,))), node.column) if most == least else node
 
 
 def _goals(tree: Node) -> list[tuple[Node, list[Node]]]:

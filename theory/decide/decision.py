@@ -182,7 +182,8 @@ class Decision:
         if self.range:
             out.append(f"  {self.range}")
         if self.answer in {"proved", "vacuous"} and self.needed is not None and self.given:
-            word = "needed" if self.answer == "proved" else "these contradict each other"
+            alone = "nothing satisfies" if len(self.needed) == 1 else "these contradict each other"
+            word = "needed" if self.answer == "proved" else alone
             out.append(f"  {word}: " + (", ".join(self.needed) or "no hypothesis"))
         out += [f"  its term {text} is 0" for text in self.zeros]
         if self.tight_at:

@@ -94,7 +94,14 @@ def core(made: Decision, asked: Conjecture, portfolio: Portfolio, seed: int) -> 
             case.claim.hypotheses and settle(case, portfolio, seed).answer == "vacuous" for case in questions
         ):
             left = fewer
-    return replace(made, needed=tuple(left))
+    low = [f"--min-m {asked.min_m}"] if asked.min_m > 2 and _can_hold(asked, left, portfolio, seed) else []
+    return replace(made, needed=(*left, *low))
+
+
+def _can_hold(asked: Conjecture, given: list[str], portfolio: Portfolio, seed: int) -> bool:
+    """Whether hypotheses that contradict each other from a batch size on can hold at a smaller one."""
+    questions = cases(replace(asked, given=tuple(given), min_m=2))
+    return any(settle(case, portfolio, seed).answer != "vacuous" for case in questions)
 
 
 def other_eps(made: Decision, portfolio: Portfolio) -> Decision:

@@ -94,7 +94,7 @@ def _explained(claim: Claim, reason: str) -> InputError:
         divided = [text for text in (*claim.hypotheses, claim.statement) if divides(text, inside)]
         text = (divided or [claim.statement])[0]
         if not names_in(parse(inside)):
-            return InputError(f"{text}: divides by {inside}, which is 0")
+            return InputError(f"{text}: divides by {inside}" + ", which is 0" * (inside != "0"))
         if not divided and (needs := needs_elsewhere(claim)):  # the definition divides by it at another place
             where = f"divides by {inside} at another place, where it can be 0"
             return Undefined(f"{text}: {where}; exclude it with", needs[0])

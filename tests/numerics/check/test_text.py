@@ -181,3 +181,14 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     first, second = (json.loads(checked(text, "--json").output) for _ in range(2))
     assert first == second
     assert sum(first[0]["counts"].values()) == 300
+
+
+def test_a_statement_about_what_is_drawn_alone_is_said_to_be_one() -> None:
+    assert "names nothing that a normalisation computes (m)" in checked("m <= 200").output
+    assert "names nothing" not in checked("v @ one == 0").output
+
+
+def test_two_sides_that_differ_are_printed_apart() -> None:
+    worst = checked("v @ v == (10**9 + 1)/10**9*(v @ v)").output.rpartition("left ")[2].strip()
+    left, right = worst.split(", right ")
+    assert left != right

@@ -383,6 +383,18 @@ def test_a_process_that_decides_stays_small():
     assert 3 * int(done.stdout) < 2**20  # KiB: this process, and two solvers that begin as it does
 
 
+def test_a_smallest_batch_that_contradicts_a_hypothesis_is_named_with_it():
+    assert decide("v @ v == 0", ("m == 2",), min_m=3).needed == ("m == 2", "--min-m 3")
+    found = decide("v @ v == 5", ("g @ g < 0",), min_m=3)
+    assert found.needed == ("g @ g < 0",)
+    assert "  nothing satisfies: g @ g < 0" in found.lines()
+
+
+@pytest.mark.parametrize("given", ["m <= 2", "3 > m"])
+def test_where_one_batch_size_is_left_it_is_decided(given):
+    assert decide("v @ v == 0", (given,)).decided_by == ("cvc5", "z3")
+
+
 def test_hypotheses_that_contradict_each_other_are_named_without_the_others():
     found = decide("v @ v <= 1", ("one @ g > 0", "gamma > 1", "gamma < 0"))
     assert found.answer == "vacuous"
@@ -507,7 +519,7 @@ def test_the_replay_script_needs_torch_alone(tmp_path):
         ("v @ v <= 1", {"given": ("__import__('os')",)}, "grammar"),
         ("", {}, "nothing"),
         ("v @ given0 <= 1", {"vectors": ("given0",)}, "stand for hypotheses"),
-        ("v @ v <= 1/0", {}, "divides by 0, which is 0"),
+        ("v @ v <= 1/0", {}, "1/0: divides by 0"),
         ("v @ max <= 1", {"vectors": ("max",)}, "a word of the grammar"),
         ("v @ v <= 1", {"numbers": ("lambda",)}, "a word of the grammar"),
         ("v @ y_2 <= 1", {"vectors": ("y_2",)}, "one of two units"),
