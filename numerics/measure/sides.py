@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from bnverify.numerics.measure.extremum import Interval
 from bnverify.numerics.measure.tolerance import Measured, MeasuredVector, resolution
-from bnverify.theory.grammar import RELATIONS, Node
+from bnverify.theory.grammar import Node
 from bnverify.theory.room import walk
 from torch import Tensor
 
@@ -110,7 +110,3 @@ def met(hypotheses: Sequence[Node], room: Any) -> Tensor:
     for hypothesis in hypotheses:
         inside = inside & (judge(sides(hypothesis, room), room) == Finding.HOLDS)
     return inside
-
-
-def is_relation(tree: Node) -> bool:
-    return tree.head in RELATIONS.values() or tree.head == "psd"

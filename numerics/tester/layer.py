@@ -135,11 +135,13 @@ def _repeats(layer: nn.Module, forward: Callable[[Tensor], Tensor], size: int) -
 
 
 def _computes_in(forward: Callable[[Tensor], Tensor], size: int, dtype: torch.dtype) -> torch.dtype:
-    """The coarsest dtype to which the input can be rounded without a trace: what the layer computes in."""
+    """The coarsest dtype that holds what the layer gives, or to which its input can be rounded without a trace."""
     x = torch.randn(6, size, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
     with torch.no_grad():
+        out = forward(x)
         for coarse in reversed(DTYPES):
-            if coarse == dtype or torch.equal(forward(x), forward(x.to(coarse).to(torch.float64))):
+            held = torch.equal(out, out.to(coarse).to(out.dtype))
+            if coarse == dtype or held or torch.equal(out, forward(x.to(coarse).to(torch.float64))):
                 return coarse
     return dtype
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from bnverify.numerics.tester.layer import own
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -174,6 +175,18 @@ def test_a_layer_is_held_to_the_digits_that_it_computes_in(alone: bool) -> None:
     assert_holds("v @ one == 0", norm=Coarse(torch.bfloat16, alone), **QUICK)
     with pytest.raises(AssertionError, match="does not hold for Coarse"):
         assert_holds("v @ one == 0", norm=Coarse(torch.bfloat16, alone, slip=9.0), **QUICK)
+
+
+def handed_back_in_bfloat16(x: Tensor) -> Tensor:
+    return nn.functional.layer_norm(x.float(), (5,)).bfloat16().to(x.dtype)
+
+
+def test_a_layer_is_held_to_the_digits_of_what_it_hands_back() -> None:
+    norm = Wrapped(handed_back_in_bfloat16)
+    assert own(norm).unit == torch.finfo(torch.bfloat16).eps / 2
+    assert_holds("v @ one == 0", norm=norm, **QUICK)
+    with pytest.raises(AssertionError, match="does not hold"):
+        assert_holds("v == g", norm=norm, **QUICK)
 
 
 class Once(torch.autograd.Function):

@@ -290,7 +290,7 @@ def first_failure(
             else:
                 answer, found = ask_given(work, shape, size), None
             if found is not None:
-                best, queue = found, [entry for entry in queue if entry[0] < size]
+                best, queue = found, []  # all of them are about larger m
                 break
             sure &= answer.word == "unsat"
         queue.append((low, middle - 1))
