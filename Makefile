@@ -48,9 +48,10 @@ rocq: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("bnverify needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
-	@echo "setting up $(VENV) (some minutes, once)"
+	@echo "setting up $(VENV), once: 1 of 2, torch (a large download, some minutes)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) "$$(grep '^torch==' constraints.txt)"
+	@echo "setting up $(VENV), once: 2 of 2, the rest (a minute or two)"
 	@$(PIP) $(INSTALL)
 	@touch $(READY)
 

@@ -20,6 +20,9 @@ def register(app: typer.Typer) -> None:
     app.command()(cite)
 
 
+FRAGMENT = r"% A fragment: \input it into a document with \usepackage{amsmath,amssymb}."
+
+
 def cite(
     ids: Annotated[
         list[str],
@@ -36,7 +39,7 @@ def cite(
 
     entries = _stored(ids)
     every = not (tex or bib or py)
-    parts = [erratum(entry) for entry in entries] if tex or every else []
+    parts = [FRAGMENT, *map(erratum, entries)] if tex or every else []
     if bib or every:
         parts.append(bibtex([entry.item for entry in entries], version("bnverify"), *_state()))
     scripts = {entry.id: script_of(entry) for entry in entries} if py or every else {}

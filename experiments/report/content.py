@@ -56,12 +56,12 @@ _COUNTED = {
     "mixed": "{} reproduced in one part and not in another",
     "too-small": "{} smaller than said",
     "no-effect": "{} without the effect",
-    "opposite": "{} the other way round",
-    "underpowered": "{} still short of seeds",
-    "not-run": "{} not run yet",
-    "definition": "{} defining and no more",
+    "opposite": "{} measured the other way round",
+    "underpowered": "{} with too few seeds to tell",
+    "not-run": "{} whose training runs are not made yet",
+    "definition": "{} that define something and claim nothing",
     "open": "{} left open",
-    "absent": "{} lost from the copy that was read",
+    "absent": "{} whose words are lost in the copy of the paper that was read",
 }
 
 

@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import latex2mathml.converter
 import pytest
@@ -205,3 +207,9 @@ def test_a_counterexample_to_another_reading_is_written_with_that_reading() -> N
     )
     assert r"$u$ in the space of weights" in text
     assert ".: " not in "".join(ERRATA.values())
+
+
+def test_the_tex_says_first_that_it_is_a_fragment_and_what_it_needs(bnverify: Callable[..., Any]) -> None:
+    assert bnverify("cite", "thm-4.1", "--tex").stdout.startswith(
+        r"% A fragment: \input it into a document with \usepackage{amsmath,amssymb}."
+    )

@@ -1,6 +1,7 @@
 """The README's first commands work as the Makefile says, and its verdicts are the evidence's."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,15 @@ def verdict_rows():
     return rows
 
 
-def test_the_first_block_is_the_two_commands_of_the_makefile():
-    first = re.search(r"```\n(.*?)```", README, re.DOTALL)[1].split("\n")[:-1]
+def test_the_first_block_is_the_fastest_answer_and_its_commands_run(bnverify):
+    first = re.search(r"```\n(.*?)```", README, re.DOTALL)[1].splitlines()
+    assert first[1].endswith("pip install --editable .")
+    codes = [bnverify(*shlex.split(line)[1:]).exit_code for line in first if "/bnverify " in line]
+    assert codes == [0, 1]  # as claimed; refuted
+
+
+def test_the_second_block_is_the_two_commands_of_the_makefile():
+    first = re.findall(r"```\n(.*?)```", README, re.DOTALL)[1].split("\n")[:-1]
     assert first == ["make report", "make test"]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert all(re.search(rf"^{command.split()[1]}:", makefile, re.MULTILINE) for command in first)
