@@ -10,7 +10,7 @@ from bnverify.numerics.audit.capture.call import Call
 from bnverify.numerics.audit.layers import Family
 from bnverify.numerics.audit.table.room import LayerRoom, NotMeasured, Vector
 from bnverify.numerics.audit.table.rows import measured_table
-from bnverify.numerics.measure.tolerance import allowance, roundings, unit_roundoff
+from bnverify.numerics.measure.tolerance import allowance, resolution, roundings, unit_roundoff
 from bnverify.theory import sorts
 from bnverify.theory.grammar import Node, names_in
 from bnverify.theory.normalisations import names_of, normalisation
@@ -82,7 +82,12 @@ def asked(call: Call, statement: Statement) -> dict[str, int] | None:
         slack = -slack
     near, finite = slack.abs() <= allowed, torch.isfinite(slack) & room.table.defined
     if relation in ("==", "!="):
-        holds, violated = (near, ~near) if relation == "==" else (~near, near)
+        # Agreement supports an equality only where a relative error of sqrt(u) would have been seen.
+        size = (
+            left.scale if not bool(right.scale.any()) else torch.maximum(left.value.abs(), right.value.abs())
+        )
+        seen = near & (allowed < resolution(call.dtype) * size)
+        holds, violated = (seen, ~near) if relation == "==" else (~near, seen)
     else:
         holds, violated = slack > allowed, slack < -allowed
     counts = {

@@ -407,4 +407,6 @@ def test_statements_that_are_proved_hold_and_false_ones_do_not(case: Any) -> Non
                 layer.name,
                 text,
             )
-        assert counts["one @ v == 0"]["holds"] == layer.rows
+        # A row without a gradient is 0 == 0, which supports nothing.
+        still = layer.quantiles["grad_out_sq"][0] == 0
+        assert layer.rows - int(still) <= counts["one @ v == 0"]["holds"] <= layer.rows
