@@ -75,7 +75,7 @@ def _random(subject: Subject, drawn: Drawn) -> Iterable[Drawn]:
     for _ in range(BATCHES):
         A = numbers(m, m)
         free = tuple((name, tuple(numbers(m).tolist())) for name, _ in drawn.vectors)
-        scalars = tuple((name, float(numbers(()))) for name, _ in drawn.numbers)
+        scalars = tuple((name, numbers(1).item()) for name, _ in drawn.numbers)
         H = tuple(map(tuple, (A + A.T).tolist()))
         y, g = (tuple(numbers(m).tolist()) for _ in range(2))
         yield replace(drawn, y=y, g=g, H=H, gamma=1.5, beta=0.5, vectors=free, numbers=scalars)
