@@ -13,7 +13,7 @@ from bnverify.theory.script import LATEX
 from bnverify.theory.store import Stored
 from bnverify.theory.vocabulary import VOCABULARY
 from bnverify.theory.writing.blocks import Formula
-from bnverify.theory.writing.claim_page import corrected, deciding, heading_of, printed
+from bnverify.theory.writing.claim_page import corrected, deciding, heading_of, printed, refuting
 from bnverify.theory.writing.proof import IDENTITY, definition_of, proof, questions
 from bnverify.theory.writing.readers import for_readers
 from bnverify.theory.writing.tex import displayed, formula, prose
@@ -103,19 +103,6 @@ def erratum(entry: Stored) -> str:
             parts.append(PROJECTOR)
         parts.append(ending)
     return "\n".join(filter(None, parts))
-
-
-def refuting(item: Mapping[str, Any], detail: Mapping[str, Any]) -> int | None:
-    """The place of the reading whose counterexample is shown: the first one, or, where its sides are equal under a
-    printed <, the same statement with <= where that is refuted too."""
-    counted = [i for i, one in enumerate(item["readings"]) if one["admitted"] and one["counterexample"]]
-    if not counted:
-        return None
-    point = item["readings"][counted[0]]["counterexample"]
-    weaker = detail["readings"][counted[0]]["text"].replace(" < ", " <= ")
-    if point["relation"] == "lt" and point["lhs"] == point["rhs"]:
-        return next((i for i in counted[1:] if detail["readings"][i]["text"] == weaker), counted[0])
-    return counted[0]
 
 
 def _against(entry: Stored, place: int) -> str:

@@ -153,28 +153,42 @@ def proved(entry: Stored) -> Iterator[Block]:
 
 def picture(entry: Stored) -> Arrows | None:
     """The smallest counterexample to the statement as shown, where it is a batch of two; None elsewhere."""
-    place = telling(entry.item)
+    place = told(entry)
     if place is None or not entry.detail["readings"][place]["points"]:
         return None
     point, data = entry.item["readings"][place]["counterexample"], entry.detail["readings"][place]
     return None if point is None else arrows(point, data["points"][0], data["statement"]["plain"])
 
 
-def telling(item: Mapping[str, Any]) -> int | None:
-    """The place of the reading whose counterexample says why: not x < x where a reading with <= is false as well."""
-    first = deciding(item)
-    if first is None or item["verdict"] != "refuted":
+def told(entry: Stored) -> int | None:
+    """The place of the reading that says why: the one shown first, or that with <= where its < fails at equal sides."""
+    first = deciding(entry.item)
+    if (
+        first is None
+        or not entry.item["readings"][first]["counterexample"]
+        or entry.item["verdict"] != "refuted"
+    ):
         return first
-    points = [reading["counterexample"] if reading["admitted"] else None for reading in item["readings"]]
-    if (point := points[first]) is None or point["relation"] != "lt" or point["lhs"] != point["rhs"]:
-        return first
-    return next((i for i, other in enumerate(points) if other and other["relation"] == "le"), first)
+    return refuting(entry.item, entry.detail)
+
+
+def refuting(item: Mapping[str, Any], detail: Mapping[str, Any]) -> int | None:
+    """The place of the reading whose counterexample is shown: the first one, or, where its sides are equal under a
+    printed <, the same statement with <= where that is refuted too."""
+    counted = [i for i, one in enumerate(item["readings"]) if one["admitted"] and one["counterexample"]]
+    if not counted:
+        return None
+    point = item["readings"][counted[0]]["counterexample"]
+    weaker = detail["readings"][counted[0]]["text"].replace(" < ", " <= ")
+    if point["relation"] == "lt" and point["lhs"] == point["rhs"]:
+        return next((i for i in counted[1:] if detail["readings"][i]["text"] == weaker), counted[0])
+    return counted[0]
 
 
 def why_lines(entry: Stored) -> list[str]:
     """Why the verdict is what it is, in at most five lines."""
     item, detail, lines = entry.item, entry.detail, []
-    place = telling(item)
+    place = told(entry)
     if place is None:
         return list(detail["remarks"][:_WHY])
     reading, more = item["readings"][place], detail["readings"][place]
