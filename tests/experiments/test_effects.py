@@ -55,9 +55,9 @@ def test_a_diverged_seed_is_left_out_of_the_table_and_runs_that_are_missing_are_
 def test_the_table_is_printed_with_its_gaps() -> None:
     base = run("default", [0.1, 0.2, 0.4], 2.0)
     rows = effects.table(Shelf([base, run("loss-mean", [0.9, 0.9, 0.9], math.nan, loss="mean")]))
-    text = "\n".join(reproduction_notes._effects(rows))
-    assert "| batchnorm | unchanged | 100 | 0.2 [0, inf] |  |  |  |" in text
-    assert "| batchnorm | `loss=mean` | 100 | 0.9 [0, inf] | 4.5 [" in text
+    text = "\n".join(reproduction_notes._effects({"effects": rows}))
+    assert "| Standard + BatchNorm | unchanged | 100 | 0.200 [0, ∞] | – | – | – |" in text
+    assert "| Standard + BatchNorm | loss=mean | 100 | 0.900 [0, ∞] | 4.50 [" in text
 
 
 def test_every_effect_is_planned_beside_the_unchanged_network() -> None:

@@ -200,7 +200,16 @@ def test_the_scope_decides_what_is_asked():
 
 
 def test_what_nothing_is_said_about_is_a_failure():
-    assert verdict(made(reading("v @ one == 0"))) == ("open", ("only: no evidence",))
+    claim = made(reading("v @ one == 0"))
+    (only,) = judged.evidence_of(claim, shelf.items_of(claim))
+    assert failures_of((replace(only, checks=()),)) == ("only: no evidence",)
+
+
+def test_what_no_proof_is_written_for_is_proved_by_itself_or_stays_open():
+    assert verdict(made(reading("v @ one == 0"))) == ("proved", ())
+    (found, failures) = verdict(made(reading("v @ v == 0")))
+    assert found == "open"
+    assert "certificate does not hold" in failures[0]
 
 
 def test_a_certificate_of_what_is_not_claimed_is_a_failure(monkeypatch):

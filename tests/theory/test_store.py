@@ -56,9 +56,7 @@ def test_nothing_is_recalled_of_another_judge(copied, name, monkeypatch, tmp_pat
         text = Path(verdicts.__file__).with_name(f"{other}.py").read_text()
         (tmp_path / f"{other}.py").write_text(text + "#" * (other == name))
     monkeypatch.setattr(verdicts, "__file__", str(tmp_path / "verdicts.py"))
-    verdicts._judge.cache_clear()
     assert verdicts.recalled(registry()["thm-4.1"]) is None
-    verdicts._judge.cache_clear()
 
 
 def test_nothing_is_recalled_of_another_definition_of_a_step(copied):

@@ -124,6 +124,7 @@ def test_the_network_has_its_pictures_and_its_tables_under_keyboard(
 
 def test_a_page_can_be_read_by_keyboard_alone(page: Any, folder: Path) -> None:
     from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.wait import WebDriverWait
 
     page.get((folder / "claims" / "thm-4.1.html").as_uri())
     page.find_element("css selector", "body").send_keys(Keys.TAB)
@@ -137,7 +138,7 @@ def test_a_page_can_be_read_by_keyboard_alone(page: Any, folder: Path) -> None:
     assert page.find_element("css selector", "details").get_attribute("open") is not None
     copy = page.find_element("css selector", "[data-copy]")
     copy.send_keys(Keys.ENTER)
-    assert copy.text == "Copied"
+    WebDriverWait(page, 60).until(lambda _: copy.text == "Copied")
     assert page.find_element("css selector", "h2 a.anchor").get_attribute("href").endswith("#what-it-says")
 
 
