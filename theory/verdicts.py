@@ -26,7 +26,6 @@ _JUDGES = ("cases", "grammar", "judged", "kernel", "names", "normalisations", "s
 """What stands between a claim's text and its verdict."""
 
 
-@cache
 def in_checkout() -> bool:
     """Whether these are the files of a checkout, which `prove` may write, and not those of an installed package."""
     return (Path(__file__).resolve().parents[1] / "pyproject.toml").is_file()
