@@ -17,8 +17,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import hypothesis
-import torch
+try:
+    import hypothesis
+    import torch
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"bnverify.testing needs {error.name}, which is not installed; pip install 'bnverify[torch]' brings it",
+        name=error.name,
+    ) from None
 from hypothesis import HealthCheck, Phase, settings, target
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -300,7 +306,9 @@ def _report(
     text: str, hypotheses: tuple[str, ...], subject: Subject, tree: Node, drawn: Drawn, room: Batch
 ) -> str:
     relation, layer = sides(tree, room), subject.layer
-    known = f" ({layer.name}, eps = {layer.eps:g})" if layer is not None and layer.lines else ""
+    known = ""
+    if layer is not None and layer.lines:
+        known = f" ({layer.name}, eps = {layer.eps:g})" if layer.computes else f", held against {layer.name}"
     pair: tuple[Tensor, ...] = tuple(_clear(side, room) for side in (relation.low, relation.ceiling))
     if tree.head in (">=", ">"):
         pair = pair[::-1]

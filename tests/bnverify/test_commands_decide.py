@@ -211,3 +211,16 @@ def test_an_interrupt_leaves_no_process(sent):
     while any(Path(f"/proc/{child}").exists() for child in solvers) and time.monotonic() < end:
         time.sleep(0.1)
     assert not any(Path(f"/proc/{child}").exists() for child in solvers)
+
+
+def test_without_solvers_a_counterexample_is_not_called_the_smallest_and_the_extra_is_named(
+    bnverify, monkeypatch
+) -> None:
+    from bnverify.theory.decide import decision, solvers
+
+    monkeypatch.setattr(solvers, "installed", list)
+    monkeypatch.setattr(decision, "installed", list)
+    done = bnverify("decide", "v @ v <= g @ g")
+    assert done.exit_code == 1
+    assert "refuted at m = 3; scope" in done.stdout
+    assert "bnverify[decide]" in done.stdout

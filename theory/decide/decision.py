@@ -8,6 +8,7 @@ from typing import Any
 
 from bnverify.theory.decide.conjecture import Conjecture
 from bnverify.theory.decide.settle import Outcome, Proof
+from bnverify.theory.decide.solvers import installed
 from bnverify.theory.grammar import parse
 from bnverify.theory.kernel import Verified
 from bnverify.theory.points import replay
@@ -156,6 +157,10 @@ class Decision:
         elif self.answer == "refuted":
             least = ", the smallest there is" if self.smallest else ""
             out.append(f"refuted at m = {self.m}{least}; scope {where}")
+            if not self.smallest and not installed():
+                out.append(
+                    "whether a smaller batch refutes it too, the solvers tell: pip install 'bnverify[decide]'"
+                )
         elif self.answer == "vacuous":
             what = "the hypotheses" if self.given else "the definition"
             out.append(f"vacuous: nothing satisfies {what} (by {' and '.join(self.decided_by)})")
