@@ -22,6 +22,7 @@ def shelf(tmp_path, monkeypatch):
     path = tmp_path / "verdicts.json"
     path.write_bytes(verdicts.VERDICTS.read_bytes())
     monkeypatch.setattr(verdicts, "VERDICTS", path)
+    monkeypatch.setattr(verdicts, "in_checkout", lambda: True)
     verdicts._lines.cache_clear()
     yield path
     verdicts._lines.cache_clear()
