@@ -984,9 +984,8 @@ class Formal:
 
     def rate(self, inside: ast.expr, name: str, along: Vector | None) -> Any:
         """d(inside, name, along), or d(inside, name) of a number."""
-        base, _, unit = name.partition("_")
-        if along is not None and base in {"z", "yhat"} and name in self.names:
-            return self.rate_behind(inside, base, "_" + unit if unit else "", along)
+        if along is not None and name in {"z", "yhat"} and name in self.names:
+            return self.rate_behind(inside, name, along)
         moves = self.moves(name, along)
         if isinstance(inside, ast.Name) and inside.id == "L":
             return self.loss_rate(moves)
@@ -1005,7 +1004,7 @@ class Formal:
         finally:
             self.moving = before
 
-    def rate_behind(self, inside: ast.expr, base: str, unit: str, along: Vector) -> Any:
+    def rate_behind(self, inside: ast.expr, base: str, along: Vector) -> Any:
         """A rate as z or y-hat moves freely: z is its line of the definition, g follows, everything else stays."""
         if len(self.units) > 1 or any(
             names_in(tree) & {"yhat", "z"} for line, tree in self.lines if line != "z"
@@ -1114,9 +1113,15 @@ class Formal:
         free = {*self.claim.numbers, *self.claim.declared_vectors()}
         named = set().union(*(names_in(tree) for _, tree in self.lines))
         if name in free - named and names_in(inside) <= free and is_polynomial(inside):
-            if isinstance(value, Vector):
-                return self.put_for(walk(inside, self), {((), name): value}, {})
-            return self.put_for(walk(inside, self), {}, {("number", name): value})
+            places, numbers = {((), name): value}, {}
+            if not isinstance(value, Vector):
+                places, numbers = {}, {("number", name): value}
+            found = walk(inside, self)
+            if any(
+                atom[0] == "root" and self.is_touched(atom, places, numbers) for atom in self.reach(found)
+            ):
+                raise Refused(f"what stands under a root here may be negative at another {name}")
+            return self.put_for(found, places, numbers)
         self.refuse_loss(inside)
         kept, self.elsewhere = self.names, True
         try:
@@ -1130,8 +1135,6 @@ class Formal:
                 raise Refused(f"{name} is not replaced by this")
             if isinstance(value, Vector):
                 value.meet(old)
-            elif isinstance(value, Operator):
-                raise Refused(f"only at an exact point is another operator put for {name}")
             self.names = given | {name: value}
             for line, tree in self.lines:
                 self.names[line] = walk(tree, self)
@@ -1370,7 +1373,7 @@ class Formal:
             case ("dot", a, word, b) if atom not in numbers:
                 right, left = self.place(word, b, places), self.place((), a, places)
                 if right is None and left is None:
-                    word, a, b, left = (), b, a, self.place(mirror(word), a, places)
+                    word, left = (), self.place(mirror(word), a, places)
                 if right is None:
                     right = Vector.base(b)
                     for letter in reversed(word):
@@ -1498,6 +1501,8 @@ class Formal:
 
     def is_definite(self, left: ast.expr, right: ast.expr) -> bool:
         """Whether left @ right is x @ A @ x with an operator A that a hypothesis calls positive semi-definite."""
+        if self.elsewhere:
+            return False
         match left, right:
             case ast.BinOp(left=x, op=ast.MatMult(), right=form), other if same(x, other):
                 return any(same(form, known) for known in self.definite)
@@ -2003,6 +2008,7 @@ def prove(
         if relation not in {"<=", "<"} or room.sign(right) not in {"positive", "nonnegative", "zero"}:
             raise Refused("squares decide only <= where the right side is not negative")
         gap = walk(right, room).power(2) - walk(left, room).power(2)
+    scope = list(room.scope)
     factor = parse(multiplier)
     if room.sign(factor) != "positive":
         raise Refused(f"the multiplier may be 0 or negative: {multiplier}")
@@ -2021,13 +2027,15 @@ def prove(
         raise Refused(f"terms with the signs {signs} do not prove {relation}")
     if not room.is_zero(rest):
         raise Refused("right - left is not the sum of the terms")
+    if room.scope != scope:  # a certificate assumes nothing
+        raise Refused(f"the terms suppose what the claim does not: {room.scope[len(scope)]}")
     live = check_example(claim, expected=not negation)
     refuted = negation
     method = "negation" if refuted else "identity" if relation == "==" or (tight and not terms) else "terms"
     lemmas = () if lemma is None else (lemma,)
     tight = tight or relation == "=="
     return verified(
-        claim, "refuted" if refuted else "proved", method, room.scope, tight=tight, live=live, lemmas=lemmas
+        claim, "refuted" if refuted else "proved", method, scope, tight=tight, live=live, lemmas=lemmas
     )
 
 

@@ -25,8 +25,16 @@ MAX_GRADIENT = "max((T @ g) @ (T @ g), norm(X) <= lam)"
 MAX_FORM = "max((X @ T @ g) @ H @ (X @ T @ g), norm(X) <= lam)"
 FLAT = {"y": ["3", "4"], "g": ["1", "2"]}
 UNIT = FLAT | {"gamma": "1"}
+NINE = "lam + n0 + lam*n0 + lam**2 + n0**2 + lam**3 + n0**3 + lam**4 + n0**4"  # so many terms are brought to normal form
 LAM = {"numbers": ("lam",), "needs": ("0 <= lam",)}
 A, B_ = {"vectors": ("a",)}, {"vectors": ("a", "b")}
+TURNED = {
+    "y": ["3", "4"],
+    "g": ["5", "-1"],
+    "a": ["1", "2"],
+    "b": ["1", "2"],
+    "M": [["1", "2"], ["2", "-3/2"]],
+}
 HALF = [["1/2", "-1/2"], ["-1/2", "1/2"]]
 
 Entry = tuple[str, str, dict[str, Any], dict[str, Any]]
@@ -83,6 +91,9 @@ QUICK: list[Entry] = [
     ("a negative multiplier", "no", {"multiplier": "-1", "terms": ["a @ a"]}, claim(ID, "a @ a <= 0", **A)),
     ("the multiplier 0", "no", {"multiplier": "0", "terms": []}, claim(ID, "m <= 0")),
     ("a multiplier that may be 0", "no", {"multiplier": "a @ a", "terms": ["0"]}, claim(ID, "0 <= 0*m", **A)),
+    ("terms that suppose a slope of z", "no", {"terms": ["0*(v @ v) + y @ y"]}, claim("z = sqrt(y @ y)*one", "0 < y @ y")),
+    ("a statement about v does", "proved", {"terms": ["y @ y"]}, claim("z = sqrt(y @ y)*one", "0*(v @ v) < y @ y")),
+    ("terms that suppose a root", "no", {"terms": ["sigma**2"]}, claim("s = one @ y/m; z = y/s", "eps <= s**2", eps="positive")),
     # the negation
     ("the negation", "refuted", {"terms": ["m"], "negation": True}, claim(ID, "m <= 0")),
     ("the negation of an equation", "refuted", {"terms": ["m"], "negation": True}, claim(ID, "m == 0")),
@@ -127,6 +138,10 @@ QUICK: list[Entry] = [
     ("a vector hypothesis", "proved", {"terms": ["a @ given0"]},
      claim(ID, "a @ H @ a == lam*(a @ a)", "H @ a == lam*a", numbers=("lam",), **A,
            example=FLAT | {"lam": "1", "a": ["1", "-1"], "H": HALF})),
+    ("a transpose on one vector says nothing of another", "no", NONE,
+     claim(ID, "a @ M @ b == g @ a", "M_T @ a == g", operators=("matrix M",), **B_, example=TURNED)),
+    ("but of its products", "proved", NONE,
+     claim(ID, "a @ M @ b == g @ b", "M_T @ a == g", operators=("matrix M",), **B_, example=TURNED)),
     ("a probe that is 0", "no", {"terms": ["a @ given0"]},
      claim(ID, "a @ H @ a == lam*(a @ a)", "H @ a == lam*a", numbers=("lam",), **A,
            example=FLAT | {"lam": "1", "a": ["0", "0"], "H": HALF})),
@@ -199,10 +214,16 @@ QUICK: list[Entry] = [
      claim(ID, "0 <= a @ H @ b", "psd(H)", **B_, example=FLAT | {"H": HALF, "a": ["1", "0"], "b": ["1", "0"]})),
     ("psd of what is put in its place", "no", {"terms": ["at(sqrt(a @ K @ a), K, -K)**2"]},
      claim(ID, "a @ K @ a <= 0", "psd(K)", operators=("K",), **A, example=FLAT | {"K": [["1", "-1"], ["-1", "1"]], "a": ["1", "1"]})),
+    ("psd of what changes with y, elsewhere", "no", {"terms": ["at(sqrt(a @ ((one @ y)*I) @ a), y, b)**2"]},
+     claim(ID, "0 <= at(a @ ((one @ y)*I) @ a, y, b)", "psd((one @ y)*I)", operators=("I",), **B_,
+           example=FLAT | {"a": ["1", "2"], "b": ["1", "1"]})),
     ("psd of 0 alone", "no", {"terms": ["a @ K @ a"]},
      claim(ID, "0 <= a @ K @ a", "psd(K)", operators=("K",), **A, example=FLAT | {"K": [["0", "0"], ["0", "0"]], "a": ["1", "1"]})),
+    ("another operator", "proved", NONE,
+     claim(ID, "at(a @ K @ b, K, M) == a @ M @ b", operators=("matrix K", "matrix M"), **B_)),
     ("another operator whose transpose stays", "no", NONE,
-     claim(ID, "at(a @ K_T @ a, K, M) == at(a @ K_T @ a, K, M)", operators=("matrix K", "matrix M"), **A)),
+     claim(ID, "at(a @ K_T @ b, K, M) == a @ K_T @ b", operators=("matrix K", "matrix M"), **B_,
+           example={"y": ["3", "4"], "a": ["1", "2"], "b": ["1", "1"], "K": HALF, "M": HALF})),
     ("a psd statement", "proved", {"terms": ["(H @ any) @ (H @ any)"]}, claim(ID, "psd(H @ H)")),
     ("not psd", "refuted", point(**FLAT, H=[["1", "2"], ["2", "1"]]), claim(ID, "psd(H)")),
     ("psd with the pivot 0", "refuted", point(**FLAT, H=[["0", "1"], ["1", "5"]]), claim(ID, "psd(H)")),
@@ -231,6 +252,8 @@ QUICK: list[Entry] = [
     ("by a number that may be 0", "no", NONE,
      claim("yhat = 2*y; z = lam*yhat", "d(yhat, z, a)*lam == a", **A, numbers=("lam",), needs=("0 < gamma",),
            example=FLAT | {"a": ["1", "0"], "lam": "1", "gamma": "1"})),
+    ("a vector with a name like z", "no", NONE, claim(ID, "d(z_a @ z_a, z_a, a) == 0", vectors=("a", "z_a"))),
+    ("moves by itself", "proved", NONE, claim(ID, "d(z_a @ z_a, z_a, a) == 2*(z_a @ a)", vectors=("a", "z_a"))),
     ("v as z moves is not said", "no", NONE, claim(RMS, "d(v, z, a) == d(v, z, a)", **A, needs=("gamma != 0",))),
     ("elsewhere", "proved", NONE, claim(SCALE, "at(z, y, 2*y) == z")),
     ("elsewhere, a negative multiple", "no", NONE, claim(SCALE, "at(z, y, -2*y) == z")),
@@ -240,6 +263,9 @@ QUICK: list[Entry] = [
     ("is differentiated before", "no", NONE, claim(ID, "at(d(lam**2*n0, lam), n0, lam*n0) == 3*lam**2*n0", numbers=("lam", "n0"))),
     ("what a hypothesis says is not said elsewhere", "no", NONE,
      claim(ID, "at(abs(lam), lam, n0) == n0", "0 <= lam", numbers=("lam", "n0"), example={"lam": "1", "n0": "2"})),
+    ("nor what it says of a root", "no", {"terms": [f"at(a @ b + {NINE}, a, g) - ({NINE})"]},
+     claim(ID, f"sqrt(a @ b) + {NINE} <= sqrt(a @ b) + at(a @ b + {NINE}, a, g)", "0 <= a @ b", **B_, numbers=("lam", "n0"),
+           example=FLAT | {"a": ["1", "1"], "b": ["1", "2"], "lam": "2", "n0": "3"})),
     ("the gradient elsewhere", "no", NONE, claim(SCALE, "at(g, y, 2*y) == g")),
     ("at a point it is known", "refuted", point(**UNIT, H=HALF), claim(SCALE, "at(v, y, 2*y) == v")),
     ("half the gradient there", "no", point(**UNIT, H=HALF), claim(SCALE, "at(v, y, 2*y) == v/2")),

@@ -36,7 +36,7 @@ MUTANTS = [
     ('if (reason := unmet(claim, point)):', 'if False:', 'a need that the example does not satisfy'),
     ('if text in claim.hypotheses and (not (vanishes or all(point.live))):', 'if False:', 'one of whose terms is 0'),
     ('not (vanishes or all(point.live))', 'not (vanishes or any(point.live))', 'one of whose terms is 0'),
-    ("raise Refused(f'only at an exact point is another operator put for {name}')", 'pass', 'psd of what is put in its place'),
+    ("raise Refused(f'only at an exact point is {min(strange)} known elsewhere')", 'pass', 'another operator whose transpose stays'),
     ("raise Refused(f'at the point {text} does not hold')", 'pass', 'a hypothesis that fails there'),
     ('for text in (*claim.needs, *claim.hypotheses):\n        if not place', 'for text in claim.needs:\n        if not place', 'a hypothesis that fails there'),
     ('for text in (*claim.needs, *claim.hypotheses):\n        if not place', 'for text in claim.hypotheses:\n        if not place', 'a need that fails there'),
@@ -108,6 +108,12 @@ MUTANTS = [
     ("enough = {'positive'} if self.moving else {'positive', 'nonnegative', 'zero'}", "enough = {'positive', 'nonnegative', 'zero'}", 'but not where x may be 0'),
     ("or (self.moving and self.sign(lam) != 'positive')", '', 'the rate of a maximum in lam where no lam lies below'),
     ("any((names_in(tree) & {'yhat', 'z'} for line, tree in self.lines if line != 'z'))", 'False', 'what z is made of beside y-hat moves too'),
+    ("name in {'z', 'yhat'} and", "name.partition('_')[0] in {'z', 'yhat'} and", 'a vector with a name like z'),
+    ('if self.elsewhere:\n            return False', 'if False:\n            return False', 'psd of what changes with y, elsewhere'),
+    ("atom[0] == 'root' and self.is_touched(atom, places, numbers)", 'False', 'nor what it says of a root'),
+    ('if room.scope != scope:', 'if False:', 'terms that suppose a slope of z'),
+    ('word, left = ((), self.place(mirror(word), a, places))', 'word, a, b, left = ((), b, a, self.place(mirror(word), a, places))',
+     'a transpose on one vector says nothing of another'),
 ]  # fmt: skip
 PARTS = [ast.unparse(part) for part in ast.parse(Path(kernel.__file__).read_text(encoding="utf-8")).body]
 FUTURE = next(place for place, part in enumerate(PARTS) if part.startswith("from __future__"))
