@@ -55,7 +55,12 @@ def by_signs(case: Case) -> Iterator[list[Case]]:
     """The claims without a |x|, or a min or max of two, one for each order of what stands in it."""
     claim = case.claim
     tree = parse(claim.statement)
-    inside = next((node for node in nodes(tree) if node.head in {"abs", "min", "max"}), None)
+    elsewhere = {
+        node for place in nodes(tree) if place.head == "at" for node in nodes(place)
+    }  # signs differ there
+    inside = next(
+        (node for node in nodes(tree) if node.head in {"abs", "min", "max"} and node not in elsewhere), None
+    )
     if inside is None or (inside.head != "abs" and len(inside.args) != 2):
         return
     first, second = inside.args if inside.head != "abs" else (inside.args[0], Node("number", (0,)))
