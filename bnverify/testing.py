@@ -5,15 +5,15 @@
     def test_the_gradient_is_orthogonal_to_the_activations():
         assert_holds("v @ y == 0", norm=MyNorm(5))
 
-``norm`` is the name of a normalisation, its text, or a layer of PyTorch, whose own forward and backward passes are then
-what is tested. The statement is text of the grammar (`bnverify vocabulary` lists the names). What fails is shrunk to a
-small batch, and both sides are printed.
+``norm`` is the name of a normalisation, its text, or a layer or function of PyTorch, whose own forward and backward
+passes are then what is tested. The statement is text of the grammar (`bnverify vocabulary` lists the names). What fails
+is shrunk to a small batch, and both sides are printed.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -139,7 +139,7 @@ def layers(
 
 def assert_holds(
     statement: str,
-    norm: str | nn.Module = "batch-norm",
+    norm: str | nn.Module | Callable[[Tensor], Tensor] = "batch-norm",
     *,
     given: Iterable[str] = (),
     like: str | None = None,
@@ -157,7 +157,8 @@ def assert_holds(
 
     Args:
         statement: text of the grammar, for example ``v @ v <= gamma**2/s**2 * (g @ g)``.
-        norm: a name, a definition such as ``n = sqrt(y @ y); z = gamma*y/n``, or a layer that takes (batch, features).
+        norm: a name, a definition such as ``n = sqrt(y @ y); z = gamma*y/n``, or a layer or function, such as a
+            ``partial`` or the ``apply`` of an autograd Function, that takes (batch, features).
             It is copied, in train mode, and asked in float64 where it takes that, else in float32, float16 or
             bfloat16; one that takes (batch, tokens, features) or (batch, channels, height, width) gets one token or
             pixel. Whether it normalises along the features or along the batch is found out, and which definition it

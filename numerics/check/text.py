@@ -25,6 +25,7 @@ from bnverify.numerics.measure.instances import (
 from bnverify.numerics.measure.leaves import Leaves
 from bnverify.numerics.measure.sides import Finding, judge, met, sides
 from bnverify.theory import circle, sorts
+from bnverify.theory.decide.conjecture import scopes_of_eps
 from bnverify.theory.grammar import Node, lines, names_in
 from bnverify.theory.normalisations import Normalisation, declared, names_of, normalisation, units
 from bnverify.theory.sorts import Sort
@@ -40,14 +41,15 @@ FEATURES = 3
 class Asked:
     """A statement with what it is asked of.
 
-    lines: the definition. positive: eps > 0 is drawn, because a text names eps. sorts: of the names that are free.
+    hypotheses: those of ``given`` by their text, without what says of eps only whether it is 0.
+    lines: the definition. positive: eps > 0 is drawn, because a text speaks of it. sorts: of the names that are free.
     """
 
     text: str
     given: tuple[str, ...]
     norm: Normalisation
     tree: Node
-    hypotheses: tuple[Node, ...]
+    hypotheses: dict[str, Node]
     lines: tuple[tuple[str, Node], ...]
     free: dict[str, Sort]
     positive: bool
@@ -103,9 +105,11 @@ def ask(
     tree = sorts.statement(text, names)
     trees = tuple(sorts.statement(one, names) for one in hypotheses)
     circle.refuse(tree, trees)
-    used = names_in(tree).union(*map(names_in, trees))
-    parts = tuple(lines(known.text))
-    return Asked(text, hypotheses, known, tree, trees, parts, extra, bool({"eps", "rho"} & used))
+    scopes, left = scopes_of_eps(known, tree, trees)
+    assumed = {one: node for one, node in zip(hypotheses, trees, strict=True) if node in left}
+    return Asked(
+        text, hypotheses, known, tree, assumed, tuple(lines(known.text)), extra, "positive" in scopes
+    )
 
 
 def answer(
@@ -123,7 +127,7 @@ def answer(
     """
     found = Answer(asked, trials, seed, str(dtype).removeprefix("torch."), str(device))
     kind = Kind("batches", eps=asked.positive)
-    names, seen = list(LOSSES), Leaves(asked.tree, asked.hypotheses)
+    names, seen = list(LOSSES), Leaves(asked.tree, tuple(asked.hypotheses.values()))
     share = [trials // len(names) + (i < trials % len(names)) for i in range(len(names))]
     for done, (loss, count) in enumerate(zip(names, share, strict=True)):
         for m, rows in zip(SIZES, streams(count), strict=True):
@@ -145,7 +149,7 @@ def answer(
 
 def _relabel(found: Answer, seen: Leaves) -> None:
     """Count batches by what they have said, once all of them are there."""
-    where = [found.asked.text, *found.asked.given]
+    where = [found.asked.text, *found.asked.hypotheses]
     found.drowned, found.unmet = (
         tuple(f"{leaf.node} at character {leaf.node.column + 1} of {where[of]!r}" for of, leaf in leaves)
         for leaves in (seen.drowned, seen.unmet)
@@ -162,7 +166,7 @@ def _relabel(found: Answer, seen: Leaves) -> None:
 
 def _add(found: Answer, room: Batch, loss: str, seen: Leaves) -> None:
     try:
-        relation, inside = sides(found.asked.tree, room), met(found.asked.hypotheses, room)
+        relation, inside = sides(found.asked.tree, room), met(tuple(found.asked.hypotheses.values()), room)
         codes = judge(relation, room)
         seen.look(room, (codes == Finding.HOLDS) & inside, inside)
     except (Absent, NotImplementedError) as error:

@@ -67,7 +67,7 @@ def _eps(layer: nn.Module, dtype: torch.dtype) -> Iterator[float]:
     for value in vars(layer).values():
         if isinstance(value, float) and 0 <= value < 1:
             yield value
-    yield from TRIED
+    yield from (*TRIED, torch.finfo(dtype).eps)
 
 
 SHAPES: tuple[Callable[[Tensor], Tensor], ...] = (
@@ -120,7 +120,7 @@ def _taken(layer: nn.Module) -> tuple[int, torch.dtype, Callable[[Tensor], Tenso
     why = f" ({type(last).__name__}: {' '.join(str(last).split())[:160]})" if last is not None else ""
     raise InputError(
         f"{type(layer).__name__} takes no (batch, features) tensor of up to 64 features{why}; "
-        "wrap it in a module whose forward does"
+        "wrap it in a function or a module that does"
     )
 
 
@@ -184,6 +184,8 @@ def own(layer: nn.Module, like: str | None = None) -> Own:
     generator = torch.Generator().manual_seed(2)
     shapes = [(64, size)] if along == "features" else [(size, 64), (size, 7)]
     blocks = [0.3 + torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
+    if along == "features" and dtype is torch.float64:
+        blocks.append(2.0**-20 * blocks[0])  # beside these also an eps of an ulp is seen
     texts = {name: normalisation(name).text for name in ([like] if like else CANDIDATES[along])}
     best = _nearest(layer, Own(size, along, forward, unit), blocks, dtype, texts)
     x = blocks[0] if along == "features" else blocks[0].transpose(0, 1)

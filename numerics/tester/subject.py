@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import torch
 from bnverify.numerics.measure.batch import Batch, Given
@@ -66,19 +68,35 @@ class Subject:
         )
 
 
-def subject_of(norm: str | nn.Module, like: str | None, extra: dict[str, Any]) -> Subject:
+def subject_of(
+    norm: str | nn.Module | Callable[[Tensor], Tensor], like: str | None, extra: dict[str, Any]
+) -> Subject:
     layer = None
+    if callable(norm) and not isinstance(norm, nn.Module | type):
+        norm = _module(norm)
     if isinstance(norm, nn.Module):
         layer = own(copy.deepcopy(norm).train(), like)
         what, known = type(norm).__name__, normalisation(layer.name if layer.lines else "identity")
     elif isinstance(norm, str):
         what, known = norm, normalisation(norm)
     else:
+        made = f", such as {norm.__name__}(5)" if isinstance(norm, type) else ""
         raise InputError(
-            f"norm is {norm!r}; expected a layer, or the name or text of a normalisation ({', '.join(NORMALISATIONS)})"
+            f"norm is {norm!r}; expected a layer{made}, a function of a batch (batch, features), "
+            f"or the name or text of a normalisation ({', '.join(NORMALISATIONS)})"
         )
     operators = declared((), (), known.operators).keys()
     return Subject(what, tuple(lines(known.text)), names_of(known, extra), frozenset(operators), layer)
+
+
+def _module(function: Callable[[Tensor], Tensor]) -> nn.Module:
+    """A function as a layer of its name; what a partial binds by name are the attributes: eps, the size."""
+    inner: Any = function.func if isinstance(function, partial) else function
+    owner = getattr(inner, "__self__", None)  # the autograd Function whose apply this is
+    named = owner if isinstance(owner, torch.autograd.function.FunctionMeta) else inner
+    made = type(getattr(named, "__name__", type(inner).__name__), (nn.Module,), {})()
+    vars(made).update(function.keywords if isinstance(function, partial) else {}, forward=function)
+    return cast("nn.Module", made)
 
 
 def room_of(subject: Subject, drawn: Drawn) -> Batch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -462,6 +463,62 @@ def test_the_eps_of_an_rms_norm_without_one_is_that_of_pytorch() -> None:
     assert_holds("v == 1/s*(D @ g - (yhat @ D @ g)/m*yhat)", norm=nn.RMSNorm(5))
     with pytest.raises(AssertionError, match=r"eps = 2\.22045e-16"):
         assert_holds("yhat @ yhat == m", norm=nn.RMSNorm(5))
+
+
+GRADIENT = "v == 1/s*(D @ g - mean(D @ g)*one - (yhat @ D @ g)/m*yhat)"
+
+
+class Plain(torch.autograd.Function):
+    """RMSNorm's forward pass with a backward pass that forgets the root."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor) -> Tensor:
+        ctx.root = y.square().mean(-1, keepdim=True).sqrt()
+        return y / ctx.root
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Tensor) -> Tensor:
+        return grad[0] / ctx.root
+
+
+@pytest.mark.parametrize(
+    ("statement", "norm"),
+    [
+        ("v @ y == 0", lambda y: y / y.norm(dim=-1, keepdim=True)),
+        (GRADIENT, partial(nn.functional.layer_norm, normalized_shape=(6,), eps=0.0123)),
+        (
+            GRADIENT,
+            partial(nn.functional.layer_norm, normalized_shape=(5,), weight=torch.linspace(0.5, 2, 5)),
+        ),
+        ("v == 1/s*(D @ g - (yhat @ D @ g)/m*yhat)", partial(nn.functional.rms_norm, normalized_shape=(5,))),
+        (
+            "v == gamma/s*(g - mean(g)*one - mean(g*yhat)*yhat)",
+            partial(nn.functional.batch_norm, running_mean=None, running_var=None, training=True),
+        ),
+    ],
+    ids=["lambda", "eps", "weight", "rms", "batch"],
+)
+def test_a_function_is_tested_as_a_layer_is(statement: str, norm: Callable[[Tensor], Tensor]) -> None:
+    assert_holds(statement, norm=norm, **QUICK)
+
+
+def test_the_apply_of_a_function_has_the_name_of_its_class() -> None:
+    with pytest.raises(AssertionError, match="the backward pass of Plain is not the derivative"):
+        assert_holds("v @ y == 0", norm=Plain.apply, **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("norm", "said"),
+    [
+        (nn.LayerNorm, r"expected a layer, such as LayerNorm\(5\), a function"),
+        (torch.add, "add takes no .*wrap it in a function or a module that does"),
+        (torch.sin, "sin normalises nothing"),
+        (3, "norm is 3; expected a layer, a function of a batch"),
+    ],
+)
+def test_what_is_no_function_of_a_batch_is_refused_in_a_line(norm: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        assert_holds("v @ y == 0", norm=norm)
 
 
 @pytest.mark.parametrize(("statement", "left"), [("m >= 3", "2"), ("3 <= m", "3")])

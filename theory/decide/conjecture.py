@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bnverify.theory import circle
@@ -124,11 +125,8 @@ def cases(conjecture: Conjecture) -> list[Case]:
         InputError: the conjecture cannot be read, or divides by what can be 0.
     """
     norm, tree, given, sorts = read(conjecture)
-    mentioned = names_in(tree).union(*map(names_in, given))
-    if norm.name == "typed":
-        mentioned = mentioned.union(*(names_in(line) for _, line in lines(norm.text)))
+    scopes, given = scopes_of_eps(norm, tree, given)
     given = [_apart(node, sorts) for node in given]
-    scopes, given = _eps(given, bool({"eps", "rho"} & mentioned))
     least, given = _least(given, conjecture.min_m)
     conjecture = replace(conjecture, min_m=least)
     pairs = [
@@ -147,8 +145,13 @@ OF_EPS = {
 """What hypotheses about eps alone say of it, which is never negative."""
 
 
-def _eps(given: list[Node], mentioned: bool) -> tuple[list[str], list[Node]]:
-    """Whether eps is zero, positive or either; hypotheses that say no more than this are the scope."""
+def scopes_of_eps(norm: Normalisation, tree: Node, given: Iterable[Node]) -> tuple[list[str], list[Node]]:
+    """Whether eps is zero, positive or either; hypotheses that say no more than this are the scope, the rest is left.
+
+    It is zero unless the statement, a hypothesis or a definition that was typed names it.
+    """
+    typed = [line for _, line in lines(norm.text)] if norm.name == "typed" else []
+    mentioned = bool({"eps", "rho"} & names_in(tree).union(*map(names_in, (*given, *typed))))
     rest, scopes, said = [], ["zero", "positive"], False
     for node in given:
         meant = next((known for texts, known in OF_EPS.items() if unparse(node) in texts), None)

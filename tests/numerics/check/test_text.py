@@ -127,6 +127,29 @@ def test_a_normalisation_typed_on_the_spot_is_differentiated() -> None:
     assert checked("v @ y == 0", "--norm", f"n = sqrt(y @ y); z = {BIG}*gamma*y/n").exit_code == 0
 
 
+OUTSIDE = "mu = one @ y/m; c = y - mu*one; s = sqrt(c @ c/m) + eps; yhat = c/s; z = gamma*yhat"
+
+
+@pytest.mark.parametrize(
+    ("given", "norm", "code"),
+    [
+        ((), "batch-norm", 0),
+        (("eps == 0",), "batch-norm", 0),
+        (("eps >= 0",), "batch-norm", 1),
+        (("eps > 0",), "batch-norm", 1),
+        (("eps > 0", "eps == 0"), "batch-norm", 3),
+        ((), OUTSIDE, 1),
+        (("0 == eps",), OUTSIDE, 0),
+    ],
+)
+def test_eps_is_what_decide_takes_it_to_be(given: tuple[str, ...], norm: str, code: int) -> None:
+    said = [part for one in given for part in ("--given", one)]
+    asked = ["v @ yhat == 0", "--norm", norm, *said]
+    assert (
+        checked(*asked).exit_code == CliRunner().invoke(application(), ["decide", *asked]).exit_code == code
+    )
+
+
 def test_eps_is_drawn_only_where_a_text_names_it() -> None:
     assert not ask("v @ y == 0").positive
     assert ask("v @ y == (1 - rho)*gamma*(g @ yhat)").positive
