@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bnverify.experiments.figures.plate import Needs, Plate
+from bnverify.experiments.judge import rules
 from bnverify.experiments.report.labels import SYNTHETIC, data_sets
 
+from bnverify.base import ids
 from bnverify.base.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,20 +55,32 @@ def caption(name: str) -> str:
 
 
 def needs(figures: tuple[str, ...]) -> Needs:
-    """The runs that the figures or `TABLES` show: "10" stands for all plates of Figure 10.
-
-    Raises:
-        InputError: there is no such figure.
-    """
+    """The runs that the figures or `TABLES` show, see `named`."""
     known: dict[str, list[Plate]] = {}
     for plate in plates().values():
         known.setdefault(_number(plate.name), []).append(plate)
     wanted = {name: tuple(need for plate in found for need in plate.needs) for name, found in known.items()}
     wanted |= TABLES
-    for figure in figures:
-        if figure not in wanted:
-            raise InputError(f"figure {figure!r} is unknown; expected one of {', '.join(wanted)}")
-    return tuple(need for figure in figures for need in wanted[figure])
+    return tuple(need for figure in figures for need in wanted[named(figure)])
+
+
+def named(text: str) -> str:
+    """What a person calls a figure, as its number or word: "Figure 10", "10b", "fig-10.larger-distances" are "10".
+
+    Raises:
+        InputError: there is no such figure.
+    """
+    known = list(dict.fromkeys(map(_number, plates()))) + list(TABLES)
+    parts = {ids.plain(part).removeprefix("fig ") for part in (*plates(), *rules.registered().claims)}
+    asked = ids.plain(text).removeprefix("fig ")
+    number, _, part = asked.partition(" ")
+    if number in known and (asked in parts or re.fullmatch("[a-d]?", part)):
+        return number
+    close = ids.nearest(
+        text, [*known, *(name for name in rules.registered().claims if name.startswith("fig-"))]
+    )
+    hint = f"did you mean {' or '.join(close)}? There are " if close else "expected one of "
+    raise InputError(f"figure {text!r} is unknown; {hint}{', '.join(known)}")
 
 
 def _number(name: str) -> str:
@@ -85,17 +99,18 @@ def draw(shelf: Shelf, chosen: Sequence[str] = ()) -> Iterator[tuple[str, Figure
     """Every figure whose runs are there, or of the ``chosen`` ones, with its name; to be saved inside `style.look`."""
     from bnverify.experiments.figures import style
 
+    numbers = {named(text) for text in chosen}
     kept = (
         "; from compact records: statistics of a step, no bands, layers or accuracies"
         if shelf.compact
         else ""
     )
     for name, plate in plates().items():
-        wanted = (not chosen or _number(name) in chosen) and not (plate.whole and shelf.compact)
+        wanted = (not numbers or _number(name) in numbers) and not (plate.whole and shelf.compact)
         figure = plate.draw(shelf) if wanted else None
         if figure is not None:
             style.legend(figure)
-            style.footnote(figure, f"{_data(plate, data_sets(sorted(shelf.data)))}; steps count from 1{kept}")
+            style.footnote(figure, f"{_data(plate, data_sets(shelf.data))}; steps count from 1{kept}")
             yield name, figure
 
 

@@ -76,6 +76,43 @@ def test_a_figure_takes_its_own_networks_alone(figure: str) -> None:
     assert {r.family for r in runs} == families
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["2", "fig-2", "fig_2", "Figure 2", "fig. 2", "FIG 2", "2a", "Figure 2(a)"],
+)
+def test_a_figure_is_known_by_its_id_and_by_what_people_call_it(words: str) -> None:
+    assert figures.needs((words,)) == figures.needs(("2",))
+
+
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [
+        ("fig-10.larger-distances", "10"),
+        ("fig-5.dln", "5"),
+        ("fig-1a", "1"),
+        ("fig_3_dln", "3"),
+        ("Init", "init"),
+    ],
+)
+def test_every_part_of_a_figure_means_the_figure(words: str, number: str) -> None:
+    assert figures.named(words) == number
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("protokol", "did you mean protocol"),
+        ("fig-14", "figure 'fig-14' is unknown"),
+        ("fig-10.larger-distance", r"did you mean fig-10\.larger-distances"),
+        ("2 networks", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_an_unknown_figure_is_refused_with_the_nearest(words: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        figures.needs((words,))
+
+
 def test_seeds_data_device_and_fields_are_taken_over() -> None:
     runs = plan(
         "quick", seeds=2, data="/pictures", device="cuda:1", overrides=("steps=7", "width=0.5", "layers=3")
