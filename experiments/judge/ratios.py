@@ -16,7 +16,8 @@ from bnverify.experiments.measure.views import View, statistic
 
 from bnverify.base.errors import InputError
 
-# Fields of a recipe that two networks of a comparison may differ in: who they are, and what else is measured.
+# Fields of a recipe that two networks of a comparison may differ in: who they are, what else is measured, and where
+# the pictures lay, which the shelf compares by their hash.
 FREE = {
     "norm",
     "seed",
@@ -29,7 +30,7 @@ FREE = {
     "psd",
     "directions",
 }
-FREE |= {"lanczos", "evaluate", "device"}
+FREE |= {"lanczos", "evaluate", "device", "data"}
 
 
 def log_ratio(value: float, base: float) -> float:

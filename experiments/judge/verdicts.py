@@ -96,7 +96,8 @@ def judge(rules: Rules, runs: Iterable[Run], *, common: bool = False, grid: bool
     """
     shelf = Shelf(runs)
     if len(shelf.data) > 1:
-        raise InputError(f"runs on {', '.join(sorted(shelf.data))}; judge one data set at a time")
+        alike = " (other pictures under one name)" if len(set(shelf.data)) == 1 else ""
+        raise InputError(f"runs on {', '.join(shelf.data)}{alike}; judge one data set at a time")
     found = [_judged(shelf, rule, rules, common, grid) for rule in rules.claims.values()]
     return after_holm(found, rules)
 

@@ -23,12 +23,13 @@ class Shelf:
 
     def __init__(self, runs: Iterable[Run]) -> None:
         self._views: dict[tuple[str, str, float, float], dict[int, View]] = {}
-        self.data: set[str] = set()
+        self._pictures: dict[str, str] = {}
         for run in runs:
             if run.result is None:
                 continue
-            if run.environment.get("data"):
-                self.data.add(run.environment["data"]["name"])
+            if known := run.environment.get("data"):
+                # By hash: a data set may have been moved, and two may have one name.
+                self._pictures[known.get("sha256", known["name"])] = known["name"]
             recipe, model = run.recipe, model_of(run)
             if model == "screen":
                 # It chose what the others are; nothing is judged by it.
@@ -46,6 +47,11 @@ class Shelf:
     def seeds(self, model: str, norm: str, lr: float) -> dict[int, View]:
         """Seed -> view."""
         return self._views.get((model, norm, lr, 1.0), {})
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """The name of every data set that a run was trained on, sorted; one name twice where pictures differ."""
+        return tuple(sorted(self._pictures.values()))
 
     @property
     def compact(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from bnverify.experiments.networks.kinds import KINDS
 from bnverify.experiments.report.numbers import RAISED
@@ -46,7 +46,7 @@ def data_set(name: str) -> str:
     return _DATA.get(name, name)
 
 
-def data_sets(names: list[str]) -> str:
+def data_sets(names: Iterable[str]) -> str:
     """The data of a summary; it names none where only linear networks were trained."""
     return ", ".join(map(data_set, names)) or SYNTHETIC
 

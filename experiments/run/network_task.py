@@ -47,6 +47,11 @@ def require(recipe: VggRecipe) -> None:
     _loaded(recipe.data, recipe.size, recipe.device)
 
 
+def pictures(recipe: VggRecipe) -> str:
+    """The hash of the recipe's data set, see `data.sets.prepare`."""
+    return _loaded(recipe.data, recipe.size, recipe.device).sha256
+
+
 class NetworkTask:
     """See `train.Task`. The loss is the mean cross-entropy of the batch, in nats."""
 

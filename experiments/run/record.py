@@ -18,9 +18,9 @@ import platform
 import subprocess
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
@@ -286,12 +286,18 @@ class Log:
 
 @contextmanager
 def hold(
-    folder: Path, recipe: VggRecipe | DlnRecipe, *, resume: bool, patience: float = 0.0
+    folder: Path,
+    recipe: VggRecipe | DlnRecipe,
+    *,
+    resume: bool,
+    patience: float = 0.0,
+    pictures: Callable[[], str | None] = lambda: None,
 ) -> Iterator[Log]:
     """Take ``folder`` for a run of ``recipe``; no other process can until this one lets go or dies.
 
     Args:
         patience: seconds to wait for another process to let go of it.
+        pictures: the hash of the recipe's data set, asked for where the run that the folder holds names another place.
 
     Raises:
         InputError: another process holds it; it belongs to another recipe; it holds a run already and
@@ -310,7 +316,7 @@ def hold(
     with lock:
         path = folder / "recipe.json"
         if path.exists():
-            _require_same(folder, recipe, resume)
+            _require_same(folder, recipe, resume, pictures)
             yield Log(folder)
             return
         if any(entry.name != "lock" for entry in folder.iterdir()):
@@ -328,9 +334,11 @@ def hold(
             raise
 
 
-def _require_same(folder: Path, recipe: VggRecipe | DlnRecipe, resume: bool) -> None:
+def _require_same(
+    folder: Path, recipe: VggRecipe | DlnRecipe, resume: bool, pictures: Callable[[], str | None]
+) -> None:
     theirs = recipes.from_json(_read_json(folder / "recipe.json"))
-    if theirs != recipe:
+    if theirs != recipe and not _moved(folder, theirs, recipe, pictures):
         raise InputError(
             f"{folder} belongs to another recipe ({_difference(theirs, recipe)}); name another folder"
         )
@@ -338,6 +346,22 @@ def _require_same(folder: Path, recipe: VggRecipe | DlnRecipe, resume: bool) -> 
         raise InputError(
             f"{folder} holds a run already; add --resume to go on with it or name another folder"
         )
+
+
+def _moved(
+    folder: Path,
+    theirs: VggRecipe | DlnRecipe,
+    ours: VggRecipe | DlnRecipe,
+    pictures: Callable[[], str | None],
+) -> bool:
+    """Whether the recipes differ in where the data set lies and in nothing else, and its pictures are the same."""
+    if not isinstance(theirs, VggRecipe) or not isinstance(ours, VggRecipe):
+        return False
+    described = folder / "environment.json"
+    if replace(theirs, data=ours.data) != ours or not described.exists():
+        return False
+    noted = _read_json(described).get("data") or {}
+    return "sha256" in noted and noted["sha256"] == pictures()
 
 
 def _missing(folder: Path) -> list[Path]:

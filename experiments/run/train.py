@@ -104,7 +104,9 @@ def run(
         from bnverify.experiments.run import network_task
 
         network_task.require(recipe)  # A folder in use hides no fault of the recipe.
-    with record.hold(folder, recipe, resume=resume, patience=patience) as log:
+    with record.hold(
+        folder, recipe, resume=resume, patience=patience, pictures=lambda: _pictures(recipe)
+    ) as log:
         if (folder / "result.json").exists():
             result = record.read(folder).result
             assert result is not None
@@ -116,6 +118,15 @@ def run(
         if state is not None:
             task.restore(state)
         return _train(recipe, task, log, deadline, on_progress)
+
+
+def _pictures(recipe: VggRecipe | DlnRecipe) -> str | None:
+    """The hash of the data set; None for the synthetic ones, which have no place."""
+    if not isinstance(recipe, VggRecipe):
+        return None
+    from bnverify.experiments.run import network_task
+
+    return network_task.pictures(recipe)
 
 
 def _train(

@@ -10,6 +10,7 @@ import struct
 import tarfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,9 @@ import pytest
 import torch
 from bnverify.experiments.data import cifar, idx
 from bnverify.experiments.data import sets as data
+from bnverify.experiments.measure.compact import compact
+from bnverify.experiments.run import record, train
+from bnverify.experiments.run.recipes import VggRecipe
 
 from bnverify.base.errors import InputError
 
@@ -318,3 +322,30 @@ def test_an_epoch_shows_every_picture_at_most_once_and_the_next_one_reorders() -
     assert not torch.equal(first, torch.cat([data.batch_indices(1, step, 103, 10) for step in range(10)]))
     with pytest.raises(InputError, match="smaller batch"):
         data.batch_indices(0, 0, 9, 10)
+
+
+def test_a_run_goes_on_where_its_data_set_was_moved_and_not_with_other_pictures(tmp_path: Path) -> None:
+    for name in ("here", "there", "other"):
+        (tmp_path / name).mkdir()
+    write_parquet(tmp_path / "here")
+    write_parquet(tmp_path / "other")
+    recipe = VggRecipe(
+        depth=9, width=1 / 16, size=8, batch_size=2, steps=4, save_every=1, checkpoints=0, evaluate=False
+    )
+    here, there, other = (replace(recipe, data=str(tmp_path / name)) for name in ("here", "there", "other"))
+    train.run(here, tmp_path / "whole")
+    assert train.run(here, tmp_path / "run", deadline=0.0).status == "paused"
+    for path in (tmp_path / "here").iterdir():
+        path.rename(tmp_path / "there" / path.name)
+    with pytest.raises(InputError, match=r"run belongs to another recipe .its data is"):
+        train.run(other, tmp_path / "run", resume=True)
+    with pytest.raises(InputError, match="run belongs to another recipe"):
+        train.run(replace(there, lr=0.2), tmp_path / "run", resume=True)
+    assert train.run(there, tmp_path / "run", resume=True).status == "finished"
+    whole, resumed = (record.read(tmp_path / name) for name in ("whole", "run"))
+    assert (resumed.recipe, resumed.rows) == (whole.recipe, whole.rows)
+    # Compact, a run names its data set and no longer where it lay.
+    compact(whole, tmp_path / "small")
+    assert train.run(there, tmp_path / "small", resume=True).status == "finished"
+    with pytest.raises(InputError, match=r"another recipe .its data is cifar10, not"):
+        train.run(other, tmp_path / "small", resume=True)

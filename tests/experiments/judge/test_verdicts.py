@@ -145,6 +145,18 @@ def test_a_diverged_standard_network_is_infinite_and_not_missing(make_pair: Pair
     assert found.seeds == 14
 
 
+def test_one_data_set_in_two_places_is_judged_and_two_of_one_name_are_not(make_pair: Pair) -> None:
+    def at(place: str, sha256: str, runs: list[Run]) -> list[Run]:
+        known = {"data": {"name": "cifar10", "sha256": sha256}}
+        return [replace(run, recipe=replace(run.recipe, data=place), environment=known) for run in runs]
+
+    runs = make_pair(0.1)
+    (found,) = judge(only("fig-4a"), at("cifar10", "a", runs[:10]) + at("/moved", "a", runs[10:]))
+    assert found.seeds == 14
+    with pytest.raises(InputError, match=r"runs on cifar10, cifar10 \(other pictures under one name\)"):
+        judge(only("fig-4a"), at("/one", "a", runs[:10]) + at("/other", "b", runs[10:]))
+
+
 def test_a_seed_that_is_missing_or_of_another_recipe_is_named(make_pair: Pair, make) -> None:
     runs = make_pair(0.1)
     fewer = [run for run in runs if (run.recipe.norm, run.recipe.seed) != ("batchnorm", 5)]
