@@ -327,7 +327,7 @@ class Algebra:
         """Whether x @ word @ x is known not to be negative."""
         if word == mirror(word) and len(word) % 2 == 0:
             return True
-        return word == mirror(word) and self.case.operators.get(word[len(word) // 2]) == "psd"
+        return word == mirror(word) and "psd" in self.case.operators.get(word[len(word) // 2], "")
 
     def row(self, vector: Vector, word: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Row]]:
         """A formal vector as words applied to rows."""

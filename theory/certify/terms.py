@@ -233,7 +233,7 @@ def natural_forms(algebra: Algebra) -> list[Term]:
             named.append((name, value))
     named += [entry for entry in written_vectors(algebra) if entry[0] not in dict(named)][:3]
     found = list(definite_forms(algebra, named)) if algebra.case.definite else []
-    words = [()] + [(name,) for name, kind in algebra.case.operators.items() if kind == "psd"]
+    words = [()] + [(name,) for name, kind in algebra.case.operators.items() if "psd" in kind]
     wanted = {tuple(word) for word, _, _ in algebra.forms.values()}
     for word in words:
         if word and word not in wanted:

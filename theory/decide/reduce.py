@@ -72,8 +72,8 @@ class Frame:
         size: int | None,
         lengths: list[Fraction] | None = None,
     ) -> None:
-        """``operators`` maps names to ``symmetric``, ``psd`` or ``diagonal``; ``lengths`` are the squared
-        lengths of the axes."""
+        """``operators`` maps names to their kinds, where a diagonal one is any that is symmetric; ``lengths`` are
+        the squared lengths of the axes."""
         self.formal, self.order, self.size = formal, names, size
         self.rank = len(names)
         self.axes = self.rank + len(images)
@@ -84,7 +84,7 @@ class Frame:
             [self.m] * self.axes if lengths is None else [Number.of(x) for x in lengths[: self.axes]]
         )
         self.problem = Problem(size, self.axes)
-        self.images = bool(images)
+        self.images, self.alone = bool(images), len(operators) == 1
         self.values: dict[Any, Number] = {}
         self.vectors: dict[str, Coordinates] = {}
         self.matrices: dict[str, Matrix] = {}
@@ -116,8 +116,9 @@ class Frame:
     def _matrix(self, name: str, kind: str) -> Matrix:
         """A symmetric table k with operator = sum k_ij u_i u_j'; under psd it is L L'."""
         n = self.axes
+        turned = self.images and self.alone  # the further axes are turned to suit one operator's images
         table: Matrix = {}
-        if kind == "psd":
+        if "psd" in kind:
             low = {(i, j): unknown(f"{name}L_{i + 1}{j + 1}") for i in range(n) for j in range(i + 1)}
             self.problem.nonnegative |= {f"{name}L_{i + 1}{i + 1}" for i in range(n)}
             for i in range(n):
@@ -130,7 +131,7 @@ class Frame:
         for i in range(n):
             for j in range(i, n):
                 # an image leaves the span along the further axes in turn, the last vector's image first
-                free = not (self.images and i < self.rank <= j and j - self.rank > self.rank - 1 - i)
+                free = not (turned and i < self.rank <= j and j - self.rank > self.rank - 1 - i)
                 table[i, j] = table[j, i] = unknown(f"{name}_{i + 1}{j + 1}") if free else ZERO
         return table
 
@@ -300,7 +301,7 @@ class Shape:
         first = [name for name in ("one", "y", "g") if name in names]
         self.names = first + sorted(names - set(first))
         self.operators = {
-            name: kind for name, kind in case.operators.items() if name in letters or kind == "psd"
+            name: kind for name, kind in case.operators.items() if name in letters or "psd" in kind
         }
         if letters - set(self.operators):
             raise Irreducible(f"operators {sorted(letters - set(self.operators))} have no table of unknowns")

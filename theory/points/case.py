@@ -23,7 +23,8 @@ class Case:
     """One claim of a conjecture: hypotheses in conjunction, one relation, eps zero or positive.
 
     signs: the formal vectors of signs, and the texts of the vectors whose entries have them. definite: the operators,
-    no single letters, that hypotheses call positive semi-definite.
+    no single letters, that hypotheses call positive semi-definite. operators: what a letter is, ``symmetric``,
+    ``psd``, ``diagonal`` or ``diagonal psd``.
     """
 
     claim: Claim
@@ -55,7 +56,7 @@ def build(claim: Claim, operators: dict[str, str] | None = None) -> Case:
         if tree.head == "psd":
             inside = unparse(tree.args[0])
             if inside in kinds:
-                kinds[inside] = "psd"
+                kinds[inside] = "diagonal psd" if "diagonal" in kinds[inside] else "psd"
             else:
                 definite.append(inside)
             continue
@@ -132,5 +133,5 @@ def needs_elsewhere(claim: Claim) -> list[str]:
 def without(case: Case, index: int) -> Case:
     """The case without one of its hypotheses."""
     kept = tuple(text for i, text in enumerate(case.claim.hypotheses) if i != index)
-    kinds = {name: "symmetric" if kind == "psd" else kind for name, kind in case.operators.items()}
+    kinds = {name: kind.removesuffix("psd").strip() or "symmetric" for name, kind in case.operators.items()}
     return build(replace(case.claim, hypotheses=kept), kinds)

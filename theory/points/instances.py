@@ -103,8 +103,9 @@ def draw(case: Case, size: int, count: int, rng: np.random.Generator, wide: int 
             up = np.triu(entries(height, width))
             data[name] = up + np.transpose(np.triu(up, 1), (0, 2, 1))
             diagonal = np.einsum("nii->ni", data[name])[:, :, None] * np.eye(height, dtype=int)
-            only = rng.random(count) < (1.0 if kind == "diagonal" else 0.4)
+            only = rng.random(count) < (1.0 if "diagonal" in kind else 0.4)
             data[name] = np.where(only[:, None, None], diagonal, data[name])
+            data[name] = np.abs(data[name]) if kind == "diagonal psd" else data[name]
     if "X'" in data:
         data["X"] = data.pop("X'")
     for name in numbers:
@@ -254,9 +255,16 @@ def exactly(value: Any, bottom: int) -> Any:
     return [exactly(x, bottom) for x in value] if np.ndim(value) else short(float(value), bottom)
 
 
+def is_meant(case: Case, point: dict[str, Any]) -> bool:
+    """Whether the operators that stand for diag(gamma) are diagonal; the kernel knows only that they are symmetric."""
+    names = [name for name, kind in case.operators.items() if "diagonal" in kind and name in point]
+    rest = (x for name in names for i, row in enumerate(point[name]) for j, x in enumerate(row) if i != j)
+    return not any(kernel.exact(x) for x in rest)
+
+
 def convicted(case: Case, points: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> dict[str, Any] | None:
     """The first of the points at which the kernel sees the hypotheses hold and the statement fail."""
-    for point in points:
+    for point in (point for point in points if is_meant(case, point)):
         try:
             judge(case.claim, certificate_at(case.claim, point))
         except Refused:
@@ -268,7 +276,7 @@ def convicted(case: Case, points: Iterator[dict[str, Any]] | list[dict[str, Any]
 def satisfied(case: Case, points: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> dict[str, Any] | None:
     """The first of the points that the kernel takes as an example of the hypotheses, else the first where they hold."""
     spare = None
-    for point in points:
+    for point in (point for point in points if is_meant(case, point)):
         try:
             check_example(replace(case.claim, example=point), expected=True)
             return point

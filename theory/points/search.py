@@ -105,14 +105,14 @@ def start(case: Case, size: int, rng: np.random.Generator) -> dict[str, Array]:
 
 
 def meant(case: Case, size: int, data: dict[str, Array]) -> dict[str, Array]:
-    """Operators that are symmetric, or L L' under psd, and signs, from the free numbers of the search."""
+    """Operators that are symmetric, diagonal, or L L' under psd, and signs, from the free numbers of the search."""
     out = dict(data)
     for name, kind, *_ in instances.expected(case.claim)[1]:
         if kind == "":
-            table = data[name]
-            psd = case.operators.get(name) == "psd"
+            known = case.operators.get(name, "symmetric")
+            table = data[name] * np.eye(size) if "diagonal" in known else data[name]
             turned = np.transpose(table, (0, 2, 1))
-            out[name] = table @ turned if psd else (table + turned) / 2
+            out[name] = table @ turned if "psd" in known else (table + turned) / 2
     return with_signs(case, size, out)[0]
 
 

@@ -7,6 +7,7 @@ from bnverify.theory.decide.reduce import Shape, demanded, violated
 from bnverify.theory.decide.settle import Settling, by_solvers
 from bnverify.theory.decide.solvers import Portfolio, smt
 from bnverify.theory.kernel import Number
+from bnverify.theory.points import instances
 
 # statement, given, for which m = 2, 3 and every real m from the number of axes on there is a counterexample
 KNOWN = [
@@ -74,6 +75,25 @@ def test_a_mutant_of_the_reduction_is_caught(monkeypatch, owner, name, mutant):
     if owner is reduce:
         monkeypatch.setitem(globals(), name, mutant)
     assert any(counterexamples(statement, given) != expected for statement, given, expected in KNOWN)
+
+
+APART = ("y @ g == 0", *(f"{u} @ {op} @ g == 0" for op in "DH" for u in "yg"), "g @ D @ H @ g == 0")
+LONG = ("g @ D @ D @ g == 7", "g @ H @ H @ g == 7")  # D g, H g, y and g are orthogonal to each other
+
+
+def test_the_images_of_two_operators_leave_the_span_each_its_own_way():
+    (case,) = cases(Conjecture("gamma == 1", APART + LONG, "rms-norm-elementwise"))
+    signs = {"D": (1, -1, 1, -1), "H": (1, -1, -1, 1)}
+    tables = {
+        name: [[f"{x}*sqrt(7)" if i == j else "0" for j in range(4)] for i, x in enumerate(row)]
+        for name, row in signs.items()
+    }
+    point = {"y": ["1", "1", "-1", "-1"], "g": ["1/2"] * 4, "bias": ["0"] * 4, "gamma": "2", **tables}
+    assert instances.convicted(case, [point])  # the hypotheses hold there
+    with Portfolio(20) as portfolio:
+        for size in (4, None):
+            problem = Shape(case).frame(size).problem
+            assert portfolio.ask(smt(problem, demanded(problem)), [], 10).word == "sat"
 
 
 def test_of_an_operator_that_is_not_symmetric_psd_says_what_its_forms_are_alone():
