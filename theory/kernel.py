@@ -743,6 +743,7 @@ class Formal:
         ] = []  # an atom or a word on a name, and what it equals by a hypothesis
         self.relations: dict[str, str] = {}
         self.scope = [f"m >= {claim.min_m}", "eps = 0" if claim.eps == "zero" else "eps > 0"]
+        self.written: dict[Any, str] = {}  # a root -> as the definition writes it
         made = [name for name, _ in self.lines]
         self.weights = made[0] == "y"
         self.units = [""] if "z" in made else sorted(name[1:] for name in made if name.startswith("z_"))
@@ -1178,14 +1179,16 @@ class Formal:
 
     def inverse(self, value: Any, node: ast.expr | None = None) -> Any:
         """1 over a number known not to be 0; a divisor that is a sum becomes one atom, a part."""
-        text = "a root or a slope of z" if node is None else ast.unparse(node)
         if not isinstance(value, Number):
-            raise Refused(f"divides by what is no number: {text}")
+            raise Refused(f"divides by what is no number: {node and ast.unparse(node)}")
+        roots = [self.written[atom] for atom in value.atoms() if atom in self.written]
         value = self.normal(value)
+        text = ast.unparse(node) if node else " * ".join(roots) or "a slope of z"
         if not self.is_nonzero(value, node):
             if not self.defining or not value:
                 raise Refused(f"divides by what may be 0: {text}")
-            self.scope.append(f"{text} != 0")
+            if f"{text} != 0" not in self.scope:
+                self.scope.append(f"{text} != 0")
         if len(value.parts) != 1:
             value = self.name("part", value)
         self.nonzero |= value.atoms()
@@ -1211,7 +1214,10 @@ class Formal:
             raise Refused(f"the root of what may be negative: {ast.unparse(node)}")
         if known == "unknown":
             self.scope.append(f"{ast.unparse(node)} >= 0")
-        return self.root(self.normal(value))
+        root = self.root(self.normal(value))
+        for atom in root.atoms():
+            self.written.setdefault(atom, f"sqrt({ast.unparse(node)})")
+        return root
 
     def absolute(self, value: Any, node: ast.expr) -> Number:
         if not isinstance(value, Number):

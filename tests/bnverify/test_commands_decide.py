@@ -66,9 +66,23 @@ def test_bad_input_is_one_line_and_exit_code_2(words, said):
 def test_equality_in_weight_space_and_of_two_units_is_told_with_its_m(text):
     done = run(text)
     assert done.returncode == 0, done.stderr
-    assert "tight: equality, both sides 0, at m = 3" in done.stdout
+    assert "tight: both sides can be equal, as 0 at m = 3" in done.stdout
     sums = [line for line in done.stdout.splitlines() if "is the sum of" in line]
     assert len(sums) == len(set(sums)) == 1
+
+
+def test_a_certificate_says_which_hypothesis_its_terms_come_from():
+    done = run("v @ v <= g @ g", "--given", "m >= 3", "--given", "abs(gamma) <= s", "--given", "eps > 0")
+    assert done.returncode == 0, done.stderr
+    assert "  given0: by how much abs(gamma) <= s holds" in done.stdout
+    assert "0 < c @ c" in done.stdout.splitlines()[0]
+    assert "  where c = y - mu*one" in done.stdout
+
+
+def test_the_scope_of_a_typed_definition_names_its_root_once_and_nothing_that_was_only_tried():
+    lines = "mu = one @ y/m; c = y - mu*one; r = sqrt(c @ c/m); s = r + eps; yhat = c/s; z = gamma*yhat"
+    done = run("v @ one == 0", "--norm", lines)
+    assert done.stdout.startswith("proved for m >= 2, eps > 0, sqrt(c @ c / m) != 0: the kernel")
 
 
 def test_a_reading_about_the_plain_networks_own_gradient_has_no_repair_and_says_why():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from bnverify.theory.decide.conjecture import Conjecture
 from bnverify.theory.decide.settle import Outcome, Proof
 from bnverify.theory.decide.solvers import installed
-from bnverify.theory.grammar import parse
+from bnverify.theory.grammar import lines, parse, unparse
 from bnverify.theory.kernel import Verified
+from bnverify.theory.normalisations import text_of
 from bnverify.theory.points import replay
 from bnverify.theory.points.batch import size_of
 from bnverify.theory.points.maxima import certificate_at
@@ -172,6 +174,9 @@ class Decision:
             out.append(f"open: neither a proof nor a counterexample was found for {where}")
         out.append(f"  {self.statement}")
         out += [f"  given {text}" for text in self.given]
+        named = set(re.findall(r"[A-Za-z]\w*", where))
+        made = [f"{name} = {unparse(tree)}" for name, tree in lines(text_of(self.norm)) if name in named]
+        out += [f"  where {', '.join(made)}"] if made else []
         if self.counterexample:
             shown = {k: v for k, v in self.counterexample.items() if k not in SIDES}
             out += [f"  {name} = {compact(value)}" for name, value in shown.items() if not is_zero(value)]
@@ -194,13 +199,8 @@ class Decision:
         if self.tight_at:
             left = self.tight_at["left"]
             batch = next(self.tight_at[name] for name in ("y", "X", "y_j") if name in self.tight_at)
-            out.append(f"  tight: equality, both sides {left}, at m = {len(batch)}")
-        sums = ("; ".join(entry["certificate"].get("terms", [])) for entry in self.certificate)
-        out += [
-            f"  right - left, times a positive factor or of the squares, is the sum of: {terms}"
-            for terms in dict.fromkeys(sums)
-            if terms
-        ]
+            out.append(f"  tight: both sides can be equal, as {left} at m = {len(batch)}")
+        out += self._sums()
         if self.best:
             out += said_best(self.best)
         if self.repair:
@@ -208,6 +208,24 @@ class Decision:
         if self.answer == "open":
             out += [f"  tried: {text}" for text in self.tried]
         out.append(f"  {self.seconds:.2f} s")
+        return out
+
+    def _sums(self) -> list[str]:
+        """The terms of a certificate, and what those of them say that hypotheses have given."""
+        found = {}
+        for entry in self.certificate:
+            if terms := "; ".join(entry["certificate"].get("terms", [])):
+                found[terms] = tuple(entry.get("hypotheses", ()))
+        out = []
+        for terms, hypotheses in found.items():
+            out.append(
+                f"  certificate: right - left, times a positive factor or of the squares, is the sum of: {terms}"
+            )
+            out += [
+                f"    given{i}: by how much {text} holds"
+                for i, text in enumerate(hypotheses)
+                if re.search(rf"\bgiven{i}\b", terms)
+            ]
         return out
 
     def to_json(self) -> dict[str, Any]:
@@ -326,6 +344,6 @@ def scope(found: list[Outcome]) -> tuple[str, ...]:
     claim = found[0].case.claim
     eps = {outcome.case.claim.eps for outcome in found}
     text = "eps >= 0" if len(eps) == 2 else "eps = 0" if eps == {"zero"} else "eps > 0"
-    met = tuple(found[0].case.formal.scope[2:])  # what a definition divides by, and whose signs it takes
+    met = tuple(found[0].case.scope[2:])  # what a definition divides by, and whose signs it takes
     where = (f"m >= {claim.min_m}",) if "eps" not in claim.definition else (f"m >= {claim.min_m}", text)
     return (*where, *(claim.needs or met))

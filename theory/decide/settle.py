@@ -95,7 +95,7 @@ def settle(case: Case, portfolio: Portfolio, seed: int = 0) -> Outcome:
         if found is not None:
             return refuted(work, found)
     rooted = any(node.head in {"norm", "sqrt", "abs"} for node in nodes(parse(case.claim.statement)))
-    typed = not case.claim.needs and len(case.formal.scope) > 2
+    typed = not case.claim.needs and len(case.scope) > 2
     if (case.claim.hypotheses or rooted or typed) and (early := find_example(work)) is not None:
         return early
     if (proof := certified(work, proofs.quick)) is not None:

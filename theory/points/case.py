@@ -24,7 +24,7 @@ class Case:
 
     signs: the formal vectors of signs, and the texts of the vectors whose entries have them. definite: the operators,
     no single letters, that hypotheses call positive semi-definite. operators: what a letter is, ``symmetric``,
-    ``psd``, ``diagonal`` or ``diagonal psd``.
+    ``psd``, ``diagonal`` or ``diagonal psd``. scope: what the kernel took to be so on the way.
     """
 
     claim: Claim
@@ -35,6 +35,7 @@ class Case:
     operators: dict[str, str] = field(default_factory=dict)
     signs: list[tuple[str, str]] = field(default_factory=list)
     definite: list[str] = field(default_factory=list)
+    scope: tuple[str, ...] = ()
 
 
 def build(claim: Claim, operators: dict[str, str] | None = None) -> Case:
@@ -69,7 +70,7 @@ def build(claim: Claim, operators: dict[str, str] | None = None) -> Case:
     ]
     made = [name for name in formal.names if name.startswith(("sign'", "top'"))]
     signs = list(zip(made, signed(claim.definition), strict=True))
-    return Case(claim, formal, normal[0], normal[1:], labels, kinds, signs, definite)
+    return Case(claim, formal, normal[0], normal[1:], labels, kinds, signs, definite, tuple(formal.scope))
 
 
 def signed(definition: str) -> list[str]:
