@@ -213,15 +213,14 @@ def _reproduce(
     began = time.monotonic()
 
     def run(runs: list[plans.Planned], name: str) -> dict[str, Outcome]:
-        efforts = {p.path: plans.effort(p.recipe) for p in runs}
-        ended = {p.path for p in runs if (folder / p.path / "result.json").exists()}
+        at_work = reproduce.AtWork(runs, folder, busy)
 
         def show(last: str = "") -> None:
-            work = sum(efforts[path] for path in ended)
-            tick(f"{name}, steps", work, sum(efforts.values()), f"{len(ended)} of {len(runs)} runs{last}")
+            runs_said = f"{len(at_work.ended)} of {len(runs)} runs{last}"
+            tick(f"{name}, steps", at_work.done(), at_work.total, runs_said)
 
         def done(path: str, outcome: Outcome) -> None:
-            ended.add(path)
+            at_work.end(path, outcome)
             show(f", {path} {outcome.status}")
 
         with meter() as tick, _interruptible(folder), begin.only_with_runs(folder):

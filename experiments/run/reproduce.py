@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bnverify.experiments.data import sets as data
-from bnverify.experiments.run import recipes, train
+from bnverify.experiments.run import plans, recipes, train
 from bnverify.experiments.run.engines import Backend, engine
 from bnverify.experiments.run.network_task import require_device
 from bnverify.experiments.run.plans import Planned
@@ -131,6 +131,45 @@ def run_all(
     raise InputError(
         f"workers died {RETRIES + 1} times (out of memory?); use fewer --workers and add --resume"
     )
+
+
+class AtWork:
+    """How much of the work of many runs is done, in `plans.effort`, for an estimate of what is left.
+
+    What has ended says how fast a worker is, and so what the runs under way have done: without those, two workers look
+    half as fast as they are until the second run has ended. What an earlier sitting did is no part of the pace.
+    """
+
+    def __init__(self, runs: Iterable[Planned], folder: Path, workers: int) -> None:
+        self._recipes = {run.path: run.recipe for run in runs}
+        self._efforts = {path: plans.effort(recipe) for path, recipe in self._recipes.items()}
+        self.total, self._workers = sum(self._efforts.values()), workers
+        self.ended = {path for path in self._recipes if (folder / path / "result.json").exists()}
+        self._before = float(self._whole())
+        self._began, self._effort, self._seconds = time.monotonic(), 0.0, 0.0
+
+    def end(self, path: str, outcome: train.Outcome) -> None:
+        """Note a run that came to its end, or that had."""
+        if path not in self.ended and outcome.status != "paused":
+            self.ended.add(path)
+            done = self._efforts[path] * outcome.step / self._recipes[path].steps
+            # What a diverged run spared costs nobody time.
+            self._before += self._efforts[path] - done
+            self._effort += done
+            self._seconds += outcome.seconds
+
+    def done(self) -> int:
+        """The work of all that has ended, and of what is under way as far as the pace tells."""
+        whole = self._whole()
+        if not self._seconds:
+            return whole
+        pace = self._workers * self._effort / self._seconds
+        under_way = self._before + pace * (time.monotonic() - self._began)
+        # Whatever the pace, what has not ended is not done.
+        return round(max(whole, min(under_way, whole + 0.9 * (self.total - whole))))
+
+    def _whole(self) -> int:
+        return sum(self._efforts[path] for path in self.ended)
 
 
 def at_most(workers: int, runs: int, backend: Backend) -> int:

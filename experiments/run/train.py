@@ -57,11 +57,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How `run` ended: ``paused`` runs go on with ``resume``; ``notes`` are lines for the user."""
+    """How `run` ended: ``paused`` runs go on with ``resume``; ``notes`` are lines for the user.
+
+    ``seconds`` is the wall time of all sittings at a run that came to its end in this one.
+    """
 
     status: Status
     step: int
     notes: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
 def make_task(recipe: VggRecipe | DlnRecipe) -> Task:
@@ -176,7 +180,7 @@ def _train(
     log.finish(
         {"status": status, "steps": task.step, "diverged_at": diverged_at, **final, "seconds": log.seconds()}
     )
-    return Outcome(status, task.step, tuple(log.notes))  # type: ignore[arg-type]
+    return Outcome(status, task.step, tuple(log.notes), log.seconds())  # type: ignore[arg-type]
 
 
 def _progress(task: Task, steps: int, losses: list[Any], rate: float) -> Progress:

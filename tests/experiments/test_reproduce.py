@@ -19,7 +19,7 @@ from bnverify.experiments.run.begin import begin
 from bnverify.experiments.run.engines import Backend
 from bnverify.experiments.run.plans import Planned
 from bnverify.experiments.run.recipes import RECIPES, DlnRecipe, VggRecipe
-from bnverify.experiments.run.reproduce import at_most, run_all
+from bnverify.experiments.run.reproduce import AtWork, at_most, run_all
 
 from bnverify.base.errors import InputError
 
@@ -181,7 +181,7 @@ from dataclasses import replace
 from bnverify.experiments.run.plans import Planned
 from bnverify.experiments.run.recipes import DlnRecipe
 from bnverify.experiments.run.begin import begin
-from bnverify.experiments.run.reproduce import at_most, run_all
+from bnverify.experiments.run.reproduce import AtWork, at_most, run_all
 recipe = DlnRecipe(layers=3, dim=3, samples=20, steps=10**8, save_every=10**4, checkpoints=0)
 runs = [Planned(f"dln/{seed}", "dln", replace(recipe, seed=seed)) for seed in range(2)]
 run_all(runs, Path(sys.argv[1]), workers=2)
@@ -242,3 +242,42 @@ def test_damaged_pictures_are_named_before_any_network_is_trained(tmp_path: Path
     with pytest.raises(InputError, match=r"train.parquet is truncated or no CIFAR-10"):
         run_all(runs, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_first_run_that_ends_tells_of_those_under_way_and_what_had_ended_is_no_pace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    runs = planned(12)
+    for had_ended in runs[:4]:
+        (tmp_path / had_ended.path).mkdir(parents=True)
+        (tmp_path / had_ended.path / "result.json").touch()
+    at_work = AtWork(runs, tmp_path, workers=2)
+    one = plans.effort(DLN)
+    assert (at_work.done(), at_work.total) == (4 * one, 12 * one)
+    now = 15.0
+    at_work.end(runs[0].path, train.Outcome("finished", 200))
+    at_work.end(runs[4].path, train.Outcome("finished", 200, seconds=15.0))
+    # Eight runs, two at a time, 15 s each: the other worker is at the end of its first.
+    assert at_work.done() == 6 * one
+    at_work.end(runs[5].path, train.Outcome("finished", 200, seconds=15.0))
+    assert at_work.done() == 6 * one
+    now = 1000.0
+    assert 6 * one < at_work.done() < at_work.total
+
+
+def test_a_run_that_diverged_early_is_no_sign_of_a_fast_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    runs = planned(10)
+    at_work = AtWork(runs, tmp_path, workers=1)
+    now = 2.0
+    at_work.end(runs[0].path, train.Outcome("diverged", 20, seconds=2.0))
+    one = plans.effort(DLN)
+    assert at_work.done() == one
+    now = 22.0
+    at_work.end(runs[1].path, train.Outcome("finished", 200, seconds=20.0))
+    assert at_work.done() == 2 * one
