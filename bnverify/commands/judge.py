@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,7 +52,10 @@ def _judge(
         raise InputError("--note goes into the record; ask for it with --out FILE.json or --json")
     chosen = rules_of.registered()
     if rules is not None:
-        chosen = rules_of.overridden(chosen, rules)
+        own = rules_of.overridden(chosen, rules)
+        changed = [name for name, rule in own.claims.items() if rule != chosen.claims[name]]
+        print(f"{rules} changes {', '.join(changed)}; all else is judged as registered", file=sys.stderr)
+        chosen = own
     if folder.suffix == ".json" or folder.is_file():
         judged = summary.judge_again(summary.read(folder), chosen)
         if as_json or out is not None:

@@ -38,7 +38,12 @@ STATISTICS = frozenset(
 MODELS = ("vgg", "dln", "insert", "insert-dln", "predict-vgg", "predict-dln", "full-batch", "start")
 NETWORKS = (*KINDS, *predict.FEATURES)
 """What is compared: networks, or what a prediction is made from."""
+TOP = ("version", "date", "replaces", "family", "claim")
+"""The fields of a file of rules."""
+FAMILIES = ("network", "linear", "beyond")
+"""What Holm counts together; a family of one's own would count nothing."""
 ALLOWED: dict[str, tuple[str, ...]] = {
+    "family": FAMILIES,
     "statistic": tuple(sorted(STATISTICS)),
     "statistics": tuple(sorted(STATISTICS)),
     "model": MODELS,
@@ -76,6 +81,12 @@ class Endpoint:
     weights: Weights = "linear"
     mode: Literal["trained", "test"] = "trained"
     spread_from: str = ""
+
+    def counts(self, ratio: float) -> bool:
+        """Whether ``ratio`` is as claimed, and large enough."""
+        if self.direction == "within":
+            return 1 / self.size <= ratio <= self.size
+        return ratio <= self.size if self.direction in ("below", "at-most") else ratio >= self.size
 
     @property
     def margin(self) -> float:
@@ -158,7 +169,7 @@ def overridden(rules: Rules, path: Path) -> Rules:
 
     Raises:
         InputError: the file cannot be read, has an unknown claim, field, statistic or test, two primaries of a claim,
-        or a margin on the wrong side.
+        or a margin, design or null on the wrong side, or changes nothing.
     """
     content, text = _parsed(path)
     claims = dict(rules.claims)
@@ -173,6 +184,10 @@ def overridden(rules: Rules, path: Path) -> Rules:
         claims[name] = _rule(path, entry, claims[name])
     if not seen:
         raise InputError(f"{path} changes no claim; expected [[claim]] entries with id and [claim.primary]")
+    if claims == rules.claims:
+        raise InputError(
+            f"{path} says what the preregistration says; change a size, a window or another field in it"
+        )
     return replace(rules, claims=claims, sha256=_digest(text), own=str(path))
 
 
@@ -187,6 +202,9 @@ def _parsed(path: Path) -> tuple[dict[str, Any], str]:
 
 
 def _entries(path: Path, content: dict[str, Any]) -> list[dict[str, Any]]:
+    for key in content:
+        if key not in TOP:
+            raise InputError(f"{path} has an unknown field {key!r}; expected one of {', '.join(TOP)}")
     entries = content.get("claim", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise InputError(f"{path}: claim = {entries!r}; expected [[claim]] entries")
@@ -206,9 +224,14 @@ def _rule(path: Path, entry: dict[str, Any], base: Rule | None) -> Rule:
     if primary is None:
         raise InputError(f"{path}: {name} has no primary endpoint; expected [claim.primary]")
     where = f"{path}: {name}"
-    made: dict[str, Any] = {
-        "primary": _checked(where, _made(where, Endpoint, primary, base.primary if base else None))
-    }
+    endpoint = _checked(where, _made(where, Endpoint, primary, base.primary if base else None))
+    # A stricter size alone is fair: the paper's own effect may then be too small.
+    if (base is None or "design" in primary) and not endpoint.counts(endpoint.design):
+        raise InputError(
+            f"{where} has design = {endpoint.design:g} on the wrong side: the ratio if the paper is right does not "
+            f"count as {endpoint.direction} with size = {endpoint.size:g}"
+        )
+    made: dict[str, Any] = {"primary": endpoint}
     if "part" in values:
         parts = _listed(values.pop("part"))
         made["parts"] = tuple(_made(where, Part, one) for one in parts)
@@ -283,6 +306,11 @@ def _checked(where: str, one: Endpoint) -> Endpoint:
     if not right:
         raise InputError(
             f"{where} has size = {one.size:g} on the wrong side for {one.direction}; expected {words}"
+        )
+    if one.counts(one.null):
+        raise InputError(
+            f"{where} has null = {one.null:g} on the wrong side: the ratio if the paper is wrong counts as "
+            f"{one.direction} with size = {one.size:g}"
         )
     if (one.direction == "within") != (one.test == "tost"):
         raise InputError(
