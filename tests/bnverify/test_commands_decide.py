@@ -19,8 +19,14 @@ PROMISED = [
 ]
 
 
-def run(*words, **more):
-    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=120, **more)
+def run(*words):
+    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def decide(bnverify):
+    """`bnverify decide` with these words, in this process."""
+    return lambda *words: bnverify("decide", *words)
 
 
 @pytest.mark.parametrize(
@@ -33,9 +39,9 @@ def run(*words, **more):
         (["v @ v <= c*gamma**2/sigma**2*(g @ g)", "--best", "min c"], 0, "the smallest c is 1"),
     ],
 )
-def test_the_answer_has_its_words_and_its_exit_code(words, code, said):
-    done = run(*words)
-    assert done.returncode == code, done.stderr
+def test_the_answer_has_its_words_and_its_exit_code(decide, words, code, said):
+    done = decide(*words)
+    assert done.exit_code == code, done.stderr
     assert said in done.stdout
 
 
@@ -54,39 +60,39 @@ def test_the_answer_has_its_words_and_its_exit_code(words, code, said):
         (["thm-4.1", "--given", "psd(H)"], "`bnverify decide thm-4.1` prints its text"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(words, said):
-    done = run(*words)
-    assert done.returncode == 2
+def test_bad_input_is_one_line_and_exit_code_2(decide, words, said):
+    done = decide(*words)
+    assert done.exit_code == 2
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stdout == ""
 
 
 @pytest.mark.parametrize("text", ["dW @ dW >= 0", "v_j @ v_j >= 0"])
-def test_equality_in_weight_space_and_of_two_units_is_told_with_its_m(text):
-    done = run(text)
-    assert done.returncode == 0, done.stderr
+def test_equality_in_weight_space_and_of_two_units_is_told_with_its_m(decide, text):
+    done = decide(text)
+    assert done.exit_code == 0, done.stderr
     assert "tight: both sides can be equal, as 0 at m = 3" in done.stdout
     sums = [line for line in done.stdout.splitlines() if "is the sum of" in line]
     assert len(sums) == len(set(sums)) == 1
 
 
-def test_a_certificate_says_which_hypothesis_its_terms_come_from():
-    done = run("v @ v <= g @ g", "--given", "m >= 3", "--given", "abs(gamma) <= s", "--given", "eps > 0")
-    assert done.returncode == 0, done.stderr
+def test_a_certificate_says_which_hypothesis_its_terms_come_from(decide):
+    done = decide("v @ v <= g @ g", "--given", "m >= 3", "--given", "abs(gamma) <= s", "--given", "eps > 0")
+    assert done.exit_code == 0, done.stderr
     assert "  given0: by how much abs(gamma) <= s holds" in done.stdout
     assert "0 < c @ c" in done.stdout.splitlines()[0]
     assert "  where c = y - mu*one" in done.stdout
 
 
-def test_the_scope_of_a_typed_definition_names_its_root_once_and_nothing_that_was_only_tried():
+def test_the_scope_of_a_typed_definition_names_its_root_once_and_nothing_that_was_only_tried(decide):
     lines = "mu = one @ y/m; c = y - mu*one; r = sqrt(c @ c/m); s = r + eps; yhat = c/s; z = gamma*yhat"
-    done = run("v @ one == 0", "--norm", lines)
+    done = decide("v @ one == 0", "--norm", lines)
     assert done.stdout.startswith("proved for m >= 2, eps > 0, sqrt(c @ c / m) != 0: the kernel")
 
 
-def test_a_reading_about_the_plain_networks_own_gradient_has_no_repair_and_says_why():
-    done = run("thm-4.1", "--repair")
+def test_a_reading_about_the_plain_networks_own_gradient_has_no_repair_and_says_why(decide):
+    done = decide("thm-4.1", "--repair")
     assert "no repair: the family of changes is about g, without g_own" in done.stdout
     assert "there is no name" not in done.stdout
 
@@ -98,36 +104,38 @@ def test_a_reading_about_the_plain_networks_own_gradient_has_no_repair_and_says_
         (["v @ one == 0"], "--out FOLDER writes page"),
     ],
 )
-def test_an_answer_says_what_to_ask_for_next(words, next_step):
-    assert f"next: {next_step}" in run(*words).stdout
+def test_an_answer_says_what_to_ask_for_next(decide, words, next_step):
+    assert f"next: {next_step}" in decide(*words).stdout
 
 
-WITHOUT = (
-    "import sys; import bnverify.theory.decide.solvers as s; s.installed = lambda: []; "
-    "sys.argv[0] = 'bnverify'; from bnverify.__main__ import main; main()"
-)
+@pytest.fixture
+def without_solvers(monkeypatch):
+    from bnverify.theory.decide import decision, solvers
+
+    for module in (solvers, decision):
+        monkeypatch.setattr(module, "installed", list)
 
 
 @pytest.mark.parametrize(
     ("statement", "code"), [("v @ one == 0", 0), ("v @ v <= g @ g", 1), ("(2*m - 7)**2*(v @ v) >= v @ v", 2)]
 )
-def test_without_solvers_the_rest_works_and_what_stays_open_says_what_is_missing(statement, code):
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT, "decide", statement], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == code, done.stderr
+def test_without_solvers_the_rest_works_and_what_stays_open_says_what_is_missing(
+    decide, without_solvers, statement, code
+):
+    done = decide(statement)
+    assert done.exit_code == code, done.stderr
     assert ("pip install 'bnverify[decide]'" in done.stderr) == (code == 2)
     assert len(done.stderr.strip().splitlines()) == (code == 2)
 
 
-def test_a_registered_claim_is_repaired_as_the_registry_corrects_it():
-    done = run("eq-9", "--repair", "--timeout", "60")
-    assert done.returncode == 1, done.stderr
+def test_a_registered_claim_is_repaired_as_the_registry_corrects_it(decide):
+    done = decide("eq-9", "--repair", "--timeout", "60")
+    assert done.exit_code == 1, done.stderr
     assert "true instead, as the registry corrects it (formula: m for sqrt(m)):" in done.stdout
 
 
-def test_json_holds_what_is_promised():
-    found = json.loads(run("v @ v <= g @ g", "--json").stdout)
+def test_json_holds_what_is_promised(decide):
+    found = json.loads(decide("v @ v <= g @ g", "--json").stdout)
     assert [name for name in PROMISED if name not in found] == []
     assert found["answer"] == "refuted"
     assert found["m"] == 3
@@ -135,10 +143,10 @@ def test_json_holds_what_is_promised():
     assert (found["certificate"]["kind"], found["certificate"]["checked_by"]) == ("point", "kernel")
 
 
-def test_what_solvers_alone_decide_is_open():
-    done = run(*ALONE, "--json")
+def test_what_solvers_alone_decide_is_open(decide):
+    done = decide(*ALONE, "--json")
     found = json.loads(done.stdout)
-    assert (done.returncode, found["answer"], found["decided_by"]) == (3, "open", ["cvc5", "z3"])
+    assert (done.exit_code, found["answer"], found["decided_by"]) == (3, "open", ["cvc5", "z3"])
     assert found["certificate"] is None
 
 
@@ -150,8 +158,8 @@ def test_what_solvers_alone_decide_is_open():
         ["max((X @ T @ v) @ H @ (X @ T @ v), norm(X) <= lam) <= lam**4*(v @ H @ v)", "--number", "lam"],
     ],
 )
-def test_certificates_and_counterexamples_pass_the_kernel_alone(tmp_path, words):
-    found = json.loads(run(*words, "--json").stdout)
+def test_certificates_and_counterexamples_pass_the_kernel_alone(decide, tmp_path, words):
+    found = json.loads(decide(*words, "--json").stdout)
     file = tmp_path / "decide.json"
     file.write_text(json.dumps(found["certificate"]["items"]))
     kernel = Path(__file__).parents[2] / "theory" / "kernel.py"
@@ -160,17 +168,17 @@ def test_certificates_and_counterexamples_pass_the_kernel_alone(tmp_path, words)
     assert "1 verified" in done.stdout
 
 
-def test_a_file_is_read_line_by_line_and_the_worst_answer_is_the_exit_code(tmp_path):
+def test_a_file_is_read_line_by_line_and_the_worst_answer_is_the_exit_code(decide, tmp_path):
     file = tmp_path / "conjectures.txt"
     file.write_text("# first order\nv @ one == 0\n\nv @ v <= g @ g  # false\n")
-    done = run(str(file))
-    assert done.returncode == 1
+    done = decide(str(file))
+    assert done.exit_code == 1
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["proved", "refuted"]
 
 
-def test_a_decision_is_a_folder_that_can_be_cited(tmp_path):
-    done = run("v @ v <= g @ g", "--given", "gamma**2 <= sigma**2", "--out", str(tmp_path / "page"))
-    assert done.returncode == 0, done.stderr
+def test_a_decision_is_a_folder_that_can_be_cited(decide, tmp_path):
+    done = decide("v @ v <= g @ g", "--given", "gamma**2 <= sigma**2", "--out", str(tmp_path / "page"))
+    assert done.exit_code == 0, done.stderr
     files = {path.name: path.read_text() for path in (tmp_path / "page").iterdir()}
     assert set(files) == {"citation.bib", "certificate.json", "decision.json", "decision.tex", "index.html"}
     assert r"\le \left\|g\right\|^{2}" in files["decision.tex"]
@@ -182,7 +190,8 @@ def test_a_decision_is_a_folder_that_can_be_cited(tmp_path):
 
 def test_the_time_limit_is_kept():
     start = time.monotonic()
-    run("v @ one == 0")
+    done = run("v @ one == 0")
+    assert done.stdout.startswith("proved for m >= 2"), done.stderr
     usual = time.monotonic() - start
     start = time.monotonic()
     done = run(*HARD, "--timeout", "3", "--json")
@@ -228,13 +237,9 @@ def test_an_interrupt_leaves_no_process(sent):
 
 
 def test_without_solvers_a_counterexample_is_not_called_the_smallest_and_the_extra_is_named(
-    bnverify, monkeypatch
-) -> None:
-    from bnverify.theory.decide import decision, solvers
-
-    monkeypatch.setattr(solvers, "installed", list)
-    monkeypatch.setattr(decision, "installed", list)
-    done = bnverify("decide", "v @ v <= g @ g")
+    decide, without_solvers
+):
+    done = decide("v @ v <= g @ g")
     assert done.exit_code == 1
     assert "refuted at m = 3; scope" in done.stdout
     assert "bnverify[decide]" in done.stdout
