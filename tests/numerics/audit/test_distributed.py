@@ -35,11 +35,14 @@ def worker() -> Any:
     return module
 
 
-def launch(folder: Path, case: str) -> list[dict[str, Any]]:
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+    """What each of two ranks wrote, by case; one pair of processes goes through all cases."""
+    folder = tmp_path_factory.mktemp("ranks")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     running = [
         subprocess.Popen(
-            [sys.executable, str(WORKER), str(rank), "2", str(folder), case],
+            [sys.executable, str(WORKER), str(rank), "2", str(folder)],
             env=environment,
             stderr=subprocess.PIPE,
             text=True,
@@ -52,7 +55,8 @@ def launch(folder: Path, case: str) -> list[dict[str, Any]]:
         for process in running:
             process.kill()
     assert [process.returncode for process in running] == [0, 0], "\n".join(errors)
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+    ranks = [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+    return {case: [rank[case] for rank in ranks] for case in worker().CASES}
 
 
 def plain(report: Any) -> dict[str, Any]:
@@ -77,22 +81,24 @@ def assert_same(got: dict[str, Any], want: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("kind", ["sync", "torch-sync"])
 def test_with_synchronised_statistics_it_is_the_audit_of_the_concatenated_batch(
-    tmp_path: Path, kind: str
+    found: dict[str, list[dict[str, Any]]], kind: str
 ) -> None:
     here = worker()
     x, t = here.batch()
     want = audit(here.model(sync=True), F.cross_entropy, x, t, **here.OPTIONS)
-    for rank, got in enumerate(launch(tmp_path, kind)):
+    for rank, got in enumerate(found[kind]):
         assert [layer["synchronised"] for layer in got["layers"]] == [True, True]
         assert got["layers"][0]["columns"]["size"] == [200.0, 200.0]
         assert (got["environment"]["rank"], got["environment"]["processes"]) == (rank, 2)
         assert_same(got, plain(want))
 
 
-def test_under_ddp_with_plain_batch_norm_it_is_each_ranks_own(tmp_path: Path) -> None:
+def test_under_ddp_with_plain_batch_norm_it_is_each_ranks_own(
+    found: dict[str, list[dict[str, Any]]],
+) -> None:
     here = worker()
     x, t = here.batch()
-    for rank, got in enumerate(launch(tmp_path, "ddp")):
+    for rank, got in enumerate(found["ddp"]):
         half = slice(4 * rank, 4 * rank + 4)
         want = audit(here.model(sync=False), F.cross_entropy, x[half], t[half], **here.OPTIONS)
         assert got["layers"][0]["columns"]["size"] == [100.0, 100.0]
@@ -101,10 +107,12 @@ def test_under_ddp_with_plain_batch_norm_it_is_each_ranks_own(tmp_path: Path) ->
         assert_same(got, plain(want))
 
 
-def test_the_recorder_under_ddp_records_each_ranks_own(tmp_path: Path) -> None:
+def test_the_recorder_under_ddp_records_each_ranks_own(
+    found: dict[str, list[dict[str, Any]]],
+) -> None:
     here = worker()
     x, t = here.batch()
-    for rank, got in enumerate(launch(tmp_path, "ddp-recorder")):
+    for rank, got in enumerate(found["ddp-recorder"]):
         half = slice(4 * rank, 4 * rank + 4)
         want = audit(here.model(sync=False), F.cross_entropy, x[half], t[half])
         assert_same(got, plain(want))

@@ -1,6 +1,6 @@
-"""One of two gloo processes: audits its half of a batch and writes what it found.
+"""One of two gloo processes: audits its half of a batch in every case and writes what it found.
 
-python worker.py RANK WORLD FOLDER CASE
+python worker.py RANK WORLD FOLDER
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -18,6 +19,7 @@ from bnverify.numerics.audit.run import audit
 from bnverify.numerics.measure.norms import SyncBatchNorm
 from torch import nn
 
+CASES = ("sync", "torch-sync", "ddp", "ddp-recorder")
 OPTIONS = {"second_order": True, "probes": 3, "channels": [0, 2]}
 
 
@@ -52,9 +54,7 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
     )
 
 
-def main(rank: int, world: int, folder: Path, case: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world)
+def report_of(rank: int, case: str) -> Any:
     x, t = batch()
     half = slice(4 * rank, 4 * rank + 4)
     net = model(case == "sync")
@@ -69,18 +69,24 @@ def main(rank: int, world: int, folder: Path, case: str) -> None:
             loss.backward()
             record = auditor.step(loss)
         assert record is not None
-        report = record.report
-    else:
-        report = audit(wrapped, F.cross_entropy, x[half], t[half], **OPTIONS)
-        assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
-        assert all(p.grad is None for p in net.parameters())
-        if case != "torch-sync":
-            F.cross_entropy(wrapped(x[half]), t[half]).backward()
-    (folder / f"{rank}.json").write_text(json.dumps(report.to_dict()))
+        return record.report
+    report = audit(wrapped, F.cross_entropy, x[half], t[half], **OPTIONS)
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+    assert all(p.grad is None for p in net.parameters())
+    if case != "torch-sync":
+        F.cross_entropy(wrapped(x[half]), t[half]).backward()
+    return report
+
+
+def main(rank: int, world: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world)
+    reports = {case: report_of(rank, case).to_dict() for case in CASES}
+    (folder / f"{rank}.json").write_text(json.dumps(reports))
     dist.barrier()
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
     warnings.simplefilter("error")
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
