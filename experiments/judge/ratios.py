@@ -10,9 +10,9 @@ from bnverify.experiments.judge.rules import Endpoint
 from bnverify.experiments.measure import predict
 from bnverify.experiments.measure.averages import Over, Weights, Window
 from bnverify.experiments.measure.pairs import at_matched_loss, change_at_common_distance, steps_to_loss
-from bnverify.experiments.measure.rates import OVER_GAINS, OVER_RATES, band
+from bnverify.experiments.measure.rates import OVER_GAINS, OVER_RATES, band, largest_usable
 from bnverify.experiments.measure.shelf import Shelf
-from bnverify.experiments.measure.views import View, statistic
+from bnverify.experiments.measure.views import ENDS, OVER_RUN, View, statistic
 
 from bnverify.base.errors import InputError
 
@@ -31,6 +31,8 @@ FREE = {
     "directions",
 }
 FREE |= {"lanczos", "evaluate", "device", "data"}
+TIMELESS = {*ENDS, *OVER_RUN, *OVER_RATES, *OVER_GAINS, "final_loss", "start_lambda_max", "steps_to_loss"}
+"""Statistics of a run as a whole: another window is no other question."""
 
 
 def log_ratio(value: float, base: float) -> float:
@@ -112,6 +114,14 @@ def _together(
     if endpoint.statistic == "change_at_common_distance":
         return log_ratio(change_at_common_distance(mine, theirs, *_averaged(endpoint)), 1.0)
     return log_ratio(_alone(shelf, endpoint, of, mine), _alone(shelf, endpoint, against, theirs))
+
+
+def open_ended(shelf: Shelf, endpoint: Endpoint, of: str) -> bool:
+    """Whether a network of ``of`` trains at the last learning rate of its sweep, so that its largest is not known."""
+    if endpoint.statistic != "largest_usable_lr":
+        return False
+    sweeps = (_sweep(shelf, endpoint, of, view) or {} for view in _swept(shelf, endpoint, of).values())
+    return any(largest_usable(rates) == max(rates, default=math.inf) for rates in sweeps)
 
 
 def check(shelf: Shelf, endpoint: Endpoint, common: bool) -> None:

@@ -114,6 +114,7 @@ def _cell(cell: Cell) -> Row:
         "against": cell.against,
         "word": cell.word,
         "missing": cell.missing,
+        **({"least": True} if cell.least else {}),
         "log_ratios": {str(seed): _number(value, 4) for seed, value in cell.log_ratios.items()},
     }
     if cell.answer is not None:
@@ -212,7 +213,16 @@ def _read_cell(stored: Row, endpoint: Endpoint) -> Cell:
     logs = {int(seed): math.nan if v is None else float(v) for seed, v in stored["log_ratios"].items()}
     known = bool(logs) and not any(map(math.isnan, logs.values()))
     found = answer(list(logs.values()), endpoint) if known else None
-    return Cell(stored["name"], endpoint, stored["of"], stored["against"], logs, found, stored["missing"])
+    return Cell(
+        stored["name"],
+        endpoint,
+        stored["of"],
+        stored["against"],
+        logs,
+        found,
+        stored["missing"],
+        stored.get("least", False),
+    )
 
 
 def made_by(folder: Path) -> tuple[str, str]:

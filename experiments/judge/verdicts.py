@@ -11,7 +11,7 @@ from typing import Literal
 from bnverify.experiments.judge import ranks, ratios
 from bnverify.experiments.judge.badges import Answer, Word, answer, needed, oriented
 from bnverify.experiments.judge.rules import Endpoint, Rule, Rules
-from bnverify.experiments.measure.averages import PHASES, WHOLE
+from bnverify.experiments.measure.averages import PHASES, WHOLE, Window
 from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
 from bnverify.experiments.run.record import Run
@@ -27,6 +27,7 @@ class Cell:
     """One comparison: an endpoint between two networks, the log ratio of every seed, and what they say.
 
     ``answer`` is None where there are no seeds or one of them was not measured; ``missing`` says which.
+    ``least``: a sweep ended before the network failed, so that the size is a lower bound.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Cell:
     log_ratios: dict[int, float]
     answer: Answer | None
     missing: str = ""
+    least: bool = False
 
     @property
     def word(self) -> Word:
@@ -130,7 +132,8 @@ def _cell(
     lost = [seed for seed, value in logs.items() if math.isnan(value)]
     missing = "" if not lost else f"{len(lost)} of {len(logs)} seeds have no such value"
     found = None if lost or not logs else answer(list(logs.values()), endpoint)
-    return Cell(name, endpoint, *pair, {} if len(lost) == len(logs) else logs, found, missing)
+    least = ratios.open_ended(shelf, endpoint, pair[0])
+    return Cell(name, endpoint, *pair, {} if len(lost) == len(logs) else logs, found, missing, least)
 
 
 def _judged(shelf: Shelf, rule: Rule, rules: Rules, common: bool, grid: bool) -> Judged:
@@ -215,7 +218,10 @@ def _grid(shelf: Shelf, rule: Rule, pairs: list[tuple[str, str | float]]) -> tup
     named = ratios.variants(endpoint, grid.statistics, grid.lr)
     # Parts of the training that the claim is asked of stand there already.
     asked = {endpoint.window, *(part.window for part in rule.parts if len(pairs) == 1)}
-    if endpoint.window == WHOLE:
+    windows: list[tuple[str, Window]] = []
+    if endpoint.statistic in ratios.TIMELESS or endpoint.model.startswith("predict-"):
+        pass
+    elif endpoint.window == WHOLE:
         windows = [(name, window) for name, window in PHASES.items() if window not in asked]
     else:
         windows = [("whole training", WHOLE)]

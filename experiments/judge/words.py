@@ -8,6 +8,9 @@ from bnverify.experiments.judge.badges import FEWEST, oriented
 from bnverify.experiments.judge.rules import Endpoint
 from bnverify.experiments.judge.verdicts import Cell, Judged
 
+RATES = {"smallest_diverging_lr": "rate "}
+"""Statistics whose value is read with its unit."""
+
 
 def number(value: float) -> str:
     """Three digits at most, infinity as a sign."""
@@ -19,7 +22,7 @@ def shown(cell: Cell) -> tuple[float, float, float, str]:
     number, else how many times smaller (below) or larger than the other network's."""
     assert cell.answer is not None
     if not isinstance(cell.against, str):
-        estimate, factor, unit = cell.answer.estimate, cell.against, ""
+        estimate, factor, unit = cell.answer.estimate, cell.against, RATES.get(cell.endpoint.statistic, "")
     else:
         estimate, factor, unit = oriented(cell.answer.estimate, cell.endpoint), 1.0, "×"
     low, high = sorted((estimate.low, estimate.high))
@@ -36,7 +39,7 @@ def measured(cell: Cell) -> str:
     if (words := boundless(cell)) is not None:
         return words
     centre, low, high, unit = shown(cell)
-    size = f"{unit}{number(centre)}"
+    size = f"{'at least ' if cell.least else ''}{unit}{number(centre)}"
     return size if len(cell.log_ratios) < FEWEST else f"{size} [{number(low)}, {number(high)}]"
 
 
@@ -115,12 +118,20 @@ def change(one: Judged) -> str:
     if one.verdict == "underpowered":
         if one.needs is None:
             return "Nothing within reach: the effect lies on the edge of what counts."
-        return f"About {one.needs} seeds would settle it if centre and spread stay as they are; {one.seeds} were run."
+        settled = all(cell.word == "reproduced" for cell in one.cells)
+        held = (
+            "Its own interval is wholly as claimed, and Holm's p over all claims of its kind is above 5 %. "
+        )
+        return (
+            f"{held if settled else ''}About {one.needs} seeds would settle it if centre and spread stay as they are; "
+            f"{one.seeds} were run."
+        )
     if one.verdict == "mixed":
         return "A part whose interval moved to the other side of what counts."
     _, low, high, unit = shown(one.telling)
+    beyond = "beyond what counts" if endpoint.direction in ("below", "above") else "as claimed"
     needed = {
-        "reproduced": f"that is not wholly beyond what counts ({counts_from(endpoint)})",
+        "reproduced": f"that is not wholly {beyond} ({counts_from(endpoint)})",
         "too-small": f"that reached what counts ({counts_from(endpoint)})",
         "no-effect": f"that reached what counts ({counts_from(endpoint)}), on either side",
         "opposite": f"that reached the claimed side ({counts_from(endpoint)})",

@@ -14,7 +14,7 @@ import math
 from pathlib import Path
 
 from bnverify.experiments.measure.averages import geometric_mean
-from bnverify.experiments.measure.views import ALONE, ENDS, View, at_step, number, statistic, views
+from bnverify.experiments.measure.views import ALONE, ENDS, OVER_RUN, View, at_step, number, statistic, views
 from bnverify.experiments.run import recipes, record, seal
 from bnverify.experiments.run.record import Row, Run
 
@@ -23,8 +23,6 @@ from bnverify.base.files import write_bytes, write_text
 
 DIGITS = 4
 WINDOWS = 100
-OVER_RUN = ("deviation_swing", "start_soft_rank")
-"""Statistics of a run as a whole that its rows alone tell."""
 BESIDE = ("plan.json", "screen.json", "rounding.json")
 """Files of a reproduction beside its runs: its preset, what its screen chose, what rounding does."""
 STEPWISE = tuple(

@@ -218,6 +218,8 @@ ROWS: dict[str, Callable[[Row], float]] = {
 
 ENDS = ("train_accuracy", "test_accuracy", "test_error")
 """Of the network at its end."""
+OVER_RUN = ("deviation_swing", "start_soft_rank")
+"""Of a run as a whole; its rows alone tell them."""
 
 ALONE = (
     *RAY,

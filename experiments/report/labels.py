@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -49,6 +50,15 @@ def data_set(name: str) -> str:
 def data_sets(names: Iterable[str]) -> str:
     """The data of a summary; it names none where only linear networks were trained."""
     return ", ".join(map(data_set, names)) or SYNTHETIC
+
+
+def diverged(runs: Iterable[str]) -> str:
+    """The runs that diverged, network by network: "init/none-gain2 (16 seeds), dln/none-lr1e-05"."""
+    seeds = Counter(re.sub(r"-seed\d+$", "-seed", run) for run in runs)
+    return ", ".join(
+        f"{name.removesuffix('-seed')} ({n} seed{'s' if n > 1 else ''})" if name.endswith("-seed") else name
+        for name, n in seeds.items()
+    )
 
 
 def titles(data: Mapping[str, list[str]]) -> dict[str, str]:

@@ -21,6 +21,14 @@ measured stands in `notes/definitions.md`. Sizes are estimates of Hodges and Leh
 interval. The last column is what version 1 of the rules said (`notes/preregistration.toml`, `reproduce-*.json`), kept
 as it was: it judged every claim in many places and counted a rate against the paper that the paper does not use there.
 `bnverify report` shows the same as a page, with every seed; `bnverify show ID` one claim.
+
+A size with × compares with the other network: how many times smaller or larger, as claimed (×0.5 is twice the other
+way); for *within*, *at least* and *at most* the ratio itself. Without × it is the quantity itself. In parentheses
+stands the paper's own size, or what counts, fixed beforehand. *Opposite* is an interval wholly outside what is
+claimed; *too small* one that points as claimed and does not reach what counts; *no effect* one that does not point as
+claimed and stays short of what counts either way; *mixed* parts of the training, or networks, that answer
+differently; *underpowered* that these seeds do not decide, alone or as one claim among many (Holm). S2 is the paper's
+size, S1 thin networks on pictures of 32 × 32, S0 smaller tests.
 """
 
 
@@ -73,7 +81,7 @@ def _section(name: str, found: Row) -> str:
         f"{found['training_seconds']} s in all. "
         + (f"Note: {found['note']}. " if found["note"] else "")
         + (
-            f"Diverged, as results: {', '.join(found['diverged'])}."
+            f"Diverged, as results: {labels.diverged(found['diverged'])}."
             if found["diverged"]
             else "No run diverged."
         ),

@@ -92,6 +92,7 @@ def html(
             (one, (*content.protocols(one.summary), *([runs.band] if runs and runs.band else [])))
             for one in sources
         ],
+        diverged=labels.diverged,
         runs=runs,
         drawn={figure.name for figure in runs.figures} if runs else set(),
         definitions=definitions(),

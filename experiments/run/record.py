@@ -128,7 +128,8 @@ def read(folder: Path) -> Run:
     result = seal.read_document(folder / "result.json") if (folder / "result.json").exists() else None
     for name in SEALED:
         if result is not None and name in result and result[name] != _file_digest(folder / name):
-            raise InputError(f"{folder / name} has another hash than was written; {seal.AGAIN}")
+            what = "has another hash than was written" if (folder / name).exists() else "is missing"
+            raise InputError(f"{folder / name} {what}; {seal.AGAIN}")
     recipe = recipes.from_json(_read_json(folder / "recipe.json"))
     size, whole = len(data), (result or {}).get("metrics_bytes", 0)
     if size < whole:
@@ -166,8 +167,20 @@ DEPTH = 2
 
 
 def recipes_under(folder: Path) -> list[Path]:
-    """The recipe of every run in ``folder`` or at most `DEPTH` folders below it, sorted by path."""
-    return sorted(path for depth in range(DEPTH + 1) for path in folder.glob("*/" * depth + "recipe.json"))
+    """The recipe of every run in ``folder`` or at most `DEPTH` folders below it, sorted by path.
+
+    Raises:
+        InputError: there is a result whose recipe is missing.
+    """
+
+    def found(name: str) -> list[Path]:
+        return sorted(path for depth in range(DEPTH + 1) for path in folder.glob("*/" * depth + name))
+
+    recipe_of = found("recipe.json")
+    lost = {path.parent for path in found("result.json")} - {path.parent for path in recipe_of}
+    if lost:
+        raise InputError(f"{min(lost)} has a result.json and no recipe.json; {seal.AGAIN}")
+    return recipe_of
 
 
 def runs_under(folder: Path) -> list[Run]:

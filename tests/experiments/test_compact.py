@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from bnverify.experiments.judge import summary
-from bnverify.experiments.measure.compact import OVER_RUN, STEPWISE, compact, compact_all
+from bnverify.experiments.measure.compact import STEPWISE, compact, compact_all
 from bnverify.experiments.measure.pairs import change_at_common_distance
-from bnverify.experiments.measure.views import series, statistic, views
+from bnverify.experiments.measure.views import OVER_RUN, series, statistic, views
 from bnverify.experiments.run import record, train
 from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
 

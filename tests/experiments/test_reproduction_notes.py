@@ -37,7 +37,7 @@ def made_up(name: str = "fig-4c", centre: float = -1.5) -> dict[str, Any]:
         "note": "busy",
         "data": ["cifar10"],
         "machine": machine,
-        "diverged": ["vgg/none-lr3"],
+        "diverged": ["dln/none-lr1", "vgg/none-lr3-seed0", "vgg/none-lr3-seed1"],
     }
     return summary.summarise(REGISTERED, [], judged, "bnverify reproduce") | changes
 
@@ -57,7 +57,7 @@ def test_badge_argument_change_machine_and_divergence_are_in_the_document(tmp_pa
         "Throughout the training, so the whole of it",
         "What would change it: An interval",
         "| **primary** | `beta_max` | batchnorm / none |",
-        "Diverged, as results: vgg/none-lr3.",
+        "Diverged, as results: dln/none-lr1, vgg/none-lr3 (2 seeds).",
         "Note: busy.",
         "Not run: `fig-9`.",
     ):

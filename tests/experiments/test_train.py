@@ -365,6 +365,17 @@ def test_every_flipped_byte_of_a_finished_run_is_found_and_its_file_named(tmp_pa
     assert record.read(folder).result is not None
 
 
+def test_a_run_without_its_recipe_is_not_left_out_of_the_verdicts_in_silence(tmp_path: Path) -> None:
+    for name in ("whole", "lost"):
+        train.run(DLN, tmp_path / "out" / "dln" / name)
+    (tmp_path / "out/dln/lost/environment.json").unlink()
+    with pytest.raises(InputError, match=r"lost/environment.json is missing"):
+        record.runs_under(tmp_path / "out")
+    (tmp_path / "out/dln/lost/recipe.json").unlink()
+    with pytest.raises(InputError, match=r"dln/lost has a result.json and no recipe.json"):
+        record.runs_under(tmp_path / "out")
+
+
 def test_the_line_of_a_flipped_byte_is_named(tmp_path: Path) -> None:
     train.run(DLN, tmp_path / "run")
     metrics = tmp_path / "run" / "metrics.jsonl"

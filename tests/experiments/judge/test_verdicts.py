@@ -262,3 +262,28 @@ def test_a_badge_survives_its_own_record(make_pair: Pair, tmp_path: Path) -> Non
     assert claim["badge"] == words.badge(next(one for one in found if one.rule.id == "fig-4b"))
     assert len(claim["cells"][0]["log_ratios"]) == 14
     assert Path(row["rules"]["own"]) == Path()
+
+
+def test_a_sweep_that_ends_before_the_network_fails_gives_a_lower_bound(make) -> None:
+    rules = only("prose-3.1-larger-learning-rates")
+
+    def sweep(fails_at: float) -> list[Run]:
+        runs = []
+        for seed in range(14):
+            for lr in (0.1, 0.3, 1.0, 3.0):
+                runs.append(make("none", seed, 1.0, lr=lr, lost=9 if lr > 0.1 else None))
+                runs.append(make("batchnorm", seed, 1.0, lr=lr, lost=9 if lr >= fails_at else None))
+        return runs
+
+    (known,) = judge(rules, sweep(3.0))
+    assert words.badge(known).startswith("reproduced ×10 [10, 10]")
+    (least,) = judge(rules, sweep(10.0))
+    assert words.badge(least).startswith("reproduced at least ×30 [30, 30]")
+
+
+def test_a_statistic_of_the_whole_run_has_no_phases_beside_it(make_pair: Pair) -> None:
+    runs = make_pair(0.1)
+    (whole,) = judge(only("fig-1b"), runs)
+    assert not {cell.name for cell in whole.grid} & {"early", "middle", "late"}
+    (stepwise,) = judge(only("prose-3.1-gradient-magnitude"), runs)
+    assert {"early", "middle", "late"} <= {cell.name for cell in stepwise.grid}

@@ -124,7 +124,7 @@ def test_a_whole_reproduction_misses_nothing(written: reproduction_page.Written,
 
 def test_a_diverged_network_is_listed_as_a_result(text: str) -> None:
     assert "seed 1 at step 5" in text
-    assert "vgg/none-lr1-seed1: recorded as results" in text
+    assert "vgg/none-lr1 (1 seed): recorded as results" in text
 
 
 def test_the_theme_reaches_the_figures(text: str) -> None:
