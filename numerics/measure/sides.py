@@ -100,7 +100,7 @@ def judge(relation: Sides, room: Any, as_equality: bool = False) -> Tensor:
     codes = torch.full_like(slack, Finding.WITHIN_ROUNDOFF, dtype=torch.int8)
     codes[holds] = Finding.HOLDS
     codes[violated] = Finding.VIOLATED
-    codes[~(slack.isfinite() & reach.isfinite() & allowed.isfinite())] = Finding.ERROR
+    codes[~(slack.isfinite() & reach.isfinite()) | allowed.isnan()] = Finding.ERROR
     return codes
 
 

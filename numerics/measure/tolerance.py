@@ -119,9 +119,11 @@ class Measured:
     __rmul__ = __mul__
 
     def inverse(self) -> Measured:
-        """1/x, with the error of x divided by x^2."""
+        """1/x, with the error of x divided by |x| times the least that |x| can be: no bound where that is 0."""
         value, square = self.value.reciprocal(), self.value.square()
-        return Measured(value, self.scale / square, 0, self.error / square + value.abs())
+        size = self.value.abs()
+        least = (size - unit_roundoff(size.dtype) * self.error).clamp(min=0)
+        return Measured(value, self.scale / square, 0, self.error / (size * least) + value.abs())
 
     def __truediv__(self, other: Any) -> Measured:
         o = _measured(other, self.value)

@@ -57,6 +57,16 @@ def test_rounding_stays_below_the_allowance(name: str) -> None:
     assert float((allowed / high.scale).median()) < 1e-4, "and the allowance is no empty promise"
 
 
+@pytest.mark.parametrize("power", [-1, -2])
+def test_of_a_divisor_of_which_rounding_left_nothing_no_bound_is_promised(power: int) -> None:
+    a, b = numbers(1), numbers(2)
+    nothing = (measured(a, torch.float32) + measured(b, torch.float32)) - measured(a, torch.float32)
+    left_over = (nothing - measured(b, torch.float32) + Fraction(1, 10**9)) ** -power
+    low, true = left_over.inverse(), 10.0 ** (9 * -power)
+    assert bool(((low.value.double() - true).abs() > 1e-3 * true).any()), "the value is far off"
+    assert bool(((low.value.double() - true).abs() <= allowance(torch.ones(ROWS), low).double()).all())
+
+
 def test_rounding_of_an_inner_product_stays_below_the_allowance() -> None:
     generator = torch.Generator().manual_seed(0)
     u, w = (torch.randn(ROWS, 64, generator=generator, dtype=torch.float64) for _ in range(2))

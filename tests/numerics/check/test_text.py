@@ -71,6 +71,14 @@ def test_what_rounding_hides_counts_as_undecided() -> None:
     assert data["drowned"]
 
 
+@pytest.mark.parametrize("power", [1, 2])
+def test_a_true_statement_that_divides_by_what_rounding_leaves_is_not_called_false(power: int) -> None:
+    small, large = "q/10**12/10**6", "10**12*10**6/q"
+    found = answer(ask(f"1/(v @ one + {small})**{power} == ({large})**{power}", numbers=["q"]), 500)
+    assert found.counts["violated"] == 0
+    assert found.counts["within_roundoff"] > 400
+
+
 @pytest.mark.parametrize("part", ["v @ v", "v @ B @ v", "(g @ yhat)**2", "abs(one @ g)", "norm(H @ v)"])
 def test_no_factor_lets_a_false_equality_hold(part: str) -> None:
     """The smaller the part, the fewer batches show it: it is refuted until it is undecided."""
