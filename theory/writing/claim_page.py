@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bnverify.theory import shelf
+from bnverify.theory.grammar import names_in, parse
 from bnverify.theory.rocq.witnesses import IN_PART, witnesses
 from bnverify.theory.store import Stored
+from bnverify.theory.vocabulary import VOCABULARY
 from bnverify.theory.writing.blocks import (
     Arrows,
     Block,
@@ -139,6 +141,8 @@ def proved(entry: Stored) -> Iterator[Block]:
         yield Part("What is true instead")
         yield Words(f"{detail['corrected']['text']}.")
         yield instead
+    if meant := letters(entry):
+        yield Facts((("letters", meant),))
     if because := why_lines(entry):
         yield Part("Why")
         yield Lines(tuple(because))
@@ -149,6 +153,15 @@ def proved(entry: Stored) -> Iterator[Block]:
         yield Part("What it means for your network")
         yield Words(meaning)
     yield from _evidence(entry)
+
+
+def letters(entry: Stored) -> str:
+    """What the letters of the statement mean, each by its entry in the vocabulary."""
+    place = deciding(entry.item)
+    if place is None:
+        return ""
+    used = names_in(parse(entry.detail["readings"][place]["text"], logic=True))
+    return "; ".join(f"{name.symbol} is {name.meaning}" for name in VOCABULARY.values() if name.name in used)
 
 
 def picture(entry: Stored) -> Arrows | None:

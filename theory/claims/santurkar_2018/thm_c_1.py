@@ -117,6 +117,6 @@ CLAIM = statement(
     ),
     scope=(("m", ">= 2"), ("gamma", "!= 0"), ("sigma", "> 0"), ("eps", "= 0")),
     assumptions=("XX' = lambda^2 I instead of the maxima", "v'Hv <= g'Hg", "||X|| is the spectral norm"),
-    why="the maximum over X is not at lambda I: another input makes the left side larger than the right",
+    why="false with <= too: the maximum over X is not at lambda I; at another input the left side exceeds the right",
     remarks=("Section 4.2 calls this a (near exact) analogue of Theorem 4.4.",),
 )
