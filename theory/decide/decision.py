@@ -261,7 +261,7 @@ def unknown_decision(asked: Conjecture, tried: tuple[str, ...]) -> Decision:
 
 
 def combined(asked: Conjecture, found: list[Outcome]) -> Decision:
-    """One answer from those of the cases; a case that nothing satisfies asks for nothing."""
+    """One answer from those of the cases; that nothing satisfies a case the solvers alone say."""
     tried = tuple(dict.fromkeys(text for outcome in found for text in outcome.tried))
     base = Decision(
         "open", asked.statement, asked.given, asked.norm, scope(found), tried=tried, outcomes=tuple(found)
@@ -274,19 +274,18 @@ def combined(asked: Conjecture, found: list[Outcome]) -> Decision:
         )
     if bad is not None:
         return convicted(base, bad)
-    real = [outcome for outcome in found if outcome.answer != "vacuous"]
-    if not real:
+    if all(outcome.answer == "vacuous" for outcome in found):
         return replace(base, answer="vacuous", decided_by=found[0].by)
-    if all(outcome.answer == "proved" for outcome in real):
+    if all(outcome.answer == "proved" for outcome in found):
         return replace(
             base,
             answer="proved",
-            certificate=tuple(item(proof) for outcome in real for proof in outcome.proofs),
-            verified=tuple(proof.verified for outcome in real for proof in outcome.proofs),
-            tight=all(proof.verified.tight for outcome in real for proof in outcome.proofs) or None,
+            certificate=tuple(item(proof) for outcome in found for proof in outcome.proofs),
+            verified=tuple(proof.verified for outcome in found for proof in outcome.proofs),
+            tight=all(proof.verified.tight for outcome in found for proof in outcome.proofs) or None,
         )
-    if all(outcome.answer in {"proved", "decided"} for outcome in real):
-        by = [set(outcome.by) for outcome in real if outcome.answer == "decided"]
+    if all(outcome.answer in {"proved", "decided", "vacuous"} for outcome in found):
+        by = [set(outcome.by) for outcome in found if outcome.answer != "proved"]
         return replace(base, decided_by=tuple(sorted(set.intersection(*by))))
     return base
 

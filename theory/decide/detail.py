@@ -74,7 +74,8 @@ def ranged(made: Decision, portfolio: Portfolio) -> Decision:
         or between(work, shape, 1000, None).word != "unsat"
     ):
         return made
-    low, high = made.m, 1000  # there is a counterexample at low, and none from high on
+    # no counterexample from high on; up to low there is one, or a batch without as many directions as were asked about
+    low, high = max(made.m, shape.rank - 1), 1000
     while high - low > 1 and portfolio.left() > 0.5:
         middle = (low + high) // 2
         low, high = (low, middle) if between(work, shape, middle, None).word == "unsat" else (middle, high)

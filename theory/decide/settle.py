@@ -63,7 +63,6 @@ class Outcome:
     smallest: bool = False
     holds: tuple[str, ...] = ()
     fails: tuple[str, ...] = ()
-    empty: tuple[str, ...] = ()
     tried: tuple[str, ...] = ()
     seconds: float = 0.0
 

@@ -395,6 +395,19 @@ def test_where_one_batch_size_is_left_it_is_decided(given):
     assert decide("v @ v == 0", (given,)).decided_by == ("cvc5", "z3")
 
 
+def test_that_a_case_is_empty_is_said_by_solvers_and_so_no_proof():
+    assert decide("gamma >= 1", ("gamma >= 2",), detail=False).word == "proved"
+    found = decide("gamma >= 1", ("v @ one != 0 or gamma >= 2",), detail=False)
+    assert (found.word, found.exit_code, found.to_json()["certificate"]) == ("decided", 3, None)
+
+
+def test_no_batch_is_said_to_be_beyond_all_counterexamples_that_was_not_asked_about():
+    text = "(2*m - 7)*((a @ b)**2 + (b @ w)**2 + (g @ a)**2) >= 0"  # of four vectors, and false up to m = 3
+    found = decide(text, norm="z = gamma*y", vectors=("a", "b", "w"))
+    assert (found.answer, found.m) == ("refuted", 2)
+    assert found.range == "no counterexample for m >= 4 (by z3)"
+
+
 def test_hypotheses_that_contradict_each_other_are_named_without_the_others():
     found = decide("v @ v <= 1", ("one @ g > 0", "gamma > 1", "gamma < 0"))
     assert found.answer == "vacuous"
