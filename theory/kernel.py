@@ -631,13 +631,15 @@ def call(function: str, arguments: list[ast.expr], room: Any) -> Any:
             value = walk(inside, room)
             return room.signs(value, inside) @ value * room.inverse(room.look("m"), ast.Name("m"))
         case "mean", [inside]:
+            total = None
             match inside:
                 case ast.BinOp(left=left, op=ast.Mult(), right=right):
                     one, other = walk(left, room), walk(right, room)
-                    both = isinstance(one, Vector) and isinstance(other, Vector)
-                    total = one @ other if both else room.look("one") @ walk(inside, room)
-                case _:
-                    total = room.look("one") @ walk(inside, room)
+                    if isinstance(one, Vector) and isinstance(other, Vector):
+                        room.look("one").meet(one)  # of m entries
+                        total = one @ other
+            if total is None:
+                total = room.look("one") @ walk(inside, room)
             return total * room.inverse(room.look("m"), ast.Name("m"))
         case "max", [inside, ast.Compare() as ball]:
             return room.maximum(inside, ball_of(ball))
@@ -1157,6 +1159,7 @@ class Formal:
             raise Refused(f"the bound {ast.unparse(lam)} may be negative, and then no X is there")
         u, form = image_form(inside, lam)
         vector, bound = walk(u, self), walk(lam, self)
+        self.look("one").meet(vector)
         if form is None:
             return bound * bound * (vector @ vector)
         walk(ast.BinOp(ast.BinOp(u, ast.MatMult(), form), ast.MatMult(), u), self)

@@ -234,6 +234,8 @@ QUICK: list[Entry] = [
     ("a free space", "proved", NONE, claim(ID, "W0 @ W1 == W1 @ W0", vectors=("W0 in weights", "W1 in weights"))),
     ("@ between numbers", "no", NONE, claim(ID, "m @ m == m*m")),
     ("entry by entry in a mean", "proved", NONE, claim(ID, "mean(y*g) == y @ g/m")),
+    ("weights are not m", "no", NONE, claim(PLAIN, "mean(W*W) == W @ W/m")),
+    ("an input is on weights", "no", NONE, claim(PLAIN, "max((T @ W0) @ (T @ W0), norm(X) <= 2) == 4*(W0 @ W0)", vectors=("W0 in weights",))),
     ("entry by entry elsewhere", "no", NONE, claim(ID, "y*g == g*y")),
     # derivatives
     ("ScaleNorm", "proved", NONE, claim(SCALE, "v == gamma/n*(g - (g @ y)/n**2*y)")),

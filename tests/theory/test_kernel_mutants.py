@@ -111,6 +111,8 @@ MUTANTS = [
     ("name in {'z', 'yhat'} and", "name.partition('_')[0] in {'z', 'yhat'} and", 'a vector with a name like z'),
     ('if self.elsewhere:\n            return False', 'if False:\n            return False', 'psd of what changes with y, elsewhere'),
     ("atom[0] == 'root' and self.is_touched(atom, places, numbers)", 'False', 'nor what it says of a root'),
+    ("room.look('one').meet(one)", 'pass', 'weights are not m'),
+    ("self.look('one').meet(vector)", 'pass', 'an input is on weights'),
     ('if room.scope != scope:', 'if False:', 'terms that suppose a slope of z'),
     ('word, left = ((), self.place(mirror(word), a, places))', 'word, a, b, left = ((), b, a, self.place(mirror(word), a, places))',
      'a transpose on one vector says nothing of another'),
