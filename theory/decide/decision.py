@@ -12,7 +12,7 @@ from bnverify.theory.decide.settle import Outcome, Proof
 from bnverify.theory.decide.solvers import installed
 from bnverify.theory.grammar import lines, parse, unparse
 from bnverify.theory.kernel import Verified
-from bnverify.theory.normalisations import text_of
+from bnverify.theory.normalisations import normalisation, text_of
 from bnverify.theory.points import replay
 from bnverify.theory.points.batch import size_of
 from bnverify.theory.points.maxima import certificate_at
@@ -264,7 +264,13 @@ def combined(asked: Conjecture, found: list[Outcome]) -> Decision:
     """One answer from those of the cases; that nothing satisfies a case the solvers alone say."""
     tried = tuple(dict.fromkeys(text for outcome in found for text in outcome.tried))
     base = Decision(
-        "open", asked.statement, asked.given, asked.norm, scope(found), tried=tried, outcomes=tuple(found)
+        "open",
+        asked.statement,
+        asked.given,
+        asked.norm,
+        scope(asked, found),
+        tried=tried,
+        outcomes=tuple(found),
     )
     bad = next((outcome for outcome in found if outcome.answer == "refuted"), None)
     if bad is not None and bad.instance is None:  # that something exists is refuted by a proof
@@ -338,11 +344,12 @@ def item(proof: Proof) -> dict[str, Any]:
     return fields | {"claim": "decide", "reading": claim.statement, "certificate": proof.certificate}
 
 
-def scope(found: list[Outcome]) -> tuple[str, ...]:
+def scope(asked: Conjecture, found: list[Outcome]) -> tuple[str, ...]:
     """What is assumed of an instance in every case."""
     claim = found[0].case.claim
     eps = {outcome.case.claim.eps for outcome in found}
     text = "eps >= 0" if len(eps) == 2 else "eps = 0" if eps == {"zero"} else "eps > 0"
     met = tuple(found[0].case.scope[2:])  # what a definition divides by, and whose signs it takes
+    met = () if normalisation(asked.norm).needs else met  # these say it already
     where = (f"m >= {claim.min_m}",) if "eps" not in claim.definition else (f"m >= {claim.min_m}", text)
-    return (*where, *(claim.needs or met))
+    return (*where, *claim.needs, *met)

@@ -60,3 +60,8 @@ def test_a_divisor_that_no_whole_m_makes_0_is_part_of_the_scope():
     found = decide("1/(2*m - 5) <= 1", detail=False)
     assert found.answer == "proved"
     assert "2*m - 5 != 0" in [text.replace(" * ", "*") for text in found.scope]
+
+
+def test_a_divisor_of_the_statement_hides_no_scope_of_the_definition():
+    made = decide("1/(2*m - 7) <= 1", norm="n = mean(abs(y)); z = y/n")
+    assert (made.answer, made.scope) == ("proved", ("m >= 2", "2 * m - 7 != 0", "no entry of y 0"))
