@@ -15,9 +15,11 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path`` atomically.
 
     Raises:
-        InputError: the folder cannot be made or written, or the disk is full.
+        InputError: the folder cannot be made or written, the disk is full, or ``path`` is a device or a pipe.
     """
     try:
+        if path.exists() and not path.is_file():  # the rename would take the place of /dev/null itself
+            raise OSError("it is no plain file")
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:

@@ -81,19 +81,19 @@ def writable(path: Path | None, asked: Path | None = None) -> None:
     ``asked`` is what was typed, where that is another.
 
     Raises:
-        InputError: ``path`` is a folder, or the nearest folder that exists above it cannot be written.
+        InputError: ``path`` is a folder or a device, or the nearest folder that exists above it cannot be written.
     """
     if path is None:
         return
     above = next(place for place in path.absolute().parents if place.exists())
     try:
-        if path.is_dir():
+        if path.exists() and not path.is_file():  # a rename would take the place of /dev/null itself
             raise OSError
         with tempfile.TemporaryFile(dir=above):  # permissions alone do not say it: nothing is made in /proc
             return
     except OSError:
         raise InputError(
-            f"cannot write {asked or path}: it is a folder or lies in one that cannot be written; name another"
+            f"cannot write {asked or path}: it is no plain file or lies where nothing can be written; name another"
         ) from None
 
 

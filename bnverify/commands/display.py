@@ -8,7 +8,6 @@ from rich.cells import cell_len, set_cell_size
 from rich.table import Table
 from rich.text import Text
 
-from bnverify.base.terminal import laid_out
 from bnverify.theory.writing.words import plain, scope_text
 
 if TYPE_CHECKING:
@@ -67,8 +66,8 @@ def stacked(entries: list[Stored]) -> Text:
 
 
 def print_short(entries: list[Stored], out: Console) -> None:
-    """id, verdict and one line of why, cut at the width of a terminal and whole in a file or pipe without one."""
-    if laid_out(out):
+    """id, verdict and one line of why, cut at the width of a terminal and whole in a file or a pipe."""
+    if out.is_terminal:
         out.print(_short_table(entries, out))
         return
     first = max((len(entry.id) for entry in entries), default=0)

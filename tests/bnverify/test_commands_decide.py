@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bnverify.base.errors import InputError
+
 COMMAND = [sys.executable, "-m", "bnverify", "decide"]
 ALONE = ["v @ v == 0", "--given", "m <= 2"]
 HARD = ["(v @ H @ a)**2 <= (v @ H @ v)*(a @ H @ a)", "--given", "psd(H)", "--vector", "a"]
@@ -243,3 +245,20 @@ def test_without_solvers_a_counterexample_is_not_called_the_smallest_and_the_ext
     assert done.exit_code == 1
     assert "refuted at m = 3; scope" in done.stdout
     assert "bnverify[decide]" in done.stdout
+
+
+def test_a_disk_that_fills_leaves_no_half_of_a_decision(tmp_path, monkeypatch):
+    from bnverify.theory.decide import page
+    from bnverify.theory.decide.ask import decide
+
+    def filling(path, text):
+        if path.name == "index.html":
+            raise InputError("No space left on device")
+        path.write_text(text)
+
+    monkeypatch.setattr(page, "write_text", filling)
+    with pytest.raises(InputError, match="No space left"):
+        page.write(
+            decide("v @ one == 0", detail=False), tmp_path / "out", "command", lambda title, text: text
+        )
+    assert list((tmp_path / "out").iterdir()) == []

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from bnverify.base import options
 from bnverify.base.errors import InputError
 from bnverify.base.files import write_bytes, write_text
 
@@ -12,6 +13,16 @@ def test_a_file_is_written_with_its_folders(tmp_path):
     write_text(tmp_path / "a" / "b.txt", "γ")
     assert (tmp_path / "a" / "b.txt").read_text(encoding="utf-8") == "γ"
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.txt"]
+
+
+def test_what_is_no_plain_file_is_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="no plain file"):
+        write_bytes(pipe, b"x")
+    with pytest.raises(InputError, match="no plain file"):
+        options.writable(pipe)
+    assert pipe.is_fifo()
 
 
 def test_what_interrupts_a_write_leaves_the_old_file(tmp_path, monkeypatch):

@@ -237,6 +237,11 @@ def write(decision: Decision, folder: Path, command: str, html: Callable[[str, s
         files["certificate.json"] = json.dumps(list(decision.certificate), ensure_ascii=False, indent=1)
     if lines_of_torch := replayed(decision):
         files["replay.py"] = lines_of_torch
-    for name, text in files.items():
-        write_text(folder / name, text + "\n")
+    try:
+        for name, text in files.items():
+            write_text(folder / name, text + "\n")
+    except InputError:  # no half of a decision
+        for name in files:
+            (folder / name).unlink(missing_ok=True)
+        raise
     return sorted(files)
