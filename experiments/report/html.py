@@ -146,12 +146,15 @@ def cells(rows: Sequence[Mapping[str, Any]], endpoint: Mapping[str, Any], axis: 
 
 
 def _cell(row: Mapping[str, Any], endpoint: Mapping[str, Any], axis: Axis | None) -> Markup:
-    seeds = " · ".join("–" if math.isnan(value) else number(value) for value in seeds_of(row))
+    values = seeds_of(row, endpoint)
+    seeds = " · ".join("∞" if math.isinf(value) else number(value) for value in values)
+    # A single comparison has the name of what it is against, which stands beside it.
+    part = "endpoint" if row["name"] == str(row["against"]) else row["name"]
     under = (("small muted", seeds), ("small", row["missing"]))
     return Markup(
         '<tr><td>{}</td><td>{}</td><td class="measured">{}<div><b>{}</b></div>{}</td><td>{}</td></tr>'
     ).format(
-        labels.statistic(row["name"]) if row["name"] == row["statistic"] else row["name"].replace("_", " "),
+        labels.statistic(row["name"]) if row["name"] == row["statistic"] else part.replace("_", " "),
         compared(row, endpoint["model"]),
         strip(row, endpoint, axis) if axis and row["log_ratios"] else "",
         row.get("size", "not measured"),
@@ -171,10 +174,15 @@ def compared(cell: Mapping[str, Any], model: str) -> str:
     return " / ".join(words if isinstance(cell["against"], str) else words[:1])
 
 
-def seeds_of(cell: Mapping[str, Any]) -> list[float]:
-    """The value of every seed, nan where it was not measured: a ratio, or the statistic itself against a number."""
-    factor = 1.0 if isinstance(cell["against"], str) else float(cell["against"])
-    logs = (math.nan if log is None else float(log) for log in cell["log_ratios"].values())
+def seeds_of(cell: Mapping[str, Any], endpoint: Mapping[str, Any]) -> list[float]:
+    """The value of every seed, nan where it was not measured, said as the size beside it: how many times smaller or
+    larger, or the statistic itself against a number."""
+    ratio = isinstance(cell["against"], str)
+    factor, sign = (
+        (1.0 if ratio else float(cell["against"])),
+        -1 if ratio and endpoint["direction"] == "below" else 1,
+    )
+    logs = (math.nan if log is None else sign * float(log) for log in cell["log_ratios"].values())
     return [factor * math.exp(log) if log < 700 else log for log in logs]
 
 

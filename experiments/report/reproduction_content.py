@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from bnverify.experiments.judge.rules import NOTES, registered
 from bnverify.experiments.report import labels
@@ -43,6 +44,10 @@ class Found:
     @property
     def verdict(self) -> str:
         return str(self.claim["verdict"])
+
+    @property
+    def spread(self) -> str:
+        return spread(self.claim)
 
     @property
     def endpoint(self) -> str:
@@ -131,6 +136,19 @@ def in_words(endpoint: Row, counts: str) -> str:
         f"{labels.statistic(endpoint['statistic'])}, {compared}; {when}, {how[endpoint['over']]}, learning rate "
         f"{labels.power(endpoint['lr'])}; {counts}"
     )
+
+
+def spread(claim: Row) -> str:
+    """How far the seeds lie apart, beside what the number of seeds was computed for: where it is much more, the badge
+    decides less than was planned."""
+    rule = registered().claims.get(claim["id"])
+    known = [[float(v) for v in cell["log_ratios"].values() if v is not None] for cell in claim["cells"]]
+    # Seeds that diverged lie infinitely far; where half of them do there is no spread.
+    finite = [logs for logs in known if logs and math.isfinite(median(logs))]
+    widths = [1.4826 * median(abs(v - median(logs)) for v in logs) for logs in finite]
+    if rule is None or not widths or math.isinf(max(widths)):
+        return ""
+    return f", spread of the log ratio {number(max(widths))}, {number(rule.primary.spread)} expected"
 
 
 def effects(summary: Row) -> Table | None:

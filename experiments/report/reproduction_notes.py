@@ -8,7 +8,13 @@ from pathlib import Path
 from bnverify.experiments.judge import summary
 from bnverify.experiments.judge.rules import registered
 from bnverify.experiments.report import labels, markdown
-from bnverify.experiments.report.reproduction_content import earlier_verdicts, effects, in_order, in_words
+from bnverify.experiments.report.reproduction_content import (
+    earlier_verdicts,
+    effects,
+    in_order,
+    in_words,
+    spread,
+)
 from bnverify.experiments.run.record import Row
 
 from bnverify.base.errors import InputError
@@ -96,8 +102,9 @@ def _section(name: str, found: Row) -> str:
             "",
             f"> {claim['quotation']} ({claim['place']}){paper}",
             "",
-            f"{in_words(claim['endpoint'], claim['counts'])}. {claim['argued']} {claim['seeds']} seeds; "
-            f"p {claim['p']}, after Holm {claim['p_holm']}. What would change it: {claim['change']}",
+            f"{in_words(claim['endpoint'], claim['counts'])}. {claim['argued']} {claim['seeds']} seeds of "
+            f"{claim['asked']}{spread(claim)}; p {claim['p']}, after Holm {claim['p_holm']}. "
+            f"What would change it: {claim['change']}",
             "",
             _line(["", "statistic", "of / against", "size", ""]),
             _line(["---"] * 5),

@@ -56,6 +56,7 @@ def test_badge_argument_change_machine_and_divergence_are_in_the_document(tmp_pa
         "### `fig-4c`: reproduced ×4.48 [",
         "Throughout the training, so the whole of it",
         "What would change it: An interval",
+        ", spread of the log ratio 0.",
         "| **primary** | `beta_max` | batchnorm / none |",
         "Diverged, as results: dln/none-lr1, vgg/none-lr3 (2 seeds).",
         "Note: busy.",

@@ -17,6 +17,7 @@ from bnverify.experiments.judge.verdicts import Cell, Judged
 from bnverify.experiments.measure.shelf import Shelf
 from bnverify.experiments.report import reproduction_content as content
 from bnverify.experiments.report import reproduction_page, reproduction_runs
+from bnverify.experiments.report.html import seeds_of
 from bnverify.experiments.report.strips import axis_of, course, strip
 from bnverify.experiments.run import record
 from bnverify.experiments.run.recipes import DlnRecipe, VggRecipe
@@ -135,7 +136,7 @@ def test_the_theme_reaches_the_figures(text: str) -> None:
 def test_cells_keep_every_seed_the_interval_and_the_parts() -> None:
     [claim] = content.claims([content.source("x", found(*LARGE[:6], -math.inf))])
     [seen] = claim.found
-    for words in (">0.00910 · 0.00823", " · 0</div>", "<b>×", "BatchNorm / Standard"):
+    for words in (">110 · 121", " · ∞</div>", "<b>×", "BatchNorm / Standard"):
         assert words in seen.primary
     assert seen.verdict == "reproduced"
     assert '<span class="badge reproduced">' in seen.parts
@@ -282,3 +283,24 @@ def test_in_a_browser_the_page_is_legible_in_both_themes_and_fits_a_phone(
     letters = "[...document.querySelectorAll('figure svg text')].map((t) => t.getBoundingClientRect().height)"
     assert browser.execute_script(f"return Math.min(...{letters})") > 5
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_a_seed_is_said_as_the_size_beside_it() -> None:
+    cell = {"against": "none", "log_ratios": {"0": math.log(0.25), "1": None}}
+    smaller, unknown = seeds_of(cell, {"direction": "below"})
+    assert smaller == pytest.approx(4.0)
+    assert math.isnan(unknown)
+    assert seeds_of(cell, {"direction": "within"})[0] == pytest.approx(0.25)
+    assert seeds_of(cell | {"against": 2.0}, {"direction": "below"})[0] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("logs", "said"),
+    [([1.0, 2.0, 3.0, math.inf], "spread of the log ratio 1.48,"), ([1.0, math.inf, math.inf], "")],
+)
+def test_a_spread_stands_beside_the_expected_one_unless_most_seeds_are_lost(
+    logs: list[float], said: str
+) -> None:
+    claim = {"id": "fig-10a", "cells": [{"log_ratios": {str(i): v for i, v in enumerate(logs)}}]}
+    assert said in content.spread(claim)
+    assert bool(said) == bool(content.spread(claim))
