@@ -31,6 +31,9 @@ from bnverify.base.errors import InputError
 STEP = Fraction(1, 10**6)
 """How far beyond the best constant, relatively, the statement must fail."""
 
+TRIED = (0, 1, -1, 10, -10, 1000, -1000)
+"""The constants that are tried before bisection."""
+
 
 @dataclass(frozen=True)
 class Best:
@@ -123,6 +126,12 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
     varying = len(set(sizes)) > 2 and len(sizes) == len(at) and all(map(math.isfinite, sizes))
     if -sign * math.inf in ends and not varying:
         return none_serves(whole, name, none, portfolio, seed)
+    finite = [x for x in ends if math.isfinite(x)]
+    if finite and not is_affine(shape, name):  # a constant far beyond may serve again
+        end = min(finite) if sign > 0 else max(finite)
+        further = [Fraction(c) for c in TRIED if sign * (c - end) > 0]
+        if any(all(fails(size)(c) is False for size in (*at, None)) for c in further):
+            return none, None
     at = {size: x for size, x in at.items() if x is None or math.isfinite(x)}
     rest = None if rest is None or math.isinf(rest) else rest
     for formula, start in formulas(at, rest, sign):
@@ -167,6 +176,15 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
     end = min(numbers) if sign > 0 else max(numbers)
     unsure = None in at.values() or (None in (rest,) and math.inf not in map(abs, ends))
     return enclosure(whole, name, none, end, portfolio, seed, unsure)
+
+
+def is_affine(shape: Shape, name: str) -> bool:
+    """Whether the constants that serve are an interval: each instance demands a + b c >= 0, > 0 or == 0 of them."""
+    problem = shape.frame(None).problem
+    c = unknown(name).atoms().pop()
+    powers = {dict(monomial).get(c, 0) for poly, _ in problem.goal for monomial in poly.parts}
+    elsewhere = any(c in poly.atoms() for poly, _ in (*problem.given, *problem.scope))
+    return powers <= {0, 1} and not elsewhere and all(relation != "!=" for _, relation in problem.goal)
 
 
 def beyond(asked: Conjecture, name: str, value: Node, sign: int, part: Fraction) -> Conjecture:
@@ -260,7 +278,7 @@ def enclosed(fails: Callable[[Fraction], bool | None], sign: int) -> Fraction | 
     """The last constant without a counterexample, by bisection; None where the solvers do not say, infinite where
     every constant up to a thousand has one, or none has."""
     good, bad = None, None
-    for value in map(Fraction, (0, 1, -1, 10, -10, 1000, -1000)):
+    for value in map(Fraction, TRIED):
         word = fails(value)
         if word is None:
             return None

@@ -42,7 +42,9 @@ def said_best(best: dict[str, Any]) -> list[str]:
         sure = "the counterexample is one" if best["certified"] else "as the solvers see it"
         return [f"  no {best['name']} serves: it fails even with {best['none']} ({sure})"]
     if best["all_serve"]:
-        return [f"  there is no {word} {best['name']}: the solvers find no counterexample for any"]
+        return [
+            f"  no {word} {best['name']} was found: of all that were tried, up to 1000, none has a counterexample"
+        ]
     if best["value"] is None:
         if best["low"] is None:
             return [f"  no {word} {best['name']} was found"]

@@ -62,6 +62,21 @@ def test_an_inexact_constant_lies_between_certified_ends():
     assert high - low < Fraction(1, 10**4)
 
 
+@pytest.mark.parametrize(("statement", "best"), [
+    ("(c**2 - 1)*(v @ v) >= 0", "min c"),  # every c <= -1 serves too
+    ("(c**2 - 1)*(v @ v) >= 0", "max c"),
+    ("c**2*(v @ v) >= abs(c)*(v @ v)", "min c"),
+])  # fmt: skip
+def test_a_constant_with_others_beyond_it_is_not_called_the_best(statement, best):
+    found = decide(statement, best=best, timeout=60, detail=False)
+    assert (found.best["value"], found.best["low"], found.best["none"]) == (None, None, None)
+
+
+def test_the_best_of_constants_that_are_no_half_line_is_still_found():
+    found = decide("c**2*(v @ v) <= v @ v", best="max c", timeout=60, detail=False)
+    assert (found.best["value"], found.best["proved"]) == ("1", True)
+
+
 def test_where_no_constant_serves_none_is_named():
     found = decide("v @ v <= c*(g @ g)", best="min c", timeout=60)
     assert found.answer == "refuted"
