@@ -1195,6 +1195,9 @@ class Formal:
         if len(value.parts) != 1:
             value = self.name("part", value)
         self.nonzero |= value.atoms()
+        for known in (self.meaning[atom] for atom in value.atoms() if atom in self.meaning):
+            if len(known.parts) == 1:  # so is every factor of a product that is not 0
+                self.nonzero |= known.atoms()
         ((monomial, c),) = value.parts.items()
         return Number({tuple((atom, -power) for atom, power in monomial): 1 / c})
 

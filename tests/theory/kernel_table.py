@@ -274,6 +274,9 @@ QUICK: list[Entry] = [
     ("and it follows the loss", "refuted", point(**FLAT, H=HALF), claim(ID, "at(g, y, 2*y) == g")),
     ("by its Hessian", "no", point(**FLAT, H=HALF), claim(ID, "at(g, y, 2*y) == g + H @ y")),
     # norms that are not smooth
+    ("|x| divides", "proved", NONE, claim("n = abs(one @ y); z = y/n", "v @ y == 0")),
+    ("of a sum that divides no part need count", "no", {"terms": ["(one @ y)**2"]},
+     claim("n = sqrt((one @ y)**2 + (one @ a)**2); z = y/n", "0 < (one @ y)**2", **A)),
     ("l_1", "proved", NONE, claim("sgn = sign(y); n = sgn @ y/m; z = y/n", "v == g/n - (g @ z)/(m*n)*sgn")),
     ("l_inf", "proved", NONE, claim("n = max(abs(y)); z = y/n", "v == g/n - (g @ z)/n*nu")),
     ("l_inf, |nu| = 1", "proved", NONE, claim("n = max(abs(y)); z = y/n", "nu @ nu == 1")),

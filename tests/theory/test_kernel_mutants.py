@@ -113,6 +113,7 @@ MUTANTS = [
     ("atom[0] == 'root' and self.is_touched(atom, places, numbers)", 'False', 'nor what it says of a root'),
     ("room.look('one').meet(one)", 'pass', 'weights are not m'),
     ("self.look('one').meet(vector)", 'pass', 'an input is on weights'),
+    ('if len(known.parts) == 1:', 'if True:', 'of a sum that divides no part need count'),
     ('if room.scope != scope:', 'if False:', 'terms that suppose a slope of z'),
     ('word, left = ((), self.place(mirror(word), a, places))', 'word, a, b, left = ((), b, a, self.place(mirror(word), a, places))',
      'a transpose on one vector says nothing of another'),
