@@ -49,6 +49,7 @@ VOCABULARY = "one y g v H B m gamma beta eps L X T W dW HW any g_own dW_plain HW
 FIXED = set(VOCABULARY.split())  # to which no text may give a meaning
 STAY = "one m eps y g H gamma beta sigma rho L"
 STAYING = set(STAY.split())  # or following, as z moves freely
+TWO_NORMS = "nu and N are those of one norm, smooth(y) or max(abs(...))"
 PROBE, FRESH = "p'", "q'"  # free vectors with names that no text can spell
 M, EPS = ("number", "m"), ("number", "eps")
 LEMMAS = {
@@ -1171,6 +1172,8 @@ class Formal:
         """A twice differentiable number n(y) that is not 0, with gradient nu and Hessian N."""
         if not self.defining or self.elsewhere or self.units != [""] or self.weights:
             raise Refused("smooth(y) stands in the definition of one unit")
+        if "nu" in self.names and "N" not in self.letters:
+            raise Refused(TWO_NORMS)
         self.letters["N"] = symbol("N")
         self.curved.add("N")
         self.names |= {"nu": Vector.base("nu'"), "N": self.letters["N"]}
@@ -1261,6 +1264,8 @@ class Formal:
 
     def largest(self, vector: Any, node: ast.expr) -> Number:
         """The largest |entry|: its vector has one entry, 1 or -1, constant where the largest is unique and not 0."""
+        if "N" in self.letters:
+            raise Refused(TWO_NORMS)
         top, value = self.chosen(
             "top'", vector, f"one largest entry of abs({ast.unparse(node)}), not 0", node
         )

@@ -49,6 +49,7 @@ def point(**data: Any) -> dict[str, Any]:
     return {"point": data}
 
 
+TWO_NORMS = point(y=["1", "2"], a=["1", "1"], nu=["3", "0"], N=[["0", "0"], ["0", "0"]], smooth="1")
 QUICK: list[Entry] = [
     # relations, identities and terms
     ("an identity", "proved", NONE, claim(ID, "y @ g == g @ y")),
@@ -281,6 +282,8 @@ QUICK: list[Entry] = [
     ("l_inf", "proved", NONE, claim("n = max(abs(y)); z = y/n", "v == g/n - (g @ z)/n*nu")),
     ("l_inf, |nu| = 1", "proved", NONE, claim("n = max(abs(y)); z = y/n", "nu @ nu == 1")),
     ("l_inf, not m", "no", NONE, claim("n = max(abs(y)); z = y/n", "nu @ nu == m")),
+    ("a smooth norm after a largest entry", "no", TWO_NORMS, claim("r = max(abs(y)); n = smooth(y); z = y/(n*r)", "d(n, y, a) == nu @ a", **A)),
+    ("a largest entry after a smooth norm", "no", TWO_NORMS, claim("n = smooth(y); r = max(abs(y)); z = y/(n*r)", "d(n, y, a) == nu @ a", **A)),
     ("any smooth divisor", "proved", NONE, claim(SMOOTH, "v == g/n - (g @ z)/n*nu")),
     ("its Hessian", "proved", NONE, claim(SMOOTH, "d(nu, y, a) == N @ a", **A)),
     ("its value elsewhere", "no", NONE, claim(SMOOTH, "at(n, y, 2*y) == n")),

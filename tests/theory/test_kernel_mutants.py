@@ -117,6 +117,8 @@ MUTANTS = [
     ('if room.scope != scope:', 'if False:', 'terms that suppose a slope of z'),
     ('word, left = ((), self.place(mirror(word), a, places))', 'word, a, b, left = ((), b, a, self.place(mirror(word), a, places))',
      'a transpose on one vector says nothing of another'),
+    ("if 'nu' in self.names and 'N' not in self.letters:", 'if False:', 'a smooth norm after a largest entry'),
+    ("if 'N' in self.letters:", 'if False:', 'a largest entry after a smooth norm'),
 ]  # fmt: skip
 PARTS = [ast.unparse(part) for part in ast.parse(Path(kernel.__file__).read_text(encoding="utf-8")).body]
 FUTURE = next(place for place, part in enumerate(PARTS) if part.startswith("from __future__"))
