@@ -61,6 +61,8 @@ def test_a_budget_stops_at_checkpoints_and_the_next_call_goes_on(tmp_path: Path,
     outcomes = run_all(planned(), tmp_path / "out")
     assert {o.status for o in outcomes.values()} == {"finished"}
     assert metrics(tmp_path / "out", planned()) == metrics(alone, planned())
+    spent = run_all(planned(), tmp_path / "out", minutes=1e-9)
+    assert {o.status for o in spent.values()} == {"finished"}
 
 
 def holder(folder: Path) -> int | None:
