@@ -117,6 +117,21 @@ def test_every_letter_of_a_formula_is_explained() -> None:
         assert all(letter in ERRATA[name] for letter in letters), (name, ERRATA[name])
 
 
+@pytest.mark.parametrize("letter", [r"\sigma", r"\rho", r"\mu", r"\nu"])
+def test_no_erratum_uses_a_letter_that_its_list_does_not_explain(letter: str) -> None:
+    for name, text in ERRATA.items():
+        before, here, listed = text.partition("\nHere ")
+        explained = listed.partition("\n")[0]
+        if here and re.search(re.escape(letter) + r"\b", before):
+            assert re.search(re.escape(letter) + r"\b", explained), (name, before)
+
+
+def test_only_a_strict_statement_is_said_to_fail_without_its_strictness() -> None:
+    said = [name for name, text in ERRATA.items() if "even with" in text]
+    assert said == ["thm-C.1"]
+    assert r"in the reading \texttt{batchnorm-downstream}: $m = 3$" in ERRATA["prose-4.2-psd"]
+
+
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
 def test_latex_typesets_every_erratum_within_the_margins(tmp_path: Path) -> None:
     head = r"\documentclass{article}\usepackage{amsmath,amssymb}\usepackage[margin=2cm]{geometry}\begin{document}"
@@ -131,7 +146,7 @@ def test_latex_typesets_every_erratum_within_the_margins(tmp_path: Path) -> None
 def test_an_erratum_typesets_what_is_true_and_says_every_number_of_its_counterexample() -> None:
     first, second = ERRATA["thm-4.1"], ERRATA["thm-4.2.2"]
     assert r"scales the rest by $\gamma/\sigma$" in first
-    assert r"with $|\gamma| > \sigma$ the gradient can grow" in first
+    assert r"with $|\gamma| > \sigma$ and at least three samples it can grow" in first
     assert r"the right side $2 - 2\sqrt{2}$" in first
     assert r"H = \bigl(\begin{smallmatrix} 0 & 0 \\ 0 & -1 \end{smallmatrix}\bigr)" in second
 

@@ -110,7 +110,10 @@ def _against(entry: Stored, place: int) -> str:
     first, one = deciding(entry.item), entry.detail["readings"][place]
     if first is None or place == first:
         return "to the printed statement"
-    if one["text"] == entry.detail["readings"][first]["text"].replace(" < ", " <= "):
+    text = entry.detail["readings"][first]["text"]
+    if one["text"] == text:
+        return rf"to the printed statement in the reading \texttt{{{entry.item['readings'][place]['slug']}}}"
+    if one["text"] == text.replace(" < ", " <= "):
         return r"to the printed statement, even with $\le$ for $<$"
     given = tuple((text["latex"], text["plain"]) for text in one["hypotheses"])
     said = _shown(Formula(one["statement"]["latex"], one["statement"]["plain"], given))
@@ -129,13 +132,26 @@ def _sides(point: Mapping[str, Any]) -> str:
     return f"the left side is ${formula(point['lhs'])}$, the right side ${formula(point['rhs'])}$"
 
 
+LAYERS = {"gamma": "gamma", "eps": "eps", "sigma": "s"}
+"""What a scope says of a layer, and the name that a definition has where it can be said of it."""
+
+
+def _own(definition: str) -> set[str]:
+    """The names of a definition, without their units."""
+    names = set().union(*({name} | names_in(tree) for name, tree in lines(definition)))
+    return {name.partition("_")[0] for name in names}
+
+
 def _scope(entry: Stored) -> str:
     """Where it is true."""
     said: list[str] = []
     item = entry.item
-    if definition_of(entry) == IDENTITY:
+    definition = definition_of(entry)
+    if definition == IDENTITY:
         return ""
     for name, value in (item["scope"] or {}).items():
+        if name in LAYERS and LAYERS[name] not in _own(definition):
+            continue
         found = re.fullmatch(r"((?:<|>|<=|>=|!=|=) \w+)(.*)", value)
         if name in SCOPE and found:
             said.append(f"${formula(f'{name} {found[1]}')}${_meaning(found[2])}")
@@ -161,7 +177,7 @@ def _letters(entry: Stored) -> str:
     used |= frozenset().union(*(names_in(tree) for _, tree in layer))
     starred = "W" in used and "W^*" in entry.item["quotation"]
     used |= {"X", "W"} if used & WEIGHTED else set()
-    used |= {"sigma"} if "rho" in used else set()
+    used |= {"sigma"} if "rho" in used or r"$\sigma" in _scope(entry) else set()
     free = {name for one in asked for name in one.numbers} - ({"lam"} if "X" in used else set())
     made = {name.partition("_")[0] for name, _ in layer}
     pairs = [pair for pair in layer if pair[0] not in ("c", "c_j") and pair[0][-2:] != "_k"]
