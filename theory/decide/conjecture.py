@@ -148,11 +148,15 @@ OF_EPS = {
 def scopes_of_eps(norm: Normalisation, tree: Node, given: Iterable[Node]) -> tuple[list[str], list[Node]]:
     """Whether eps is zero, positive or either; hypotheses that say no more than this are the scope, the rest is left.
 
-    It is zero unless the statement, a hypothesis or a definition that was typed names it.
+    It is zero unless the statement, a hypothesis or a definition that was typed names it, and then positive; it is
+    either where an ``or`` or iff speaks of it as zero.
     """
+    given = list(given)
     typed = [line for _, line in lines(norm.text)] if norm.name == "typed" else []
     mentioned = bool({"eps", "rho"} & names_in(tree).union(*map(names_in, (*given, *typed))))
-    rest, scopes, said = [], ["zero", "positive"], False
+    parts = [unparse(part) for node in (tree, *given) if node.head in {"or", "iff"} for part in node.args]
+    rest, scopes = [], ["zero", "positive"]
+    said = any("zero" in meant for texts, meant in OF_EPS.items() for text in texts if text in parts)
     for node in given:
         meant = next((known for texts, known in OF_EPS.items() if unparse(node) in texts), None)
         left = [scope for scope in scopes if meant is None or scope in meant]

@@ -430,6 +430,13 @@ def test_all_that_is_given_of_eps_holds_at_once(given, answer, scope):
     assert scope in found.scope
 
 
+@pytest.mark.parametrize("given", ["eps == 0 or gamma > 0", "gamma > 0 or 0 >= eps"])
+def test_an_eps_of_0_that_an_or_names_is_asked_about(given):
+    found = decide("gamma > 0", (given,), detail=False)
+    assert (found.answer, found.outcomes[-1].case.claim.eps) == ("refuted", "zero")
+    assert decide("iff(eps == 0, rho == 1)", detail=False).word == "decided"
+
+
 def test_hypotheses_that_divide_may_stand_before_what_keeps_the_divisor_from_0():
     for given in (("k != 0", "1/k == x"), ("1/k == x", "k != 0")):
         assert decide("k*x == 1", given, numbers=("k", "x"), detail=False).word in {"proved", "decided"}
