@@ -129,8 +129,8 @@ def best(asked: Conjecture, text: str, portfolio: Portfolio, seed: int = 0) -> t
     finite = [x for x in ends if math.isfinite(x)]
     if finite and not is_affine(shape, name):  # a constant far beyond may serve again
         end = min(finite) if sign > 0 else max(finite)
-        further = [Fraction(c) for c in TRIED if sign * (c - end) > 0]
-        if any(all(fails(size)(c) is False for size in (*at, None)) for c in further):
+        far = [Fraction(c) for c in TRIED if sign * (c - end) > 0]
+        if any(all(fails(size)(c) is False for size in (*at, None)) for c in far):
             return none, None
     at = {size: x for size, x in at.items() if x is None or math.isfinite(x)}
     rest = None if rest is None or math.isinf(rest) else rest
