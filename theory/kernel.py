@@ -1717,8 +1717,13 @@ class Point(Numbers):
             self.names |= {"nu'": base["nu"], ("smooth", "y"): base["smooth"]}
         for name, tree in self.formal.lines:
             self.names[name] = walk(tree, self)
-        for atom in formal.nonzero - {EPS}:
-            self.value(Number.atom(atom, -1))  # refused where it is 0
+        self.refuse_zeros()
+
+    def refuse_zeros(self) -> None:
+        """Refuse a point at which something is 0 that was divided by; what moves freely has no value of its own."""
+        for atom in self.formal.nonzero - {EPS}:
+            if not self.formal.reach(Number.atom(atom)) & {"yhat'", "z'"}:
+                self.value(Number.atom(atom, -1))
 
     def look(self, name: str) -> Any:
         if name not in self.names:
@@ -1818,6 +1823,7 @@ class Point(Numbers):
             form = self.formal.rate(inside, name, Vector.base(PROBE, space) if space else None)
         finally:
             self.formal.defining = before
+        self.refuse_zeros()  # also those that the rate itself is free of
         return self.value(form, along)
 
     def placed(self, inside: ast.expr, name: str, value: Any) -> Any:

@@ -114,6 +114,7 @@ MUTANTS = [
     ("room.look('one').meet(one)", 'pass', 'weights are not m'),
     ("self.look('one').meet(vector)", 'pass', 'an input is on weights'),
     ('if len(known.parts) == 1:', 'if True:', 'of a sum that divides no part need count'),
+    ("self.refuse_zeros()\n        return self.value(form, along)", 'return self.value(form, along)', 'the rate of a root of what is negative'),
     ('if room.scope != scope:', 'if False:', 'terms that suppose a slope of z'),
     ('word, left = ((), self.place(mirror(word), a, places))', 'word, a, b, left = ((), b, a, self.place(mirror(word), a, places))',
      'a transpose on one vector says nothing of another'),
