@@ -25,12 +25,17 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
 LONG = (
+    "test_testing",
+    "test_text",
     "test_check",
+    "test_reproduce",
+    "test_documentation",
+    "test_commands_theory",
+    "test_figures",
+    "test_decide",
+    "test_mutants",
     "test_train",
     "test_commands",
-    "test_commands_notes",
-    "test_reproduce",
-    "test_distributed",
 )
 """Files with the longest tests; they begin first, so that none is left for the end while another process idles."""
 
