@@ -54,7 +54,7 @@ class Batch:
 
     def row(self, vector: Vector) -> Array:
         """The values of a formal vector."""
-        total: Any = 0.0
+        total = np.zeros((self.count, self.width(vector.space)))
         for (word, name), c in vector.parts.items():
             total = total + self.value(c)[0][:, None] * self.vector(word, name)
         return total

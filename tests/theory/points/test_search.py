@@ -48,3 +48,8 @@ def test_a_true_statement_stays_with_its_effort():
     assert effort.point is None
     assert effort.slack >= -1e-9
     assert "48 starts each at m = 2, 3, 4, 8" in str(effort)
+
+
+def test_an_identity_of_vectors_leaves_nothing_to_climb():
+    (case,) = cases(Conjecture("s*yhat + mu*one == y", ("v == g",)))
+    assert ascend(case, lambda: 1.0).point is None
