@@ -119,7 +119,7 @@ class Leaves:
 
 def _look(asked: _Asked, room: Batch, where: Tensor) -> None:
     held = [room.number(1) if leaf.inside else walk(leaf.node, room) for leaf in asked.leaves]
-    # Where a layer computes in fewer digits, bounds are far above the noise of their own arithmetic, and the step can be
+    # Where a layer computes in fewer digits, bounds are far above the noise of their own arithmetic: the step can be
     # large; below 1, for a divisor that is uncertain by all of its size has no bound.
     step = STEP if room.unit == unit_roundoff(room.cond.dtype) else 0.25
     names = {f"={i}": value for i, value in enumerate(held)}
