@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -197,11 +197,29 @@ def own(layer: nn.Module, like: str | None = None) -> Own:
         return Own(
             size, along, forward, unit, nearest=best.name, residual=best.residual, slip=slip, remarks=remarks
         )
-    return replace(best, remarks=(*_misread(best, layer, blocks[0]), *remarks))
+    return replace(
+        best, remarks=(*_other_eps(layer, best, blocks, dtype), *_misread(best, layer, blocks[0]), *remarks)
+    )
+
+
+def _other_eps(layer: nn.Module, found: Own, blocks: list[Tensor], dtype: torch.dtype) -> Iterator[str]:
+    """An attribute eps that is not what the forward pass adds, nor explains its digits."""
+    for name in ("eps", "epsilon", "variance_epsilon"):
+        said = getattr(layer, name, None)
+        if not isinstance(said, float) or said == found.eps:
+            continue
+        blank, texts = replace(found, residual=float("inf")), {found.name: normalisation(found.name).text}
+        if _nearest(layer, blank, blocks, dtype, texts, (said,)).residual > _misfit(found.unit):
+            yield f"the forward pass adds eps = {found.eps:g}, and its attribute `{name}` says {said:g}"
 
 
 def _nearest(
-    layer: nn.Module, known: Own, blocks: list[Tensor], dtype: torch.dtype, texts: dict[str, str]
+    layer: nn.Module,
+    known: Own,
+    blocks: list[Tensor],
+    dtype: torch.dtype,
+    texts: dict[str, str],
+    eps_tried: Iterable[float] | None = None,
 ) -> Own:
     """The definition and the eps with the least misfit over all blocks, with one scale and one shift for all."""
     best, dim = known, 0 if known.along == "features" else 1
@@ -209,7 +227,7 @@ def _nearest(
         outputs = [known.forward(y) for y in blocks]
     for name, text in texts.items():
         parts = tuple(lines(text))
-        for eps in dict.fromkeys(_eps(layer, dtype)):
+        for eps in dict.fromkeys(_eps(layer, dtype) if eps_tried is None else eps_tried):
             yhats = [_yhat(parts, y, eps) for y in blocks]
             scale, shift = _fit(yhats[0], outputs[0], dim)
             residual = max(

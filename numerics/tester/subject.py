@@ -57,7 +57,9 @@ class Subject:
         """The error; where a name has no meaning because the layer is no normalisation that is known, that first."""
         layer = self.layer
         if layer is None or layer.lines or "no name" not in str(error):
-            return InputError(str(error))
+            other = f"{layer.name if layer is not None else self.what}-elementwise"
+            has = f"; {other} has it" if "no name 'D'" in str(error) and other in NORMALISATIONS else ""
+            return InputError(f"{error}{has}")
         near = f", though it is near {layer.nearest} (off by {layer.residual:.0e})" if layer.nearest else ""
         told = f"{self.what} computes no normalisation that is known{near}"
         if layer.slip:

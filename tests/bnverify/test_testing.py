@@ -385,7 +385,7 @@ def test_a_failure_says_in_which_direction_and_whose_it_is() -> None:
         (
             nn.RMSNorm(5),
             GRADIENT,
-            "it is the statement that does not fit it; it holds for layer-norm with eps = 0",
+            "no counterexample on 9 random batches of layer-norm with eps = 0",
         ),
         ("batch-norm", "v == gamma/s*(g - mean(g)*one)", "lies along yhat on every batch tried"),
         ("batch-norm", "v == gamma/s*(g - mean(g*yhat)*yhat)", "lies along one on every batch tried"),
@@ -530,3 +530,47 @@ def test_both_sides_are_shown_as_they_are_typed(statement: str, left: str) -> No
 def test_free_numbers_are_not_whole_alone() -> None:
     with pytest.raises(AssertionError, match=r"lam = 0\.\d+"):
         assert_holds("lam**2 >= lam", numbers=["lam"])
+
+
+RMS_LINE = "v == 1/s*(D @ g - (yhat @ D @ g)/m*yhat)"
+
+
+class WrongWhereLarge(torch.autograd.Function):
+    """An RMSNorm whose backward pass is half too large where the batch is large."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor) -> Tensor:
+        r = torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + 1e-5)
+        ctx.save_for_backward(y * r, r)
+        return y * r
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        yhat, r = ctx.saved_tensors
+        v = r * (grads[0] - yhat * (grads[0] * yhat).mean(-1, keepdim=True))
+        return torch.where(r < 1e-3, 1.5 * v, v)
+
+
+class AnotherEps(nn.RMSNorm):
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.rms_norm(x, self.normalized_shape, self.weight, 1e-3)
+
+
+def test_a_false_bound_is_said_to_hold_for_no_definition() -> None:
+    with pytest.raises(AssertionError, match=r"it is the statement that does not fit it$"):
+        assert_holds("v @ v <= g @ g", norm=nn.LayerNorm(5))
+
+
+def test_a_backward_pass_that_is_wrong_at_the_failing_batch_alone_is_named() -> None:
+    with pytest.raises(AssertionError, match="the backward pass of WrongWhereLarge is not the derivative"):
+        assert_holds(RMS_LINE, norm=WrongWhereLarge.apply)
+
+
+def test_an_eps_that_is_not_the_attribute_of_the_layer_is_named() -> None:
+    with pytest.warns(UserWarning, match="adds eps = 0.001, and its attribute `eps` says 1e-05"):
+        assert_holds(RMS_LINE, norm=AnotherEps(5, eps=1e-5))
+
+
+def test_where_a_definition_has_no_D_the_one_that_has_it_is_named() -> None:
+    with pytest.raises(InputError, match="no name 'D'; rms-norm-elementwise has it"):
+        assert_holds(RMS_LINE, norm=nn.RMSNorm(5), like="rms-norm")
