@@ -79,6 +79,11 @@ def test_a_true_statement_that_divides_by_what_rounding_leaves_is_not_called_fal
     assert found.counts["within_roundoff"] > 400
 
 
+@pytest.mark.parametrize("seed", [1, 7, -1])
+def test_a_gradient_whose_squares_underflow_refutes_nothing(seed: int) -> None:
+    assert answer(ask("v @ one == 0"), 10_000, seed).counts["violated"] == 0
+
+
 @pytest.mark.parametrize("part", ["v @ v", "v @ B @ v", "(g @ yhat)**2", "abs(one @ g)", "norm(H @ v)"])
 def test_no_factor_lets_a_false_equality_hold(part: str) -> None:
     """The smaller the part, the fewer batches show it: it is refuted until it is undecided."""
