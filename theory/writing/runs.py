@@ -9,7 +9,6 @@ from bnverify.theory.writing.blocks import (
     Block,
     Cells,
     Facts,
-    Fold,
     Formula,
     Judged,
     Lines,
@@ -49,7 +48,7 @@ def measured(entry: Stored) -> Iterator[Block]:
             ("made by", f"`{made['command']}` on {made['date']}: {made['machine']}"),
             *([("note", made["note"])] if made["note"] else []),
         ]
-        yield Fold("Seeds, p value, origin, and what would change it", (Facts(tuple(rows)),))
+        yield Facts(tuple(rows))
     if meaning := for_readers(item["id"]):
         yield Part("What it means for your network")
         yield Words(meaning)
