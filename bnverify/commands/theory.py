@@ -110,7 +110,7 @@ def show(
     elif latex:
         from bnverify.theory.writing.claim_page import latex as formulas
 
-        print("\n\n".join(f"% {entry.id}\n{formulas(entry.item)}" for entry in entries))
+        print("\n\n".join(f"% {entry.id}\n{formulas(entry)}" for entry in entries))
     else:
         from bnverify.base.terminal import console
         from bnverify.commands.display_claim import show_page

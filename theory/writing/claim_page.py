@@ -208,8 +208,10 @@ def why_lines(entry: Stored) -> list[str]:
     point = reading["counterexample"]
     if point is not None and item["verdict"] in ("refuted", "conditional"):
         other = "" if place == deciding(item) else f"Strict or not: {point['note']}. "
-        lines.append(f"{other}Take m = {point['m']} and {', '.join(text for _, text in given(point))}.")
-        if rows := shown(point, more["points"][0]):
+        worked = more["points"][0]
+        data = ", ".join(text for _, text in given(point, worked["values"]))
+        lines.append(f"{other}Take m = {point['m']} and {data}.")
+        if rows := shown(point, worked):
             lines.append("Then " + ", ".join(valued(row)[1] for row in rows[:5]) + ".")
         lines.append(sides(point))
     stated = detail["corrected"] or proved_reading(entry)
@@ -254,7 +256,7 @@ def _evidence(entry: Stored) -> Iterator[Block]:
         inside = [block for data, more in others for block in reading(data, more, False, entry.id)]
         yield Fold(f"Readings that do not count ({len(others)})", tuple(inside))
     yield Part("LaTeX")
-    yield Code(latex(item), "LaTeX")
+    yield Code(latex(entry), "LaTeX")
     yield Part("Certificate and witnesses")
     yield from certificate(entry)
     if detail["legend"]:
@@ -339,15 +341,16 @@ def counterexamples(data: Mapping[str, Any], more: Mapping[str, Any]) -> Iterato
         yield Part(f"{label}, m = {one['m']}", 3)
         if one["note"]:
             yield Words(f"{one['note']}.")
-        yield Values(tuple(given(one)))
+        yield Values(tuple(given(one, worked["values"])))
         yield Values(tuple(map(valued, shown(one, worked))))
         yield Words(sides(one))
 
 
-def latex(item: Mapping[str, Any]) -> str:
+def latex(entry: Stored) -> str:
     """Every formula of a claim, each after a comment with its name."""
-    parts = [f"% {data['slug']}\n{data['statement']}" for data in item["readings"]]
-    return "\n".join([*parts, *([f"% corrected\n{item['corrected']}"] if item["corrected"] else [])])
+    parts = [f"% {data['slug']}\n{data['statement']}" for data in entry.item["readings"]]
+    true = corrected(entry)
+    return "\n".join([*parts, *([f"% corrected\n{true.latex}"] if true else [])])
 
 
 def certificate(entry: Stored) -> Iterator[Block]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bnverify.theory.names import LATEX_NAMES, PLAIN_NAMES
@@ -25,8 +25,9 @@ _CLAIMED = {
 }
 
 
-def given(point: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The data of an exact point, (LaTeX, plain) each: y, g, H, X, W, gamma and what differs from its usual value."""
+def given(point: Mapping[str, Any], values: Sequence[Mapping[str, Any]] = ()) -> list[tuple[str, str]]:
+    """The data of an exact point, (LaTeX, plain) each: y, g, H, X, W, gamma, what is unusual and what a side names."""
+    named = {row["plain"] for row in values} | {"γ"}
     pairs = [
         (f"{name} = {tensor_latex(point[name])}", f"{name} = {tensor(point[name])}")
         for name in ("y", "g", "H", "X", "W")
@@ -34,7 +35,7 @@ def given(point: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     for name, usual in _USUAL.items():
         value = point.get(name)
-        if value is not None and (value != usual or name == "gamma"):
+        if value is not None and (value != usual or _LETTERS[name][1] in named):
             latex, plain = _OWN.get(value, (tensor_latex(value), tensor(value)))
             pairs.append((f"{_LETTERS[name][0]} = {latex}", f"{_LETTERS[name][1]} = {plain}"))
     for name, value in point.get("extra", {}).items():
@@ -61,7 +62,7 @@ def valued(row: Mapping[str, Any]) -> tuple[str, str]:
 def shown(point: Mapping[str, Any], worked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The values at a point that its data do not give already."""
     usual = {"m", "g"} if point["gamma"] == "s" else {"m", "g", "γ"}
-    known = usual | {plain.partition(" = ")[0] for _, plain in given(point)} - {"γ"}
+    known = usual | {plain.partition(" = ")[0] for _, plain in given(point, worked["values"])} - {"γ"}
     return [row for row in worked["values"] if row["plain"] not in known]
 
 

@@ -10,6 +10,7 @@ from bnverify.theory.cases import Case, cases
 from bnverify.theory.derivations import section
 from bnverify.theory.grammar import names_in, parse
 from bnverify.theory.normalisations import NORMALISATIONS
+from bnverify.theory.registry import registry
 from bnverify.theory.store import Stored
 from bnverify.theory.writing.claim_page import proved_reading
 from bnverify.theory.writing.tex import displayed, prose
@@ -65,9 +66,10 @@ def proof(entry: Stored) -> str:
     stated = entry.detail["corrected"] or proved_reading(entry)
     if stated is None or not stated["proof"]:
         return ""
-    again = rf"\texttt{{bnverify prove {entry.id}}}"
-    end = rf"Each step was checked for every $m$ from the definition of the layer: {again}.\hfill$\square$"
     derived = list(_derived(entry))
+    named = [name for name in re.findall(r"\\tag\{([\w.-]+)\}", "\n".join(derived)) if name in registry()]
+    again = rf"\texttt{{bnverify prove {' '.join(dict.fromkeys([*named, entry.id]))}}}"
+    end = rf"Each step was checked for every $m$ from the definition of the layer: {again}.\hfill$\square$"
     told = entry.id in OWN and len(derived) > 1  # the derivations end with that formula
     steps = [] if told else _steps(stated["proof"])
     return "\n".join([r"\par\emph{Proof.}", _tagged_once("\n".join(derived)), *steps, end])
