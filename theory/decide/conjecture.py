@@ -26,6 +26,8 @@ from bnverify.theory.vocabulary import VOCABULARY
 
 from bnverify.base.errors import InputError
 
+FURTHEST = 200
+"""The largest batch of which an instance is built."""
 NEGATION = {"<=": ">", "<": ">=", ">=": "<", ">": "<=", "==": "!=", "!=": "=="}
 
 
@@ -128,6 +130,11 @@ def cases(conjecture: Conjecture) -> list[Case]:
     scopes, given = scopes_of_eps(norm, tree, given)
     given = [_apart(node, sorts) for node in given]
     least, given = _least(given, conjecture.min_m)
+    if least > FURTHEST:
+        raise InputError(
+            f"m is asked to be at least {least}; no instance of more than {FURTHEST} samples is built: ask from a "
+            "smaller m on, which covers these"
+        )
     conjecture = replace(conjecture, min_m=least)
     pairs = [
         (goal, [*alternative, *extra]) for goal, extra in _goals(tree) for alternative in _alternatives(given)

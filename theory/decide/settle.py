@@ -12,6 +12,7 @@ from typing import Any
 from bnverify.theory.certify import proofs
 from bnverify.theory.certify.unknowns import Irreducible
 from bnverify.theory.decide import whole
+from bnverify.theory.decide.conjecture import FURTHEST
 from bnverify.theory.decide.pieces import pieces
 from bnverify.theory.decide.reduce import Shape
 from bnverify.theory.decide.sizes import ask_given, ask_size, between, question, rational, rebuilt, said
@@ -23,9 +24,9 @@ from bnverify.theory.points.batch import size_of
 from bnverify.theory.points.case import Case
 from bnverify.theory.points.maxima import certificate_at
 
-SINGLY, LARGEST, FURTHEST = 10, 40, 200
-"""How many batch sizes are asked one by one, and the ends of the intervals that are asked after them."""
-
+SINGLY, LARGEST = 10, 40
+"""How many batch sizes are asked one by one, and the end of the first interval that is asked after them; the next ends
+at FURTHEST."""
 
 SPLITS = 60
 """The most intervals of batch sizes that are asked about."""

@@ -533,6 +533,8 @@ def test_the_replay_script_needs_torch_alone(tmp_path):
         ("v @ w <= 1", {}, "no name 'w'"),
         ("v @ v <= 1/(g @ g)", {}, "can be 0; exclude it with --given"),
         ("v @ v <= 1", {"min_m": 1}, "at least 2"),
+        ("v @ one == 0", {"min_m": 10**12}, "no instance of more than 200 samples"),
+        ("v @ one == 0", {"given": ("m > 200",)}, "no instance of more than 200 samples"),
         ("v <= g", {}, "not ordered"),
         ("v @ v", {}, "no relation"),
         ("v @ v <= 1", {"norm": "bach-norm"}, "batch-norm"),
