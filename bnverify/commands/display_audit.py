@@ -149,10 +149,11 @@ def looked_at(report: AuditReport) -> str:
     seen = report.environment.get("looked_at")
     if seen is None:
         return f"{len(report.layers)} layer calls were measured, and no rule could be asked"
-    left = "; ".join(seen["not"])
-    return f"{seen['rules']} rules at {seen['calls']} calls of normalisation layers" + (
-        f" ({left})" if left else ""
-    )
+    left = f" ({'; '.join(seen['not'])})" if seen["not"] else ""
+    if not seen["calls"]:
+        return f"no normalisation layer was called, so {seen['rules']} rules had nothing to look at{left}"
+    calls = f"{seen['calls']} call{'s' if seen['calls'] > 1 else ''}"
+    return f"{seen['rules']} rules at {calls} of normalisation layers{left}"
 
 
 def _struck(row: Mapping[str, Any], part: str) -> Mapping[str, Any]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from statistics import median
 
 from bnverify.numerics.audit.findings.fault import Fault
 from bnverify.numerics.audit.findings.kinds import KINDS
+from bnverify.numerics.audit.layers import Family
 from bnverify.numerics.audit.report import LayerAudit
 from bnverify.numerics.audit.table.statements import Finding
+
+GRADIENT = {Family.CENTRED: "eq-4", Family.RMS: "ext-groups.rms-norm"}
+"""The claim that gives the right gradient through a layer."""
 
 OPEN = 0.5
 """Share of the rows of Theorem 4.1 that rounding has to leave open in a layer."""
@@ -59,7 +64,8 @@ def _wrong_backward(layers: Sequence[LayerAudit]) -> Iterator[Fault]:
         allowed = told.allowed.get(of, 0.0)
         value = told.errors.get(of, 0.0) / allowed if allowed > 0 else float("inf")
         alone = told.rows == 1 and told.where.isdigit()
-        yield _fault("wrong-backward", group, value, told.text, (int(told.where),) if alone else ())
+        found = _fault("wrong-backward", group, value, told.text, (int(told.where),) if alone else ())
+        yield replace(found, claim=GRADIENT.get(group[0].family, ""))
 
 
 def _outside(layers: Sequence[LayerAudit]) -> Iterator[Fault]:

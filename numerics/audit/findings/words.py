@@ -14,6 +14,7 @@ CLAIMS = {
     "fact-C.1": "the gradient at the layer's input adds up to 0",
     "ext-eps.gradient": "with eps > 0, <v, y-hat> = gamma/s eps/(sigma^2 + eps) <g, y-hat>",
     "eq-4": "the gradient through BatchNorm as a vector",
+    "ext-groups.rms-norm": "the gradient through RMSNorm, from which the part along y-hat is taken and no mean",
     "prose-4.1-whitened": "y-hat has mean 0, and |y-hat|^2 = m sigma^2/(sigma^2 + eps)",
     "def-2.1.reparametrisation": "a layer that divides by the spread makes the loss blind to the size of the weights",
 }
@@ -25,7 +26,10 @@ def number(item: Fault) -> str:
     """ "0.035, below 0.5"; nothing where it is a matter of yes or no."""
     if item.threshold == 0:
         return ""
-    return f"{item.value:.3g}, {'below' if item.value < item.threshold else 'above'} {item.threshold:.3g}"
+    unit = " times what rounding explains" if item.kind == "wrong-backward" else ""
+    return (
+        f"{item.value:.3g}{unit}, {'below' if item.value < item.threshold else 'above'} {item.threshold:.3g}"
+    )
 
 
 def head(item: Fault) -> str:

@@ -278,6 +278,8 @@ def _mistakes(spec: Spec, at: Groups) -> dict[str, Tensor]:
 SAID = {
     "statistics-constant": "treats its statistics as constants: it is gamma g/s, and neither the mean nor the part "
     "along y-hat is taken off",
+    "root-constant": "treats the root mean square as a constant: it is gamma g/s, and the part along y-hat is not "
+    "taken off",
     "spread-constant": "treats the spread as a constant: the part along y-hat is not taken off",
     "mean-constant": "treats the mean as a constant: the mean of the gradient is not taken off",
     "weight-forgotten": "forgets the weight: it is the derivative of y-hat and not of gamma y-hat",
@@ -289,4 +291,5 @@ def _sentence(spec: Spec, fault: str, factor: float | None, rows: int, worst: st
     many = f" in {rows} of {spec.groups} rows, most at {spec.unit} {worst}"
     if fault == "factor" and factor is not None:
         return f"its input gradient is {factor:.3f} times the derivative of its forward pass{many}"
-    return f"its input gradient {SAID[fault]}{many}"
+    root = fault == "statistics-constant" and spec.family is Family.RMS  # which takes off no mean
+    return f"its input gradient {SAID['root-constant' if root else fault]}{many}"

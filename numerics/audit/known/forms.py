@@ -158,7 +158,8 @@ class Recognised:
     """What a module is. scale, shift: a and b, along ``axis`` (last, channel, element).
 
     parameters: weight and bias -> the module's own names. slopes: da/d(weight), db/d(bias). dtype: in whose rounding
-    its output is explained. text: the definition where the layer is none of the usual ones.
+    its output is explained. text: the definition where the layer is none of the usual ones. attribute: the module's
+    own eps where it computes with another.
     """
 
     name: str
@@ -173,11 +174,15 @@ class Recognised:
     parameters: dict[str, str] = field(default_factory=dict)
     slopes: dict[str, float] = field(default_factory=dict)
     text: str = ""
+    attribute: float | None = None
 
     @property
     def words(self) -> str:
         inside = "" if self.dtype is torch.float64 else f" in {str(self.dtype).removeprefix('torch.')}"
-        return f"recognised as {self.name}, eps = {self.eps:.3g}, residual {self.residual:.0e}{inside}"
+        beside = "" if self.attribute is None else f" (its attribute says {self.attribute:.3g})"
+        return (
+            f"recognised as {self.name}, eps = {self.eps:.3g}{beside}, residual {self.residual:.0e}{inside}"
+        )
 
     def spec(self, y: Tensor) -> Spec:
         """How a call of the module reads its input."""

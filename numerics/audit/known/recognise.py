@@ -186,9 +186,19 @@ def _settled(
                 parameters,
                 slopes,
                 found.text,
+                _said_otherwise(module, found.eps),
             )
     if definition is not None:
         raise _misfit(module, definition, off)
+    return None
+
+
+def _said_otherwise(module: nn.Module, eps: float) -> float | None:
+    """The attribute eps of a module that computes with another; a clamp, which shows none, says nothing."""
+    for name in ("eps", "epsilon", "variance_epsilon"):
+        held = getattr(module, name, None)
+        if isinstance(held, float) and eps > 0 and not math.isclose(held, eps, rel_tol=0.01):
+            return held
     return None
 
 

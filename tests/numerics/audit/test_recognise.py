@@ -130,6 +130,17 @@ def test_rounding_in_the_fit_of_an_eps_is_no_clamp(seed: int) -> None:
     assert asked(Batch(6), True).eps == 1e-5
 
 
+def test_an_attribute_eps_that_the_layer_does_not_compute_with_is_named() -> None:
+    class Fixed(Llama):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.weight * x * (x.square().mean(-1, keepdim=True) + 1e-6).rsqrt()
+
+    norm = Fixed(6)
+    assert "attribute" not in asked(norm, False).recognised
+    norm.variance_epsilon = 1e-2
+    assert "eps = 1e-06 (its attribute says 0.01), residual" in asked(norm, False).recognised
+
+
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_layer_written_by_hand_is_known_by_its_numbers(name: str) -> None:
     norm, image, said, eps, family = KNOWN[name]

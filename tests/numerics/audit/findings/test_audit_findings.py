@@ -283,6 +283,31 @@ def test_a_backward_pass_that_is_wrong_is_an_error_with_its_factor() -> None:
     assert (told.kind, told.layer, told.severity) == ("wrong-backward", "1", "error")
     assert "3.000 times the derivative" in told.text
     assert told.value > told.threshold
+    assert told.claim == "eq-4"
+    assert "times what rounding explains" in lines((told,), "")[0]
+
+
+def test_a_wrong_backward_pass_of_rms_norm_is_told_in_its_own_words() -> None:
+    class Forgets(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, y: torch.Tensor) -> torch.Tensor:
+            ctx.root = y.square().mean(-1, keepdim=True).sqrt()
+            return torch.div(y, ctx.root)
+
+        @staticmethod
+        def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
+            return torch.div(grads[0], ctx.root)
+
+    class RMSNorm(nn.Module):
+        def forward(self, y: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = Forgets.apply(y)
+            return out
+
+    model = nn.Sequential(nn.Linear(16, 8), RMSNorm(), nn.ReLU(), nn.Linear(8, nets.CLASSES))
+    (told,) = [item for item in audit(model, F.cross_entropy, *nets.vectors()).findings if item.alarming]
+    assert (told.kind, told.claim) == ("wrong-backward", "ext-groups.rms-norm")
+    assert "the part along y-hat is not taken off" in told.text
+    assert "the mean nor" not in told.text
 
 
 def test_rows_that_rounding_leaves_open_are_a_note_in_a_dtype_of_few_digits() -> None:
