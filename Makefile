@@ -25,7 +25,7 @@ report: $(READY)
 	@$(BIN)/bnverify report $(ARGS)
 
 test: $(READY)
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest --numprocesses $(WORKERS) $(ARGS)
 
 docs: $(READY)
 	@$(PIP) -e '.[docs]'

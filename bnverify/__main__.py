@@ -20,6 +20,9 @@ def main() -> None:
     0 as claimed; 1 a check failed; 2 the input or the machine is at fault; 3 undecided; 70 a bug of ours; 130 stopped;
     141 nobody reads any more; 143 ended from outside.
     """
+    if sys.stdout is None:
+        print("bnverify: the standard output is closed; send it to a file or to /dev/null", file=sys.stderr)
+        sys.exit(2)
     codecs.register_error("spelt", spelt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -12,7 +12,7 @@ from bnverify.base.errors import InputError
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` atomically.
+    """Write ``data`` to ``path`` atomically; of a link, to where it points.
 
     Raises:
         InputError: the folder cannot be made or written, the disk is full, or ``path`` is a device or a pipe.
@@ -20,8 +20,9 @@ def write_bytes(path: Path, data: bytes) -> None:
     try:
         if path.exists() and not path.is_file():  # the rename would take the place of /dev/null itself
             raise OSError("it is no plain file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
         raise InputError(
             f"cannot write {path}: {error.strerror or error}; name a folder that can be written"
@@ -32,7 +33,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
-        os.replace(name, path)
+        os.replace(name, target)
     except OSError as error:
         Path(name).unlink(missing_ok=True)
         raise InputError(

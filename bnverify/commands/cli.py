@@ -33,11 +33,11 @@ OTHERWISE = {"bench": MAINTAINERS, "prove": VERDICTS, "reproduction-notes": MAIN
 
 QUESTIONS = """bnverify settles claims about normalisation layers. Ask it one of these:
 
-  is this theorem true?                          bnverify show thm-4.1
-  is my formula right?                           bnverify decide "v @ one == 0"
+  is this theorem true?                        bnverify show thm-4.1
+  is my formula right?                         bnverify decide "v @ one == 0"
   does my layer compute its own gradient, and
-    what is wrong in my network?                 bnverify audit model.py:make
-  does the paper reproduce?                      bnverify claims --all
+    what is wrong in my network?               bnverify audit model.py:make
+  does the paper reproduce?                    bnverify reproduce --preset quick
 
 bnverify claims lists the theorems, bnverify --help every command."""
 

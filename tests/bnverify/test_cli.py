@@ -160,6 +160,14 @@ def test_an_error_of_ours_is_called_a_bug_with_a_code_of_its_own():
     assert done.stderr.count("\n") == 1
 
 
+def test_a_closed_output_is_said_in_one_line():
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -m bnverify claims >&-', sys.executable], stderr=subprocess.PIPE, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr == "bnverify: the standard output is closed; send it to a file or to /dev/null\n"
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_full_disk_is_one_line():
     with open("/dev/full", "w") as full:

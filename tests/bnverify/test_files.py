@@ -25,6 +25,16 @@ def test_what_is_no_plain_file_is_not_replaced(tmp_path):
     assert pipe.is_fifo()
 
 
+def test_a_link_is_written_through(tmp_path):
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "link.txt"
+    link.symlink_to(tmp_path / "there" / "out.txt")
+    write_text(link, "said")
+    assert link.is_symlink()
+    assert (tmp_path / "there" / "out.txt").read_text() == "said"
+    assert len(list(tmp_path.rglob("*.txt"))) == 2
+
+
 def test_what_interrupts_a_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a.txt"
     write_text(path, "old")
