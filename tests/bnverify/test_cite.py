@@ -102,6 +102,14 @@ def test_every_erratum_of_a_proved_or_corrected_statement_ends_with_a_proof() ->
     assert "given" not in re.sub(r"\bgiven\b", "", ERRATA["thm-4.2.2"])
 
 
+def test_an_erratum_has_no_gamma_that_its_layer_lacks_and_the_eps_of_its_scope() -> None:
+    assert r"$\gamma = 1$" in ERRATA["thm-4.1"]
+    assert r"$\epsilon = 0$" in ERRATA["thm-4.1"]
+    assert r"$\gamma" not in ERRATA["ext-groups.thm-4.1"]
+    assert r"$\epsilon > 0$" not in ERRATA["ext-groups.thm-4.1"]
+    assert r"$\epsilon > 0$" in ERRATA["ext-affine-gradients.reductions-eps"]
+
+
 def test_every_letter_of_a_formula_is_explained() -> None:
     for name, letters in {
         "thm-4.1": (

@@ -95,7 +95,9 @@ def erratum(entry: Stored) -> str:
         parts.append(_scope(entry))
     if (place := refuting(item, entry.detail)) is not None:
         point, more = item["readings"][place]["counterexample"], entry.detail["readings"][place]
-        parts.append(f"A counterexample {_against(entry, place)}: {_point(point, more)}; {_sides(point)}.")
+        parts.append(
+            f"A counterexample {_against(entry, place)}: {_point(entry, point, more)}; {_sides(point)}."
+        )
     if not entry.claim.measured:
         shown, ending = "\n".join(parts), proof(entry)
         parts.append(_letters(entry))
@@ -132,6 +134,10 @@ def _sides(point: Mapping[str, Any]) -> str:
     return f"the left side is ${formula(point['lhs'])}$, the right side ${formula(point['rhs'])}$"
 
 
+OF_EPS = {
+    frozenset({"positive"}): "> 0",
+    frozenset({"zero", "positive"}): r"\ge 0",
+}
 LAYERS = {"gamma": "gamma", "eps": "eps", "sigma": "s"}
 """What a scope says of a layer, and the name that a definition has where it can be said of it."""
 
@@ -182,8 +188,9 @@ def _letters(entry: Stored) -> str:
     made = {name.partition("_")[0] for name, _ in layer}
     pairs = [pair for pair in layer if pair[0] not in ("c", "c_j") and pair[0][-2:] != "_k"]
     other = "for each of its units $j$ and $k$" if any(name[-2:] == "_j" for name, _ in pairs) else ""
-    zero = all(one.eps == "zero" for one in asked)
-    meanings = [] if "eps" not in used else [r"$\epsilon = 0$" if zero else r"$\epsilon > 0$"]
+    meanings = (
+        [rf"$\epsilon {OF_EPS.get(frozenset(one.eps for one in asked), '= 0')}$"] if "eps" in used else []
+    )
     vectors = {name: space for one in asked for name, space in one.declared_vectors().items() if name in used}
     known = made | free | set(vectors) | (SAID_BY_THEM if layer else set())
     meanings += [
@@ -253,9 +260,10 @@ def _meaning(text: str) -> str:
     return named.replace(r"$ $\times$ $", r" \times ")
 
 
-def _point(point: Mapping[str, Any], reading: Mapping[str, Any]) -> str:
+def _point(entry: Stored, point: Mapping[str, Any], reading: Mapping[str, Any]) -> str:
     """The numbers of a counterexample: what its statement names; beta and eps only where they are not 0."""
     said = names_in(parse(reading["text"]))
+    named = said.union(*(names_in(tree) for _, tree in lines(definition_of(entry))))
     numbers = [("m", str(point["m"]))]
     numbers += [(name, _vector(point[name])) for name in ("y", "g")]
     m = point["m"]
@@ -269,7 +277,7 @@ def _point(point: Mapping[str, Any], reading: Mapping[str, Any]) -> str:
             numbers.append((LATEX_NAMES.of(name), formula(value)))
         elif all(isinstance(entry, str) for entry in value):
             numbers.append((LATEX_NAMES.of(name), _vector(value)))
-    numbers += [(r"\gamma", formula(point["gamma"]))]
+    numbers += [(r"\gamma", formula(point["gamma"]))] if "gamma" in named else []
     numbers += [(r"\lambda", formula(point["lam"]))] if "lam" in said else []
     numbers += [(rf"\{name}", formula(point[key])) for name, key in SHIFTS if point[key] != "0"]
     return ", ".join(f"${name} = {value}$" for name, value in numbers)
