@@ -88,7 +88,9 @@ def look() -> Iterator[None]:
 
 def canvas(rows: int, columns: int) -> tuple[Figure, list[list[Axes]]]:
     """A figure of ``rows`` x ``columns`` panels."""
-    figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows + 0.45), layout="constrained")
+    # One panel alone is as wide as two and taller: the legend and the footnote need that.
+    width, more = (2, 0.95) if columns == 1 else (columns, 0.45)
+    figure = Figure(figsize=(PANEL[0] * width, PANEL[1] * rows + more), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
     return figure, [list(row) for row in axes]
 

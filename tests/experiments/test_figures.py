@@ -292,3 +292,19 @@ def test_a_run_that_diverged_counts_as_infinite_in_the_ratio_and_is_marked(
     assert figure is not None
     crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
     assert [list(line.get_xdata()) for line in crosses] == [[6]]
+
+
+def test_one_panel_alone_has_room_for_legend_and_footnote(tmp_path) -> None:
+    with style.look():
+        figure, (panel,) = style.grid(1)
+        for label in ("Standard", "Standard + BatchNorm", "Standard + ℓ₁", "Standard + ℓ₂", "Standard + ℓ∞"):
+            panel.plot([0, 1], [1, 2], label=label)
+        panel.set_title("VGG, learning rate 0.1")
+        style.legend(figure)
+        style.footnote(
+            figure, "CIFAR-10, JPEG copy; steps count from 1; from compact records: statistics of a step" * 2
+        )
+        style.save(figure, tmp_path, "alone")
+    box = panel.get_window_extent()
+    assert box.height > 0.3 * figure.bbox.height
+    assert box.width > 0.7 * figure.bbox.width
