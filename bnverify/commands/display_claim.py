@@ -82,7 +82,7 @@ def _first_things_first(blocks: Iterable[Block]) -> Iterator[Block]:
     held: list[Block] = []
     part = ""
     for block in blocks:
-        if isinstance(block, Part) and block.level == 2:
+        if isinstance(block, Part):
             part = block.title
             if held and part != "What is true instead":
                 yield from held

@@ -249,6 +249,10 @@ def test_show_gives_what_was_measured_its_margin_and_what_made_it(bnverify):
         assert f"Runs {reading['slug']}" in text
         assert reading["data"]["command"] in text
         assert reading["data"]["date"] in text
+    assert [text.index(word) for word in ("Scope: ", "Runs ", "Scale: ", "Would change it: ")] == sorted(
+        text.index(word) for word in ("Scope: ", "Runs ", "Scale: ", "Would change it: ")
+    )
+    assert "too-small. ×" in bnverify("show", "prose-3.1-lr-insensitive").stdout
 
 
 @pytest.mark.parametrize("more", [(), ("--short",)], ids=["whole", "short"])

@@ -28,15 +28,13 @@ def measured(entry: Stored) -> Iterator[Block]:
     if item["quotation"]:
         yield Quote(item["quotation"], item["where"])
     yield Part("Is it true?")
-    why = detail["why"].removeprefix(f"{item['verdict']} ")
-    yield Judged("By training runs", item["verdict"], False, f"{why[:1].upper()}{why[1:]}.")
+    yield Judged("By training runs", item["verdict"], False, _rest(detail["why"], item["verdict"]))
     yield Facts((("scope", scope_text(item["scope"])),))
     for data in item["readings"]:
         yield Part(f"Runs {data['slug']}", 3)
         made = data["data"]
         if len(item["readings"]) > 1:
-            said = data["summary"].removeprefix(f"{data['verdict']} ")
-            yield Judged("", data["verdict"], False, f"{said[:1].upper()}{said[1:]}.")
+            yield Judged("", data["verdict"], False, _rest(data["summary"], data["verdict"]))
         yield Cells((*made["cells"], *made["parts"]), made["endpoint"])
         rows = [
             (
@@ -67,3 +65,9 @@ def measured(entry: Stored) -> Iterator[Block]:
     if detail["remarks"]:
         yield Part("Remarks")
         yield Lines(tuple(detail["remarks"]))
+
+
+def _rest(said: str, verdict: str) -> str:
+    """What stands after the verdict's own word, as a sentence."""
+    rest = said.removeprefix(f"{verdict.replace('-', ' ')} ")
+    return f"{rest[:1].upper()}{rest[1:]}."
