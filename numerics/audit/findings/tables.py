@@ -12,7 +12,7 @@ from bnverify.numerics.audit.layers import Family
 from bnverify.numerics.audit.report import LayerAudit
 from bnverify.numerics.audit.table.statements import Finding
 
-GRADIENT = {Family.CENTRED: "eq-4", Family.RMS: "ext-groups.rms-norm"}
+GRADIENT: dict[str, str] = {Family.CENTRED: "eq-4", Family.RMS: "ext-groups.rms-norm"}
 """The claim that gives the right gradient through a layer."""
 
 OPEN = 0.5
