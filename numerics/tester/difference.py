@@ -10,6 +10,7 @@ import torch
 from bnverify.numerics.measure.batch import Absent, Batch
 from bnverify.numerics.measure.sides import Finding, judge, sides
 from bnverify.numerics.measure.tolerance import MeasuredVector
+from bnverify.numerics.tester.layer import Own
 from bnverify.numerics.tester.subject import Drawn, Subject, room_of, subject_of
 from bnverify.theory.grammar import Node, names_in, parse
 from bnverify.theory.room import walk
@@ -23,6 +24,8 @@ TERMS = {
 }
 BATCHES = 3
 """Random batches at which a direction has to be the same: at the shrunk one directions fall together."""
+STEP, APART = 2.0**-17, 1e-4
+"""The step of a central difference, right to about its square, and from where on it contradicts v."""
 SIZES = (2.0**-10, 2.0**10)
 """By what y of a random batch is multiplied, to try a statement away from batches of size 1."""
 SURVIVED = f"no counterexample on {BATCHES * (1 + len(SIZES))} random batches"
@@ -44,8 +47,10 @@ def reasons(tree: Node, subject: Subject, drawn: Drawn, room: Batch) -> list[str
         found += _multiple(tree, rooms) or _direction(gaps, rooms, _gaps(tree, [room]), room, of_v)
         found = [f"left - right {said}" if gaps and said[0] != "t" else said for said in found]
     layer = subject.layer
-    if layer is None or not layer.lines:
+    if layer is None:
         return found
+    if not layer.lines:
+        return [*found, *(_by_differences(subject, layer, rooms) if of_v else [])]
     if not layer.computes:
         said = f"{subject.what} is not {layer.name}: its output is off by {layer.residual:.0e}"
         return [*found, f"{said}; {layer.slip}" if layer.slip else said]
@@ -64,6 +69,27 @@ def reasons(tree: Node, subject: Subject, drawn: Drawn, room: Batch) -> list[str
         f"the backward pass of {subject.what} is not the derivative of its forward pass, which is {layer.name}"
     )
     return found + [f"v - derivative {said}" for said in _direction(gaps, rooms, here, room, True)]
+
+
+def _by_differences(subject: Subject, layer: Own, rooms: Sequence[Batch]) -> list[str]:
+    """Of a layer that is no definition that is known: whether v is the derivative of what it computes."""
+    if layer.unit > torch.finfo(torch.float64).eps:  # too coarse for differences
+        return []
+    generator, off = torch.Generator().manual_seed(7), []
+    for room in rooms:
+        y, g, v = (room.names[name].value for name in ("y", "g", "v"))
+        d = torch.randn(y.shape, generator=generator, dtype=y.dtype)
+        with torch.no_grad():
+            change = (g * (layer.forward(y + STEP * d) - layer.forward(y - STEP * d))).sum() / (2 * STEP)
+        off.append(float((change - (v * d).sum()).abs() / max(change.abs(), (v * d).sum().abs())))
+    said = (
+        f"of {subject.what} is the derivative of what it computes, by differences on {BATCHES} random batches"
+    )
+    if max(off) < APART:
+        return [f"the v {said}: it is the statement that does not fit it"]
+    if min(off) > APART:
+        return [f"the v {said.replace('is the', 'is not the', 1)}: off by {max(off):.0%}"]
+    return []
 
 
 def _random(subject: Subject, drawn: Drawn) -> Iterable[Drawn]:

@@ -574,3 +574,48 @@ def test_an_eps_that_is_not_the_attribute_of_the_layer_is_named() -> None:
 def test_where_a_definition_has_no_D_the_one_that_has_it_is_named() -> None:
     with pytest.raises(InputError, match="no name 'D'; rms-norm-elementwise has it"):
         assert_holds(RMS_LINE, norm=nn.RMSNorm(5), like="rms-norm")
+
+
+class _Groups(torch.autograd.Function):
+    """GroupNorm of two groups; ``factor`` is what its backward pass multiplies the part along y-hat by."""
+
+    factor = 1.0
+
+    @staticmethod
+    def forward(ctx, y):
+        x = y.unflatten(-1, (2, -1))
+        c = x - x.mean(-1, keepdim=True)
+        ctx.s = (c.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+        ctx.yhat = c / ctx.s
+        return ctx.yhat.flatten(-2)
+
+    @classmethod
+    def passed(cls, ctx, grad):
+        g = grad.unflatten(-1, (2, -1))
+        along = ctx.yhat * (g * ctx.yhat).mean(-1, keepdim=True)
+        return ((g - g.mean(-1, keepdim=True) - cls.factor * along) / ctx.s).flatten(-2)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return _Groups.passed(ctx, grad)
+
+
+class _Halved(_Groups):
+    factor = 0.5
+
+    @staticmethod
+    def backward(ctx, grad):
+        return _Halved.passed(ctx, grad)
+
+
+@pytest.mark.parametrize(("function", "said"), [(_Groups, "is the"), (_Halved, "is not the")])
+def test_of_a_layer_of_no_known_definition_differences_say_whose_fault_it_is(function, said):
+    class Norm(torch.nn.Module):
+        num_features = 6
+
+        def forward(self, y):
+            return function.apply(y)
+
+    assert_holds("v @ one == 0", norm=Norm())
+    with pytest.raises(AssertionError, match=f"the v of Norm {said} derivative of what it computes"):
+        assert_holds("v @ y == 0", norm=Norm())
