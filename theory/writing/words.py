@@ -34,7 +34,7 @@ _ASCII = (
     (re.compile(r"(?<=[\w)⟩γσλεβμρ|])\^2\b"), "²"),
     (re.compile(r"(?<=[\w)⟩γσλεβμρ|])\^4\b"), "⁴"),
     (re.compile(r"(?<=\s)->(?=\s)"), "→"),
-    (re.compile(r"(?<![A-Za-z])([a-zA-Zμσ])_j\b"), r"\1ⱼ"),
+    (re.compile(r"(?<![A-Za-z])([a-zA-Zμσ])_j(?![A-Za-z0-9_])"), r"\1ⱼ"),
 )
 
 

@@ -63,7 +63,7 @@ CLAIM = statement(
     ),
     Reading(
         slug="mean-in-weight-space",
-        summary="as before, and mu_{g_j} is the mean of lambda g",
+        summary="as before, and the mean of the printed statement is that of lambda g",
         says="max((T @ v) @ (T @ v), norm(X) <= lam) <= gamma**2/sigma**2 * (max((T @ g) @ (T @ g), "
         "norm(X) <= lam) - lam**2*m*mean(g)**2 - lam**2 * (g @ yhat)**2)",
         data=Data(fixed="g, y-hat, sigma, gamma", varies="X", norm="spectral, mu_g scaled with lambda"),
