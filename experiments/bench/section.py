@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,8 @@ from rich.console import Console
 from bnverify.base.files import write_bytes, write_text
 
 Data = dict[str, Any]
+MINUTES = 2
+"""What no section exceeds on two cores."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,14 @@ def run(names: Iterable[str], asked: Conditions, out: Path) -> Data:
     start = time.perf_counter()
     bench = Bench(asked.described)
     _save(bench, out)
-    for name in track(chosen, len(chosen), "measuring"):
+    for number, name in enumerate(track(chosen, len(chosen), "measuring"), 1):
+        if not sys.stderr.isatty():  # there a bar says so
+            of = f"{number} of {len(chosen)}, {bench.seconds:.0f} s so far"
+            print(
+                f"measuring {name}: {of}; a section takes up to {MINUTES} minutes",
+                file=sys.stderr,
+                flush=True,
+            )
         bench.sections[name] = known[name].measure(asked)
         bench.seconds = time.perf_counter() - start
         _save(bench, out)

@@ -11,7 +11,7 @@ from bnverify.experiments.bench import NAMES
 from bnverify.experiments.bench import training as bench
 from bnverify.experiments.bench.race import Conditions
 from bnverify.experiments.bench.roofline import Peaks
-from bnverify.experiments.bench.section import sections
+from bnverify.experiments.bench.section import run, sections
 from bnverify.experiments.run.recipes import VggRecipe
 from rich.console import Console
 
@@ -29,6 +29,11 @@ def test_the_training_loop_is_compared_with_a_bare_one() -> None:
     assert {row["norm"] for row in found["races"]} == {"none", "batchnorm"}
     # Far below the promise, which a machine shared with others cannot be asked to show.
     assert all(row["share_of_bare"] > 0.4 for row in found["races"])
+
+
+def test_on_a_pipe_a_section_is_named_before_it_is_measured(tmp_path, capsys) -> None:
+    run(["startup"], ASKED, tmp_path)
+    assert capsys.readouterr().err.startswith("measuring startup: 1 of 1, 0 s so far; a section takes up to")
 
 
 def test_a_landscape_costs_about_a_pass_for_every_probe() -> None:
