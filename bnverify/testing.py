@@ -180,7 +180,8 @@ def assert_holds(
     Raises:
         AssertionError: the statement fails; the message holds the shrunk batch, both sides, the direction in which they
             differ, and whether the layer's backward pass is the derivative of its forward pass.
-        InputError: the text is not in the grammar, names what the layer does not have, or assumes itself.
+        InputError: the text is not in the grammar, names what the layer does not have, or assumes itself; an eps is
+            given for a layer.
         ValueError: no batch met the hypotheses, or on every one rounding hides a part of the statement, so nothing was
             tested.
     """
@@ -188,6 +189,10 @@ def assert_holds(
     hypotheses = tuple(given)
     extra = declared(tuple(vectors), tuple(numbers))
     subject = subject_of(norm, like, extra)
+    if eps and subject.layer is not None:
+        raise InputError(
+            f"eps = {eps:g} is that of a named or typed normalisation; {subject.what} computes with its own"
+        )
     try:
         tree = sorts.statement(statement, subject.names)
         assumed = [sorts.statement(text, subject.names) for text in hypotheses]

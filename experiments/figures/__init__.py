@@ -88,11 +88,14 @@ def _number(name: str) -> str:
     return name.removeprefix("fig_").partition("_")[0]
 
 
-def _data(plate: Plate, pictures: str) -> str:
+def _data(plate: Plate, shelf: Shelf) -> str:
     """What the networks of a figure were trained on."""
+    pictures = data_sets(shelf.data)
     if plate.data == "synthetic" or pictures == SYNTHETIC:
         return SYNTHETIC
-    return f"VGG: {pictures}; DLN: {SYNTHETIC}" if plate.data == "both" else pictures
+    return (
+        f"VGG: {pictures}; DLN: {SYNTHETIC}" if plate.data == "both" and "dln" in shelf.models() else pictures
+    )
 
 
 def draw(shelf: Shelf, chosen: Sequence[str] = ()) -> Iterator[tuple[str, Figure]]:
@@ -110,7 +113,7 @@ def draw(shelf: Shelf, chosen: Sequence[str] = ()) -> Iterator[tuple[str, Figure
         figure = plate.draw(shelf) if wanted else None
         if figure is not None:
             style.legend(figure)
-            style.footnote(figure, f"{_data(plate, data_sets(shelf.data))}; steps count from 1{kept}")
+            style.footnote(figure, f"{_data(plate, shelf)}; steps count from 1{kept}")
             yield name, figure
 
 

@@ -576,6 +576,13 @@ def test_where_a_definition_has_no_D_the_one_that_has_it_is_named() -> None:
         assert_holds(RMS_LINE, norm=nn.RMSNorm(5), like="rms-norm")
 
 
+def test_an_eps_of_a_layer_is_its_own() -> None:
+    with pytest.raises(
+        InputError, match=r"eps = 0.001 is that of a named or typed normalisation; LayerNorm computes"
+    ):
+        assert_holds("v @ one == 0", norm=nn.LayerNorm(5), eps=1e-3)
+
+
 class _Groups(torch.autograd.Function):
     """GroupNorm of two groups; ``factor`` is what its backward pass multiplies the part along y-hat by."""
 
