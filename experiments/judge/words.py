@@ -90,7 +90,10 @@ def badge(one: Judged) -> str:
     if one.verdict == "not-run":
         return "not run"
     if one.verdict == "mixed":
-        return f"mixed at {one.scale}: " + "; ".join(f"{cell.name}: {said(cell)}" for cell in one.boundary)
+        counts = counts_from(one.rule.primary)
+        return f"mixed ({counts}) at {one.scale}: " + "; ".join(
+            f"{cell.name}: {said(cell)}" for cell in one.boundary
+        )
     word = one.verdict.replace("-", " ")
     if one.verdict == "underpowered":
         wanted = "more than anyone runs" if one.needs is None else f"n >= {one.needs}"
