@@ -12,7 +12,7 @@ from bnverify.theory.decide.settle import Outcome, Proof
 from bnverify.theory.decide.solvers import installed
 from bnverify.theory.grammar import lines, parse, unparse
 from bnverify.theory.kernel import Verified
-from bnverify.theory.normalisations import normalisation, text_of
+from bnverify.theory.normalisations import NORMALISATIONS, text_of
 from bnverify.theory.points import replay
 from bnverify.theory.points.batch import size_of
 from bnverify.theory.points.maxima import certificate_at
@@ -352,6 +352,7 @@ def scope(asked: Conjecture, found: list[Outcome]) -> tuple[str, ...]:
     eps = {outcome.case.claim.eps for outcome in found}
     text = "eps >= 0" if len(eps) == 2 else "eps = 0" if eps == {"zero"} else "eps > 0"
     met = tuple(found[0].case.scope[2:])  # what a definition divides by, and whose signs it takes
-    met = () if normalisation(asked.norm).needs else met  # these say it already
+    known = NORMALISATIONS.get(asked.norm)
+    met = () if known is not None and known.needs else met  # these say it already
     where = (f"m >= {claim.min_m}",) if "eps" not in claim.definition else (f"m >= {claim.min_m}", text)
     return (*where, *claim.needs, *met)

@@ -7,12 +7,21 @@ from bnverify.theory.kernel import Claim, judge
 from bnverify.theory.normalisations import NORMALISATIONS
 from bnverify.theory.registry import registry
 
+SLUGS = [
+    "same-point",
+    "own-point",
+    "ratio-preserved",
+    "mean-in-weight-space",
+    "corrected",
+    "value",
+    "formula",
+    "no-gain",
+]
 NAMED = [
     part
-    for name in ("thm-4.1", "thm-4.2.2", "thm-4.4", "eq-12", "ext-layer.gradient")
+    for name in ("thm-4.1", "thm-4.2.2", "thm-4.4", "eq-12", "ext-layer.gradient", "blog-rescaling")
     for part in parts(registry()[name])
-    if part.name
-    in {"same-point", "own-point", "ratio-preserved", "mean-in-weight-space", "corrected", "value", "formula"}
+    if part.name in SLUGS
 ]
 
 
