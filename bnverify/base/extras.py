@@ -5,7 +5,7 @@ from __future__ import annotations
 from bnverify.base.errors import InputError
 
 EXTRAS = {
-    "torch": ("torch", "scipy", "hypothesis"),
+    "torch": ("torch", "scipy", "sympy", "hypothesis"),
     "report": ("matplotlib", "sklearn"),
     "train": ("joblib", "pooch", "pyarrow", "PIL"),
     "decide": ("z3", "cvc5", "clarabel"),

@@ -12,7 +12,7 @@ WITHOUT = """
 import sys
 class Absent:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"torch", "scipy", "matplotlib", "sklearn", "hypothesis"}:
+        if name.split(".")[0] in {"torch", "scipy", "sympy", "matplotlib", "sklearn", "hypothesis"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Absent())
 from bnverify.experiments.report import build
@@ -30,7 +30,15 @@ def called(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("claims",), ("show", "thm-4.1"), ("vocabulary",), ("cite", "4.1"), ("decide", "v @ one == 0")],
+    [
+        ("claims",),
+        ("show", "thm-4.1"),
+        ("prove", "thm-C.1"),
+        ("vocabulary",),
+        ("cite", "4.1"),
+        ("cite", "4.1", "--py"),
+        ("decide", "v @ one == 0"),
+    ],
     ids=" ".join,
 )
 def test_the_theory_needs_no_torch(arguments: tuple[str, ...]) -> None:

@@ -57,7 +57,7 @@ OF_CURVATURE = """# the maximum over |X| <= lam of (XX'u)'M(XX'u) is at least it
 least = lambda u, M: sp.Max(0, lam**4 * (u @ M @ u))
 most = lambda u, M: lam**4 * (u @ u) * sp.Max(0, *map(sp.simplify, M.eigenvals()))"""
 """What a script has for the two maxima over the inputs with u and M held fixed."""
-HEAD = """import sympy as sp
+HEAD = """import sympy as sp  # pip install sympy
 class V(sp.Matrix):  # @ is the inner product of two columns, a matrix applied, or a row applied to a matrix
     def __matmul__(a, b):
         return (a.T * b)[0] if a.shape == b.shape == (len(a), 1) else a * b if a.shape[1] == b.shape[0] else b.T * a
