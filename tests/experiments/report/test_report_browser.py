@@ -13,6 +13,7 @@ PAGES = (
     "claims.html",
     "claims/thm-4.1.html",
     "claims/thm-4.4.html",
+    "derivations.html",
     "errata.html",
     "network.html",
 )
