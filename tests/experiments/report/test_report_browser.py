@@ -165,3 +165,13 @@ def test_the_pages_log_no_error(page: Any, folder: Path) -> None:
     for name in PAGES:
         page.get((folder / name).as_uri())
     assert [entry for entry in page.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_a_tag_stands_apart_from_its_formula(page: Any, folder: Path) -> None:
+    page.get((folder / "derivations.html").as_uri())
+    gaps = page.execute_script("""return [...document.querySelectorAll('.display > math + span')]
+        .map((tag) => [tag.getBoundingClientRect(), tag.previousElementSibling.getBoundingClientRect()])
+        .filter(([tag, math]) => tag.left > math.left && tag.top < math.bottom)
+        .map(([tag, math]) => tag.left - math.right)""")
+    assert gaps
+    assert min(gaps) >= 8
