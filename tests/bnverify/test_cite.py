@@ -119,6 +119,7 @@ def test_every_letter_of_a_formula_is_explained() -> None:
             r"\sigma =",
             "learned scale",
             "the vector of ones",
+            r"\langle a, b\rangle =",
         ),
         "ext-eps.thm-4.2.2": (r"\epsilon > 0", r"\rho =", "$P ="),
         "thm-4.4": (r"$\lambda$ is", "$X$ is"),

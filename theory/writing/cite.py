@@ -42,7 +42,7 @@ SAID = {
 }
 LETTERS = (
     r"Here $y \in \mathbb{R}^m$ are the outputs of one unit over a batch of $m$, $\mathbf{1}$ is the vector of ones, "
-    r"and the layer is"
+    r"$\langle a, b\rangle = a^\top b$, and the layer is"
 )
 SHIFTED = (
     ("gamma", r"$\gamma$ and $\beta$ are the learned scale and shift."),
